@@ -1,0 +1,46 @@
+// The datasets of the benchmark: classes, heads, splits, selection metric.
+// Source: Lian et al., "MERBench" (2024), and the toolkit's label files.
+#ifndef MERBENCH_DATASET_H
+#define MERBENCH_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "merbench/status.h"
+
+enum { MB_AUDIO = 0, MB_TEXT = 1, MB_VIDEO = 2, MB_MODALITY_COUNT = 3 };
+
+// "audio", "text", "video".
+extern const char *const mb_modality_names[MB_MODALITY_COUNT];
+
+typedef enum mb_split_scheme {
+    MB_SPLIT_OFFICIAL,     // train / val / test as released, one run
+    MB_SPLIT_SESSIONS,     // leave one session out: five runs, no test set
+    MB_SPLIT_RANDOM_FOLDS, // five random folds of the training corpus, test sets apart
+} mb_split_scheme;
+
+typedef enum mb_selection {
+    MB_SELECT_EMOVAL, // WAF - 0.25 MSE
+    MB_SELECT_EMO,    // WAF (sign classification where there are no classes)
+    MB_SELECT_VAL,    // -MSE
+    MB_SELECT_LOSS,   // -(mean of the batch totals)
+} mb_selection;
+
+typedef struct mb_dataset_rules {
+    const char *name;       // as MERTools spells it: "CMUMOSI"
+    int32_t class_count;    // C, output_dim1; 0 = no classification head
+    int32_t value_count;    // R, output_dim2; 1 = one regression output, 0 = none
+    mb_split_scheme splits;
+    bool shuffle;           // whether the reference shuffles the training rows every epoch
+    mb_selection selection;
+    double value_range;     // valence lies in [-value_range, value_range]; 0 = no valence
+    const char *classes[8]; // class names in label order, NULL-terminated
+} mb_dataset_rules;
+
+// The rules of `name` (exact spelling), or NULL.
+const mb_dataset_rules *mb_dataset_find(const char *name);
+
+// All datasets, for messages and --help; NULL-terminated.
+const mb_dataset_rules *const *mb_dataset_all(void);
+
+#endif

@@ -1,0 +1,67 @@
+// A device that executes plans: the CPU executor, later CUDA. The contract of a backend.
+#ifndef MERBENCH_DEVICE_H
+#define MERBENCH_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "merbench/philox.h"
+#include "merbench/plan.h"
+#include "merbench/sequences.h"
+#include "merbench/status.h"
+
+typedef struct mb_device mb_device;
+
+// The features and labels of a corpus as a device holds them; pointers are device memory.
+typedef struct mb_resident {
+    struct {
+        int32_t dimension;      // D, 0 = absent
+        const int64_t *offsets; // (N + 1) frames, or NULL: one frame per utterance
+        const float *values;    // (frames, D)
+    } modalities[MB_MODALITY_COUNT];
+    const int32_t *emotions; // (N)
+    const float *valences;   // (N)
+} mb_resident;
+
+// One step of an array of A runs. All tables are device memory; strides count elements per run.
+typedef struct mb_launch {
+    int32_t run_count;             // A
+    const mb_resident *dataset;
+    const int32_t *const *indices; // (A) -> utterances of this batch
+    const int32_t *rows;           // (A) valid rows; 0 leaves the run untouched, bit for bit
+    float *parameters;             // (A, plan->parameter_floats)
+    float *first_moments;          // (A, plan->parameter_floats), training only
+    float *second_moments;         // (A, plan->parameter_floats), training only
+    float *arena;                  // (A, plan->arena_floats)
+    const float *slots;            // (A, MB_SLOT_COUNT)
+    const mb_key *keys;            // (A)
+    const uint32_t *steps;         // (A) training step from 0: Adam's count, dropout counter
+    const float *masks;            // stored dropout masks (plan->mask_floats), tests only
+} mb_launch;
+
+typedef struct mb_backend {
+    const char *name; // "cpu", "cuda"
+    mb_status (*open)(mb_device **device, mb_error *error);
+    void (*close)(mb_device *device);
+    mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
+    void (*release)(mb_device *device, void *memory);
+    mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
+    mb_status (*download)(mb_device *device, void *to, const void *from, size_t bytes,
+                          mb_error *error);
+    // Executes every step of the plan for every run of the launch.
+    mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
+                     mb_error *error);
+    mb_status (*synchronize)(mb_device *device, mb_error *error);
+} mb_backend;
+
+// Every device starts with its backend.
+struct mb_device {
+    const mb_backend *backend;
+};
+
+extern const mb_backend mb_cpu_backend;
+
+// Description of the CPU executor for the ledger: "cpu avx512".
+const char *mb_cpu_description(void);
+
+#endif

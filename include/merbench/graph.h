@@ -1,0 +1,109 @@
+// The graph of one model: tensors and ops with per-model shapes. A graph knows nothing of how many
+// models train, nor of devices.
+//
+// Constructors check shapes, record, and return a tensor; they never compute. A failure is kept in the
+// graph (the first one wins), the constructor returns MB_NO_TENSOR, and constructors given
+// MB_NO_TENSOR do nothing, so model files need no error handling: mb_graph_status() tells at the end.
+#ifndef MERBENCH_GRAPH_H
+#define MERBENCH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "merbench/status.h"
+
+typedef int32_t mb_tensor;
+#define MB_NO_TENSOR (-1)
+
+#define MB_MAX_DIMS 4
+#define MB_ROWS (-1) // a dimension that is the number of valid rows of the batch
+
+typedef struct mb_shape {
+    int32_t count;
+    int32_t dims[MB_MAX_DIMS]; // row-major; MB_ROWS or >= 1
+} mb_shape;
+
+// Number of elements when the batch has `rows` rows.
+int64_t mb_shape_elements(const mb_shape *shape, int32_t rows);
+// Product of all dimensions but the last.
+int64_t mb_shape_vectors(const mb_shape *shape, int32_t rows);
+int32_t mb_shape_last(const mb_shape *shape);
+void mb_shape_print(const mb_shape *shape, char *text, int32_t size); // "(B, 3, 128)"
+
+// Per-run values that ops read by name; runs that differ only here share an array.
+#define MB_SLOT(name, key) MB_SLOT_##name,
+typedef enum mb_slot {
+    MB_SLOT_NONE = -1,
+#include "merbench/slots.def"
+    MB_SLOT_COUNT
+} mb_slot;
+#undef MB_SLOT
+
+// Where a model reads its batch.
+typedef enum mb_input {
+    MB_INPUT_AUDIO = 0, // (B, D) or (B, T, D); the order of MB_AUDIO ...
+    MB_INPUT_TEXT = 1,
+    MB_INPUT_VIDEO = 2,
+    MB_INPUT_EMOTION = 3, // (B), class indices
+    MB_INPUT_VALENCE = 4, // (B)
+} mb_input;
+
+typedef enum mb_initial_kind {
+    MB_INITIAL_UNIFORM,  // on (-scale, scale)
+    MB_INITIAL_NORMAL,   // mean 0, standard deviation scale
+    MB_INITIAL_CONSTANT, // scale itself
+} mb_initial_kind;
+
+typedef struct mb_initial {
+    mb_initial_kind kind;
+    double scale;
+} mb_initial;
+
+// How dropout acts in a graph.
+typedef enum mb_dropout_mode {
+    MB_DROPOUT_OFF,    // evaluation, or training without
+    MB_DROPOUT_RANDOM, // Philox masks, made again in the backward pass
+    MB_DROPOUT_STORED, // masks given from outside, in the order of the sites (fixtures)
+} mb_dropout_mode;
+
+typedef struct mb_graph mb_graph;
+
+mb_graph *mb_graph_create(mb_dropout_mode dropout); // NULL when out of memory
+void mb_graph_free(mb_graph *graph);
+// The first failure, or MB_OK.
+mb_status mb_graph_status(const mb_graph *graph, mb_error *error);
+// Records a failure of a model's own ("hidden_dim must be even").
+void mb_graph_refuse(mb_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor);
+
+// ---- sources ----------------------------------------------------------------------------------
+mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape);
+// A trained tensor; the name is the one in the reference's state_dict. Asking again for a name returns
+// the same tensor (the shape must agree): a weight used more than once. A name that ends in "weight"
+// with two dimensions (out, in) is stored input-major; see mb_parameter in plan.h.
+mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape, mb_initial initial);
+
+// ---- ops --------------------------------------------------------------------------------------
+// y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
+mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
+mb_tensor mb_relu(mb_graph *graph, mb_tensor x);
+mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
+// Keeps each element with probability 1-p and scales it by 1/(1-p), p = the slot's value.
+// `site` names the place for stored masks. Identity when dropout is off.
+mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_slot rate, const char *site);
+// (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
+mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
+// sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
+mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
+// One-layer LSTM from a zero state over the input products of all steps.
+// z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
+mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+mb_tensor mb_last_step(mb_graph *graph, mb_tensor x); // (B, T, D) -> (B, D)
+mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
+// Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
+mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
+// Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)
+mb_tensor mb_mean_squared_error(mb_graph *graph, mb_tensor values, mb_tensor valences);
+
+#endif

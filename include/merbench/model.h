@@ -1,0 +1,73 @@
+// Fusion models: their options and how they are built. One model is one file in src/host/models and
+// one line in models.def.
+#ifndef MERBENCH_MODEL_H
+#define MERBENCH_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "merbench/graph.h"
+#include "merbench/sequences.h"
+
+#define MB_MAX_OPTIONS 16
+#define MB_MAX_GRID 8
+
+typedef enum mb_option_kind { MB_OPTION_INTEGER, MB_OPTION_REAL, MB_OPTION_CHOICE } mb_option_kind;
+
+// One hyper-parameter of a model. An option that changes no shape is a slot: runs that differ only in
+// slots share an array.
+typedef struct mb_option {
+    const char *name; // key in a plan: "hidden_dim"
+    mb_option_kind kind;
+    double initial, minimum, maximum; // a choice counts from 0
+    const char *choices[6];           // MB_OPTION_CHOICE: names, NULL-terminated
+    mb_slot slot;                     // MB_SLOT_NONE: part of the shape
+    double grid[MB_MAX_GRID];         // the toolkit's search space
+    int32_t grid_count;               // 0: not searched
+    const char *help;
+} mb_option;
+
+// Everything a graph depends on.
+typedef struct mb_model_config {
+    mb_feature_type feature_type;
+    int32_t dims[MB_MODALITY_COUNT];  // feature dimensions; 0 = modality absent
+    int32_t steps[MB_MODALITY_COUNT]; // T per modality; 1 for MB_UTT
+    int32_t class_count;              // C
+    int32_t value_count;              // R
+    double options[MB_MAX_OPTIONS];   // by position in mb_model.options
+} mb_model_config;
+
+typedef struct mb_model_outputs {
+    mb_tensor features;  // (B, F)
+    mb_tensor emos_out;  // (B, C) or MB_NO_TENSOR
+    mb_tensor vals_out;  // (B, R) or MB_NO_TENSOR
+    mb_tensor interloss; // (1) or MB_NO_TENSOR
+} mb_model_outputs;
+
+typedef struct mb_model {
+    const char *name;
+    const char *paper;
+    const mb_option *options; // common options (hidden_dim, dropout, ...) included
+    int32_t option_count;
+    bool couples_rows; // whether the outputs or the auxiliary loss of a row depend on its batch
+    bool any_modality; // whether it can do without one or two modalities
+    // Refuses configurations that the model cannot take; the message names the plan's key. May be NULL.
+    mb_status (*check)(const mb_model_config *config, mb_error *error);
+    // Builds the graph up to the outputs; shape errors stay in the graph.
+    void (*build)(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);
+} mb_model;
+
+// NULL when unknown; the list is NULL-terminated.
+const mb_model *mb_model_find(const char *name);
+const mb_model *const *mb_model_all(void);
+
+// Position of an option, or -1.
+int32_t mb_model_option(const mb_model *model, const char *option_name);
+
+// Checks feature type, modalities and option ranges, then the model's own rules.
+mb_status mb_model_check(const mb_model *model, const mb_model_config *config, mb_error *error);
+
+// Start values of every option.
+void mb_model_defaults(const mb_model *model, mb_model_config *config);
+
+#endif

@@ -1,0 +1,65 @@
+// A plan: a graph made ready for execution. Steps in order, fused where that pays, every operand at a
+// fixed place of one arena. Compiled once, before training; holds for every run with these shapes.
+#ifndef MERBENCH_PLAN_H
+#define MERBENCH_PLAN_H
+
+#include <stdint.h>
+
+#include "merbench/model.h"
+#include "merbench/philox.h"
+
+typedef enum mb_plan_mode {
+    MB_PLAN_EVALUATE,  // forward only
+    MB_PLAN_GRADIENTS, // forward and backward; every gradient is kept in the arena
+    MB_PLAN_TRAIN,     // forward, backward, clip, weight decay and Adam; gradients used once are
+                       // never stored
+} mb_plan_mode;
+
+// A trained tensor in the parameter vector of a model. Two-dimensional weights (out, in) lie there
+// input-major, as (in, out), so that a forward product reads along the outputs.
+typedef struct mb_parameter {
+    char name[96]; // as in the reference's state_dict
+    mb_shape shape; // logical: (out, in)
+    mb_initial initial;
+    int64_t offset;       // floats, a multiple of 16
+    int64_t gradient;     // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
+    bool transposed;      // stored input-major
+    bool trained;         // whether it reaches the loss; otherwise Adam skips it
+} mb_parameter;
+
+typedef struct mb_plan mb_plan;
+
+// A place where a caller finds a result after a run: offset in the arena and shape; offset -1 = none.
+typedef struct mb_place {
+    int64_t offset;
+    mb_shape shape;
+} mb_place;
+
+typedef struct mb_plan_info {
+    int32_t max_rows;
+    int32_t parameter_count;
+    const mb_parameter *parameters; // in the order of creation
+    int64_t parameter_floats;       // of one model, padding included
+    int64_t parameter_elements;     // trained numbers of one model
+    int64_t arena_floats;
+    int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
+    int64_t multiply_accumulates; // of one run of the plan at max_rows
+    mb_place features, emos_out, vals_out, interloss, cross_entropy, mean_squared_error, total;
+} mb_plan_info;
+
+// Builds the model's graph with its losses and compiles it for at most `max_rows` rows.
+mb_status mb_plan_compile(const mb_model *model, const mb_model_config *config, mb_plan_mode mode,
+                          mb_dropout_mode dropout, int32_t max_rows, mb_plan **plan,
+                          mb_error *error);
+void mb_plan_free(mb_plan *plan);
+const mb_plan_info *mb_plan_get(const mb_plan *plan);
+
+// Copies between the logical layout (row-major, shape) and a parameter's place in the vector.
+void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector);
+void mb_parameter_load(const mb_parameter *parameter, const float *vector, float *logical);
+
+// Start values of a whole model: parameter i, element e (logical order) is drawn at
+// (key, MB_STREAM_INITIAL, step = i, index = e).
+void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector);
+
+#endif

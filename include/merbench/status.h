@@ -1,0 +1,32 @@
+// How functions report failure.
+//
+// Every function that can fail returns an mb_status and leaves a message in the mb_error it was
+// given. The values are the exit codes of the program.
+#ifndef MERBENCH_STATUS_H
+#define MERBENCH_STATUS_H
+
+typedef enum mb_status {
+    MB_OK = 0,          // done
+    MB_FAILED = 1,      // failed while running: disk full, out of memory, interrupted
+    MB_USAGE = 2,       // wrong command line
+    MB_BAD_INPUT = 3,   // a file or a value that cannot be used, or findings of an audit
+    MB_UNSUPPORTED = 4, // well-formed, but this build or version cannot do it
+} mb_status;
+
+typedef struct mb_error {
+    char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
+} mb_error;
+
+// Formats the message into `error` (which may be NULL) and returns `status`, so that a failure is
+// one line: `return mb_fail(error, MB_BAD_INPUT, "%s: offset %zu: expected %s, found %s", ...);`
+mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Puts context in front of a message that a callee left ("plan.json: cells[2]: " ...).
+mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// The one message for memory that the system refused.
+mb_status mb_out_of_memory(mb_error *error, const char *what);
+
+#endif

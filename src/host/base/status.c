@@ -1,0 +1,33 @@
+#include "merbench/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...) {
+    if (error != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...) {
+    if (error != NULL) {
+        char inner[sizeof error->message];
+        memcpy(inner, error->message, sizeof inner);
+        va_list arguments;
+        va_start(arguments, format);
+        int length = vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+        if (length >= 0 && (size_t)length < sizeof error->message)
+            snprintf(error->message + length, sizeof error->message - (size_t)length, "%s", inner);
+    }
+    return status;
+}
+
+mb_status mb_out_of_memory(mb_error *error, const char *what) {
+    return mb_fail(error, MB_FAILED, "out of memory: %s", what);
+}

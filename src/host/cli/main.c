@@ -1,0 +1,64 @@
+// The program: finds the subcommand and turns its status into the exit code.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "cli/cli.h"
+
+typedef struct command {
+    const char *name, *arguments, *summary;
+    mb_status (*run)(int argc, char **argv, mb_error *error);
+} command;
+
+static const command commands[] = {
+#define MB_COMMAND(name, arguments, summary) {#name, arguments, summary, mb_cmd_##name},
+#include "cli/commands.def"
+#undef MB_COMMAND
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *stream) {
+    fprintf(stream, "merbench " MERBENCH_VERSION
+                    ": trains the sweeps of multimodal emotion recognition\n\n"
+                    "usage: merbench COMMAND [ARGUMENTS]\n\n");
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        fprintf(stream, "  %-8s %-42s %s\n", commands[i].name, commands[i].arguments,
+                commands[i].summary);
+    fprintf(stream, "\n'merbench COMMAND --help' explains one command.\n"
+                    "exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 bad input or "
+                    "findings,\n            4 unsupported\n");
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return MB_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(stdout);
+        return MB_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("merbench " MERBENCH_VERSION);
+        return MB_OK;
+    }
+    const char *names[COMMAND_COUNT];
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        mb_error error = {""};
+        mb_status status = commands[i].run(argc - 1, argv + 1, &error);
+        if (status == MB_OK && fflush(stdout) != 0)
+            status = mb_fail(&error, MB_FAILED, "cannot write to standard output");
+        if (error.message[0] != '\0')
+            fprintf(stderr, "merbench %s: %s\n", argv[1], error.message);
+        return status;
+    }
+    const char *nearest = mb_nearest_name(argv[1], names, COMMAND_COUNT);
+    fprintf(stderr, "merbench: unknown command '%s'", argv[1]);
+    if (nearest != NULL)
+        fprintf(stderr, "; did you mean '%s'?", nearest);
+    fprintf(stderr, "\n'merbench --help' lists the commands\n");
+    return MB_USAGE;
+}
