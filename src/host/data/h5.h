@@ -1,22 +1,18 @@
 // The few things that the project does with HDF5, with errors that name the file and the object.
-// Used inside src/host/data only.
+// The one header through which other folders read reference files; none of HDF5's types shows.
 #ifndef MB_DATA_H5_H
 #define MB_DATA_H5_H
 
-#include <hdf5.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "merbench/status.h"
 
-typedef struct mb_h5 {
-    hid_t file;
-    char *path;
-} mb_h5;
+typedef struct mb_h5 mb_h5;
 
 // Opens for reading. MB_BAD_INPUT: no such file, no HDF5 file, truncated. HDF5's own error stack is
 // never printed.
-mb_status mb_h5_open(const char *path, mb_h5 *h5, mb_error *error);
+mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error);
 void mb_h5_close(mb_h5 *h5);
 
 bool mb_h5_has(const mb_h5 *h5, const char *name);
