@@ -25,7 +25,7 @@ typedef struct mb_resident {
 
 // One step of an array of A runs. All tables are device memory; strides count elements per run.
 typedef struct mb_launch {
-    int32_t run_count;             // A
+    int32_t run_count; // A
     const mb_resident *dataset;
     const int32_t *const *indices; // (A) -> utterances of this batch
     const int32_t *rows;           // (A) valid rows; 0 leaves the run untouched, bit for bit
@@ -45,7 +45,8 @@ typedef struct mb_backend {
     void (*close)(mb_device *device);
     mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release)(mb_device *device, void *memory);
-    mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
+    mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
+                        mb_error *error);
     mb_status (*download)(mb_device *device, void *to, const void *from, size_t bytes,
                           mb_error *error);
     // Executes every step of the plan for every run of the launch.

@@ -1,5 +1,5 @@
-// The ledger: results.db, where every finished run is one transaction. The only file that speaks SQL
-// is ledger.c; the schema is documented in docs/results-format.md.
+// The ledger: results.db, where every finished run is one transaction. The only file that speaks
+// SQL is ledger.c; the schema is documented in docs/results-format.md.
 //
 // Not thread-safe: one thread owns a ledger; workers hand it their results.
 #ifndef MB_SWEEP_LEDGER_H
@@ -19,25 +19,27 @@ typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE } mb_ledger_mode;
 
 // MB_BAD_INPUT: no SQLite file, no ledger, another schema version. MB_FAILED: in use by another
 // process, read-only folder, full disk.
-mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **ledger, mb_error *error);
+mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **ledger,
+                         mb_error *error);
 void mb_ledger_close(mb_ledger *ledger);
 
-// ---- plans and cells -----------------------------------------------------------------------------
-// A cell is one entry of a table: corpus, features, model, protocol. Its label fields are what tables
-// show. All strings belong to the caller when writing, to the ledger's list when reading.
+// ---- plans and cells
+// ----------------------------------------------------------------------------- A cell is one entry
+// of a table: corpus, features, model, protocol. Its label fields are what tables show. All strings
+// belong to the caller when writing, to the ledger's list when reading.
 typedef struct mb_ledger_cell {
-    int32_t index;     // position in the plan
-    char *label;       // row label given in the plan, or one made from the features
-    char *dataset;     // "CMUMOSI"
-    char *model;       // "attention"
-    char *features;    // "audio=..., text=..., video=..." for people
-    char *protocol;    // "mertools" | "strict"
-    char *chosen;      // settings chosen by the search, canonical JSON; NULL until chosen
+    int32_t index;       // position in the plan
+    char *label;         // row label given in the plan, or one made from the features
+    char *dataset;       // "CMUMOSI"
+    char *model;         // "attention"
+    char *features;      // "audio=..., text=..., video=..." for people
+    char *protocol;      // "mertools" | "strict"
+    char *chosen;        // settings chosen by the search, canonical JSON; NULL until chosen
     int32_t final_seeds; // number of final seeds that the plan asks for
 } mb_ledger_cell;
 
-// Records a plan (again: no change) under the digest of its canonical JSON; the plan that ran last is
-// the one that tables show by default.
+// Records a plan (again: no change) under the digest of its canonical JSON; the plan that ran last
+// is the one that tables show by default.
 mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *name,
                              const char *json, const mb_ledger_cell *cells, int32_t cell_count,
                              mb_error *error);
@@ -47,7 +49,8 @@ mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t c
 mb_status mb_ledger_link(mb_ledger *ledger, const char *plan_digest, int32_t cell, bool final,
                          const char *trial_key, mb_error *error);
 
-// ---- trials and runs ------------------------------------------------------------------------------
+// ---- trials and runs
+// ------------------------------------------------------------------------------
 typedef struct mb_ledger_trial {
     char key[33];
     char *description; // canonical JSON of everything that the result depends on
@@ -61,23 +64,23 @@ mb_status mb_ledger_put_trial(mb_ledger *ledger, const mb_ledger_trial *trial, m
 typedef struct mb_ledger_run {
     const char *trial_key;
     int32_t fold;
-    const char *device;              // "cpu avx512"
-    const char *version;             // merbench version
-    const mb_fold *part;             // names and rows of the predictions
+    const char *device;  // "cpu avx512"
+    const char *version; // merbench version
+    const mb_fold *part; // names and rows of the predictions
     const mb_part *tests;
     int32_t test_count;
     int32_t class_count, value_count;
     const mb_run_result *result;
 } mb_ledger_run;
 
-// One transaction: status, cause, curves, best epoch, scores, duration, predictions with the utterance
-// rows that they are for. When every fold of the trial is there, the trial's scores
-// are stored with it in the same transaction (`scores` != NULL).
+// One transaction: status, cause, curves, best epoch, scores, duration, predictions with the
+// utterance rows that they are for. When every fold of the trial is there, the trial's scores are
+// stored with it in the same transaction (`scores` != NULL).
 typedef struct mb_ledger_scores {
-    bool diverged;     // one of its runs did
-    double selection;  // mean over folds of the selection metric at the best epochs
-    mb_scores select;  // mean over folds on the selection parts
-    mb_scores score;   // the trial's score: test set (the first one), or mean over held-out parts
+    bool diverged;       // one of its runs did
+    double selection;    // mean over folds of the selection metric at the best epochs
+    mb_scores select;    // mean over folds on the selection parts
+    mb_scores score;     // the trial's score: test set (the first one), or mean over held-out parts
     char score_part[32]; // "test", "test1", "folds": what `score` was measured on
 } mb_ledger_scores;
 
@@ -98,8 +101,9 @@ mb_status mb_ledger_get_trial(mb_ledger *ledger, const char *key_or_prefix, mb_l
                               mb_error *error);
 void mb_ledger_trial_free(mb_ledger_trial *trial);
 
-// ---- reading for reports --------------------------------------------------------------------------
-// Plans, newest first: digest and name.
+// ---- reading for reports
+// -------------------------------------------------------------------------- Plans, newest first:
+// digest and name.
 typedef struct mb_ledger_plan {
     char digest[33];
     char *name;
@@ -119,8 +123,9 @@ typedef struct mb_ledger_entry {
     mb_ledger_scores scores;
 } mb_ledger_entry;
 
-mb_status mb_ledger_get_entries(mb_ledger *ledger, const char *plan_digest, int32_t cell, bool final,
-                                mb_ledger_entry **entries, int32_t *count, mb_error *error);
+mb_status mb_ledger_get_entries(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                                bool final, mb_ledger_entry **entries, int32_t *count,
+                                mb_error *error);
 void mb_ledger_entries_free(mb_ledger_entry *entries, int32_t count);
 
 #endif
