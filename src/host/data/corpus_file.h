@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "data/h5.h"
 #include "merbench/corpus.h"
 
 #define MB_CORPUS_FORMAT 1
@@ -23,6 +24,10 @@ mb_status mb_feature_digest(const mb_feature *feature, int32_t utterance_count, 
 
 // Order of splits in a corpus: whole, train, val, then the tests by name. For qsort of mb_split.
 int mb_split_compare(const void *a, const void *b);
+
+// Reads and checks the offsets of a feature; *offsets is malloc'ed.
+mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
+                                 const mb_feature *feature, int64_t **offsets, mb_error *error);
 
 // As mb_corpus_load, but values that are not finite are let in.
 mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,

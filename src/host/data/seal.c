@@ -98,13 +98,13 @@ mb_status mb_seal_write(int file, const char *path, const mb_extent *extents, in
 // ---- checking
 // --------------------------------------------------------------------------------------
 
-typedef struct seal {
+typedef struct parsed_seal {
     int64_t block, length;
     mb_extent *extents;
     int extent_count;
     size_t text_length; // bytes before the line "seal"
     char hex[33];
-} seal;
+} parsed_seal;
 
 // A number without sign or blanks in front; the cursor moves behind `end`.
 static bool take_number(const char **cursor, char end, int64_t *value) {
@@ -128,7 +128,7 @@ static bool take_word(const char **cursor, const char *word) {
 }
 
 // Parses a block that ends with a zero byte.
-static bool parse(const char *text, seal *seal) {
+static bool parse(const char *text, parsed_seal *seal) {
     const char *cursor = text;
     if (!take_word(&cursor, MAGIC FORMAT "\nblock ") || !take_number(&cursor, '\n', &seal->block) ||
         !take_word(&cursor, "length ") || !take_number(&cursor, '\n', &seal->length))
@@ -194,7 +194,7 @@ static mb_status check_open_file(int file, const char *path, int64_t file_size, 
     mb_status status = check_magic(file, path, error);
     if (status != MB_OK)
         return status;
-    seal found = {0};
+    parsed_seal found = {0};
     char hex[33];
     char *block = read_block(file, file_size, &found.block);
     if (block == NULL || !parse(block, &found)) {
