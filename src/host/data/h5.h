@@ -26,6 +26,10 @@ mb_status mb_h5_read_doubles(const mb_h5 *h5, const char *name, double **values,
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error);
 
+// A one-dimensional dataset of strings, fixed or variable length; free with mb_h5_free_names.
+mb_status mb_h5_read_texts(const mb_h5 *h5, const char *name, char ***texts, int *count,
+                           mb_error *error);
+
 // Names of the members of a group, sorted; free with mb_h5_free_names.
 mb_status mb_h5_list(const mb_h5 *h5, const char *group, char ***names, int *count,
                      mb_error *error);
