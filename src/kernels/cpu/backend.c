@@ -140,6 +140,9 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
             bind_operands(&call, &plan->steps[s], arena);
             isa->kernels[plan->steps[s].op](&call);
         }
+        if (launch->losses != NULL)
+            launch->losses[(int64_t)a * launch->loss_stride + launch->loss_index] =
+                arena[plan->info.total.offset];
     }
     restore_denormals(before);
     return MB_OK;
@@ -153,12 +156,14 @@ static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
 
 const mb_backend mb_cpu_backend = {
     .name = "cpu",
+    .shares_host_memory = true,
     .open = cpu_open,
     .close = cpu_close,
     .allocate = cpu_allocate,
     .release = cpu_release,
     .upload = cpu_copy,
     .download = cpu_copy,
+    .copy = cpu_copy,
     .run = cpu_run,
     .synchronize = cpu_synchronize,
 };
