@@ -49,7 +49,7 @@ static mb_status hash_range(int file, const char *path, int64_t start, int64_t e
 static mb_status digest(int file, const char *path, const char *text, size_t text_length,
                         int64_t start, int64_t length, const mb_extent *extents, int extent_count,
                         char hex[33], mb_error *error) {
-    char *chunk = malloc(CHUNK);
+    char *chunk = malloc(length < CHUNK ? (size_t)length + 1 : CHUNK);
     mb_hasher *hasher = chunk != NULL ? mb_hasher_create() : NULL;
     if (hasher == NULL) {
         free(chunk);
@@ -153,17 +153,15 @@ static bool parse(const char *text, parsed_seal *seal) {
     return true;
 }
 
-// Reads the block; its first 512 bytes say how long it is.
+// Reads the block; its first 512 bytes say how long it is. The caller frees it.
 static char *read_block(int file, int64_t file_size, int64_t *size) {
-    char *block = calloc(1, LARGEST_BLOCK + 1);
-    if (block == NULL || pread(file, block, SMALLEST_BLOCK, 0) != SMALLEST_BLOCK) {
-        free(block);
-        return NULL;
-    }
-    const char *cursor = block;
-    bool known = take_word(&cursor, MAGIC FORMAT "\nblock ") && take_number(&cursor, '\n', size) &&
+    char start[SMALLEST_BLOCK + 1] = {0};
+    const char *cursor = start;
+    bool known = pread(file, start, SMALLEST_BLOCK, 0) == SMALLEST_BLOCK &&
+                 take_word(&cursor, MAGIC FORMAT "\nblock ") && take_number(&cursor, '\n', size) &&
                  *size >= SMALLEST_BLOCK && *size <= LARGEST_BLOCK && *size <= file_size;
-    if (!known || pread(file, block, (size_t)*size, 0) != *size) {
+    char *block = known ? calloc(1, (size_t)*size + 1) : NULL;
+    if (block != NULL && pread(file, block, (size_t)*size, 0) != *size) {
         free(block);
         return NULL;
     }
