@@ -60,9 +60,11 @@ static mb_status find_rules(const char *name, const mb_dataset_rules **found, mb
             names[count++] = (*rules)->name;
     }
     const char *nearest = mb_nearest_name(name, names, count);
-    return mb_fail(error, MB_USAGE, "--like: unknown dataset '%s'%s%s%s", name,
-                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "; 'merbench synth --help' lists them");
+    if (nearest == NULL)
+        return mb_fail(error, MB_USAGE,
+                       "--like: unknown dataset '%s'; 'merbench synth --help' lists them", name);
+    return mb_fail(error, MB_USAGE, "--like: unknown dataset '%s'; did you mean '%s'?", name,
+                   nearest);
 }
 
 // The whole text as a number; false when it is none.
@@ -92,9 +94,9 @@ static mb_status find_modality(const char *option, const char *name, int32_t *mo
         if (strcmp(mb_modality_names[*modality], name) == 0)
             return MB_OK;
     const char *nearest = mb_nearest_name(name, mb_modality_names, MB_MODALITY_COUNT);
-    return mb_fail(error, MB_USAGE, "%s: unknown modality '%s'; expected %s%s%s", option, name,
-                   nearest != NULL ? "'" : "audio, text or video", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "");
+    return mb_fail(error, MB_USAGE, "%s: unknown modality '%s'%s%s%s", option, name,
+                   nearest != NULL ? "; did you mean '" : "; expected audio, text or video",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 // "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value.
