@@ -1,5 +1,5 @@
-// Scores of predictions. Definitions: weighted F1 and accuracy as scikit-learn computes them; CCC of
-// Lin (1989), "A concordance correlation coefficient to evaluate reproducibility".
+// Scores of predictions. Definitions: weighted F1 and accuracy as scikit-learn computes them; CCC
+// of Lin (1989), "A concordance correlation coefficient to evaluate reproducibility".
 #ifndef MERBENCH_METRICS_H
 #define MERBENCH_METRICS_H
 
@@ -47,11 +47,11 @@ double mb_selection_value(mb_selection selection, const mb_scores *scores, doubl
 void mb_scores_of_classes(int32_t n, const int32_t *labels, const int32_t *predictions,
                           mb_scores *scores); // waf, acc, macro_f1, uar
 void mb_scores_of_values(int32_t n, const double *labels, const double *predictions,
-                         mb_scores *scores); // mse, mae, pearson, ccc
+                         mb_scores *scores);           // mse, mae, pearson, ccc
 int32_t mb_argmax(const float *scores, int32_t count); // ties to the lowest index
 
-// Mean over folds: predictions (fold_count, n, width) -> result (n, width); with `softmax` each row of
-// a fold is turned into probabilities first.
+// Mean over folds: predictions (fold_count, n, width) -> result (n, width); with `softmax` each row
+// of a fold is turned into probabilities first.
 void mb_average_folds(int32_t fold_count, int32_t n, int32_t width, const float *const *predictions,
                       int softmax, float *result);
 
