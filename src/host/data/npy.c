@@ -47,7 +47,7 @@ static mb_status take_string(cursor *at, const char *what, char *text, size_t ro
         return expected(at, what);
     size_t length = 0, position = at->position + 1;
     while (position < at->end && at->bytes[position] != (unsigned char)quote && length + 1 < room &&
-           at->bytes[position] != '\\')
+           at->bytes[position] != '\\' && at->bytes[position] >= ' ')
         text[length++] = (char)at->bytes[position++];
     if (position >= at->end || at->bytes[position] != (unsigned char)quote)
         return expected(at, what);
@@ -250,6 +250,10 @@ mb_status mb_npy_frames(const unsigned char *bytes, size_t size, const char *fil
     if (frames->values == NULL)
         return mb_out_of_memory(error, file);
     const unsigned char *values = bytes + header.data;
+    if (header.item_size == 4 && !header.big_endian && !header.fortran_order) {
+        memcpy(frames->values, values, wanted);
+        return MB_OK;
+    }
     for (int64_t t = 0, i = 0; t < frames->count; t++)
         for (int64_t d = 0; d < frames->dimension; d++, i++) {
             int64_t from = header.fortran_order ? d * frames->count + t : i;
