@@ -18,9 +18,9 @@ static const command commands[] = {
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static void print_help(FILE *stream) {
-    fprintf(stream, "merbench " MERBENCH_VERSION
-                    ": trains the sweeps of multimodal emotion recognition\n\n"
-                    "usage: merbench COMMAND [ARGUMENTS]\n\n");
+    fprintf(stream,
+            "merbench " MERBENCH_VERSION ": trains the sweeps of multimodal emotion recognition\n\n"
+            "usage: merbench COMMAND [ARGUMENTS]\n\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
         fprintf(stream, "  %-8s %-42s %s\n", commands[i].name, commands[i].arguments,
                 commands[i].summary);
