@@ -17,8 +17,8 @@ void mb_h5_close(mb_h5 *h5);
 
 bool mb_h5_has(const mb_h5 *h5, const char *name);
 
-// Reads a whole dataset, converted to the type asked for; *values is malloc'ed. `rank` dimensions are
-// written to dims[0..*rank), at most 8. A scalar has rank 0.
+// Reads a whole dataset, converted to the type asked for; *values is malloc'ed. `rank` dimensions
+// are written to dims[0..*rank), at most 8. A scalar has rank 0.
 mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, int *rank,
                             int64_t dims[8], mb_error *error);
 mb_status mb_h5_read_doubles(const mb_h5 *h5, const char *name, double **values, int *rank,
@@ -26,17 +26,21 @@ mb_status mb_h5_read_doubles(const mb_h5 *h5, const char *name, double **values,
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error);
 
+// A one-dimensional dataset of strings, fixed or variable length; free with mb_h5_free_names.
+mb_status mb_h5_read_texts(const mb_h5 *h5, const char *name, char ***texts, int *count,
+                           mb_error *error);
+
 // Names of the members of a group, sorted; free with mb_h5_free_names.
 mb_status mb_h5_list(const mb_h5 *h5, const char *group, char ***names, int *count,
                      mb_error *error);
 void mb_h5_free_names(char **names, int count);
 
-// Attributes of the object `name` ("/" for the root). Numbers of any type; strings fixed or variable
-// length, *text malloc'ed.
+// Attributes of the object `name` ("/" for the root). Numbers of any type; strings fixed or
+// variable length, *text malloc'ed.
 bool mb_h5_has_attribute(const mb_h5 *h5, const char *name, const char *attribute);
 mb_status mb_h5_attribute_number(const mb_h5 *h5, const char *name, const char *attribute,
                                  double *value, mb_error *error);
-mb_status mb_h5_attribute_text(const mb_h5 *h5, const char *name, const char *attribute, char **text,
-                               mb_error *error);
+mb_status mb_h5_attribute_text(const mb_h5 *h5, const char *name, const char *attribute,
+                               char **text, mb_error *error);
 
 #endif

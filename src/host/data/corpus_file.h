@@ -1,0 +1,49 @@
+// Shared by the reader, the writer and the audit of corpus files.
+#ifndef MB_DATA_CORPUS_FILE_H
+#define MB_DATA_CORPUS_FILE_H
+
+#include <stdbool.h>
+
+#include "data/h5.h"
+#include "merbench/corpus.h"
+
+#define MB_CORPUS_FORMAT 1
+
+// Everything that holds for any corpus: names, labels, splits, the features' descriptions, and the
+// offsets of the features that are loaded. Messages start with `file`.
+mb_status mb_corpus_check(const mb_corpus *corpus, const char *file, mb_error *error);
+
+// One feature's offsets: N + 1 of them, from 0 to `frames`, every utterance with a frame at least.
+mb_status mb_offsets_check(const mb_corpus *corpus, const mb_feature *feature,
+                           const int64_t *offsets, int64_t frames, const char *file,
+                           mb_error *error);
+
+mb_status mb_corpus_digest(const mb_corpus *corpus, char digest[33], mb_error *error);
+mb_status mb_feature_digest(const mb_feature *feature, int32_t utterance_count, char digest[33],
+                            mb_error *error);
+
+// Order of splits in a corpus: whole, train, val, then the tests by name. For qsort of mb_split.
+int mb_split_compare(const void *a, const void *b);
+
+// Reads and checks the offsets of a feature; *offsets is malloc'ed.
+mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
+                                 const mb_feature *feature, int64_t **offsets, mb_error *error);
+
+// As mb_corpus_load, but values that are not finite are let in.
+mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
+                             const mb_feature **feature, mb_error *error);
+
+// First value that is not finite, or -1.
+int64_t mb_first_nonfinite(const float *values, int64_t count);
+
+// The utterance that a frame belongs to.
+int32_t mb_utterance_of_frame(const int64_t *offsets, int32_t utterance_count, int64_t frame);
+
+// Where the corpus came from: `count` source files and their digests, both freed with
+// mb_h5_free_names.
+mb_status mb_corpus_sources(const mb_corpus *corpus, char ***files, char ***digests, int *count,
+                            mb_error *error);
+
+bool mb_is_utf8(const char *text, size_t length);
+
+#endif

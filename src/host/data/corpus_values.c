@@ -1,0 +1,116 @@
+// Loading the values of features, and the list of sources.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "data/corpus_file.h"
+
+static mb_status load_values(const mb_h5 *h5, const mb_corpus *corpus, mb_feature *feature,
+                             mb_error *error) {
+    char object[1024], digest[33];
+    int64_t dims[8];
+    int rank;
+    snprintf(object, sizeof object, "/features/%s/values", feature->name);
+    mb_status status = mb_corpus_read_offsets(h5, corpus, feature, &feature->offsets, error);
+    if (status == MB_OK)
+        status = mb_h5_read_floats(h5, object, &feature->values, &rank, dims, error);
+    if (status != MB_OK)
+        return status;
+    int64_t frames = feature->offsets[corpus->utterance_count];
+    if (rank != 2 || dims[0] != frames || dims[1] != feature->dimension)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected shape (%" PRId64 ", %d)",
+                       corpus->path, object, frames, feature->dimension);
+    status = mb_feature_digest(feature, corpus->utterance_count, digest, error);
+    if (status == MB_OK && strcmp(digest, feature->digest) != 0)
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: feature '%s' was damaged or changed: expected digest %s, found %s",
+                         corpus->path, feature->name, feature->digest, digest);
+    return status;
+}
+
+static mb_status unknown_feature(const mb_corpus *corpus, const char *name, mb_error *error) {
+    const char **names = calloc((size_t)corpus->feature_count + 1, sizeof *names);
+    if (names == NULL)
+        return mb_out_of_memory(error, name);
+    for (int32_t f = 0; f < corpus->feature_count; f++)
+        names[f] = corpus->features[f].name;
+    const char *nearest = mb_nearest_name(name, names, corpus->feature_count);
+    free(names);
+    return mb_fail(error, MB_BAD_INPUT, "%s: there is no feature '%s'%s%s%s", corpus->path, name,
+                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "'?" : "");
+}
+
+mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
+                             const mb_feature **feature, mb_error *error) {
+    mb_feature *found = (mb_feature *)mb_corpus_feature(corpus, feature_name);
+    if (found == NULL)
+        return unknown_feature(corpus, feature_name, error);
+    if (found->values == NULL) {
+        mb_h5 *h5;
+        mb_status status = mb_h5_open(corpus->path, &h5, error);
+        if (status == MB_OK)
+            status = load_values(h5, corpus, found, error);
+        mb_h5_close(h5);
+        if (status != MB_OK) {
+            free(found->offsets);
+            free(found->values);
+            found->offsets = NULL;
+            found->values = NULL;
+            return status;
+        }
+    }
+    if (feature != NULL)
+        *feature = found;
+    return MB_OK;
+}
+
+mb_status mb_corpus_load(mb_corpus *corpus, const char *feature_name, const mb_feature **feature,
+                         mb_error *error) {
+    const mb_feature *found;
+    mb_status status = mb_corpus_load_any(corpus, feature_name, &found, error);
+    if (status != MB_OK)
+        return status;
+    int64_t dimension = found->dimension;
+    int64_t bad =
+        mb_first_nonfinite(found->values, found->offsets[corpus->utterance_count] * dimension);
+    if (bad >= 0) {
+        int64_t frame = bad / dimension;
+        int32_t row = mb_utterance_of_frame(found->offsets, corpus->utterance_count, frame);
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: feature '%s', utterance '%s', frame %" PRId64 ", column %" PRId64
+                       ": expected a finite value, found %g; 'merbench doctor' lists them all",
+                       corpus->path, found->name, corpus->names[row], frame - found->offsets[row],
+                       bad % dimension, (double)found->values[bad]);
+    }
+    if (feature != NULL)
+        *feature = found;
+    return MB_OK;
+}
+
+mb_status mb_corpus_sources(const mb_corpus *corpus, char ***files, char ***digests, int *count,
+                            mb_error *error) {
+    *files = NULL, *digests = NULL, *count = 0;
+    mb_h5 *h5;
+    mb_status status = mb_h5_open(corpus->path, &h5, error);
+    if (status != MB_OK)
+        return status;
+    int file_count = 0, digest_count = 0;
+    status = mb_h5_read_texts(h5, "/provenance/file", files, &file_count, error);
+    if (status == MB_OK)
+        status = mb_h5_read_texts(h5, "/provenance/digest", digests, &digest_count, error);
+    if (status == MB_OK && file_count != digest_count)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: /provenance: %d files but %d digests",
+                         corpus->path, file_count, digest_count);
+    mb_h5_close(h5);
+    if (status != MB_OK) {
+        mb_h5_free_names(*files, file_count);
+        mb_h5_free_names(*digests, digest_count);
+        *files = NULL, *digests = NULL;
+        return status;
+    }
+    *count = file_count;
+    return MB_OK;
+}

@@ -1,0 +1,104 @@
+#include "merbench/dataset.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *const mb_modality_names[MB_MODALITY_COUNT] = {"audio", "text", "video"};
+
+static const mb_dataset_rules mer2023 = {
+    .name = "MER2023",
+    .class_count = 6,
+    .value_count = 1,
+    .splits = MB_SPLIT_RANDOM_FOLDS,
+    .shuffle = true,
+    .selection = MB_SELECT_EMOVAL,
+    .value_range = 5,
+    .classes = {"neutral", "angry", "happy", "sad", "worried", "surprise"},
+};
+
+static const mb_dataset_rules iemocap_four = {
+    .name = "IEMOCAPFour",
+    .class_count = 4,
+    .splits = MB_SPLIT_SESSIONS,
+    .shuffle = true,
+    .selection = MB_SELECT_EMO,
+    .classes = {"happy", "sad", "neutral", "angry"},
+};
+
+static const mb_dataset_rules iemocap_six = {
+    .name = "IEMOCAPSix",
+    .class_count = 6,
+    .splits = MB_SPLIT_SESSIONS,
+    .shuffle = true,
+    .selection = MB_SELECT_EMO,
+    .classes = {"happy", "sad", "neutral", "angry", "excited", "frustrated"},
+};
+
+// The reference does not shuffle the training rows of the five corpora below.
+static const mb_dataset_rules meld = {
+    .name = "MELD",
+    .class_count = 7,
+    .splits = MB_SPLIT_OFFICIAL,
+    .selection = MB_SELECT_EMO,
+    .classes = {"anger", "joy", "sadness", "neutral", "disgust", "fear", "surprise"},
+};
+
+static const mb_dataset_rules cmu_mosi = {
+    .name = "CMUMOSI",
+    .value_count = 1,
+    .splits = MB_SPLIT_OFFICIAL,
+    .selection = MB_SELECT_EMO,
+    .value_range = 3,
+};
+
+static const mb_dataset_rules cmu_mosei = {
+    .name = "CMUMOSEI",
+    .value_count = 1,
+    .splits = MB_SPLIT_OFFICIAL,
+    .selection = MB_SELECT_EMO,
+    .value_range = 3,
+};
+
+static const mb_dataset_rules sims = {
+    .name = "SIMS",
+    .value_count = 1,
+    .splits = MB_SPLIT_OFFICIAL,
+    .selection = MB_SELECT_EMO,
+    .value_range = 1,
+};
+
+static const mb_dataset_rules sims_v2 = {
+    .name = "SIMSv2",
+    .value_count = 1,
+    .splits = MB_SPLIT_OFFICIAL,
+    .selection = MB_SELECT_EMO,
+    .value_range = 1,
+};
+
+// Not a dataset of the benchmark: synthetic and small, for a first look at the program.
+static const mb_dataset_rules quickstart = {
+    .name = "QUICKSTART",
+    .class_count = 4,
+    .value_count = 1,
+    .splits = MB_SPLIT_OFFICIAL,
+    .shuffle = true,
+    .selection = MB_SELECT_EMOVAL,
+    .value_range = 3,
+    .classes = {"happy", "sad", "neutral", "angry"},
+};
+
+static const mb_dataset_rules *const all[] = {
+    &mer2023,   &meld, &iemocap_four, &iemocap_six, &cmu_mosi,
+    &cmu_mosei, &sims, &sims_v2,      &quickstart,  NULL,
+};
+
+const mb_dataset_rules *mb_dataset_find(const char *name) {
+    for (int32_t i = 0; all[i] != NULL; i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    return NULL;
+}
+
+const mb_dataset_rules *const *mb_dataset_all(void) {
+    return all;
+}

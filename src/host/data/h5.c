@@ -1,0 +1,149 @@
+#include "data/h5.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/h5_object.h"
+
+static herr_t refuse_external_link(const char *parent_file, const char *parent_group,
+                                   const char *child_file, const char *child_object,
+                                   unsigned *access, hid_t file_access, void *unused) {
+    (void)parent_file, (void)parent_group, (void)child_file, (void)child_object;
+    (void)access, (void)file_access, (void)unused;
+    return -1;
+}
+
+// Whether the path is a readable plain file; HDF5's own answer names no cause.
+static mb_status check_path(const char *path, mb_error *error) {
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected an HDF5 file, found %s", path,
+                       S_ISDIR(info.st_mode) ? "a folder" : "something that is no plain file");
+    htri_t recognised = H5Fis_hdf5(path);
+    if (recognised < 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", path, strerror(errno));
+    if (recognised == 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected an HDF5 file, found another format%s",
+                       path, info.st_size == 0 ? " (the file is empty)" : "");
+    return MB_OK;
+}
+
+mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
+    *h5 = NULL;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLset_loading_state(0); // a file must not be able to name code that is then loaded
+    mb_status status = check_path(path, error);
+    if (status != MB_OK)
+        return status;
+    mb_h5 *opened = calloc(1, sizeof *opened);
+    if (opened == NULL || (opened->path = strdup(path)) == NULL) {
+        free(opened);
+        return mb_out_of_memory(error, path);
+    }
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+    H5Pset_file_locking(access, 0, 1); // shared folders often have no locks
+    opened->links = H5Pcreate(H5P_LINK_ACCESS);
+    H5Pset_elink_cb(opened->links, refuse_external_link, NULL);
+    opened->file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    if (opened->file < 0) {
+        mb_h5_close(opened);
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: the HDF5 file cannot be opened: it is truncated or damaged", path);
+    }
+    *h5 = opened;
+    return MB_OK;
+}
+
+void mb_h5_close(mb_h5 *h5) {
+    if (h5 == NULL)
+        return;
+    if (h5->file >= 0)
+        H5Fclose(h5->file);
+    if (h5->links >= 0)
+        H5Pclose(h5->links);
+    free(h5->path);
+    free(h5);
+}
+
+bool mb_h5_has(const mb_h5 *h5, const char *name) {
+    hid_t object = H5Oopen(h5->file, name, h5->links);
+    if (object < 0)
+        return false;
+    H5Oclose(object);
+    return true;
+}
+
+mb_status mb_h5_object(const mb_h5 *h5, const char *name, H5I_type_t kind, hid_t *object,
+                       mb_error *error) {
+    *object = H5Oopen(h5->file, name, h5->links);
+    if (*object < 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: there is no object %s", h5->path, name);
+    H5I_type_t found = H5Iget_type(*object);
+    if (kind != H5I_BADID ? found == kind : found == H5I_DATASET || found == H5I_GROUP)
+        return MB_OK;
+    H5Oclose(*object);
+    *object = -1;
+    return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected a %s, found a %s", h5->path, name,
+                   kind == H5I_DATASET ? "dataset" : "group",
+                   found == H5I_DATASET ? "dataset"
+                   : found == H5I_GROUP ? "group"
+                                        : "named type");
+}
+
+typedef struct listing {
+    char **names;
+    int count, room;
+} listing;
+
+static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *data) {
+    (void)group, (void)info;
+    listing *list = data;
+    if (list->count >= list->room)
+        return -1; // the group's count of links does not hold: damaged
+    list->names[list->count] = strdup(name);
+    return list->names[list->count++] == NULL ? -1 : 0;
+}
+
+mb_status mb_h5_list(const mb_h5 *h5, const char *group, char ***names, int *count,
+                     mb_error *error) {
+    enum { MOST_MEMBERS = 1 << 20 };
+    *names = NULL, *count = 0;
+    hid_t object;
+    mb_status status = mb_h5_object(h5, group, H5I_GROUP, &object, error);
+    if (status != MB_OK)
+        return status;
+    H5G_info_t info;
+    if (H5Gget_info(object, &info) < 0 || info.nlinks > MOST_MEMBERS) {
+        H5Oclose(object);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: the group is damaged", h5->path, group);
+    }
+    listing list = {calloc(info.nlinks + 1, sizeof *list.names), 0, (int)info.nlinks};
+    if (list.names == NULL) {
+        H5Oclose(object);
+        return mb_out_of_memory(error, group);
+    }
+    hsize_t position = 0;
+    herr_t result = H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, &position, add_name, &list);
+    H5Oclose(object);
+    if (result < 0) {
+        mb_h5_free_names(list.names, list.count);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: cannot list the group", h5->path, group);
+    }
+    *names = list.names;
+    *count = list.count;
+    return MB_OK;
+}
+
+void mb_h5_free_names(char **names, int count) {
+    if (names == NULL)
+        return;
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}

@@ -1,0 +1,20 @@
+// Shared by the files that implement h5.h; nobody else includes this.
+#ifndef MB_DATA_H5_OBJECT_H
+#define MB_DATA_H5_OBJECT_H
+
+#include <hdf5.h>
+
+#include "data/h5.h"
+
+struct mb_h5 {
+    hid_t file;
+    hid_t links; // link access: no link may lead out of the file
+    char *path;
+};
+
+// Opens the object and checks that it is a dataset, a group, or (H5I_BADID) either. Closed with
+// H5Oclose.
+mb_status mb_h5_object(const mb_h5 *h5, const char *name, H5I_type_t kind, hid_t *object,
+                       mb_error *error);
+
+#endif

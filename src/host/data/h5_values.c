@@ -1,0 +1,206 @@
+// Reading whole datasets: numbers of any type, strings.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/h5_object.h"
+
+// Reading can give at most this many times the stored bytes (deflate's best ratio); what a damaged
+// header asks for beyond that is refused before memory is asked for.
+enum { BEST_RATIO = 1100, SMALL = 1 << 16 };
+
+typedef struct opened {
+    hid_t dataset, type, space;
+    int rank;
+    int64_t dims[8], elements;
+} opened;
+
+static void close_dataset(opened *open) {
+    if (open->space >= 0)
+        H5Sclose(open->space);
+    if (open->type >= 0)
+        H5Tclose(open->type);
+    if (open->dataset >= 0)
+        H5Oclose(open->dataset);
+}
+
+static const char *class_name(H5T_class_t class) {
+    switch (class) {
+    case H5T_INTEGER:
+    case H5T_FLOAT:
+    case H5T_ENUM:
+        return "numbers";
+    case H5T_STRING:
+        return "strings";
+    case H5T_COMPOUND:
+        return "compound values";
+    default:
+        return "values of another type";
+    }
+}
+
+// The values must lie in this file: a foreign file could otherwise pull in any file of the machine.
+static bool stored_here(hid_t dataset) {
+    hid_t creation = H5Dget_create_plist(dataset);
+    bool here = creation >= 0 && H5Pget_layout(creation) != H5D_VIRTUAL &&
+                H5Pget_external_count(creation) == 0;
+    if (creation >= 0)
+        H5Pclose(creation);
+    return here;
+}
+
+static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_error *error) {
+    open->rank = H5Sget_simple_extent_ndims(open->space);
+    H5S_class_t class = H5Sget_simple_extent_type(open->space);
+    if (class != H5S_SCALAR && class != H5S_SIMPLE)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: the dataset has no values", h5->path, name);
+    if (open->rank < 0 || open->rank > 8)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected at most 8 dimensions, found %d",
+                       h5->path, name, open->rank);
+    hsize_t dims[8] = {0};
+    if (open->rank > 0 && H5Sget_simple_extent_dims(open->space, dims, NULL) < 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: unreadable shape", h5->path, name);
+    open->elements = 1;
+    for (int i = 0; i < open->rank; i++) {
+        int64_t dim = dims[i] > (hsize_t)(INT64_MAX / 64) ? -1 : (int64_t)dims[i];
+        if (dim < 0 || __builtin_mul_overflow(open->elements, dim, &open->elements) ||
+            open->elements > INT64_MAX / 64)
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s: absurd shape", h5->path, name);
+        open->dims[i] = dim;
+    }
+    uint64_t wanted = (uint64_t)open->elements * H5Tget_size(open->type);
+    uint64_t stored = H5Dget_storage_size(open->dataset);
+    if (wanted > SMALL && wanted / BEST_RATIO > stored)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: %s: the shape asks for %llu bytes but the file holds only %llu",
+                       h5->path, name, (unsigned long long)wanted, (unsigned long long)stored);
+    return MB_OK;
+}
+
+static mb_status open_dataset(const mb_h5 *h5, const char *name, bool text, opened *open,
+                              mb_error *error) {
+    *open = (opened){.dataset = -1, .type = -1, .space = -1};
+    mb_status status = mb_h5_object(h5, name, H5I_DATASET, &open->dataset, error);
+    if (status != MB_OK)
+        return status;
+    open->type = H5Dget_type(open->dataset);
+    open->space = H5Dget_space(open->dataset);
+    if (open->type < 0 || open->space < 0) {
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: damaged dataset", h5->path, name);
+    } else if (!stored_here(open->dataset)) {
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: values in another file are not read",
+                         h5->path, name);
+    } else {
+        const char *expected = text ? "strings" : "numbers";
+        const char *found = class_name(H5Tget_class(open->type));
+        if (strcmp(found, expected) != 0)
+            status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %s, found %s", h5->path, name,
+                             expected, found);
+        else
+            status = read_shape(h5, name, open, error);
+    }
+    if (status != MB_OK)
+        close_dataset(open);
+    return status;
+}
+
+static mb_status read_numbers(const mb_h5 *h5, const char *name, hid_t type, size_t size,
+                              void **values, int *rank, int64_t dims[8], mb_error *error) {
+    *values = NULL, *rank = 0;
+    opened open;
+    mb_status status = open_dataset(h5, name, false, &open, error);
+    if (status != MB_OK)
+        return status;
+    void *read = malloc(open.elements > 0 ? (size_t)open.elements * size : 1);
+    if (read == NULL) {
+        status = mb_out_of_memory(error, name);
+    } else if (open.elements > 0 &&
+               H5Dread(open.dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) < 0) {
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: %s: cannot read the values: damaged or truncated", h5->path, name);
+        free(read);
+    } else {
+        *values = read;
+        *rank = open.rank;
+        memcpy(dims, open.dims, (size_t)open.rank * sizeof *dims);
+    }
+    close_dataset(&open);
+    return status;
+}
+
+mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, int *rank,
+                            int64_t dims[8], mb_error *error) {
+    void *read;
+    mb_status status =
+        read_numbers(h5, name, H5T_NATIVE_FLOAT, sizeof **values, &read, rank, dims, error);
+    *values = read;
+    return status;
+}
+
+mb_status mb_h5_read_doubles(const mb_h5 *h5, const char *name, double **values, int *rank,
+                             int64_t dims[8], mb_error *error) {
+    void *read;
+    mb_status status =
+        read_numbers(h5, name, H5T_NATIVE_DOUBLE, sizeof **values, &read, rank, dims, error);
+    *values = read;
+    return status;
+}
+
+mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
+                              int64_t dims[8], mb_error *error) {
+    void *read;
+    mb_status status =
+        read_numbers(h5, name, H5T_NATIVE_INT64, sizeof **values, &read, rank, dims, error);
+    *values = read;
+    return status;
+}
+
+// Variable-length strings belong to HDF5 and are copied; fixed ones get their terminating zero.
+static char **copy_texts(const opened *open, const char *bytes, bool variable, size_t size) {
+    char **texts = calloc((size_t)open->elements + 1, sizeof *texts);
+    for (int64_t i = 0; texts != NULL && i < open->elements; i++) {
+        if (variable) {
+            const char *text = ((char *const *)(const void *)bytes)[i];
+            texts[i] = strdup(text != NULL ? text : "");
+        } else {
+            texts[i] = strndup(bytes + (size_t)i * size, size);
+        }
+        if (texts[i] == NULL) {
+            mb_h5_free_names(texts, (int)i);
+            return NULL;
+        }
+    }
+    return texts;
+}
+
+mb_status mb_h5_read_texts(const mb_h5 *h5, const char *name, char ***texts, int *count,
+                           mb_error *error) {
+    *texts = NULL, *count = 0;
+    opened open;
+    mb_status status = open_dataset(h5, name, true, &open, error);
+    if (status != MB_OK)
+        return status;
+    bool variable = H5Tis_variable_str(open.type) > 0;
+    size_t size = H5Tget_size(open.type);
+    char *bytes = NULL;
+    if (open.rank != 1 || open.elements > INT32_MAX)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected one dimension, found %d", h5->path,
+                         name, open.rank);
+    else if ((bytes = calloc((size_t)open.elements + 1, size)) == NULL)
+        status = mb_out_of_memory(error, name);
+    else if (open.elements > 0 &&
+             H5Dread(open.dataset, open.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: %s: cannot read the strings: damaged or truncated", h5->path, name);
+    if (status == MB_OK) {
+        *texts = copy_texts(&open, bytes, variable, size);
+        *count = (int)open.elements;
+        if (*texts == NULL)
+            status = mb_out_of_memory(error, name);
+        if (variable && open.elements > 0)
+            H5Dvlen_reclaim(open.type, open.space, H5P_DEFAULT, bytes);
+    }
+    free(bytes);
+    close_dataset(&open);
+    return status;
+}

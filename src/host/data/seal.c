@@ -1,0 +1,236 @@
+#include "data/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+
+#define MAGIC "merbench corpus, format "
+#define FORMAT "1"
+
+enum {
+    SMALLEST_BLOCK = 512,
+    LARGEST_BLOCK = 1 << 20,
+    LONGEST_LINE = 64, // "apart " and two numbers
+    CHUNK = 1 << 20,
+};
+
+int64_t mb_seal_block_size(int extent_count) {
+    int64_t needed = (int64_t)(extent_count + 5) * LONGEST_LINE, size = SMALLEST_BLOCK;
+    while (size < needed)
+        size *= 2;
+    return size;
+}
+
+static mb_status hash_range(int file, const char *path, int64_t start, int64_t end, char *chunk,
+                            mb_hasher *hasher, mb_error *error) {
+    while (start < end) {
+        size_t wanted = end - start < CHUNK ? (size_t)(end - start) : CHUNK;
+        ssize_t got = pread(file, chunk, wanted, start);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return mb_fail(error, got < 0 ? MB_FAILED : MB_BAD_INPUT, "%s: cannot read: %s", path,
+                           got < 0 ? strerror(errno) : "the file became shorter");
+        mb_hasher_add(hasher, chunk, (size_t)got);
+        start += got;
+    }
+    return MB_OK;
+}
+
+// Digest of the block's text and of the bytes from `start` to `length` that no extent covers.
+static mb_status digest(int file, const char *path, const char *text, size_t text_length,
+                        int64_t start, int64_t length, const mb_extent *extents, int extent_count,
+                        char hex[33], mb_error *error) {
+    char *chunk = malloc(length < CHUNK ? (size_t)length + 1 : CHUNK);
+    mb_hasher *hasher = chunk != NULL ? mb_hasher_create() : NULL;
+    if (hasher == NULL) {
+        free(chunk);
+        return mb_out_of_memory(error, path);
+    }
+    mb_hasher_add(hasher, text, text_length);
+    mb_status status = MB_OK;
+    for (int i = 0; i <= extent_count && status == MB_OK; i++) {
+        int64_t end = i < extent_count ? extents[i].start : length;
+        status = hash_range(file, path, start, end, chunk, hasher, error);
+        if (i < extent_count)
+            start = extents[i].start + extents[i].length;
+    }
+    mb_hasher_finish(hasher, hex);
+    free(chunk);
+    return status;
+}
+
+mb_status mb_seal_write(int file, const char *path, const mb_extent *extents, int extent_count,
+                        mb_error *error) {
+    int64_t size = mb_seal_block_size(extent_count);
+    struct stat info;
+    if (fstat(file, &info) != 0)
+        return mb_fail(error, MB_FAILED, "%s: cannot write: %s", path, strerror(errno));
+    char *block = calloc(1, (size_t)size);
+    if (block == NULL)
+        return mb_out_of_memory(error, path);
+    int used =
+        snprintf(block, (size_t)size, MAGIC FORMAT "\nblock %" PRId64 "\nlength %" PRId64 "\n",
+                 size, (int64_t)info.st_size);
+    for (int i = 0; i < extent_count; i++)
+        used += snprintf(block + used, (size_t)(size - used), "apart %" PRId64 " %" PRId64 "\n",
+                         extents[i].start, extents[i].length);
+    char hex[33];
+    mb_status status = digest(file, path, block, (size_t)used, size, info.st_size, extents,
+                              extent_count, hex, error);
+    if (status == MB_OK) {
+        snprintf(block + used, (size_t)(size - used), "seal %s\n", hex);
+        if (pwrite(file, block, (size_t)size, 0) != size)
+            status = mb_fail(error, MB_FAILED, "%s: cannot write: %s", path, strerror(errno));
+    }
+    free(block);
+    return status;
+}
+
+// ---- checking
+// --------------------------------------------------------------------------------------
+
+typedef struct parsed_seal {
+    int64_t block, length;
+    mb_extent *extents;
+    int extent_count;
+    size_t text_length; // bytes before the line "seal"
+    char hex[33];
+} parsed_seal;
+
+// A number without sign or blanks in front; the cursor moves behind `end`.
+static bool take_number(const char **cursor, char end, int64_t *value) {
+    char *stop;
+    if (**cursor < '0' || **cursor > '9')
+        return false;
+    errno = 0;
+    *value = strtoll(*cursor, &stop, 10);
+    if (errno != 0 || *stop != end)
+        return false;
+    *cursor = stop + 1;
+    return true;
+}
+
+static bool take_word(const char **cursor, const char *word) {
+    size_t length = strlen(word);
+    if (strncmp(*cursor, word, length) != 0)
+        return false;
+    *cursor += length;
+    return true;
+}
+
+// Parses a block that ends with a zero byte.
+static bool parse(const char *text, parsed_seal *seal) {
+    const char *cursor = text;
+    if (!take_word(&cursor, MAGIC FORMAT "\nblock ") || !take_number(&cursor, '\n', &seal->block) ||
+        !take_word(&cursor, "length ") || !take_number(&cursor, '\n', &seal->length))
+        return false;
+    int64_t behind = seal->block;
+    seal->extents = calloc((size_t)(seal->block / LONGEST_LINE) * 8 + 1, sizeof *seal->extents);
+    while (seal->extents != NULL && take_word(&cursor, "apart ")) {
+        mb_extent extent;
+        if (!take_number(&cursor, ' ', &extent.start) ||
+            !take_number(&cursor, '\n', &extent.length) || extent.start < behind ||
+            extent.start > seal->length || extent.length > seal->length - extent.start)
+            return false;
+        behind = extent.start + extent.length;
+        seal->extents[seal->extent_count++] = extent; // a line has at least 10 bytes: there is room
+    }
+    seal->text_length = (size_t)(cursor - text);
+    if (seal->extents == NULL || !take_word(&cursor, "seal ") || strnlen(cursor, 33) < 33 ||
+        cursor[32] != '\n')
+        return false;
+    memcpy(seal->hex, cursor, 32);
+    seal->hex[32] = '\0';
+    return true;
+}
+
+// Reads the block; its first 512 bytes say how long it is. The caller frees it.
+static char *read_block(int file, int64_t file_size, int64_t *size) {
+    char start[SMALLEST_BLOCK + 1] = {0};
+    const char *cursor = start;
+    bool known = pread(file, start, SMALLEST_BLOCK, 0) == SMALLEST_BLOCK &&
+                 take_word(&cursor, MAGIC FORMAT "\nblock ") && take_number(&cursor, '\n', size) &&
+                 *size >= SMALLEST_BLOCK && *size <= LARGEST_BLOCK && *size <= file_size;
+    char *block = known ? calloc(1, (size_t)*size + 1) : NULL;
+    if (block != NULL && pread(file, block, (size_t)*size, 0) != *size) {
+        free(block);
+        return NULL;
+    }
+    return block;
+}
+
+static mb_status check_magic(int file, const char *path, mb_error *error) {
+    char start[sizeof MAGIC + 8] = {0};
+    ssize_t got = pread(file, start, sizeof start - 1, 0);
+    if (got == 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected a merbench corpus, found an empty file",
+                       path);
+    if (got < (ssize_t)strlen(MAGIC) || strncmp(start, MAGIC, strlen(MAGIC)) != 0)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: expected a merbench corpus (made by 'merbench import'), found %s", path,
+                       got > 4 && memcmp(start, "\x89HDF", 4) == 0 ? "another kind of HDF5 file"
+                                                                   : "another format");
+    const char *version = start + strlen(MAGIC);
+    size_t length = strcspn(version, "\n");
+    if (strlen(FORMAT) != length || strncmp(version, FORMAT, length) != 0)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: expected corpus format " FORMAT ", found format %.*s; import it again",
+                       path, (int)length, version);
+    return MB_OK;
+}
+
+static mb_status check_open_file(int file, const char *path, int64_t file_size, mb_error *error) {
+    mb_status status = check_magic(file, path, error);
+    if (status != MB_OK)
+        return status;
+    parsed_seal found = {0};
+    char hex[33];
+    char *block = read_block(file, file_size, &found.block);
+    if (block == NULL || !parse(block, &found)) {
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: offset 0: the corpus is truncated or damaged in its seal", path);
+    } else if (found.length != file_size) {
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: the corpus is %s: expected %" PRId64 " bytes, found %" PRId64, path,
+                         found.length > file_size ? "truncated" : "followed by foreign data",
+                         found.length, file_size);
+    } else {
+        status = digest(file, path, block, found.text_length, found.block, found.length,
+                        found.extents, found.extent_count, hex, error);
+        if (status == MB_OK && strcmp(hex, found.hex) != 0)
+            status = mb_fail(error, MB_BAD_INPUT,
+                             "%s: the corpus was damaged or changed: expected digest %s, found %s",
+                             path, found.hex, hex);
+    }
+    free(found.extents);
+    free(block);
+    return status;
+}
+
+mb_status mb_seal_check(const char *path, mb_error *error) {
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
+    if (file < 0 || fstat(file, &info) != 0) {
+        mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
+        if (file >= 0)
+            close(file);
+        return MB_BAD_INPUT;
+    }
+    mb_status status;
+    if (S_ISREG(info.st_mode))
+        status = check_open_file(file, path, info.st_size, error);
+    else
+        status = mb_fail(error, MB_BAD_INPUT, "%s: expected a merbench corpus, found %s", path,
+                         S_ISDIR(info.st_mode) ? "a folder" : "something that is no plain file");
+    close(file);
+    return status;
+}
