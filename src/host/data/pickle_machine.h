@@ -21,6 +21,8 @@ struct mb_pickle {
     python_list stack, memo;
     size_t *marks; // heights of the stack
     size_t mark_count, mark_room;
+    size_t budget; // bytes that values may still take
+    bool exhausted;
     bool stopped;
 };
 
@@ -37,9 +39,20 @@ enum {
 mb_status mb_pickle_fail(mb_pickle *pickle, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Memory that lives as long as the pickle; NULL when there is none.
+// pickle_stack.c. Memory that lives as long as the pickle, zeroed; NULL when there is none.
 void *mb_pickle_allocate(mb_pickle *pickle, size_t size);
+mb_status mb_pickle_no_memory(mb_pickle *pickle);
 mb_status mb_pickle_append(mb_pickle *pickle, mb_python *list, mb_python *item);
+mb_status mb_pickle_push(mb_pickle *pickle, mb_python value);
+mb_python *mb_pickle_pop(mb_pickle *pickle);
+mb_python *mb_pickle_top(mb_pickle *pickle);
+// Fails when fewer values lie above the last mark.
+mb_status mb_pickle_need(mb_pickle *pickle, size_t count);
+mb_status mb_pickle_mark(mb_pickle *pickle);
+// Takes the values above the last mark and the mark away; they stay readable until the next push.
+mb_status mb_pickle_pop_mark(mb_pickle *pickle, mb_python ***items, size_t *count);
+mb_status mb_pickle_memoize(mb_pickle *pickle, uint64_t index);
+mb_status mb_pickle_recall(mb_pickle *pickle, uint64_t index);
 
 // pickle_numpy.c: what the names do.
 mb_status mb_pickle_global(mb_pickle *pickle, const char *module, size_t module_length,

@@ -59,7 +59,7 @@ static mb_status make_text(mb_pickle *pickle, const mb_python *dtype, const mb_p
     size_t letters = bytes->length / 4;
     char *text = mb_pickle_allocate(pickle, bytes->length + 1);
     if (text == NULL)
-        return mb_out_of_memory(pickle->error, pickle->file);
+        return mb_pickle_no_memory(pickle);
     size_t length = 0;
     for (size_t i = 0; i < letters; i++) {
         const unsigned char *letter = (const unsigned char *)bytes->text + 4 * i;
@@ -140,7 +140,7 @@ static mb_status encode(mb_pickle *pickle, const mb_python *arguments, mb_python
     size_t length = arguments->items[0]->length, count = 0;
     char *bytes = mb_pickle_allocate(pickle, length + 1);
     if (bytes == NULL)
-        return mb_out_of_memory(pickle->error, pickle->file);
+        return mb_pickle_no_memory(pickle);
     for (size_t i = 0; i < length; i++) { // the text is valid UTF-8
         if (text[i] > 0xC3)
             return mb_pickle_fail(pickle, "a letter is outside of latin1");
@@ -204,12 +204,9 @@ static mb_status build_array(mb_pickle *pickle, mb_python *array, const mb_pytho
     if (values->count != expected)
         return mb_pickle_fail(pickle, "a numpy array of %zu objects has %zu values", expected,
                               values->count);
-    *array = (mb_python){.kind = MB_PYTHON_ARRAY};
-    for (size_t i = 0; i < values->count; i++) {
-        mb_status status = mb_pickle_append(pickle, array, values->items[i]);
-        if (status != MB_OK)
-            return status;
-    }
+    // The list's memory is shared, not copied: a pickle could name the same list many times.
+    *array = (mb_python){
+        .kind = MB_PYTHON_ARRAY, .items = values->items, .count = values->count, .room = 0};
     return MB_OK;
 }
 
