@@ -219,7 +219,6 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
                              .threads = options->threads,
                              .array_size = 1};
     display d = {.started = mb_seconds()};
-    char note[128], duration[32];
     if (!options->quiet)
         fprintf(stderr, "%s: %lld runs, %lld done already; %d thread%s on %s\n", plan->name,
                 (long long)totals.runs, (long long)totals.runs_done, options->threads,
@@ -228,10 +227,8 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
                       options->quiet);
     mb_status status = mb_sweep_train(sweep, &config, mb_cpu_description(), show, &d, error);
     mb_sweep_get_totals(sweep, &totals);
-    mb_format_duration(mb_seconds() - d.started, duration);
-    snprintf(note, sizeof note, "%lld runs in %s", (long long)totals.runs_trained, duration);
-    mb_progress_update(&d.progress, totals.runs_done, note);
-    mb_progress_finish(&d.progress, note);
+    show(&d, &totals);
+    mb_progress_finish(&d.progress, NULL);
     return status;
 }
 
