@@ -31,7 +31,8 @@ static int tear_down(void **state) {
 // ---- a trainer that only makes up selection values
 // ------------------------------------------------
 
-static atomic_int calls_left; // until it fails; negative: never
+enum { FOREVER = 1000000 };
+static atomic_int calls_left; // until it fails
 
 static mb_predictions made_up(const mb_run_spec *spec, int32_t count) {
     mb_predictions p = {.count = count};
@@ -49,7 +50,7 @@ static mb_status make_up(mb_device *device, const mb_run_spec *specs, int32_t ru
     (void)device;
     (void)stop;
     assert_int_equal(run_count, 1);
-    if (atomic_load(&calls_left) >= 0 && atomic_fetch_sub(&calls_left, 1) <= 0)
+    if (atomic_fetch_sub(&calls_left, 1) <= 0)
         return mb_fail(error, MB_FAILED, "power cut");
     const mb_run_spec *spec = specs;
     mb_run_result *r = results;
@@ -160,7 +161,7 @@ static void test_choice(void **state) {
         mb_sweep_totals totals;
         snprintf(results, sizeof results, "choice%zu.db", i);
         write_plan(plan, sizeof plan, "quick.h5", cases[i].dims, cases[i].search, "5, 6, 7");
-        atomic_store(&calls_left, -1);
+        atomic_store(&calls_left, FOREVER);
         expect_session(plan, results, make_up, 2, &totals);
         int32_t search = strchr(cases[i].search, ',') != NULL ? 4 : 2;
         assert_int_equal(totals.runs, search + 3);
@@ -176,7 +177,7 @@ static void test_shared_seeds(void **state) {
     (void)state;
     char plan[1024];
     mb_sweep_totals totals;
-    atomic_store(&calls_left, -1);
+    atomic_store(&calls_left, FOREVER);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "2, 3", "1, 2, 3");
     expect_session(plan, "shared.db", make_up, 2, &totals);
     assert_int_equal(totals.runs, (4 + 1) * 5); // five folds
