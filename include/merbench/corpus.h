@@ -18,12 +18,12 @@ typedef struct mb_feature {
     int32_t level;     // MB_LEVEL_UTTERANCE: one frame per utterance
     int32_t dimension; // D
     char digest[33];   // of dimension, offsets and values
-    int64_t *offsets;  // (N + 1) frames; NULL until loaded. Frames of utterance i: offsets[i]..[i+1]
-    float *values;     // (offsets[N], D); NULL until loaded
+    int64_t *offsets; // (N + 1) frames; NULL until loaded. Frames of utterance i: offsets[i]..[i+1]
+    float *values;    // (offsets[N], D); NULL until loaded
 } mb_feature;
 
 typedef struct mb_split {
-    char *name;    // "train", "val", "test", "test1" ... "whole"
+    char *name; // "train", "val", "test", "test1" ... "whole"
     int32_t count;
     int32_t *rows; // utterance indices in the toolkit's order
 } mb_split;
@@ -45,12 +45,12 @@ typedef struct mb_corpus {
     char digest[33];    // of dataset name, names, labels and splits; features have their own
 } mb_corpus;
 
-// Reads everything but feature values. MB_BAD_INPUT for a file that is not a corpus, is truncated or
-// was written by another format version. The corpus must be closed also after a failure.
+// Reads everything but feature values. MB_BAD_INPUT for a file that is not a corpus, is truncated
+// or was written by another format version. The corpus must be closed also after a failure.
 mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error);
 
-// Loads offsets and values of one feature (no-op when loaded) and checks that every value is finite.
-// Not thread-safe: load before starting threads.
+// Loads offsets and values of one feature (no-op when loaded) and checks that every value is
+// finite. Not thread-safe: load before starting threads.
 mb_status mb_corpus_load(mb_corpus *corpus, const char *feature_name, const mb_feature **feature,
                          mb_error *error);
 

@@ -27,11 +27,11 @@ typedef enum mb_selection {
 } mb_selection;
 
 typedef struct mb_dataset_rules {
-    const char *name;       // as MERTools spells it: "CMUMOSI"
-    int32_t class_count;    // C, output_dim1; 0 = no classification head
-    int32_t value_count;    // R, output_dim2; 1 = one regression output, 0 = none
+    const char *name;    // as MERTools spells it: "CMUMOSI"
+    int32_t class_count; // C, output_dim1; 0 = no classification head
+    int32_t value_count; // R, output_dim2; 1 = one regression output, 0 = none
     mb_split_scheme splits;
-    bool shuffle;           // whether the reference shuffles the training rows every epoch
+    bool shuffle; // whether the reference shuffles the training rows every epoch
     mb_selection selection;
     double value_range;     // valence lies in [-value_range, value_range]; 0 = no valence
     const char *classes[8]; // class names in label order, NULL-terminated

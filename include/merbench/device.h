@@ -2,6 +2,7 @@
 #ifndef MERBENCH_DEVICE_H
 #define MERBENCH_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ typedef struct mb_resident {
 
 // One step of an array of A runs. All tables are device memory; strides count elements per run.
 typedef struct mb_launch {
-    int32_t run_count;             // A
+    int32_t run_count; // A
     const mb_resident *dataset;
     const int32_t *const *indices; // (A) -> utterances of this batch
     const int32_t *rows;           // (A) valid rows; 0 leaves the run untouched, bit for bit
@@ -36,18 +37,24 @@ typedef struct mb_launch {
     const float *slots;            // (A, MB_SLOT_COUNT)
     const mb_key *keys;            // (A)
     const uint32_t *steps;         // (A) training step from 0: Adam's count, dropout counter
+    float *losses;                 // (A, loss_stride) or NULL: receives plan total at loss_index
+    int32_t loss_stride, loss_index;
     const float *masks;            // stored dropout masks (plan->mask_floats), tests only
 } mb_launch;
 
 typedef struct mb_backend {
-    const char *name; // "cpu", "cuda"
+    const char *name;        // "cpu", "cuda"
+    bool shares_host_memory; // whether host pointers may stand for device memory
     mb_status (*open)(mb_device **device, mb_error *error);
     void (*close)(mb_device *device);
     mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release)(mb_device *device, void *memory);
-    mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
+    mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
+                        mb_error *error);
     mb_status (*download)(mb_device *device, void *to, const void *from, size_t bytes,
                           mb_error *error);
+    // Within device memory.
+    mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
     // Executes every step of the plan for every run of the launch.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error);

@@ -10,17 +10,18 @@ typedef enum mb_protocol {
 } mb_protocol;
 
 typedef struct mb_part {
-    char name[32];   // "train", "val", "test1", "fold0" ...
+    char name[32]; // "train", "val", "test1", "fold0" ...
     int32_t count;
-    int32_t *rows;   // utterance indices
+    int32_t *rows; // utterance indices
     int32_t scope_count;
-    int32_t *scope;  // rows of the toolkit's "data set object": sequences are padded to their longest
+    int32_t
+        *scope; // rows of the toolkit's "data set object": sequences are padded to their longest
 } mb_part;
 
 typedef struct mb_fold {
     mb_part train;
     mb_part select; // selection metric is taken here every epoch
-    mb_part held;   // scored once from the best snapshot; count 0 where `select` itself is the score
+    mb_part held; // scored once from the best snapshot; count 0 where `select` itself is the score
 } mb_fold;
 
 typedef struct mb_fold_set {
@@ -38,8 +39,8 @@ mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t 
                         mb_fold_set *folds, mb_error *error);
 void mb_folds_free(mb_fold_set *folds);
 
-// The toolkit's five folds of a given permutation: fold k = positions k*e .. (k+1)*e-1, e = count/5,
-// the last takes the rest. `bounds` receives six positions.
+// The toolkit's five folds of a given permutation: fold k = positions k*e .. (k+1)*e-1, e =
+// count/5, the last takes the rest. `bounds` receives six positions.
 void mb_folds_of_permutation(int32_t count, int32_t bounds[6]);
 
 #endif

@@ -1,9 +1,10 @@
 // The graph of one model: tensors and ops with per-model shapes. A graph knows nothing of how many
 // models train, nor of devices.
 //
-// Constructors check shapes, record, and return a tensor; they never compute. A failure is kept in the
-// graph (the first one wins), the constructor returns MB_NO_TENSOR, and constructors given
-// MB_NO_TENSOR do nothing, so model files need no error handling: mb_graph_status() tells at the end.
+// Constructors check shapes, record, and return a tensor; they never compute. A failure is kept in
+// the graph (the first one wins), the constructor returns MB_NO_TENSOR, and constructors given
+// MB_NO_TENSOR do nothing, so model files need no error handling: mb_graph_status() tells at the
+// end.
 #ifndef MERBENCH_GRAPH_H
 #define MERBENCH_GRAPH_H
 
@@ -68,21 +69,25 @@ typedef enum mb_dropout_mode {
 
 typedef struct mb_graph mb_graph;
 
-mb_graph *mb_graph_create(mb_dropout_mode dropout); // NULL when out of memory
+// NULL when out of memory; `max_rows` bounds the rows of a batch.
+mb_graph *mb_graph_create(mb_dropout_mode dropout, int32_t max_rows);
 void mb_graph_free(mb_graph *graph);
 // The first failure, or MB_OK.
 mb_status mb_graph_status(const mb_graph *graph, mb_error *error);
 // Records a failure of a model's own ("hidden_dim must be even").
-void mb_graph_refuse(mb_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void mb_graph_refuse(mb_graph *graph, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor);
 
 // ---- sources ----------------------------------------------------------------------------------
 mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape);
-// A trained tensor; the name is the one in the reference's state_dict. Asking again for a name returns
-// the same tensor (the shape must agree): a weight used more than once. A name that ends in "weight"
-// with two dimensions (out, in) is stored input-major; see mb_parameter in plan.h.
+// A trained tensor; the name is the one in the reference's state_dict. Asking again for a name
+// returns the same tensor (the shape must agree): a weight used more than once.
 mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape, mb_initial initial);
+// The weight (out, in) of a linear map; a plan stores it input-major, see mb_parameter in plan.h.
+mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,
+                          mb_initial initial);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -90,8 +95,8 @@ mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bi
 mb_tensor mb_relu(mb_graph *graph, mb_tensor x);
 mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
 // Keeps each element with probability 1-p and scales it by 1/(1-p), p = the slot's value.
-// `site` names the place for stored masks. Identity when dropout is off.
-mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_slot rate, const char *site);
+// Every call is a site of its own, with its own masks. Identity when dropout is off.
+mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_slot rate);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
@@ -99,7 +104,7 @@ mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
-mb_tensor mb_last_step(mb_graph *graph, mb_tensor x); // (B, T, D) -> (B, D)
+mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);

@@ -1,5 +1,5 @@
-// Scores of predictions. Definitions: weighted F1 and accuracy as scikit-learn computes them; CCC of
-// Lin (1989), "A concordance correlation coefficient to evaluate reproducibility".
+// Scores of predictions. Definitions: weighted F1 and accuracy as scikit-learn computes them; CCC
+// of Lin (1989), "A concordance correlation coefficient to evaluate reproducibility".
 #ifndef MERBENCH_METRICS_H
 #define MERBENCH_METRICS_H
 
@@ -7,9 +7,24 @@
 
 #include "merbench/dataset.h"
 
-// A score that is not defined for a dataset, or on the rows at hand, is NaN.
+// A score that is not defined for a dataset, or on the rows at hand, is NaN. Rows without a label
+// are left out.
+//
+// Datasets with classes (C > 0): waf, acc, macro_f1 and uar are over the classes, and emoval is
+// there when there is a value too. Datasets with a value alone (C = 0): the same four are over the
+// two signs of the rows whose label is not 0 (a prediction is positive when it is > 0, so 0 and -0
+// are negative), while mse, mae, pearson and ccc take every row with a label.
+//
+// Sentiment classes of a value, for datasets with a value alone, in single precision:
+//   acc2  is acc, on rows whose label is not 0 (the "negative/positive" form of CMU-MOSI);
+//   CMU-MOSI, CMU-MOSEI (values in [-3, 3]), on every row, as `multiclass_acc` of MulT (Tsai et
+//   al., ACL 2019), MISA and MMSA: label and prediction are clipped, then rounded with halves to
+//   even;
+//     acc7  clipped to [-3, 3]          acc5  clipped to [-2, 2]
+//   CH-SIMS (values in [-1, 1]), on every row, as MMSA (Yu et al., ACL 2020):
+//     acc5  bins [-1, -0.7], (-0.7, -0.1], (-0.1, 0.1], (0.1, 0.7], (0.7, 1]; acc7 is not defined.
 typedef struct mb_scores {
-    double waf, acc, macro_f1, uar; // over classes; of the sign where there are no classes
+    double waf, acc, macro_f1, uar; // over classes, or signs
     double mse, mae, pearson, ccc;  // over values
     double acc2, acc5, acc7;        // sentiment classes of a value
     double emoval;                  // WAF - 0.25 MSE
@@ -33,11 +48,11 @@ double mb_selection_value(mb_selection selection, const mb_scores *scores, doubl
 void mb_scores_of_classes(int32_t n, const int32_t *labels, const int32_t *predictions,
                           mb_scores *scores); // waf, acc, macro_f1, uar
 void mb_scores_of_values(int32_t n, const double *labels, const double *predictions,
-                         mb_scores *scores); // mse, mae, pearson, ccc
+                         mb_scores *scores);           // mse, mae, pearson, ccc
 int32_t mb_argmax(const float *scores, int32_t count); // ties to the lowest index
 
-// Mean over folds: predictions (fold_count, n, width) -> result (n, width); with `softmax` each row of
-// a fold is turned into probabilities first.
+// Mean over folds: predictions (fold_count, n, width) -> result (n, width); with `softmax` each row
+// of a fold is turned into probabilities first.
 void mb_average_folds(int32_t fold_count, int32_t n, int32_t width, const float *const *predictions,
                       int softmax, float *result);
 

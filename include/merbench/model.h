@@ -14,8 +14,8 @@
 
 typedef enum mb_option_kind { MB_OPTION_INTEGER, MB_OPTION_REAL, MB_OPTION_CHOICE } mb_option_kind;
 
-// One hyper-parameter of a model. An option that changes no shape is a slot: runs that differ only in
-// slots share an array.
+// One hyper-parameter of a model. An option that changes no shape is a slot: runs that differ only
+// in slots share an array.
 typedef struct mb_option {
     const char *name; // key in a plan: "hidden_dim"
     mb_option_kind kind;
@@ -51,7 +51,8 @@ typedef struct mb_model {
     int32_t option_count;
     bool couples_rows; // whether the outputs or the auxiliary loss of a row depend on its batch
     bool any_modality; // whether it can do without one or two modalities
-    // Refuses configurations that the model cannot take; the message names the plan's key. May be NULL.
+    // Refuses configurations that the model cannot take; the message names the plan's key. May be
+    // NULL.
     mb_status (*check)(const mb_model_config *config, mb_error *error);
     // Builds the graph up to the outputs; shape errors stay in the graph.
     void (*build)(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);

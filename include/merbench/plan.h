@@ -1,5 +1,6 @@
-// A plan: a graph made ready for execution. Steps in order, fused where that pays, every operand at a
-// fixed place of one arena. Compiled once, before training; holds for every run with these shapes.
+// A plan: a graph made ready for execution. Steps in order, fused where that pays, every operand at
+// a fixed place of one arena. Compiled once, before training; holds for every run with these
+// shapes.
 #ifndef MERBENCH_PLAN_H
 #define MERBENCH_PLAN_H
 
@@ -15,21 +16,22 @@ typedef enum mb_plan_mode {
                        // never stored
 } mb_plan_mode;
 
-// A trained tensor in the parameter vector of a model. Two-dimensional weights (out, in) lie there
-// input-major, as (in, out), so that a forward product reads along the outputs.
+// A trained tensor in the parameter vector of a model. The weights of linear maps (out, in) lie
+// there input-major, as (in, out), so that a forward product reads along the outputs.
 typedef struct mb_parameter {
-    char name[96]; // as in the reference's state_dict
+    char name[96];  // as in the reference's state_dict
     mb_shape shape; // logical: (out, in)
     mb_initial initial;
-    int64_t offset;       // floats, a multiple of 16
-    int64_t gradient;     // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
-    bool transposed;      // stored input-major
-    bool trained;         // whether it reaches the loss; otherwise Adam skips it
+    int64_t offset;   // floats, a multiple of 16
+    int64_t gradient; // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
+    bool transposed;  // stored input-major
+    bool trained;     // whether it reaches the loss; otherwise Adam skips it
 } mb_parameter;
 
 typedef struct mb_plan mb_plan;
 
-// A place where a caller finds a result after a run: offset in the arena and shape; offset -1 = none.
+// A place where a caller finds a result after a run: offset in the arena and shape; offset -1 =
+// none.
 typedef struct mb_place {
     int64_t offset;
     mb_shape shape;
@@ -42,7 +44,7 @@ typedef struct mb_plan_info {
     int64_t parameter_floats;       // of one model, padding included
     int64_t parameter_elements;     // trained numbers of one model
     int64_t arena_floats;
-    int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
+    int64_t mask_floats;          // stored dropout masks, MB_DROPOUT_STORED only
     int64_t multiply_accumulates; // of one run of the plan at max_rows
     mb_place features, emos_out, vals_out, interloss, cross_entropy, mean_squared_error, total;
 } mb_plan_info;

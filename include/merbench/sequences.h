@@ -25,8 +25,8 @@ typedef struct mb_sequences {
     mb_sequence modalities[MB_MODALITY_COUNT];
 } mb_sequences;
 
-// Builds the three sequences of `feature_names` (audio, text, video) from a loaded corpus; the result
-// owns its memory. The same feature may stand in several places; NULL leaves a modality out
+// Builds the three sequences of `feature_names` (audio, text, video) from a loaded corpus; the
+// result owns its memory. The same feature may stand in several places; NULL leaves a modality out
 // (dimension 0).
 mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[MB_MODALITY_COUNT],
                             mb_feature_type type, mb_sequences *sequences, mb_error *error);

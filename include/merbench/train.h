@@ -12,8 +12,8 @@
 #include "merbench/model.h"
 
 typedef struct mb_training {
-    int32_t epochs;      // 100
-    int32_t batch_size;  // 32
+    int32_t epochs;     // 100
+    int32_t batch_size; // 32
     double learning_rate;
     double weight_decay; // 1e-5, coupled
     double grad_clip;    // by value; -1 = off
@@ -37,7 +37,11 @@ typedef struct mb_run_spec {
     int32_t test_count;
 } mb_run_spec;
 
-typedef enum mb_run_status { MB_RUN_DONE = 0, MB_RUN_DIVERGED = 1, MB_RUN_STOPPED = 2 } mb_run_status;
+typedef enum mb_run_status {
+    MB_RUN_DONE = 0,
+    MB_RUN_DIVERGED = 1,
+    MB_RUN_STOPPED = 2
+} mb_run_status;
 
 typedef struct mb_epoch {
     double train_loss;  // unweighted mean of the batch totals
@@ -54,16 +58,16 @@ typedef struct mb_predictions {
 
 typedef struct mb_run_result {
     mb_run_status status;
-    char cause[128];      // of a divergence: what was not finite, and where
-    int32_t epochs_done;  // of a divergence: epochs completed before it
-    mb_epoch *epochs;     // (epochs_done)
-    int32_t best_epoch;   // from 0
-    mb_scores select;     // on the selection part at the best epoch
-    mb_scores held;       // on the held-out part; NaN where there is none
+    char cause[128];     // of a divergence: what was not finite, and where
+    int32_t epochs_done; // of a divergence: epochs completed before it
+    mb_epoch *epochs;    // (epochs_done)
+    int32_t best_epoch;  // from 0
+    mb_scores select;    // on the selection part at the best epoch
+    mb_scores held;      // on the held-out part; NaN where there is none
     mb_predictions select_predictions, held_predictions;
     mb_predictions *tests; // (test_count)
     double seconds;
-    int64_t steps;        // model-steps trained
+    int64_t steps; // model-steps trained
 } mb_run_result;
 
 // What a run costs, from its graph alone.
@@ -71,7 +75,7 @@ typedef struct mb_run_cost {
     int64_t parameters;
     int64_t multiply_accumulates; // of the whole run: training steps and evaluations
     int64_t training_steps;
-    int64_t memory_bytes;         // parameters, moments, snapshot, activations
+    int64_t memory_bytes; // parameters, moments, snapshot, activations
 } mb_run_cost;
 
 // Trains `run_count` runs of one model, config and part sizes as an array; results[run_count] are

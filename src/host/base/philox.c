@@ -42,8 +42,7 @@ uint32_t mb_random_below(mb_key key, uint32_t stream, uint32_t step, uint64_t in
     return (uint32_t)(((unsigned __int128)bits * bound) >> 64);
 }
 
-void mb_random_shuffle(mb_key key, uint32_t stream, uint32_t step, int32_t *values,
-                       int32_t count) {
+void mb_random_shuffle(mb_key key, uint32_t stream, uint32_t step, int32_t *values, int32_t count) {
     for (int32_t i = count - 1; i > 0; i--) {
         uint32_t j = mb_random_below(key, stream, step, (uint64_t)i, (uint32_t)i + 1);
         int32_t value = values[i];

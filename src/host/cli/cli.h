@@ -1,11 +1,11 @@
-// What the subcommands share. A subcommand parses its arguments (argv[0] is its name), does its work,
-// prints its results to stdout, and returns a status; main prints the message of a failure.
+// What the subcommands share. A subcommand parses its arguments (argv[0] is its name), does its
+// work, prints its results to stdout, and returns a status; main prints the message of a failure.
 #ifndef MB_CLI_CLI_H
 #define MB_CLI_CLI_H
 
 #include "merbench/status.h"
 
-#define MB_COMMAND(name, arguments, summary) \
+#define MB_COMMAND(name, arguments, summary)                                                       \
     mb_status mb_cmd_##name(int argc, char **argv, mb_error *error);
 #include "cli/commands.def"
 #undef MB_COMMAND

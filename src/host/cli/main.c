@@ -18,9 +18,9 @@ static const command commands[] = {
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static void print_help(FILE *stream) {
-    fprintf(stream, "merbench " MERBENCH_VERSION
-                    ": trains the sweeps of multimodal emotion recognition\n\n"
-                    "usage: merbench COMMAND [ARGUMENTS]\n\n");
+    fprintf(stream,
+            "merbench " MERBENCH_VERSION ": trains the sweeps of multimodal emotion recognition\n\n"
+            "usage: merbench COMMAND [ARGUMENTS]\n\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
         fprintf(stream, "  %-8s %-42s %s\n", commands[i].name, commands[i].arguments,
                 commands[i].summary);
@@ -29,31 +29,44 @@ static void print_help(FILE *stream) {
                     "findings,\n            4 unsupported\n");
 }
 
+// Output that did not arrive (a full disk, a closed pipe) is a failure of its own.
+static mb_status flush_output(mb_error *error) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return MB_OK;
+    return mb_fail(error, MB_FAILED, "cannot write to standard output");
+}
+
+static int say(const char *who, mb_status status, const mb_error *error) {
+    if (error->message[0] != '\0')
+        fprintf(stderr, "%s: %s\n", who, error->message);
+    return status;
+}
+
 int main(int argc, char **argv) {
+    mb_error error = {""};
     if (argc < 2) {
         print_help(stderr);
         return MB_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
-        return MB_OK;
+        return say("merbench", flush_output(&error), &error);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("merbench " MERBENCH_VERSION);
-        return MB_OK;
+        return say("merbench", flush_output(&error), &error);
     }
     const char *names[COMMAND_COUNT];
     for (int i = 0; i < COMMAND_COUNT; i++) {
         names[i] = commands[i].name;
         if (strcmp(argv[1], commands[i].name) != 0)
             continue;
-        mb_error error = {""};
         mb_status status = commands[i].run(argc - 1, argv + 1, &error);
-        if (status == MB_OK && fflush(stdout) != 0)
-            status = mb_fail(&error, MB_FAILED, "cannot write to standard output");
-        if (error.message[0] != '\0')
-            fprintf(stderr, "merbench %s: %s\n", argv[1], error.message);
-        return status;
+        if (status == MB_OK)
+            status = flush_output(&error);
+        char who[64];
+        snprintf(who, sizeof who, "merbench %s", commands[i].name);
+        return say(who, status, &error);
     }
     const char *nearest = mb_nearest_name(argv[1], names, COMMAND_COUNT);
     fprintf(stderr, "merbench: unknown command '%s'", argv[1]);

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Builds merbench and trains a small sweep with it: from nothing to a table in one command.
+#
+#     scripts/demo.sh [--fresh]
+#
+# Everything goes to ./demo (corpus, results) and ./build/release. Starting it again trains only what
+# is missing; --fresh removes ./demo first.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+fresh=no
+for argument in "$@"; do
+    case $argument in
+    --fresh) fresh=yes ;;
+    -h | --help)
+        sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    *)
+        echo "demo: unknown argument '$argument'; see scripts/demo.sh --help" >&2
+        exit 2
+        ;;
+    esac
+done
+
+step() {
+    printf '\n== %s\n' "$*"
+}
+# Long output of a step that nobody reads unless it fails.
+quietly() {
+    local log
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        rm -f "$log"
+        echo "demo: failed: $*" >&2
+        exit 1
+    fi
+    rm -f "$log"
+}
+
+started=$SECONDS
+scripts/setup.sh build
+
+step "building merbench (build/release)"
+options=()
+# A folder that has been configured for the tests stays so.
+[ -e build/release/CMakeCache.txt ] || options=(-DMERBENCH_TESTS=OFF -DMERBENCH_BENCH=OFF)
+quietly cmake --preset release "${options[@]}"
+quietly cmake --build build/release --target merbench -j "$(nproc)"
+merbench=build/release/merbench
+"$merbench" --version
+
+[ "$fresh" = no ] || rm -rf demo
+mkdir -p demo
+if [ ! -e demo/quickstart.h5 ]; then
+    step "making a synthetic corpus (demo/quickstart.h5)"
+    "$merbench" synth --like quickstart -o demo/quickstart.h5
+fi
+
+step "training the sweep of configs/quickstart.json"
+"$merbench" run configs/quickstart.json --data demo --results demo/results.db
+
+step "done in $((SECONDS - started)) s"
+cat <<END
+results      demo/results.db (SQLite)
+the table    $merbench table demo/results.db --format markdown
+the corpus   $merbench info demo/quickstart.h5
+your data    $merbench import mertools FOLDER --dataset NAME -o corpus.h5
+END

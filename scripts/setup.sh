@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# Makes sure that what merbench is built from is there; installs what is missing where apt-get exists.
+#
+#     scripts/setup.sh [build] [test] [fuzz] [format]      (nothing given: build)
+#
+# build   compiler, CMake, Ninja and the libraries of the program
+# test    cmocka and the sqlite3 shell, for the tests
+# fuzz    clang with its fuzzing runtime
+# format  clang-format
+#
+# Says nothing when everything is there. Exit codes: 0 ready, 1 something is missing and could not be
+# installed, 2 wrong usage.
+set -euo pipefail
+
+usage() {
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+}
+
+say() {
+    echo "setup: $*" >&2
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+library() {
+    has pkg-config && pkg-config --exists "$1"
+}
+cmake_is_recent() {
+    has cmake && cmake --version | awk 'NR == 1 { split($3, v, "."); exit !(v[1] > 3 || v[1] == 3 && v[2] >= 25) }'
+}
+# The header alone tells nothing of the C library, so a program is compiled.
+hdf5() {
+    has gcc || has cc || return 1
+    pkg-config --exists hdf5 2>/dev/null || has h5cc || has h5pcc
+}
+c_library() {
+    has gcc && echo '#include <stdio.h>' | gcc -E -x c - >/dev/null 2>&1
+}
+# clang can be there without the runtime that libFuzzer and the sanitizers link.
+fuzzer() {
+    has clang || return 1
+    local folder
+    folder=$(mktemp -d)
+    echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return d && n > 9; }' \
+        >"$folder/probe.c"
+    local status=0
+    clang -fsanitize=fuzzer,address,undefined "$folder/probe.c" -o "$folder/probe" >/dev/null 2>&1 ||
+        status=1
+    rm -rf "$folder"
+    return "$status"
+}
+# The runtime's package carries the version of the default clang in its name.
+fuzzer_packages() {
+    local version
+    version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1)
+    echo clang
+    for name in "libclang-rt-$version-dev" "libclang-common-$version-dev"; do
+        if [ -n "$(apt-cache policy "$name" 2>/dev/null | sed -n '/Candidate: [0-9]/p')" ]; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+MISSING=()
+# need PACKAGE CHECK...: notes the Debian package when the check fails.
+need() {
+    local package=$1
+    shift
+    "$@" || MISSING+=("$package")
+}
+
+find_missing() {
+    MISSING=()
+    local part
+    for part in "$@"; do
+        case $part in
+        build)
+            need gcc has gcc
+            need libc6-dev c_library
+            need cmake cmake_is_recent
+            need ninja-build has ninja
+            need pkg-config has pkg-config
+            need libhdf5-dev hdf5
+            need libcjson-dev library libcjson
+            need libsqlite3-dev library sqlite3
+            need libzip-dev library libzip
+            need libxxhash-dev library libxxhash
+            ;;
+        test)
+            need libcmocka-dev library cmocka
+            need sqlite3 has sqlite3
+            ;;
+        fuzz) need clang fuzzer ;;
+        format) need clang-format has clang-format ;;
+        esac
+    done
+}
+
+run_as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif [ -t 0 ] && [ -z "${CI:-}" ]; then
+        sudo "$@"
+    else
+        sudo -n "$@" # nobody is there to type a password
+    fi
+}
+
+install_missing() {
+    if ! has apt-get; then
+        say "missing: ${MISSING[*]} (names of Debian packages)"
+        say "this system has no apt-get: install the same things with its own package manager, then"
+        say "start this again. CMake must be 3.25 or newer."
+        exit 1
+    fi
+    if [ "$(id -u)" != 0 ] && ! has sudo; then
+        say "missing: ${MISSING[*]}"
+        say "installing needs root and there is no sudo here; as root: apt-get install ${MISSING[*]}"
+        exit 1
+    fi
+    say "installing ${MISSING[*]}"
+    local log status=0
+    log=$(mktemp)
+    local options=(-o DPkg::Lock::Timeout=300 -y -qq --no-install-recommends)
+    {
+        run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq &&
+            packages=()
+        for name in "${MISSING[@]}"; do
+            if [ "$name" = clang ]; then
+                mapfile -t -O "${#packages[@]}" packages < <(fuzzer_packages)
+            else
+                packages+=("$name")
+            fi
+        done
+        run_as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${packages[@]}"
+    } >"$log" 2>&1 || status=$?
+    if [ "$status" != 0 ]; then
+        say "apt-get failed (exit code $status):"
+        tail -n 15 "$log" | sed 's/^/    /' >&2
+        rm -f "$log"
+        exit 1
+    fi
+    rm -f "$log"
+}
+
+parts=("$@")
+for part in "$@"; do
+    case $part in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    build | test | fuzz | format) ;;
+    *)
+        say "unknown part '$part'; the parts are build, test, fuzz and format"
+        exit 2
+        ;;
+    esac
+done
+[ "${#parts[@]}" -gt 0 ] || parts=(build)
+
+find_missing "${parts[@]}"
+[ "${#MISSING[@]}" -gt 0 ] || exit 0
+install_missing
+find_missing "${parts[@]}"
+if [ "${#MISSING[@]}" -gt 0 ]; then
+    say "still missing after the installation: ${MISSING[*]}"
+    if [[ " ${MISSING[*]} " == *" cmake "* ]] && has cmake; then
+        say "found $(cmake --version | head -1); CMake 3.25 or newer is needed"
+    fi
+    exit 1
+fi

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Builds merbench with warnings as errors and runs its tests.
+#
+#     scripts/test.sh                 release build, every test
+#     scripts/test.sh --sanitizers    also: every test under AddressSanitizer and
+#                                     UndefinedBehaviorSanitizer, threads under ThreadSanitizer
+#     scripts/test.sh --fuzz SECONDS  also: every fuzz harness for so long
+#     scripts/test.sh --clang         also: a build with clang, warnings as errors
+#     scripts/test.sh --format        also: the look of the sources
+#     scripts/test.sh --all           all of these, 20 seconds a harness
+#     scripts/test.sh --only REGEX    only the tests whose names match (passed to CTest)
+#
+# Stages run one after another, also after a failure, so that one run shows all there is. It ends with
+# CTest's summary of each stage, the release build's last. Exit code 0: everything passed.
+set -uo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
+
+sanitizers=no fuzz_seconds=0 clang=no format=no only=
+while [ "$#" -gt 0 ]; do
+    case $1 in
+    --sanitizers) sanitizers=yes ;;
+    --clang) clang=yes ;;
+    --format) format=yes ;;
+    --all) sanitizers=yes clang=yes format=yes fuzz_seconds=20 ;;
+    --fuzz | --only)
+        [ "$#" -ge 2 ] || { echo "test: $1 wants a value" >&2; exit 2; }
+        if [ "$1" = --only ]; then
+            only=$2
+        else
+            [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || { echo "test: --fuzz: expected seconds, found '$2'" >&2; exit 2; }
+            fuzz_seconds=$2
+        fi
+        shift
+        ;;
+    -h | --help)
+        sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    *) echo "test: unknown argument '$1'; see scripts/test.sh --help" >&2; exit 2 ;;
+    esac
+    shift
+done
+
+JOBS=$(nproc)
+LAUNCHER=() # what CTest is started with
+FAILED=()   # stages that did not pass
+# Names of the tests in which more than one thread is at work.
+THREADED='unit/test_(schedule|thread|progress|trainer|import)|e2e/(sweep|import)'
+
+step() {
+    printf '\n== %s\n' "$*"
+}
+
+# stage NAME COMMAND...: remembers the failure of a stage.
+stage() {
+    local name=$1 began=$SECONDS
+    shift
+    step "$name"
+    if "$@"; then
+        echo "-- $name: passed in $((SECONDS - began)) s"
+    else
+        echo "-- $name: FAILED after $((SECONDS - began)) s"
+        FAILED+=("$name")
+    fi
+}
+
+# build PRESET CMAKE_OPTION...: CMake's chatter is shown only when it fails.
+build() {
+    local preset=$1 log=build/$1-configure.log
+    shift
+    mkdir -p build
+    cmake --preset "$preset" -DMERBENCH_TESTS=ON -DMERBENCH_WERROR=ON "$@" >"$log" 2>&1 ||
+        { cat "$log"; return 1; }
+    cmake --build "build/$preset" -j "$JOBS"
+}
+
+# tests PRESET CTEST_OPTION...
+tests() {
+    local preset=$1 log=build/$1/ctest.log
+    shift
+    "${LAUNCHER[@]}" ctest --test-dir "build/$preset" --output-on-failure --no-tests=error \
+        -j "$JOBS" "$@" </dev/null 2>&1 | tee "$log"
+    return "${PIPESTATUS[0]}"
+}
+
+chosen=()
+[ -z "$only" ] || chosen=(-R "$only")
+
+release_stage() {
+    build release -DMERBENCH_BENCH=ON && tests release "${chosen[@]}"
+}
+asan_stage() {
+    export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    build asan && tests asan "${chosen[@]}"
+}
+tsan_stage() {
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    # gcc's ThreadSanitizer cannot start under the address randomisation of recent kernels.
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+        LAUNCHER=(setarch "$(uname -m)" -R)
+    fi
+    build tsan && tests tsan -R "${only:-$THREADED}"
+}
+clang_stage() {
+    cmake -S . -B build/clang -G Ninja -DCMAKE_C_COMPILER=clang -DMERBENCH_WERROR=ON \
+        -DMERBENCH_TESTS=ON -DMERBENCH_BENCH=ON >build/clang-configure.log 2>&1 ||
+        { cat build/clang-configure.log; return 1; }
+    cmake --build build/clang -j "$JOBS"
+}
+fuzz_stage() {
+    bash tests/fuzz/run.sh "$fuzz_seconds" </dev/null
+}
+
+# The settings of a sanitizer must not reach the other stages.
+subshell() {
+    ("$@")
+}
+
+needs=(build test)
+[ "$fuzz_seconds" = 0 ] && [ "$clang" = no ] || needs+=(fuzz)
+[ "$format" = no ] || needs+=(format)
+scripts/setup.sh "${needs[@]}" || exit 1
+rm -f build/*/ctest.log
+
+[ "$format" = no ] || stage 'format' scripts/format.sh
+stage 'release build and tests' release_stage
+if [ "$sanitizers" = yes ]; then
+    stage 'tests under AddressSanitizer and UndefinedBehaviorSanitizer' subshell asan_stage
+    stage 'threads under ThreadSanitizer' subshell tsan_stage
+fi
+[ "$clang" = no ] || stage 'build with clang' clang_stage
+[ "$fuzz_seconds" = 0 ] || stage "fuzzing, $fuzz_seconds s a harness" fuzz_stage
+
+for preset in tsan asan release; do
+    log=build/$preset/ctest.log
+    if [ -e "$log" ]; then
+        step "summary: $preset"
+        sed -n '/tests passed/,$p' "$log"
+    fi
+done
+if [ "${#FAILED[@]}" -gt 0 ]; then
+    printf '\nFAILED: %s\n' "${FAILED[@]}"
+    exit 1
+fi

@@ -1,0 +1,172 @@
+#include "base/json.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/suggest.h"
+
+enum { MAX_ELEMENTS = 10000 };
+
+mb_json mb_json_root(const char *file, const cJSON *document) {
+    return (mb_json){.value = document, .file = file};
+}
+
+mb_json mb_json_member(const mb_json *object, const char *key) {
+    return (mb_json){cJSON_GetObjectItemCaseSensitive(object->value, key), object, key, 0,
+                     object->file};
+}
+
+mb_json mb_json_element(const mb_json *list, int index) {
+    return (mb_json){cJSON_GetArrayItem(list->value, index), list, NULL, index, list->file};
+}
+
+void mb_json_path(const mb_json *at, char *path, size_t size) {
+    path[0] = '\0';
+    if (at->parent == NULL)
+        return;
+    mb_json_path(at->parent, path, size);
+    size_t length = strlen(path);
+    if (at->key != NULL)
+        snprintf(path + length, size - length, "%s%.100s", length > 0 ? "." : "", at->key);
+    else
+        snprintf(path + length, size - length, "[%d]", at->index);
+}
+
+mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format, ...) {
+    char path[512], message[1024];
+    mb_json_path(at, path, sizeof path);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return mb_fail(error, MB_BAD_INPUT, "%s: %s%s%s", at->file, path, path[0] != '\0' ? ": " : "",
+                   message);
+}
+
+static void describe(const cJSON *value, char *text, size_t size) {
+    char number[32];
+    if (value == NULL) {
+        snprintf(text, size, "nothing");
+    } else if (cJSON_IsString(value)) {
+        snprintf(text, size, "\"%.60s\"", value->valuestring);
+    } else if (cJSON_IsNumber(value) && isfinite(value->valuedouble)) {
+        mb_json_number_text(value->valuedouble, number);
+        snprintf(text, size, "%s", number);
+    } else if (cJSON_IsNumber(value)) {
+        snprintf(text, size, "a number beyond the range of doubles");
+    } else if (cJSON_IsBool(value)) {
+        snprintf(text, size, "%s", cJSON_IsTrue(value) ? "true" : "false");
+    } else if (cJSON_IsArray(value)) {
+        int count = cJSON_GetArraySize(value);
+        snprintf(text, size, count == 0 ? "an empty list" : "a list of %d", count);
+    } else {
+        snprintf(text, size, "%s", cJSON_IsObject(value) ? "an object" : "null");
+    }
+}
+
+mb_status mb_json_expect(const mb_json *at, const char *expected, mb_error *error) {
+    char found[128];
+    describe(at->value, found, sizeof found);
+    return mb_json_refuse(at, error, "expected %s, found %s", expected, found);
+}
+
+mb_status mb_json_unknown(const mb_json *at, const char *what, const char *name,
+                          const char *const *known, int known_count, mb_error *error) {
+    const char *nearest = mb_nearest_name(name, known, known_count);
+    if (nearest != NULL)
+        return mb_json_refuse(at, error, "unknown %s \"%.80s\"; did you mean \"%s\"?", what, name,
+                              nearest);
+    char list[512] = "";
+    for (int i = 0; i < known_count; i++) {
+        size_t length = strlen(list);
+        if (length + strlen(known[i]) + 8 > sizeof list) {
+            snprintf(list + length, sizeof list - length, " ...");
+            break;
+        }
+        snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", known[i]);
+    }
+    return mb_json_refuse(at, error, "unknown %s \"%.80s\"; known: %s", what, name,
+                          list[0] != '\0' ? list : "none");
+}
+
+mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_error *error) {
+    if (!cJSON_IsObject(object->value))
+        return mb_json_expect(object, "an object", error);
+    int count = 0;
+    while (allowed[count] != NULL)
+        count++;
+    for (const cJSON *member = object->value->child; member != NULL; member = member->next) {
+        int i = 0;
+        while (i < count && strcmp(allowed[i], member->string) != 0)
+            i++;
+        if (i == count)
+            return mb_json_unknown(object, "key", member->string, allowed, count, error);
+    }
+    return MB_OK;
+}
+
+mb_status mb_json_count(const mb_json *list, int minimum, int *count, mb_error *error) {
+    if (!cJSON_IsArray(list->value))
+        return mb_json_expect(list, "a list", error);
+    *count = cJSON_GetArraySize(list->value);
+    if (*count < minimum)
+        return mb_json_expect(list, "a list that is not empty", error);
+    if (*count > MAX_ELEMENTS)
+        return mb_json_expect(list, "a list of at most 10000", error);
+    return MB_OK;
+}
+
+mb_status mb_json_integer(const mb_json *at, int64_t minimum, int64_t maximum, int64_t *value,
+                          mb_error *error) {
+    double number = cJSON_IsNumber(at->value) ? at->value->valuedouble : NAN;
+    if (!(number >= (double)minimum && number <= (double)maximum) || number != trunc(number)) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "an integer %lld..%lld", (long long)minimum,
+                 (long long)maximum);
+        return mb_json_expect(at, expected, error);
+    }
+    *value = (int64_t)number;
+    return MB_OK;
+}
+
+mb_status mb_json_number(const mb_json *at, double minimum, double maximum, double *value,
+                         mb_error *error) {
+    double number = cJSON_IsNumber(at->value) ? at->value->valuedouble : NAN;
+    if (!(number >= minimum && number <= maximum)) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "a number %.6g..%.6g", minimum, maximum);
+        return mb_json_expect(at, expected, error);
+    }
+    *value = number;
+    return MB_OK;
+}
+
+mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error) {
+    if (!cJSON_IsString(at->value) || at->value->valuestring[0] == '\0')
+        return mb_json_expect(at, "a text", error);
+    *text = at->value->valuestring;
+    return MB_OK;
+}
+
+mb_status mb_json_boolean(const mb_json *at, bool *value, mb_error *error) {
+    if (!cJSON_IsBool(at->value))
+        return mb_json_expect(at, "true or false", error);
+    *value = cJSON_IsTrue(at->value);
+    return MB_OK;
+}
+
+mb_status mb_json_choice(const mb_json *at, const char *const *names, int count, int *choice,
+                         mb_error *error) {
+    const char *text = "";
+    mb_status status = mb_json_text(at, &text, error);
+    if (status != MB_OK)
+        return status;
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], text) == 0) {
+            *choice = i;
+            return MB_OK;
+        }
+    return mb_json_unknown(at, "value", text, names, count, error);
+}

@@ -1,0 +1,278 @@
+// merbench synth: makes a synthetic corpus.
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/suggest.h"
+#include "cli/cli.h"
+#include "data/corpus_write.h"
+#include "data/synth.h"
+
+enum { MAX_NAMES = 32 };
+
+static void print_datasets(void) {
+    for (const mb_dataset_rules *const *rules = mb_dataset_all(); *rules != NULL; rules++) {
+        for (const char *letter = (*rules)->name; *letter != '\0'; letter++)
+            putchar(tolower((unsigned char)*letter));
+        fputs(rules[1] != NULL ? ", " : "\n", stdout);
+    }
+}
+
+static void print_help(void) {
+    printf(
+        "usage: merbench synth --like NAME -o CORPUS.h5 [OPTIONS]\n\n"
+        "Makes a corpus with the sizes, splits, class balance and utterance names of a dataset,\n"
+        "and with features that carry a signal of known strength. Nothing in it is real.\n\n"
+        "  --like NAME        ");
+    print_datasets();
+    printf(
+        "  -o, --output FILE  the corpus to write\n"
+        "  --force            replace FILE when it exists\n"
+        "  --seed S           0..4294967295; the same options give the same bytes (default 1)\n"
+        "  --signal M=X,...   strength per modality: the means of two classes lie about X*sqrt(2)\n"
+        "                     standard deviations of the noise apart; 0 leaves nothing to learn\n"
+        "                     (default audio=1.5,text=3,video=1; quickstart: 1, 1.5, 0.7)\n"
+        "  --dims M=D,...     dimensions (default audio=1024,text=5120,video=768; quickstart:\n"
+        "                     64, 128, 48)\n"
+        "  --scale F          times so many utterances, up to %g; every class keeps at least two\n"
+        "  --frames           also frame-level features, up to 99, 23 and 59 frames long (large:\n"
+        "                     lower --dims or --scale with it)\n\n"
+        "Features: synth-audio-UTT, synth-text-UTT, synth-video-UTT; with --frames also ...-FRA.\n"
+        "example: merbench synth --like quickstart -o quickstart.h5 --seed 7\n",
+        MB_SYNTH_MAX_SCALE);
+}
+
+// Names are compared without case, so that both "mer2023" and "MER2023" are understood.
+static mb_status find_rules(const char *name, const mb_dataset_rules **found, mb_error *error) {
+    const char *names[MAX_NAMES];
+    int count = 0;
+    for (const mb_dataset_rules *const *rules = mb_dataset_all(); *rules != NULL; rules++) {
+        if (strcasecmp((*rules)->name, name) == 0) {
+            *found = *rules;
+            return MB_OK;
+        }
+        if (count < MAX_NAMES)
+            names[count++] = (*rules)->name;
+    }
+    const char *nearest = mb_nearest_name(name, names, count);
+    if (nearest == NULL)
+        return mb_fail(error, MB_USAGE,
+                       "--like: unknown dataset '%s'; 'merbench synth --help' lists them", name);
+    return mb_fail(error, MB_USAGE, "--like: unknown dataset '%s'; did you mean '%s'?", name,
+                   nearest);
+}
+
+// The whole text as a number; false when it is none.
+static bool parse_number(const char *text, double *number) {
+    char *end;
+    if (text[0] == '\0' || isspace((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    *number = strtod(text, &end);
+    return *end == '\0' && errno == 0 && isfinite(*number);
+}
+
+static mb_status parse_seed(const char *text, uint32_t *seed, mb_error *error) {
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = isdigit((unsigned char)text[0]) ? strtoull(text, &end, 10) : 0;
+    if (end == NULL || *end != '\0' || errno != 0 || number > UINT32_MAX)
+        return mb_fail(error, MB_USAGE, "--seed: expected a whole number 0..4294967295, found '%s'",
+                       text);
+    *seed = (uint32_t)number;
+    return MB_OK;
+}
+
+static mb_status find_modality(const char *option, const char *name, int32_t *modality,
+                               mb_error *error) {
+    for (*modality = 0; *modality < MB_MODALITY_COUNT; ++*modality)
+        if (strcmp(mb_modality_names[*modality], name) == 0)
+            return MB_OK;
+    const char *nearest = mb_nearest_name(name, mb_modality_names, MB_MODALITY_COUNT);
+    return mb_fail(error, MB_USAGE, "%s: unknown modality '%s'%s%s%s", option, name,
+                   nearest != NULL ? "; did you mean '" : "; expected audio, text or video",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+}
+
+// "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value.
+static mb_status parse_by_modality(const char *option, const char *text, double minimum,
+                                   double maximum, bool whole, double values[MB_MODALITY_COUNT],
+                                   mb_error *error) {
+    char *copy = strdup(text), *rest = copy, *item;
+    if (copy == NULL)
+        return mb_out_of_memory(error, option);
+    bool given[MB_MODALITY_COUNT] = {false};
+    mb_status status = MB_OK;
+    while (status == MB_OK && (item = strsep(&rest, ",")) != NULL) {
+        char *number = strchr(item, '=');
+        if (number == NULL) {
+            status = mb_fail(error, MB_USAGE,
+                             "%s: expected MODALITY=NUMBER, as in 'audio=1,text=2', found '%s'",
+                             option, item);
+            break;
+        }
+        *number++ = '\0';
+        int32_t m;
+        status = find_modality(option, item, &m, error);
+        if (status != MB_OK)
+            break;
+        double value;
+        if (given[m])
+            status = mb_fail(error, MB_USAGE, "%s: %s is given twice", option, item);
+        else if (!parse_number(number, &value) || value < minimum || value > maximum ||
+                 (whole && value != floor(value)))
+            status = mb_fail(error, MB_USAGE, "%s: %s: expected a %snumber %.0f..%.0f, found '%s'",
+                             option, item, whole ? "whole " : "", minimum, maximum, number);
+        else
+            values[m] = value;
+        given[m] = true;
+    }
+    free(copy);
+    return status;
+}
+
+typedef struct arguments {
+    const char *like, *output, *seed, *signal, *dims, *scale;
+    bool force, frames, help;
+} arguments;
+
+static const struct option long_options[] = {
+    {"like", required_argument, NULL, 'l'}, {"output", required_argument, NULL, 'o'},
+    {"seed", required_argument, NULL, 's'}, {"signal", required_argument, NULL, 'g'},
+    {"dims", required_argument, NULL, 'd'}, {"scale", required_argument, NULL, 'c'},
+    {"force", no_argument, NULL, 'f'},      {"frames", no_argument, NULL, 'r'},
+    {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+};
+
+static mb_status unknown_option(const char *option, mb_error *error) {
+    enum { COUNT = sizeof long_options / sizeof *long_options - 1 };
+    const char *names[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        names[i] = long_options[i].name;
+    const char *nearest =
+        strncmp(option, "--", 2) == 0 ? mb_nearest_name(option + 2, names, COUNT) : NULL;
+    if (nearest != NULL)
+        return mb_fail(error, MB_USAGE, "unknown option '%s'; did you mean '--%s'?", option,
+                       nearest);
+    return mb_fail(error, MB_USAGE,
+                   "unknown option '%s'; 'merbench synth --help' lists the options", option);
+}
+
+static mb_status parse_arguments(int argc, char **argv, arguments *given, mb_error *error) {
+    *given = (arguments){0};
+    opterr = 0;
+    optind = 1;
+    for (int letter; (letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1;) {
+        switch (letter) {
+        case 'l':
+            given->like = optarg;
+            break;
+        case 'o':
+            given->output = optarg;
+            break;
+        case 's':
+            given->seed = optarg;
+            break;
+        case 'g':
+            given->signal = optarg;
+            break;
+        case 'd':
+            given->dims = optarg;
+            break;
+        case 'c':
+            given->scale = optarg;
+            break;
+        case 'f':
+            given->force = true;
+            break;
+        case 'r':
+            given->frames = true;
+            break;
+        case 'h':
+            given->help = true;
+            return MB_OK;
+        case ':':
+            return mb_fail(error, MB_USAGE, "option '%s' needs a value", argv[optind - 1]);
+        default:
+            return unknown_option(argv[optind - 1], error);
+        }
+    }
+    if (optind < argc)
+        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    if (given->like == NULL)
+        return mb_fail(error, MB_USAGE, "--like NAME is missing");
+    if (given->output == NULL)
+        return mb_fail(error, MB_USAGE, "-o CORPUS.h5 is missing");
+    return MB_OK;
+}
+
+static mb_status read_options(const arguments *given, mb_synth_options *options, mb_error *error) {
+    const mb_dataset_rules *rules = NULL;
+    mb_status status = find_rules(given->like, &rules, error);
+    if (status == MB_OK)
+        status = mb_synth_defaults(rules, options, error);
+    if (status != MB_OK)
+        return status;
+    options->frames = given->frames;
+    if (given->seed != NULL)
+        status = parse_seed(given->seed, &options->seed, error);
+    if (status == MB_OK && given->signal != NULL)
+        status = parse_by_modality("--signal", given->signal, 0, MB_SYNTH_MAX_SIGNAL, false,
+                                   options->signal, error);
+    if (status == MB_OK && given->dims != NULL) {
+        double dims[MB_MODALITY_COUNT];
+        for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
+            dims[m] = options->dims[m];
+        status =
+            parse_by_modality("--dims", given->dims, 1, MB_SYNTH_MAX_DIMENSION, true, dims, error);
+        for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
+            options->dims[m] = (int32_t)dims[m];
+    }
+    if (status == MB_OK && given->scale != NULL &&
+        (!parse_number(given->scale, &options->scale) || options->scale <= 0 ||
+         options->scale > MB_SYNTH_MAX_SCALE))
+        status =
+            mb_fail(error, MB_USAGE, "--scale: expected a number above 0 and up to %g, found '%s'",
+                    MB_SYNTH_MAX_SCALE, given->scale);
+    return status;
+}
+
+static void print_result(const char *path, const mb_corpus *corpus) {
+    printf("%s: synthetic %s, %d utterances (", path, corpus->rules->name, corpus->utterance_count);
+    for (int32_t i = 0; i < corpus->split_count; i++)
+        printf("%s%s %d", i > 0 ? ", " : "", corpus->splits[i].name, corpus->splits[i].count);
+    printf(")\n");
+    for (int32_t i = 0; i < corpus->feature_count; i++)
+        printf("  %s  %d dimensions, %lld frames\n", corpus->features[i].name,
+               corpus->features[i].dimension,
+               (long long)corpus->features[i].offsets[corpus->utterance_count]);
+}
+
+mb_status mb_cmd_synth(int argc, char **argv, mb_error *error) {
+    arguments given;
+    mb_status status = parse_arguments(argc, argv, &given, error);
+    if (status == MB_OK && given.help) {
+        print_help();
+        return MB_OK;
+    }
+    mb_synth_options options;
+    if (status == MB_OK)
+        status = read_options(&given, &options, error);
+    if (status == MB_OK)
+        status = mb_corpus_can_write(given.output, given.force, error);
+    if (status != MB_OK)
+        return status;
+    mb_corpus corpus;
+    status = mb_synth_make(&options, &corpus, error);
+    if (status == MB_OK)
+        status = mb_corpus_write(&corpus, NULL, 0, given.output, error);
+    if (status == MB_OK)
+        print_result(given.output, &corpus);
+    mb_corpus_close(&corpus);
+    return status;
+}

@@ -1,0 +1,205 @@
+// Tensors, nodes and failures of a graph.
+#include "graph/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const mb_op_info mb_op_infos[MB_OP_COUNT] = {
+#define MB_OP(NAME, name, fewest, most, outputs) {#name, fewest, most, outputs},
+#include "graph/ops.def"
+#undef MB_OP
+};
+
+// ---- shapes
+// ---------------------------------------------------------------------------------------
+
+mb_shape mb_shape_of(int32_t count, const int32_t *dims) {
+    mb_shape shape = {.count = count};
+    memcpy(shape.dims, dims, (size_t)count * sizeof *dims);
+    return shape;
+}
+
+bool mb_shape_equal(const mb_shape *a, const mb_shape *b) {
+    return a->count == b->count &&
+           memcmp(a->dims, b->dims, (size_t)a->count * sizeof *a->dims) == 0;
+}
+
+static int64_t product(const mb_shape *shape, int32_t count, int32_t rows) {
+    int64_t elements = 1;
+    for (int32_t i = 0; i < count; i++)
+        elements *= shape->dims[i] == MB_ROWS ? rows : shape->dims[i];
+    return elements;
+}
+
+int64_t mb_shape_elements(const mb_shape *shape, int32_t rows) {
+    return product(shape, shape->count, rows);
+}
+
+int64_t mb_shape_vectors(const mb_shape *shape, int32_t rows) {
+    return product(shape, shape->count - 1, rows);
+}
+
+int32_t mb_shape_last(const mb_shape *shape) {
+    return shape->dims[shape->count - 1];
+}
+
+void mb_shape_print(const mb_shape *shape, char *text, int32_t size) {
+    int32_t length = snprintf(text, (size_t)size, "(");
+    for (int32_t i = 0; i < shape->count && length < size; i++) {
+        const char *comma = i > 0 ? ", " : "";
+        if (shape->dims[i] == MB_ROWS)
+            length += snprintf(text + length, (size_t)(size - length), "%sB", comma);
+        else
+            length +=
+                snprintf(text + length, (size_t)(size - length), "%s%d", comma, shape->dims[i]);
+    }
+    if (length < size)
+        snprintf(text + length, (size_t)(size - length), ")");
+}
+
+// ---- graph
+// ----------------------------------------------------------------------------------------
+
+mb_graph *mb_graph_create(mb_dropout_mode dropout, int32_t max_rows) {
+    mb_graph *graph = calloc(1, sizeof *graph);
+    if (graph != NULL) {
+        graph->dropout = dropout;
+        graph->max_rows = max_rows;
+    }
+    return graph;
+}
+
+void mb_graph_free(mb_graph *graph) {
+    if (graph == NULL)
+        return;
+    free(graph->nodes);
+    free(graph->tensors);
+    free(graph->parameters);
+    free(graph);
+}
+
+mb_status mb_graph_status(const mb_graph *graph, mb_error *error) {
+    return graph->status == MB_OK ? MB_OK
+                                  : mb_fail(error, graph->status, "%s", graph->error.message);
+}
+
+void mb_graph_refuse(mb_graph *graph, const char *format, ...) {
+    if (graph->status != MB_OK)
+        return;
+    graph->status = MB_BAD_INPUT;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(graph->error.message, sizeof graph->error.message, format, arguments);
+    va_end(arguments);
+}
+
+// Room for one more element; false (and a failure in the graph) when memory is out.
+static bool reserve(mb_graph *graph, void **items, int32_t count, int32_t *capacity, size_t size) {
+    if (count < *capacity)
+        return true;
+    int32_t larger = *capacity == 0 ? 64 : *capacity * 2;
+    void *moved = realloc(*items, (size_t)larger * size);
+    if (moved == NULL) {
+        graph->status = mb_out_of_memory(&graph->error, "graph");
+        return false;
+    }
+    *items = moved;
+    *capacity = larger;
+    return true;
+}
+
+static mb_tensor add_tensor(mb_graph *graph, mb_shape shape, int32_t producer, int32_t parameter,
+                            bool needs_gradient) {
+    if (!reserve(graph, (void **)&graph->tensors, graph->tensor_count, &graph->tensor_capacity,
+                 sizeof *graph->tensors))
+        return MB_NO_TENSOR;
+    graph->tensors[graph->tensor_count] =
+        (mb_tensor_info){shape, producer, parameter, needs_gradient};
+    return graph->tensor_count++;
+}
+
+const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor) {
+    return &graph->tensors[tensor].shape;
+}
+
+bool mb_graph_add(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,
+                  int32_t input_count, const mb_shape *output_shapes, mb_tensor *outputs) {
+    const mb_op_info *info = &mb_op_infos[op];
+    for (int32_t i = 0; i < info->outputs; i++)
+        outputs[i] = MB_NO_TENSOR;
+    if (graph->status != MB_OK || !reserve(graph, (void **)&graph->nodes, graph->node_count,
+                                           &graph->node_capacity, sizeof *graph->nodes))
+        return false;
+    mb_node node = {
+        .op = op, .params = params, .input_count = input_count, .output_count = info->outputs};
+    bool needs_gradient = false;
+    for (int32_t i = 0; i < input_count; i++) {
+        node.inputs[i] = inputs[i];
+        needs_gradient |= graph->tensors[inputs[i]].needs_gradient;
+    }
+    for (int32_t i = 0; i < info->outputs; i++) {
+        outputs[i] = add_tensor(graph, output_shapes[i], graph->node_count, -1, needs_gradient);
+        if (outputs[i] == MB_NO_TENSOR)
+            return false;
+        node.outputs[i] = outputs[i];
+    }
+    graph->nodes[graph->node_count++] = node;
+    return true;
+}
+
+mb_tensor mb_graph_add_one(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,
+                           int32_t input_count, mb_shape shape) {
+    mb_tensor output = MB_NO_TENSOR;
+    mb_graph_add(graph, op, params, inputs, input_count, &shape, &output);
+    return output;
+}
+
+mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape) {
+    mb_op_params params = {.gather = {input}};
+    return mb_graph_add_one(graph, MB_OP_GATHER, params, NULL, 0, shape);
+}
+
+// ---- parameters
+// -------------------------------------------------------------------------------------
+
+static mb_tensor find_parameter(mb_graph *graph, const char *name, const mb_shape *shape) {
+    for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++) {
+        int32_t index = graph->tensors[tensor].parameter;
+        if (index < 0 || strcmp(graph->parameters[index].name, name) != 0)
+            continue;
+        if (mb_shape_equal(&graph->parameters[index].shape, shape))
+            return tensor;
+        mb_graph_refuse(graph, "parameter %s is asked for with two shapes", name);
+    }
+    return MB_NO_TENSOR;
+}
+
+static mb_tensor add_parameter(mb_graph *graph, const char *name, mb_shape shape, bool transposed,
+                               mb_initial initial) {
+    if (graph->status != MB_OK)
+        return MB_NO_TENSOR;
+    mb_tensor known = find_parameter(graph, name, &shape);
+    if (known != MB_NO_TENSOR || graph->status != MB_OK)
+        return known;
+    if (!reserve(graph, (void **)&graph->parameters, graph->parameter_count,
+                 &graph->parameter_capacity, sizeof *graph->parameters))
+        return MB_NO_TENSOR;
+    mb_parameter *parameter = &graph->parameters[graph->parameter_count];
+    *parameter = (mb_parameter){
+        .shape = shape, .initial = initial, .transposed = transposed, .gradient = -1};
+    snprintf(parameter->name, sizeof parameter->name, "%s", name);
+    return add_tensor(graph, shape, -1, graph->parameter_count++, true);
+}
+
+mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape,
+                             mb_initial initial) {
+    return add_parameter(graph, name, shape, false, initial);
+}
+
+mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,
+                          mb_initial initial) {
+    mb_shape shape = {2, {out, in}};
+    return add_parameter(graph, name, shape, true, initial);
+}

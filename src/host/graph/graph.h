@@ -1,0 +1,53 @@
+// Inside of a graph: tensors and nodes in the order of their making.
+#ifndef MB_GRAPH_GRAPH_H
+#define MB_GRAPH_GRAPH_H
+
+#include "graph/ops.h"
+#include "merbench/graph.h"
+
+typedef struct mb_node {
+    mb_op op;
+    mb_op_params params;
+    int32_t input_count, output_count;
+    mb_tensor inputs[MB_MAX_INPUTS];
+    mb_tensor outputs[MB_MAX_OUTPUTS];
+} mb_node;
+
+typedef struct mb_tensor_info {
+    mb_shape shape;
+    int32_t producer;  // node, or -1 for a parameter
+    int32_t parameter; // position in the parameter list, or -1
+    bool needs_gradient;
+} mb_tensor_info;
+
+struct mb_graph {
+    mb_dropout_mode dropout;
+    mb_status status;
+    mb_error error;
+    int32_t node_count, node_capacity;
+    mb_node *nodes;
+    int32_t tensor_count, tensor_capacity;
+    mb_tensor_info *tensors;
+    int32_t parameter_count, parameter_capacity;
+    mb_parameter *parameters; // offsets are the plan's
+    uint32_t dropout_sites;
+    int64_t mask_floats; // stored masks so far, in the order of the sites
+    int32_t max_rows;    // for the offsets of stored masks
+};
+
+mb_shape mb_shape_of(int32_t count, const int32_t *dims);
+bool mb_shape_equal(const mb_shape *a, const mb_shape *b);
+
+// Records a node; fills outputs with new tensors of the shapes given. False after any failure.
+bool mb_graph_add(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,
+                  int32_t input_count, const mb_shape *output_shapes, mb_tensor *outputs);
+// The same for ops with one output.
+mb_tensor mb_graph_add_one(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,
+                           int32_t input_count, mb_shape shape);
+
+// Appends the backward pass of `loss` (1). gradients[tensor], for every tensor of the graph as it
+// was before the call, becomes the tensor that holds d loss / d tensor, or MB_NO_TENSOR = absent.
+mb_status mb_graph_differentiate(mb_graph *graph, mb_tensor loss, mb_tensor *gradients,
+                                 mb_error *error);
+
+#endif

@@ -1,0 +1,71 @@
+// Ops and the steps of a plan: what kernels know of the host.
+#ifndef MB_GRAPH_OPS_H
+#define MB_GRAPH_OPS_H
+
+#include "merbench/plan.h"
+
+enum { MB_MAX_INPUTS = 8, MB_MAX_OUTPUTS = 3 };
+
+typedef enum mb_op {
+#define MB_OP(NAME, name, fewest, most, outputs) MB_OP_##NAME,
+#include "graph/ops.def"
+#undef MB_OP
+    MB_OP_COUNT
+} mb_op;
+
+typedef struct mb_op_info {
+    const char *name;
+    int32_t fewest_inputs, most_inputs, outputs;
+} mb_op_info;
+
+extern const mb_op_info mb_op_infos[MB_OP_COUNT];
+
+// Parameters of an op; which member counts follows from the op.
+typedef union mb_op_params {
+    struct {
+        mb_input input;
+    } gather;
+    struct {
+        float value;
+    } constant;
+    struct {
+        bool relu;
+    } linear;
+    struct {
+        mb_slot rate;
+        uint32_t site;       // counts the dropout places of a graph from 0
+        int64_t mask_offset; // STORED_DROPOUT
+    } dropout;
+    struct {
+        int32_t begin;
+    } slice;
+    struct {
+        int32_t parameter; // position in the plan's parameter list
+    } update;
+} mb_op_params;
+
+typedef enum mb_space { MB_SPACE_ARENA, MB_SPACE_PARAMETERS } mb_space;
+
+// Where a step finds a tensor.
+typedef struct mb_operand {
+    mb_space space;
+    int64_t offset; // floats
+    mb_shape shape;
+} mb_operand;
+
+typedef struct mb_step {
+    mb_op op;
+    mb_op_params params;
+    int32_t input_count, output_count;
+    mb_operand inputs[MB_MAX_INPUTS];
+    mb_operand outputs[MB_MAX_OUTPUTS];
+} mb_step;
+
+struct mb_plan {
+    mb_plan_info info;
+    int32_t step_count;
+    mb_step *steps;
+    mb_parameter *parameters;
+};
+
+#endif

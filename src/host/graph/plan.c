@@ -1,0 +1,218 @@
+// Compiles a model into a plan.
+#include "graph/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct compilation {
+    mb_graph *graph;
+    mb_plan_mode mode;
+    int32_t max_rows;
+    mb_model_outputs outputs;
+    mb_tensor cross_entropy, mean_squared_error, total;
+    mb_tensor *gradients; // by forward tensor; all absent when only evaluating
+    mb_schedule schedule;
+    int64_t *offsets; // by tensor
+} compilation;
+
+static mb_tensor sum(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    if (a == MB_NO_TENSOR || b == MB_NO_TENSOR)
+        return a == MB_NO_TENSOR ? b : a;
+    return mb_add(graph, a, b);
+}
+
+// total = interloss + cross entropy + mean squared error, each only where it exists.
+static void build_losses(compilation *c) {
+    mb_shape rows = {1, {MB_ROWS}};
+    c->total = c->outputs.interloss;
+    if (c->outputs.emos_out != MB_NO_TENSOR) {
+        mb_tensor labels = mb_graph_input(c->graph, MB_INPUT_EMOTION, rows);
+        c->cross_entropy = mb_cross_entropy(c->graph, c->outputs.emos_out, labels);
+        c->total = sum(c->graph, c->total, c->cross_entropy);
+    }
+    if (c->outputs.vals_out != MB_NO_TENSOR) {
+        mb_tensor labels = mb_graph_input(c->graph, MB_INPUT_VALENCE, rows);
+        c->mean_squared_error = mb_mean_squared_error(c->graph, c->outputs.vals_out, labels);
+        c->total = sum(c->graph, c->total, c->mean_squared_error);
+    }
+    if (c->total == MB_NO_TENSOR)
+        mb_graph_refuse(c->graph, "a model without class and value outputs has no loss");
+}
+
+static mb_status build(compilation *c, const mb_model *model, const mb_model_config *config,
+                       mb_error *error) {
+    model->build(c->graph, config, &c->outputs);
+    if (c->mode != MB_PLAN_EVALUATE)
+        build_losses(c);
+    mb_status status = mb_graph_status(c->graph, error);
+    if (status != MB_OK)
+        return mb_fail_in(error, status, "model %s: ", model->name);
+    c->gradients = malloc(((size_t)c->graph->tensor_count + 1) * sizeof *c->gradients);
+    if (c->gradients == NULL)
+        return mb_out_of_memory(error, "plan");
+    if (c->mode != MB_PLAN_EVALUATE)
+        return mb_graph_differentiate(c->graph, c->total, c->gradients, error);
+    for (mb_tensor tensor = 0; tensor < c->graph->tensor_count; tensor++)
+        c->gradients[tensor] = MB_NO_TENSOR;
+    return MB_OK;
+}
+
+static bool is_parameter(const mb_graph *graph, mb_tensor tensor) {
+    return graph->tensors[tensor].parameter >= 0;
+}
+
+static mb_status schedule(compilation *c, mb_error *error) {
+    mb_graph *graph = c->graph;
+    size_t count = (size_t)graph->tensor_count + 1;
+    bool *kept = calloc(count, sizeof *kept);
+    int64_t *offsets = c->offsets = malloc(count * sizeof *offsets);
+    if (kept == NULL || offsets == NULL) {
+        free(kept);
+        return mb_out_of_memory(error, "plan");
+    }
+    const mb_tensor results[] = {c->outputs.features,
+                                 c->outputs.emos_out,
+                                 c->outputs.vals_out,
+                                 c->outputs.interloss,
+                                 c->cross_entropy,
+                                 c->mean_squared_error,
+                                 c->total};
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        if (results[i] != MB_NO_TENSOR)
+            kept[results[i]] = true;
+    for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++)
+        if (is_parameter(graph, tensor) && c->gradients[tensor] != MB_NO_TENSOR)
+            kept[c->gradients[tensor]] = true;
+    mb_status status = mb_schedule_make(graph, kept, &c->schedule, error);
+    free(kept);
+    if (status != MB_OK)
+        return status;
+    mb_schedule_fuse_relu(&c->schedule);
+    if (c->mode == MB_PLAN_TRAIN) {
+        for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++)
+            if (is_parameter(graph, tensor) && c->gradients[tensor] != MB_NO_TENSOR)
+                c->schedule.kept[c->gradients[tensor]] =
+                    false; // its update reads it, then it may go
+        status = mb_schedule_add_updates(&c->schedule, c->gradients, error);
+        if (status != MB_OK)
+            return status;
+    }
+    return MB_OK;
+}
+
+static mb_operand operand_of(const compilation *c, const mb_plan *plan, mb_tensor tensor) {
+    const mb_tensor_info *info = &c->graph->tensors[tensor];
+    if (info->parameter >= 0)
+        return (mb_operand){MB_SPACE_PARAMETERS, plan->parameters[info->parameter].offset,
+                            info->shape};
+    return (mb_operand){MB_SPACE_ARENA, c->offsets[tensor], info->shape};
+}
+
+static mb_place place_of(const compilation *c, mb_tensor tensor) {
+    if (tensor == MB_NO_TENSOR)
+        return (mb_place){.offset = -1};
+    return (mb_place){c->offsets[tensor], c->graph->tensors[tensor].shape};
+}
+
+// Parameters in the order of their making, each on its own cache lines.
+static void lay_out_parameters(const compilation *c, mb_plan *plan) {
+    mb_graph *graph = c->graph;
+    plan->parameters = graph->parameters; // the plan takes the list over
+    graph->parameters = NULL;
+    plan->info.parameters = plan->parameters;
+    plan->info.parameter_count = graph->parameter_count;
+    for (int32_t i = 0; i < graph->parameter_count; i++) {
+        mb_parameter *parameter = &plan->parameters[i];
+        int64_t elements = mb_shape_elements(&parameter->shape, 0);
+        parameter->offset = plan->info.parameter_floats;
+        plan->info.parameter_floats += (elements + 15) / 16 * 16;
+        plan->info.parameter_elements += elements;
+    }
+    for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++) {
+        int32_t index = graph->tensors[tensor].parameter;
+        if (index < 0 || c->gradients[tensor] == MB_NO_TENSOR)
+            continue;
+        plan->parameters[index].trained = true;
+        if (c->mode == MB_PLAN_GRADIENTS)
+            plan->parameters[index].gradient = c->offsets[c->gradients[tensor]];
+    }
+}
+
+static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
+    const mb_schedule *order = &c->schedule;
+    mb_status status =
+        mb_schedule_place(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
+    if (status != MB_OK)
+        return status;
+    plan->steps = calloc((size_t)order->node_count + 1, sizeof *plan->steps);
+    if (plan->steps == NULL)
+        return mb_out_of_memory(error, "plan");
+    lay_out_parameters(c, plan);
+    for (int32_t i = 0; i < order->node_count; i++) {
+        const mb_node *node = &order->nodes[i];
+        mb_step *step = &plan->steps[plan->step_count++];
+        *step = (mb_step){.op = node->op,
+                          .params = node->params,
+                          .input_count = node->input_count,
+                          .output_count = node->output_count};
+        for (int32_t k = 0; k < node->input_count; k++)
+            step->inputs[k] = operand_of(c, plan, node->inputs[k]);
+        for (int32_t k = 0; k < node->output_count; k++)
+            step->outputs[k] = operand_of(c, plan, node->outputs[k]);
+        plan->info.multiply_accumulates += mb_node_cost(c->graph, node, c->max_rows);
+    }
+    plan->info.max_rows = c->max_rows;
+    plan->info.mask_floats = c->graph->mask_floats;
+    plan->info.features = place_of(c, c->outputs.features);
+    plan->info.emos_out = place_of(c, c->outputs.emos_out);
+    plan->info.vals_out = place_of(c, c->outputs.vals_out);
+    plan->info.interloss = place_of(c, c->outputs.interloss);
+    plan->info.cross_entropy = place_of(c, c->cross_entropy);
+    plan->info.mean_squared_error = place_of(c, c->mean_squared_error);
+    plan->info.total = place_of(c, c->total);
+    return MB_OK;
+}
+
+mb_status mb_plan_compile(const mb_model *model, const mb_model_config *config, mb_plan_mode mode,
+                          mb_dropout_mode dropout, int32_t max_rows, mb_plan **plan,
+                          mb_error *error) {
+    *plan = NULL;
+    compilation c = {.mode = mode,
+                     .max_rows = max_rows,
+                     .cross_entropy = MB_NO_TENSOR,
+                     .mean_squared_error = MB_NO_TENSOR,
+                     .total = MB_NO_TENSOR};
+    c.outputs = (mb_model_outputs){MB_NO_TENSOR, MB_NO_TENSOR, MB_NO_TENSOR, MB_NO_TENSOR};
+    c.graph = mb_graph_create(dropout, max_rows);
+    mb_plan *made = calloc(1, sizeof *made);
+    mb_status status = MB_OK;
+    if (c.graph == NULL || made == NULL)
+        status = mb_out_of_memory(error, "plan");
+    if (status == MB_OK)
+        status = build(&c, model, config, error);
+    if (status == MB_OK)
+        status = schedule(&c, error);
+    if (status == MB_OK)
+        status = emit(&c, made, error);
+    mb_schedule_free(&c.schedule);
+    mb_graph_free(c.graph);
+    free(c.gradients);
+    free(c.offsets);
+    if (status != MB_OK)
+        mb_plan_free(made);
+    else
+        *plan = made;
+    return status;
+}
+
+void mb_plan_free(mb_plan *plan) {
+    if (plan == NULL)
+        return;
+    free(plan->steps);
+    free(plan->parameters);
+    free(plan);
+}
+
+const mb_plan_info *mb_plan_get(const mb_plan *plan) {
+    return &plan->info;
+}

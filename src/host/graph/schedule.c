@@ -1,0 +1,145 @@
+// Dead nodes, fusion, updates.
+#include "graph/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+mb_status mb_schedule_make(mb_graph *graph, const bool *kept, mb_schedule *schedule,
+                           mb_error *error) {
+    *schedule = (mb_schedule){.graph = graph};
+    size_t tensors = (size_t)graph->tensor_count, nodes = (size_t)graph->node_count;
+    bool *needed = malloc(tensors), *live = calloc(nodes + 1, 1);
+    schedule->kept = malloc(tensors);
+    // Updates replace or follow nodes: at most one more per parameter.
+    schedule->nodes =
+        malloc((nodes + (size_t)graph->parameter_count + 1) * sizeof *schedule->nodes);
+    if (needed == NULL || live == NULL || schedule->kept == NULL || schedule->nodes == NULL) {
+        free(needed);
+        free(live);
+        mb_schedule_free(schedule);
+        return mb_out_of_memory(error, "plan");
+    }
+    memcpy(needed, kept, tensors);
+    memcpy(schedule->kept, kept, tensors);
+    for (int32_t i = graph->node_count - 1; i >= 0; i--) {
+        const mb_node *node = &graph->nodes[i];
+        for (int32_t k = 0; k < node->output_count; k++)
+            live[i] |= needed[node->outputs[k]];
+        for (int32_t k = 0; live[i] && k < node->input_count; k++)
+            needed[node->inputs[k]] = true;
+    }
+    for (int32_t i = 0; i < graph->node_count; i++)
+        if (live[i])
+            schedule->nodes[schedule->node_count++] = graph->nodes[i];
+    free(needed);
+    free(live);
+    return MB_OK;
+}
+
+void mb_schedule_free(mb_schedule *schedule) {
+    free(schedule->nodes);
+    free(schedule->kept);
+    *schedule = (mb_schedule){0};
+}
+
+static bool reads(const mb_node *node, mb_tensor tensor) {
+    for (int32_t k = 0; k < node->input_count; k++)
+        if (node->inputs[k] == tensor)
+            return true;
+    return false;
+}
+
+// Position of the only reader of `tensor` at or after `from`; -1 for none, -2 for several.
+static int32_t only_reader(const mb_schedule *schedule, mb_tensor tensor, int32_t from) {
+    int32_t found = -1;
+    for (int32_t i = from; i < schedule->node_count; i++)
+        if (reads(&schedule->nodes[i], tensor)) {
+            if (found >= 0)
+                return -2;
+            found = i;
+        }
+    return found;
+}
+
+static void remove_node(mb_schedule *schedule, int32_t position) {
+    schedule->node_count--;
+    memmove(&schedule->nodes[position], &schedule->nodes[position + 1],
+            (size_t)(schedule->node_count - position) * sizeof *schedule->nodes);
+}
+
+void mb_schedule_fuse_relu(mb_schedule *schedule) {
+    for (int32_t i = 0; i < schedule->node_count; i++) {
+        mb_node *node = &schedule->nodes[i];
+        if (node->op != MB_OP_LINEAR || schedule->kept[node->outputs[0]])
+            continue;
+        int32_t reader = only_reader(schedule, node->outputs[0], i + 1);
+        if (reader < 0 || schedule->nodes[reader].op != MB_OP_RELU)
+            continue;
+        node->params.linear.relu = true;
+        node->outputs[0] = schedule->nodes[reader].outputs[0];
+        remove_node(schedule, reader);
+    }
+}
+
+// The node that makes `tensor`, or -1.
+static int32_t producer_of(const mb_schedule *schedule, mb_tensor tensor) {
+    for (int32_t i = 0; i < schedule->node_count; i++)
+        for (int32_t k = 0; k < schedule->nodes[i].output_count; k++)
+            if (schedule->nodes[i].outputs[k] == tensor)
+                return i;
+    return -1;
+}
+
+mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradients,
+                                  mb_error *error) {
+    const mb_graph *graph = schedule->graph;
+    for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++) {
+        const mb_tensor_info *info = &graph->tensors[tensor];
+        if (info->parameter < 0 || gradients[tensor] == MB_NO_TENSOR)
+            continue;
+        mb_tensor gradient = gradients[tensor];
+        int32_t position = producer_of(schedule, gradient);
+        if (position < 0)
+            return mb_fail(error, MB_FAILED, "parameter %s: its gradient is made by no node",
+                           graph->parameters[info->parameter].name);
+        mb_node *producer = &schedule->nodes[position];
+        if (producer->op == MB_OP_LINEAR_GRAD_WEIGHT &&
+            only_reader(schedule, gradient, position) == -1 &&
+            only_reader(schedule, tensor, position) == -1) {
+            producer->op = MB_OP_LINEAR_UPDATE;
+            producer->params.update.parameter = info->parameter;
+            producer->output_count = 0;
+            continue;
+        }
+        schedule->nodes[schedule->node_count++] = (mb_node){.op = MB_OP_ADAM,
+                                                            .params = {.update = {info->parameter}},
+                                                            .input_count = 1,
+                                                            .inputs = {gradient}};
+    }
+    return MB_OK;
+}
+
+int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
+    const mb_tensor_info *tensors = graph->tensors;
+    const mb_shape *first = node->input_count > 0 ? &tensors[node->inputs[0]].shape : NULL;
+    switch (node->op) {
+    case MB_OP_LINEAR: // both read (..., n) against W (O, I)
+    case MB_OP_LINEAR_GRAD_INPUT:
+        return mb_shape_vectors(first, rows) *
+               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_LINEAR_GRAD_WEIGHT:
+    case MB_OP_LINEAR_UPDATE:
+        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->inputs[1]].shape);
+    case MB_OP_LSTM:
+        return mb_shape_vectors(first, rows) *
+               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_LSTM_GRAD:
+        return mb_shape_vectors(first, rows) *
+               mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+    case MB_OP_MIX:
+    case MB_OP_MIX_GRAD_WEIGHTS:
+        return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    default:
+        return 0; // elementwise: no products
+    }
+}

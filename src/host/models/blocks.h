@@ -1,0 +1,46 @@
+// Building blocks that several models share. `prefix` is the module's name in the reference's
+// state_dict; parameters get ".weight" and ".bias" behind it.
+#ifndef MB_MODELS_BLOCKS_H
+#define MB_MODELS_BLOCKS_H
+
+#include "merbench/model.h"
+
+// Options that every model has, first in its table and in this order.
+enum { MB_OPTION_HIDDEN_DIM, MB_OPTION_DROPOUT, MB_COMMON_OPTION_COUNT };
+
+#define MB_OPTION_HIDDEN_DIM_ROW(...)                                                              \
+    {                                                                                              \
+        .name = "hidden_dim", .kind = MB_OPTION_INTEGER, .initial = 128, .minimum = 1,             \
+        .maximum = 4096, .slot = MB_SLOT_NONE, .grid = {__VA_ARGS__},                              \
+        .grid_count = sizeof((double[]){__VA_ARGS__}) / sizeof(double),                            \
+        .help = "width of the hidden representations"                                              \
+    }
+
+#define MB_OPTION_DROPOUT_ROW(...)                                                                 \
+    {                                                                                              \
+        .name = "dropout", .kind = MB_OPTION_REAL, .initial = 0.3, .minimum = 0, .maximum = 0.95,  \
+        .slot = MB_SLOT_DROPOUT, .grid = {__VA_ARGS__},                                            \
+        .grid_count = sizeof((double[]){__VA_ARGS__}) / sizeof(double), .help = "dropout rate"     \
+    }
+
+// x (..., I) -> (..., out), initialisation L: weight and bias uniform on (-k, k), k = 1/sqrt(I).
+mb_tensor mb_block_linear(mb_graph *graph, const char *prefix, mb_tensor x, int32_t out);
+
+// The features of a modality: (B, D) for utt, (B, T, D) otherwise.
+mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t modality);
+
+// MLPEncoder: dropout, then three linear maps with ReLU after each. (B, I) -> (B, H)
+mb_tensor mb_block_mlp_encoder(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden);
+// LSTMEncoder: last hidden state of an LSTM, dropout, one linear map. (B, T, I) -> (B, H)
+mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden);
+
+// outputs->features is there already; adds fc_out_1 (C > 0) and fc_out_2 (R > 0).
+void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);
+
+// "prefix.name" for parameters; the buffer is the caller's.
+typedef struct mb_name {
+    char text[96];
+} mb_name;
+mb_name mb_name_of(const char *prefix, const char *name);
+
+#endif

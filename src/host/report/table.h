@@ -1,0 +1,38 @@
+// Tables of a sweep: feature combinations (rows) by datasets and models (columns), mean ± sample
+// standard deviation over seeds. The same results give the same bytes.
+#ifndef MB_REPORT_TABLE_H
+#define MB_REPORT_TABLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "merbench/status.h"
+#include "sweep/ledger.h"
+
+typedef enum mb_table_format {
+    MB_TABLE_TEXT,
+    MB_TABLE_MARKDOWN,
+    MB_TABLE_LATEX,
+    MB_TABLE_CSV,
+    MB_TABLE_JSON,
+} mb_table_format;
+
+typedef enum mb_table_phase {
+    MB_TABLE_FINAL,  // the final seeds; where a cell has none, the seeds of its best setting
+    MB_TABLE_SEARCH, // the seeds of the best setting of the search
+} mb_table_phase;
+
+typedef struct mb_table_options {
+    mb_table_format format;
+    mb_table_phase phase;
+    const char *plan; // name or digest (6 digits or more) of the plan; NULL = the one that ran last
+    const char *metric; // one of mb_score_names; NULL = "waf"
+    bool all_settings;  // list every setting of the search instead of the best one
+} mb_table_options;
+
+// Prints the tables of one plan. MB_BAD_INPUT: no such plan, an empty ledger; MB_USAGE: no such
+// metric.
+mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FILE *out,
+                         mb_error *error);
+
+#endif

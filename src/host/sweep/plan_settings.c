@@ -1,0 +1,194 @@
+// From "settings" and "grid" to the list of settings of a cell.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "merbench/philox.h"
+#include "sweep/plan_cells.h"
+
+enum { MAX_VALUES = 256, MAX_SETTINGS = 100000, MAX_ALL_SETTINGS = 1000000 };
+
+// The values of one hyper-parameter.
+typedef struct axis {
+    int32_t count;
+    double values[MAX_VALUES];
+} axis;
+
+static mb_status check_names(const mb_json *object, const mb_model *const *models,
+                             int32_t model_count, mb_error *error) {
+    for (const cJSON *member = object->value->child; member != NULL; member = member->next) {
+        bool known = false;
+        for (int32_t i = 0; i < model_count && !known; i++)
+            known = mb_hyper_find(models[i], member->string) >= 0;
+        if (known)
+            continue;
+        const char *names[MB_MAX_HYPERS];
+        int32_t count = mb_hyper_count(models[0]);
+        for (int32_t i = 0; i < count; i++)
+            names[i] = mb_hyper_get(models[0], i)->name;
+        char what[96];
+        snprintf(what, sizeof what, "setting of the model %.40s", models[0]->name);
+        return mb_json_unknown(object, what, member->string, names, count, error);
+    }
+    return MB_OK;
+}
+
+mb_status mb_check_hyper_names(const mb_json *place, const mb_model *const *models,
+                               int32_t model_count, mb_error *error) {
+    mb_json settings = mb_json_member(place, "settings"), grid = mb_json_member(place, "grid");
+    if (settings.value != NULL && !cJSON_IsObject(settings.value))
+        return mb_json_expect(&settings, "an object", error);
+    bool paper = cJSON_IsString(grid.value) && strcmp(grid.value->valuestring, "paper") == 0;
+    if (grid.value != NULL && !paper && !cJSON_IsObject(grid.value))
+        return mb_json_expect(&grid, "an object or \"paper\"", error);
+    mb_status status = MB_OK;
+    if (settings.value != NULL)
+        status = check_names(&settings, models, model_count, error);
+    if (status != MB_OK || grid.value == NULL || paper)
+        return status;
+    status = check_names(&grid, models, model_count, error);
+    for (const cJSON *member = grid.value->child; member != NULL && status == MB_OK;
+         member = member->next)
+        if (settings.value != NULL &&
+            cJSON_GetObjectItemCaseSensitive(settings.value, member->string) != NULL) {
+            mb_json at = mb_json_member(&grid, member->string);
+            status = mb_json_refuse(&at, error, "stands in \"settings\" too");
+        }
+    return status;
+}
+
+static mb_status read_axis(const mb_option *option, const mb_json *list, axis *a, mb_error *error) {
+    int count = 0;
+    mb_status status = mb_json_count(list, 1, &count, error);
+    if (status == MB_OK && count > MAX_VALUES)
+        status = mb_json_expect(list, "at most 256 values", error);
+    for (int i = 0; i < count && status == MB_OK; i++) {
+        mb_json element = mb_json_element(list, i);
+        status = mb_hyper_read(option, &element, &a->values[i], error);
+        for (int j = 0; j < i && status == MB_OK; j++)
+            if (a->values[j] == a->values[i])
+                status = mb_json_expect(&element, "different values", error);
+    }
+    a->count = count;
+    return status;
+}
+
+// Looks for the hyper-parameter in one place (the cell's entry, or the plan); *found says whether
+// the place speaks of it.
+static mb_status look(const mb_option *option, const mb_json *place, axis *a, bool *found,
+                      mb_error *error) {
+    mb_json settings = mb_json_member(place, "settings"), grid = mb_json_member(place, "grid");
+    mb_json fixed = mb_json_member(&settings, option->name);
+    mb_json list = mb_json_member(&grid, option->name);
+    *found = true;
+    if (fixed.value != NULL) {
+        a->count = 1;
+        return mb_hyper_read(option, &fixed, &a->values[0], error);
+    }
+    if (list.value != NULL)
+        return read_axis(option, &list, a, error);
+    if (cJSON_IsString(grid.value) && option->grid_count > 0) {
+        a->count = option->grid_count;
+        memcpy(a->values, option->grid, (size_t)option->grid_count * sizeof *a->values);
+        return MB_OK;
+    }
+    *found = false;
+    return MB_OK;
+}
+
+static mb_status make_axis(const mb_option *option, const mb_json *root, const mb_json *entry,
+                           axis *a, mb_error *error) {
+    bool found = false;
+    mb_status status = look(option, entry, a, &found, error);
+    if (status == MB_OK && !found)
+        status = look(option, root, a, &found, error);
+    if (status != MB_OK || found)
+        return status;
+    a->count = 1;
+    a->values[0] = option->initial;
+    mb_json weight_decay = mb_json_member(root, "weight_decay");
+    if (weight_decay.value != NULL && strcmp(option->name, "weight_decay") == 0)
+        return mb_hyper_read(option, &weight_decay, &a->values[0], error);
+    return MB_OK;
+}
+
+// Setting `position` of the grid: the last hyper-parameter changes fastest.
+static void grid_setting(const axis *axes, int32_t count, int64_t position, mb_setting *setting) {
+    for (int32_t i = count - 1; i >= 0; i--) {
+        setting->values[i] = axes[i].values[position % axes[i].count];
+        position /= axes[i].count;
+    }
+}
+
+// Draw `draw`: every value uniform and independent. A hyper-parameter's draws do not depend on
+// which others the plan searches.
+static void random_setting(const axis *axes, int32_t count, uint32_t seed, uint32_t draw,
+                           mb_setting *setting) {
+    mb_key key = mb_key_make(seed, 0);
+    for (int32_t i = 0; i < count; i++)
+        setting->values[i] = axes[i].values[mb_random_below(key, MB_STREAM_SEARCH, draw,
+                                                            (uint64_t)i, (uint32_t)axes[i].count)];
+}
+
+static bool drawn_before(const mb_sweep_cell *cell, const mb_setting *setting, int32_t count) {
+    for (int32_t i = 0; i < cell->setting_count; i++) {
+        bool same = true;
+        for (int32_t j = 0; j < count && same; j++)
+            same = cell->settings[i].values[j] == setting->values[j];
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static mb_status make_settings(const axis *axes, int32_t count, const mb_json *entry,
+                               const mb_sweep_plan *plan, mb_sweep_cell *cell, mb_error *error) {
+    int64_t total = 1;
+    for (int32_t i = 0; i < count; i++)
+        total = total > INT64_MAX / axes[i].count ? INT64_MAX : total * axes[i].count;
+    if (plan->method == MB_SEARCH_NONE && total > 1)
+        return mb_json_refuse(entry, error,
+                              "%lld settings, but no \"search\" to choose one of them",
+                              (long long)total);
+    if (plan->method != MB_SEARCH_RANDOM && total > MAX_SETTINGS)
+        return mb_json_refuse(entry, error,
+                              "the grid has %lld settings, more than %d; a search with the method "
+                              "\"random\" draws some of them",
+                              (long long)total, MAX_SETTINGS);
+    int64_t wanted = plan->method == MB_SEARCH_RANDOM ? plan->draws : total, before = 0;
+    for (int32_t i = 0; i < plan->cell_count; i++)
+        before += plan->cells[i].setting_count;
+    if (before + wanted > MAX_ALL_SETTINGS)
+        return mb_json_refuse(entry, error, "the cells up to here have more than %d settings",
+                              MAX_ALL_SETTINGS);
+    cell->settings = calloc((size_t)wanted, sizeof *cell->settings);
+    if (cell->settings == NULL)
+        return mb_out_of_memory(error, "settings of a cell");
+    for (int64_t i = 0; i < wanted && cell->setting_count < total; i++) {
+        mb_setting setting = {0};
+        if (plan->method == MB_SEARCH_RANDOM) {
+            random_setting(axes, count, plan->search_seed, (uint32_t)i, &setting);
+            if (drawn_before(cell, &setting, count))
+                continue;
+        } else {
+            grid_setting(axes, count, i, &setting);
+        }
+        cell->settings[cell->setting_count++] = setting;
+    }
+    return MB_OK;
+}
+
+mb_status mb_cell_make_settings(const mb_json *root, const mb_json *entry,
+                                const mb_sweep_plan *plan, mb_sweep_cell *cell, mb_error *error) {
+    int32_t count = mb_hyper_count(cell->model);
+    axis *axes = calloc((size_t)count, sizeof *axes);
+    if (axes == NULL)
+        return mb_out_of_memory(error, "settings of a cell");
+    mb_status status = MB_OK;
+    for (int32_t i = 0; i < count && status == MB_OK; i++)
+        status = make_axis(mb_hyper_get(cell->model, i), root, entry, &axes[i], error);
+    if (status == MB_OK)
+        status = make_settings(axes, count, entry, plan, cell, error);
+    free(axes);
+    return status;
+}

@@ -1,0 +1,132 @@
+#include "sweep/score.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(sizeof(mb_scores) == MB_SCORE_COUNT * sizeof(double), "mb_scores is its fields");
+
+typedef struct score_fields {
+    double values[MB_SCORE_COUNT];
+} score_fields;
+
+static mb_scores no_scores(void) {
+    score_fields fields;
+    mb_scores scores;
+    for (int i = 0; i < MB_SCORE_COUNT; i++)
+        fields.values[i] = NAN;
+    memcpy(&scores, &fields, sizeof scores);
+    return scores;
+}
+
+// Mean over folds of the selection part's scores, or of the held-out part's.
+static mb_scores mean_scores(const mb_run_result *results, int32_t count, bool held) {
+    score_fields fields;
+    mb_scores scores;
+    for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
+        double sum = 0;
+        for (int32_t k = 0; k < count; k++)
+            sum += mb_score_get(held ? &results[k].held : &results[k].select, i);
+        fields.values[i] = sum / count;
+    }
+    memcpy(&scores, &fields, sizeof scores);
+    return scores;
+}
+
+// What scoring a test set needs at hand.
+typedef struct workspace {
+    int32_t *emotions;      // (n)
+    float *valences;        // (n)
+    float *logits, *values; // (n, C), (n): means over the folds
+    const float **folds;    // (fold_count)
+} workspace;
+
+static bool workspace_open(workspace *w, int32_t n, int32_t classes, int32_t fold_count) {
+    size_t rows = n > 0 ? (size_t)n : 1, width = classes > 0 ? (size_t)classes : 1;
+    *w = (workspace){
+        .emotions = calloc(rows, sizeof *w->emotions),
+        .valences = calloc(rows, sizeof *w->valences),
+        .logits = calloc(rows, width * sizeof *w->logits),
+        .values = calloc(rows, sizeof *w->values),
+        .folds = calloc((size_t)fold_count, sizeof *w->folds),
+    };
+    return w->emotions != NULL && w->valences != NULL && w->logits != NULL && w->values != NULL &&
+           w->folds != NULL;
+}
+
+static void workspace_close(workspace *w) {
+    free(w->emotions);
+    free(w->valences);
+    free(w->logits);
+    free(w->values);
+    free(w->folds);
+}
+
+static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_t fold_count,
+                            const mb_run_result *results, mb_scores *scores, mb_error *error) {
+    const mb_dataset_rules *rules = corpus->rules;
+    int32_t n = test->count, classes = rules->class_count;
+    for (int32_t k = 0; k < fold_count; k++) {
+        const mb_predictions *p = results[k].tests;
+        if (p == NULL || p->count != n || (classes > 0 && p->logits == NULL) ||
+            (rules->value_count > 0 && p->values == NULL))
+            return mb_fail(error, MB_BAD_INPUT,
+                           "fold %d: expected predictions on the %d rows of %s, found %d", k, n,
+                           test->name, p == NULL ? 0 : p->count);
+    }
+    workspace w;
+    if (!workspace_open(&w, n, classes, fold_count)) {
+        workspace_close(&w);
+        return mb_out_of_memory(error, "scores of a trial");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        w.emotions[i] = corpus->emotions[test->rows[i]];
+        w.valences[i] = corpus->valences[test->rows[i]];
+    }
+    if (classes > 0) {
+        for (int32_t k = 0; k < fold_count; k++)
+            w.folds[k] = results[k].tests[0].logits;
+        mb_average_folds(fold_count, n, classes, w.folds, 0, w.logits);
+    }
+    if (rules->value_count > 0) {
+        for (int32_t k = 0; k < fold_count; k++)
+            w.folds[k] = results[k].tests[0].values;
+        mb_average_folds(fold_count, n, 1, w.folds, 0, w.values);
+    }
+    mb_scores_of(rules, n, w.emotions, w.valences, classes > 0 ? w.logits : NULL,
+                 rules->value_count > 0 ? w.values : NULL, scores);
+    workspace_close(&w);
+    return MB_OK;
+}
+
+mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
+                         const mb_run_result *results, mb_ledger_scores *scores, mb_error *error) {
+    int32_t count = folds->fold_count;
+    const char *part = folds->test_count > 0 ? folds->tests[0].name : "folds";
+    *scores =
+        (mb_ledger_scores){.selection = -INFINITY, .select = no_scores(), .score = no_scores()};
+    snprintf(scores->score_part, sizeof scores->score_part, "%.31s", part);
+    double selection = 0;
+    for (int32_t k = 0; k < count; k++) {
+        const mb_run_result *result = &results[k];
+        scores->diverged = scores->diverged || result->status != MB_RUN_DONE;
+        if (scores->diverged)
+            continue;
+        if (result->best_epoch < 0 || result->best_epoch >= result->epochs_done)
+            return mb_fail(error, MB_BAD_INPUT, "fold %d: the best epoch %d is none of %d", k,
+                           result->best_epoch, result->epochs_done);
+        selection += result->epochs[result->best_epoch].select_metric;
+    }
+    if (scores->diverged)
+        return MB_OK;
+    scores->selection = isnan(selection) ? -INFINITY : selection / count;
+    scores->select = mean_scores(results, count, false);
+    if (folds->test_count > 0)
+        return score_test(corpus, &folds->tests[0], count, results, &scores->score, error);
+    bool held = true;
+    for (int32_t k = 0; k < count; k++)
+        held = held && folds->folds[k].held.count > 0;
+    scores->score = mean_scores(results, count, held);
+    return MB_OK;
+}

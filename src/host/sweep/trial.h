@@ -1,0 +1,44 @@
+// A trial: one complete setting with a seed. Its description is everything that its result depends
+// on, as canonical JSON; its key is the hash of the description. Paths are no part of it.
+#ifndef MB_SWEEP_TRIAL_H
+#define MB_SWEEP_TRIAL_H
+
+#include "merbench/corpus.h"
+#include "merbench/folds.h"
+#include "merbench/sequences.h"
+#include "merbench/train.h"
+#include "sweep/setting.h"
+
+// Raised whenever the same description would give other results than before.
+#define MB_ENGINE_SEMANTICS 1
+
+typedef struct mb_trial {
+    char dataset[32];
+    char corpus_digest[33];
+    struct {
+        char *name; // NULL: the model goes without this modality
+        char digest[33];
+    } features[MB_MODALITY_COUNT];
+    mb_feature_type feature_type;
+    const mb_model *model;
+    mb_setting setting;
+    mb_protocol protocol;
+    mb_training training; // learning rate, weight decay and clipping are those of `setting`
+    uint32_t seed;
+} mb_trial;
+
+// Canonical JSON (malloc'ed) and the key.
+mb_status mb_trial_describe(const mb_trial *trial, char **description, char key[33],
+                            mb_error *error);
+
+// Reads a description back; `where` names its origin in messages. MB_UNSUPPORTED when it was made
+// by an engine with other semantics or holds a model that this one does not have. The trial must
+// be freed also after a failure; only trials read back own their feature names.
+mb_status mb_trial_parse(const char *where, const char *description, mb_trial *trial,
+                         mb_error *error);
+void mb_trial_free(mb_trial *trial);
+
+// Checks that the corpus is the one that the trial was described with.
+mb_status mb_trial_match(const mb_trial *trial, const mb_corpus *corpus, mb_error *error);
+
+#endif

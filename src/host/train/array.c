@@ -1,0 +1,282 @@
+// Memory and tables of an array.
+#include "train/array.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test) {
+    switch (kind) {
+    case MB_PART_SELECT:
+        return &spec->fold->select;
+    case MB_PART_HELD:
+        return &spec->fold->held;
+    case MB_PART_TEST:
+        break;
+    }
+    return &spec->tests[test];
+}
+
+mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part) {
+    mb_model_config config = spec->config;
+    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
+        config.steps[m] = config.dims[m] == 0 ? 1
+                                              : mb_sequence_longest(&spec->sequences->modalities[m],
+                                                                    part->scope, part->scope_count);
+    return config;
+}
+
+// Rows interact in some models: those are evaluated in the batches of the reference.
+int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
+    enum { MOST_ROWS = 256, MOST_FRAMES = 4096 };
+    if (spec->model->couples_rows)
+        return spec->training.batch_size;
+    mb_model_config config = mb_config_for_part(spec, part);
+    int32_t longest = 1;
+    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
+        longest = config.steps[m] > longest ? config.steps[m] : longest;
+    int32_t rows = MOST_FRAMES / longest; // long sequences: fewer rows, bounded memory
+    rows = rows > MOST_ROWS ? MOST_ROWS : rows < 16 ? 16 : rows;
+    return rows > part->count ? part->count : rows;
+}
+
+// ---- plans
+// ------------------------------------------------------------------------------------------
+
+static bool drops(const mb_run_spec *specs, int32_t run_count) {
+    const mb_model *model = specs[0].model;
+    for (int32_t a = 0; a < run_count; a++)
+        for (int32_t i = 0; i < model->option_count; i++)
+            if (model->options[i].slot == MB_SLOT_DROPOUT && specs[a].config.options[i] > 0.0)
+                return true;
+    return false;
+}
+
+static mb_status compile_evaluation(mb_array *array, const mb_part *part, mb_plan **plan,
+                                    mb_error *error) {
+    if (part->count == 0)
+        return MB_OK;
+    mb_model_config config = mb_config_for_part(&array->specs[0], part);
+    return mb_plan_compile(array->specs[0].model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                           mb_evaluation_rows(&array->specs[0], part), plan, error);
+}
+
+static mb_status compile(mb_array *array, mb_error *error) {
+    const mb_run_spec *spec = &array->specs[0];
+    mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
+    mb_status status =
+        mb_plan_compile(spec->model, &config, MB_PLAN_TRAIN,
+                        drops(array->specs, array->run_count) ? MB_DROPOUT_RANDOM : MB_DROPOUT_OFF,
+                        spec->training.batch_size, &array->train, error);
+    if (status == MB_OK)
+        status = compile_evaluation(array, &spec->fold->select, &array->select, error);
+    if (status == MB_OK)
+        status = compile_evaluation(array, &spec->fold->held, &array->held, error);
+    array->tests = calloc((size_t)spec->test_count + 1, sizeof *array->tests);
+    if (status == MB_OK && array->tests == NULL)
+        return mb_out_of_memory(error, "array");
+    for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
+        status = compile_evaluation(array, &spec->tests[t], &array->tests[t], error);
+    return status;
+}
+
+static int64_t largest_arena(const mb_array *array) {
+    int64_t largest = mb_plan_get(array->train)->arena_floats;
+    const mb_plan *others[] = {array->select, array->held};
+    for (int32_t i = 0; i < 2 + array->specs[0].test_count; i++) {
+        const mb_plan *plan = i < 2 ? others[i] : array->tests[i - 2];
+        if (plan != NULL && mb_plan_get(plan)->arena_floats > largest)
+            largest = mb_plan_get(plan)->arena_floats;
+    }
+    return largest;
+}
+
+// ---- device memory
+// ----------------------------------------------------------------------------------
+
+static mb_status allocate(mb_array *array, size_t count, size_t size, void **memory,
+                          mb_error *error) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return mb_out_of_memory(error, "array");
+    return array->device->backend->allocate(array->device, bytes, memory, error);
+}
+
+// A device copy of host data, or the host's own memory where the device can read it.
+static mb_status reside(mb_array *array, int32_t slot, const void *host, size_t bytes,
+                        const void **resident, mb_error *error) {
+    *resident = host;
+    if (host == NULL || array->device->backend->shares_host_memory)
+        return MB_OK;
+    mb_status status = allocate(array, bytes, 1, &array->resident_memory[slot], error);
+    if (status != MB_OK)
+        return status;
+    *resident = array->resident_memory[slot];
+    return array->device->backend->upload(array->device, array->resident_memory[slot], host, bytes,
+                                          error);
+}
+
+static mb_status make_resident(mb_array *array, mb_error *error) {
+    const mb_run_spec *spec = &array->specs[0];
+    size_t n = (size_t)spec->sequences->utterance_count;
+    mb_status status = MB_OK;
+    for (int32_t m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++) {
+        const mb_sequence *sequence = &spec->sequences->modalities[m];
+        if (sequence->dimension == 0)
+            continue;
+        size_t frames = sequence->offsets != NULL ? (size_t)sequence->offsets[n] : n;
+        array->resident.modalities[m].dimension = sequence->dimension;
+        status = reside(array, 2 * m, sequence->values,
+                        frames * (size_t)sequence->dimension * sizeof(float),
+                        (const void **)&array->resident.modalities[m].values, error);
+        if (status == MB_OK)
+            status = reside(array, 2 * m + 1, sequence->offsets, (n + 1) * sizeof(int64_t),
+                            (const void **)&array->resident.modalities[m].offsets, error);
+    }
+    if (status == MB_OK)
+        status = reside(array, 6, spec->emotions, n * sizeof(int32_t),
+                        (const void **)&array->resident.emotions, error);
+    if (status == MB_OK)
+        status = reside(array, 7, spec->valences, n * sizeof(float),
+                        (const void **)&array->resident.valences, error);
+    return status;
+}
+
+static int32_t longest_part(const mb_run_spec *spec) {
+    int32_t longest = spec->fold->train.count;
+    for (int32_t i = 0; i < 2 + spec->test_count; i++) {
+        const mb_part *part = mb_array_part(spec,
+                                            i == 0   ? MB_PART_SELECT
+                                            : i == 1 ? MB_PART_HELD
+                                                     : MB_PART_TEST,
+                                            i - 2);
+        longest = part->count > longest ? part->count : longest;
+    }
+    return longest;
+}
+
+static mb_status allocate_tables(mb_array *array, mb_error *error) {
+    size_t runs = (size_t)array->run_count, models = runs * (size_t)array->parameter_floats;
+    size_t arenas = runs * (size_t)largest_arena(array);
+    struct {
+        void **memory;
+        size_t count, size;
+    } wanted[] = {
+        {(void **)&array->parameters, models, sizeof(float)},
+        {(void **)&array->first_moments, models, sizeof(float)},
+        {(void **)&array->second_moments, models, sizeof(float)},
+        {(void **)&array->snapshot, models, sizeof(float)},
+        {(void **)&array->arena, arenas, sizeof(float)},
+        {(void **)&array->slots, runs * MB_SLOT_COUNT, sizeof(float)},
+        {(void **)&array->keys, runs, sizeof(mb_key)},
+        {(void **)&array->steps, runs, sizeof(uint32_t)},
+        {(void **)&array->rows, runs, sizeof(int32_t)},
+        {(void **)&array->indices, runs * (size_t)array->index_stride, sizeof(int32_t)},
+        {(void **)&array->index_pointers, runs, sizeof(int32_t *)},
+        {(void **)&array->losses, runs * (size_t)array->steps_per_epoch, sizeof(float)},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        mb_status status =
+            allocate(array, wanted[i].count, wanted[i].size, wanted[i].memory, error);
+        if (status != MB_OK)
+            return status;
+    }
+    array->host_steps = calloc(runs, sizeof *array->host_steps);
+    array->host_rows = calloc(runs, sizeof *array->host_rows);
+    array->host_indices = calloc(runs * (size_t)array->index_stride, sizeof *array->host_indices);
+    array->host_index_pointers = calloc(runs, sizeof *array->host_index_pointers);
+    array->host_losses = calloc(runs * (size_t)array->steps_per_epoch, sizeof(float));
+    if (array->host_steps == NULL || array->host_rows == NULL || array->host_indices == NULL ||
+        array->host_index_pointers == NULL || array->host_losses == NULL)
+        return mb_out_of_memory(error, "array");
+    return MB_OK;
+}
+
+// ---- start values
+// -----------------------------------------------------------------------------------
+
+static void fill_slots(const mb_run_spec *spec, float *slots) {
+    slots[MB_SLOT_LEARNING_RATE] = (float)spec->training.learning_rate;
+    slots[MB_SLOT_WEIGHT_DECAY] = (float)spec->training.weight_decay;
+    slots[MB_SLOT_GRAD_CLIP] = (float)spec->training.grad_clip;
+    for (int32_t i = 0; i < spec->model->option_count; i++)
+        if (spec->model->options[i].slot != MB_SLOT_NONE)
+            slots[spec->model->options[i].slot] = (float)spec->config.options[i];
+}
+
+static mb_status start_run(mb_array *array, int32_t a, float *model, mb_error *error) {
+    const mb_backend *backend = array->device->backend;
+    const mb_run_spec *spec = &array->specs[a];
+    size_t bytes = (size_t)array->parameter_floats * sizeof *model;
+    int64_t at = a * array->parameter_floats;
+    mb_key key = mb_key_make(spec->seed, (uint32_t)spec->fold_index);
+    float slots[MB_SLOT_COUNT] = {0};
+    fill_slots(spec, slots);
+    mb_parameters_initialise(array->train, key, model);
+    mb_status status = backend->upload(array->device, array->parameters + at, model, bytes, error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->snapshot + at, model, bytes, error);
+    memset(model, 0, bytes);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->first_moments + at, model, bytes, error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->second_moments + at, model, bytes, error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->slots + (int64_t)a * MB_SLOT_COUNT, slots,
+                                 sizeof slots, error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->keys + a, &key, sizeof key, error);
+    return status;
+}
+
+mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+                        mb_array *array, mb_error *error) {
+    *array = (mb_array){.device = device, .specs = specs, .run_count = run_count};
+    mb_status status = compile(array, error);
+    if (status != MB_OK)
+        return status;
+    array->parameter_floats = mb_plan_get(array->train)->parameter_floats;
+    for (int32_t a = 0; a < run_count; a++) {
+        int32_t batch = specs[a].training.batch_size;
+        int32_t steps = (specs[a].fold->train.count + batch - 1) / batch;
+        int32_t longest = longest_part(&specs[a]);
+        array->steps_per_epoch = steps > array->steps_per_epoch ? steps : array->steps_per_epoch;
+        array->index_stride = longest > array->index_stride ? longest : array->index_stride;
+    }
+    status = allocate_tables(array, error);
+    if (status == MB_OK)
+        status = make_resident(array, error);
+    float *model = malloc((size_t)array->parameter_floats * sizeof *model);
+    if (status == MB_OK && model == NULL)
+        status = mb_out_of_memory(error, "array");
+    for (int32_t a = 0; status == MB_OK && a < run_count; a++)
+        status = start_run(array, a, model, error);
+    free(model);
+    return status;
+}
+
+void mb_array_close(mb_array *array) {
+    if (array->device == NULL)
+        return;
+    void *memory[] = {array->parameters, array->first_moments,  array->second_moments,
+                      array->snapshot,   array->arena,          array->slots,
+                      array->keys,       array->steps,          array->rows,
+                      array->indices,    array->index_pointers, array->losses};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
+        if (memory[i] != NULL)
+            array->device->backend->release(array->device, memory[i]);
+    for (size_t i = 0; i < sizeof array->resident_memory / sizeof *array->resident_memory; i++)
+        if (array->resident_memory[i] != NULL)
+            array->device->backend->release(array->device, array->resident_memory[i]);
+    mb_plan_free(array->train);
+    mb_plan_free(array->select);
+    mb_plan_free(array->held);
+    for (int32_t t = 0; array->tests != NULL && t < array->specs[0].test_count; t++)
+        mb_plan_free(array->tests[t]);
+    free(array->tests);
+    free(array->host_steps);
+    free(array->host_rows);
+    free(array->host_indices);
+    free(array->host_index_pointers);
+    free(array->host_losses);
+    *array = (mb_array){0};
+}

@@ -1,0 +1,169 @@
+// The CPU executor: runs a plan step by step, one run of the array after the other. A device is
+// used by one thread; a sweep opens one per thread.
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "cpu/call.h"
+
+extern const mb_cpu_isa mb_cpu_isa_portable;
+#ifdef MB_HAVE_avx2
+extern const mb_cpu_isa mb_cpu_isa_avx2;
+extern const mb_cpu_isa mb_cpu_isa_avx512;
+#endif
+
+typedef struct cpu_device {
+    mb_device device;
+    const mb_cpu_isa *isa;
+} cpu_device;
+
+// The best instruction set that this processor has.
+static const mb_cpu_isa *choose_isa(void) {
+#ifdef MB_HAVE_avx2
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return &mb_cpu_isa_avx512;
+    if (avx2 && __builtin_cpu_supports("bmi2"))
+        return &mb_cpu_isa_avx2;
+#endif
+    return &mb_cpu_isa_portable;
+}
+
+const char *mb_cpu_description(void) {
+    const mb_cpu_isa *isa = choose_isa();
+#ifdef MB_HAVE_avx2
+    if (isa == &mb_cpu_isa_avx512)
+        return "cpu avx512";
+    if (isa == &mb_cpu_isa_avx2)
+        return "cpu avx2";
+#endif
+    return isa == &mb_cpu_isa_portable ? "cpu portable" : "cpu";
+}
+
+// Denormal numbers count as zero while a plan runs: Adam's moments of dying weights would slow it
+// down.
+static unsigned flush_denormals(void) {
+#if defined(__x86_64__)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | _MM_FLUSH_ZERO_ON | 0x0040u); // denormals are zero
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static void restore_denormals(unsigned before) {
+#if defined(__x86_64__)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
+static mb_status cpu_open(mb_device **device, mb_error *error) {
+    cpu_device *cpu = calloc(1, sizeof *cpu);
+    if (cpu == NULL)
+        return mb_out_of_memory(error, "device");
+    cpu->device.backend = &mb_cpu_backend;
+    cpu->isa = choose_isa();
+    *device = &cpu->device;
+    return MB_OK;
+}
+
+static void cpu_close(mb_device *device) {
+    free(device);
+}
+
+static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
+    (void)device;
+    size_t rounded = (bytes + 63) / 64 * 64;
+    *memory = aligned_alloc(64, rounded == 0 ? 64 : rounded);
+    return *memory == NULL ? mb_out_of_memory(error, "device memory") : MB_OK;
+}
+
+static void cpu_release(mb_device *device, void *memory) {
+    (void)device;
+    free(memory);
+}
+
+static mb_status cpu_copy(mb_device *device, void *to, const void *from, size_t bytes,
+                          mb_error *error) {
+    (void)device;
+    (void)error;
+    if (bytes > 0)
+        memcpy(to, from, bytes);
+    return MB_OK;
+}
+
+static void bind_operands(mb_cpu_call *call, const mb_step *step, float *arena) {
+    call->step = step;
+    for (int32_t i = 0; i < step->input_count; i++) {
+        const mb_operand *operand = &step->inputs[i];
+        float *base = operand->space == MB_SPACE_ARENA ? arena : call->parameters;
+        call->inputs[i] = base + operand->offset;
+    }
+    for (int32_t i = 0; i < step->output_count; i++)
+        call->outputs[i] = arena + step->outputs[i].offset;
+}
+
+static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
+                         mb_error *error) {
+    (void)error;
+    const mb_cpu_isa *isa = ((const cpu_device *)device)->isa;
+    unsigned before = flush_denormals();
+    for (int32_t a = 0; a < launch->run_count; a++) {
+        if (launch->rows[a] == 0)
+            continue;
+        int64_t model = (int64_t)a * plan->info.parameter_floats;
+        mb_cpu_call call = {
+            .rows = launch->rows[a],
+            .slots = launch->slots + (int64_t)a * MB_SLOT_COUNT,
+            .key = launch->keys[a],
+            .training_step = launch->steps[a],
+            .masks = launch->masks,
+            .indices = launch->indices[a],
+            .dataset = launch->dataset,
+            .parameter_list = plan->parameters,
+            .parameters = launch->parameters + model,
+            .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
+            .second_moments =
+                launch->second_moments != NULL ? launch->second_moments + model : NULL,
+        };
+        float *arena = launch->arena + (int64_t)a * plan->info.arena_floats;
+        for (int32_t s = 0; s < plan->step_count; s++) {
+            bind_operands(&call, &plan->steps[s], arena);
+            isa->kernels[plan->steps[s].op](&call);
+        }
+        if (launch->losses != NULL)
+            launch->losses[(int64_t)a * launch->loss_stride + launch->loss_index] =
+                arena[plan->info.total.offset];
+    }
+    restore_denormals(before);
+    return MB_OK;
+}
+
+static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
+    (void)device;
+    (void)error;
+    return MB_OK;
+}
+
+const mb_backend mb_cpu_backend = {
+    .name = "cpu",
+    .shares_host_memory = true,
+    .open = cpu_open,
+    .close = cpu_close,
+    .allocate = cpu_allocate,
+    .release = cpu_release,
+    .upload = cpu_copy,
+    .download = cpu_copy,
+    .copy = cpu_copy,
+    .run = cpu_run,
+    .synchronize = cpu_synchronize,
+};

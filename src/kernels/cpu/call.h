@@ -1,0 +1,32 @@
+// What a CPU kernel gets: one step of a plan for one run.
+#ifndef MB_KERNELS_CPU_CALL_H
+#define MB_KERNELS_CPU_CALL_H
+
+#include "graph/ops.h"
+#include "merbench/device.h"
+
+typedef struct mb_cpu_call {
+    const mb_step *step;
+    int32_t rows; // valid rows of the batch, >= 1
+    const float *inputs[MB_MAX_INPUTS];
+    float *outputs[MB_MAX_OUTPUTS];
+    // Of the run:
+    const float *slots; // (MB_SLOT_COUNT)
+    mb_key key;
+    uint32_t training_step;
+    const float *masks;
+    const int32_t *indices; // (rows) utterances
+    const mb_resident *dataset;
+    const mb_parameter *parameter_list; // of the plan
+    float *parameters, *first_moments, *second_moments;
+} mb_cpu_call;
+
+typedef void (*mb_cpu_kernel)(const mb_cpu_call *call);
+
+// One instruction set: its name and its kernels, by op.
+typedef struct mb_cpu_isa {
+    const char *name;
+    mb_cpu_kernel kernels[MB_OP_COUNT];
+} mb_cpu_isa;
+
+#endif

@@ -1,0 +1,73 @@
+// Dropout with masks that are made again wherever they are needed.
+//
+// Element e of a site is kept when 16 random bits reach round(p * 65536). Groups of 128 elements
+// use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half (e/16)%2 of word
+// (e/32)%4.
+#include "cpu/isa/kernel.h"
+
+enum { COUNTERS = 16, GROUP = 8 * COUNTERS };
+
+// Words of COUNTERS successive counters, each word for itself so that the loops vectorise.
+typedef struct random_group {
+    uint32_t words[4][COUNTERS];
+} random_group;
+
+static inline void philox_round(uint32_t *restrict c0, uint32_t *restrict c1, uint32_t *restrict c2,
+                                uint32_t *restrict c3, uint32_t k0, uint32_t k1) {
+    for (int i = 0; i < COUNTERS; i++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+        uint32_t x0 = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0, x2 = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+        c0[i] = x0;
+        c1[i] = (uint32_t)p1;
+        c2[i] = x2;
+        c3[i] = (uint32_t)p0;
+    }
+}
+
+static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t first,
+                         random_group *group) {
+    uint32_t k0 = key.words[0], k1 = key.words[1];
+    for (int i = 0; i < COUNTERS; i++) {
+        group->words[0][i] = (uint32_t)(first + (uint64_t)i);
+        group->words[1][i] = (uint32_t)((first + (uint64_t)i) >> 32);
+        group->words[2][i] = step;
+        group->words[3][i] = stream;
+    }
+    for (int round = 0; round < 10; round++) {
+        philox_round(group->words[0], group->words[1], group->words[2], group->words[3], k0, k1);
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+MB_KERNEL(dropout) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    float p = call->slots[call->step->params.dropout.rate], scale = 1.0f / (1.0f - p);
+    uint32_t threshold = (uint32_t)(p * 65536.0f + 0.5f);
+    uint32_t stream = MB_STREAM_DROPOUT + call->step->params.dropout.site;
+    const float *restrict x = call->inputs[0];
+    float *restrict y = call->outputs[0];
+    random_group group;
+    for (int64_t begin = 0; begin < elements; begin += GROUP) {
+        philox_group(call->key, stream, call->training_step, (uint64_t)begin / 8, &group);
+        float factors[GROUP];
+        for (int word = 0; word < 4; word++)
+            for (int i = 0; i < COUNTERS; i++) {
+                uint32_t bits = group.words[word][i];
+                factors[word * 32 + i] = (bits & 0xFFFFu) >= threshold ? scale : 0.0f;
+                factors[word * 32 + 16 + i] = (bits >> 16) >= threshold ? scale : 0.0f;
+            }
+        int64_t count = elements - begin < GROUP ? elements - begin : GROUP;
+        for (int64_t i = 0; i < count; i++)
+            y[begin + i] = x[begin + i] * factors[i];
+    }
+}
+
+// The mask (1 keep, 0 drop) was given from outside.
+MB_KERNEL(stored_dropout) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    float scale = 1.0f / (1.0f - call->slots[call->step->params.dropout.rate]);
+    const float *mask = call->masks + call->step->params.dropout.mask_offset;
+    for (int64_t i = 0; i < elements; i++)
+        call->outputs[0][i] = call->inputs[0][i] * (mask[i] * scale);
+}

@@ -1,0 +1,138 @@
+// C (M, N) (+)= A (M, K) B (K, N).
+//
+// Reference: c[i][j] = sum over k of a[i][k] * b[k][j]. Fast version: tiles of C stay in registers
+// over a block of K; A is packed so that a tile reads it in order; B is read in place where its
+// rows are contiguous and packed otherwise. Sums run over k in blocks of BLOCK_K, whatever M and N
+// are.
+#include "cpu/isa/gemm.h"
+
+#include "cpu/isa/vector.h"
+
+// A panel of B stays in L1, the block of A in L2. ROW keeps the rows of the block out of each
+// other's cache sets.
+enum { BLOCK_K = 256, BLOCK_M = 48, ROW = BLOCK_K + 16 };
+
+typedef struct tile {
+    mb_vector sums[MB_TILE_ROWS][2];
+} tile;
+
+// Element (i, p) of the block of A is a[i * row + p * step]; b: k rows, `ldb` apart.
+MB_INLINE tile tile_product(int32_t k, const float *a, int32_t row, int32_t step, const float *b,
+                            int64_t ldb) {
+    tile t = {0};
+    for (int32_t p = 0; p < k; p++, a += step, b += ldb) {
+        mb_vector b0 = mb_load(b), b1 = mb_load(b + MB_LANES);
+#pragma GCC unroll 8
+        for (int i = 0; i < MB_TILE_ROWS; i++) {
+            t.sums[i][0] += a[i * row] * b0;
+            t.sums[i][1] += a[i * row] * b1;
+        }
+    }
+    return t;
+}
+
+// Rows [0, rows) x columns [0, columns) of the tile go to C.
+static void tile_store(const tile *t, int32_t rows, int32_t columns, float *c, int64_t ldc,
+                       int accumulate) {
+    if (columns == MB_TILE_COLUMNS) {
+        for (int32_t i = 0; i < rows; i++, c += ldc) {
+            mb_vector c0 = t->sums[i][0], c1 = t->sums[i][1];
+            if (accumulate) {
+                c0 += mb_load(c);
+                c1 += mb_load(c + MB_LANES);
+            }
+            mb_store(c, c0);
+            mb_store(c + MB_LANES, c1);
+        }
+        return;
+    }
+    for (int32_t i = 0; i < rows; i++, c += ldc) {
+        float row[MB_TILE_COLUMNS];
+        memcpy(row, t->sums[i], sizeof row);
+        for (int32_t j = 0; j < columns; j++)
+            c[j] = accumulate ? c[j] + row[j] : row[j];
+    }
+}
+
+// Copies a block of A so that tiles read it in order; missing rows of the last tile become zeros. A
+// transposed operand (contiguous along m) is laid out k by k in groups of MB_TILE_ROWS, any other
+// row by row, ROW floats apart.
+static void pack_a(int32_t m, int32_t k, mb_matrix a, float *packed) {
+    int32_t whole = (m + MB_TILE_ROWS - 1) / MB_TILE_ROWS * MB_TILE_ROWS;
+    if (a.row != 1) {
+        for (int32_t i = 0; i < m; i++)
+            if (a.column == 1)
+                memcpy(packed + i * ROW, a.values + i * a.row, (size_t)k * sizeof *packed);
+            else
+                for (int32_t p = 0; p < k; p++)
+                    packed[i * ROW + p] = a.values[i * a.row + p * a.column];
+        for (int32_t i = m; i < whole; i++)
+            memset(packed + i * ROW, 0, (size_t)k * sizeof *packed);
+        return;
+    }
+    for (int32_t p = 0; p < k; p++) {
+        const float *from = a.values + p * a.column;
+        float *to = packed + p * MB_TILE_ROWS;
+        int32_t i = 0;
+        for (; i + MB_TILE_ROWS <= m; i += MB_TILE_ROWS, to += k * MB_TILE_ROWS)
+            memcpy(to, from + i, MB_TILE_ROWS * sizeof *to);
+        for (int32_t tail = 0; i < whole && tail < MB_TILE_ROWS; tail++)
+            to[tail] = i + tail < m ? from[i + tail] : 0.0f;
+    }
+}
+
+// One panel of MB_TILE_COLUMNS columns, filled up with zeros.
+static void pack_b(int32_t k, int32_t columns, mb_matrix b, float *packed) {
+    if (columns < MB_TILE_COLUMNS)
+        memset(packed, 0, (size_t)k * MB_TILE_COLUMNS * sizeof *packed);
+    if (b.column == 1) {
+        for (int32_t p = 0; p < k; p++)
+            for (int32_t j = 0; j < columns; j++)
+                packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j];
+        return;
+    }
+    for (int32_t j = 0; j < columns; j++)
+        for (int32_t p = 0; p < k; p++)
+            packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j * b.column];
+}
+
+// One block of K and M: all columns of C.
+static void block_product(int32_t m, int32_t n, int32_t k, const float *packed_a, int transposed,
+                          mb_matrix b, float *c, int64_t ldc, int accumulate) {
+    _Alignas(64) float packed_b[BLOCK_K * MB_TILE_COLUMNS];
+    for (int32_t j = 0; j < n; j += MB_TILE_COLUMNS) {
+        int32_t columns = n - j < MB_TILE_COLUMNS ? n - j : MB_TILE_COLUMNS;
+        mb_matrix panel = {b.values + j * b.column, b.row, b.column};
+        if (columns < MB_TILE_COLUMNS || b.column != 1) {
+            pack_b(k, columns, panel, packed_b);
+            panel = (mb_matrix){packed_b, MB_TILE_COLUMNS, 1};
+        }
+        for (int32_t i = 0; i < m; i += MB_TILE_ROWS) {
+            int32_t rows = m - i < MB_TILE_ROWS ? m - i : MB_TILE_ROWS;
+            tile t = transposed
+                         ? tile_product(k, packed_a + (int64_t)i * k, 1, MB_TILE_ROWS, panel.values,
+                                        panel.row)
+                         : tile_product(k, packed_a + i * ROW, ROW, 1, panel.values, panel.row);
+            tile_store(&t, rows, columns, c + i * ldc + j, ldc, accumulate);
+        }
+    }
+}
+
+void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
+                   int accumulate) {
+    _Alignas(64) float packed_a[(BLOCK_M + MB_TILE_ROWS) * ROW];
+    if (k == 0 && !accumulate)
+        for (int32_t i = 0; i < m; i++)
+            memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+    for (int32_t p = 0; p < k; p += BLOCK_K) {
+        int32_t depth = k - p < BLOCK_K ? k - p : BLOCK_K;
+        for (int32_t i = 0; i < m; i += BLOCK_M) {
+            int32_t height = m - i < BLOCK_M ? m - i : BLOCK_M;
+            mb_matrix part_a = {a.values + i * a.row + p * a.column, a.row, a.column};
+            mb_matrix part_b = {b.values + p * b.row, b.row, b.column};
+            pack_a(height, depth, part_a, packed_a);
+            block_product(height, n, depth, packed_a, a.row == 1, part_b, c + i * ldc, ldc,
+                          accumulate || p > 0);
+        }
+    }
+}

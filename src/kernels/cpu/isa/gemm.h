@@ -1,0 +1,18 @@
+// Matrix products of one core, float32, sums in a fixed order that depends on the sizes only.
+#ifndef MB_KERNELS_CPU_GEMM_H
+#define MB_KERNELS_CPU_GEMM_H
+
+#include "cpu/isa/kernel.h"
+
+// One operand, element (i, j) at values[i * row + j * column].
+typedef struct mb_matrix {
+    const float *values;
+    int64_t row, column;
+} mb_matrix;
+
+// C (M, N) with row stride `ldc`: C = A B, or C += A B with `accumulate`; A (M, K), B (K, N). Rows
+// of C are contiguous.
+void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
+                   int accumulate);
+
+#endif

@@ -1,0 +1,57 @@
+// Losses, means over the valid rows, in double. B rows, C classes.
+#include "cpu/isa/kernel.h"
+
+// log(sum(exp(x - max))) + max
+static double log_sum_exp(const float *x, int32_t count) {
+    double largest = (double)x[0], sum = 0.0;
+    for (int32_t j = 1; j < count; j++)
+        largest = (double)x[j] > largest ? (double)x[j] : largest;
+    for (int32_t j = 0; j < count; j++)
+        sum += exp((double)x[j] - largest);
+    return log(sum) + largest;
+}
+
+// loss (1) = -(1/B) sum over b of log softmax(logits[b])[emotion[b]]
+MB_KERNEL(cross_entropy) {
+    int32_t classes = mb_width(&call->step->inputs[0]);
+    const int32_t *emotions = (const int32_t *)call->inputs[1];
+    double sum = 0.0;
+    for (int32_t b = 0; b < call->rows; b++) {
+        const float *logits = call->inputs[0] + (int64_t)b * classes;
+        sum += log_sum_exp(logits, classes) - (double)logits[emotions[b]];
+    }
+    call->outputs[0][0] = (float)(sum / call->rows);
+}
+
+// dlogits (B, C) = dloss/B * (softmax(logits) - one-hot(emotion))
+MB_KERNEL(cross_entropy_grad) {
+    int32_t classes = mb_width(&call->step->inputs[0]);
+    const int32_t *emotions = (const int32_t *)call->inputs[1];
+    double scale = (double)call->inputs[2][0] / call->rows;
+    for (int32_t b = 0; b < call->rows; b++) {
+        const float *logits = call->inputs[0] + (int64_t)b * classes;
+        float *gradient = call->outputs[0] + (int64_t)b * classes;
+        double total = log_sum_exp(logits, classes);
+        for (int32_t j = 0; j < classes; j++)
+            gradient[j] =
+                (float)(scale * (exp((double)logits[j] - total) - (j == emotions[b] ? 1.0 : 0.0)));
+    }
+}
+
+// loss (1) = (1/B) sum over b of (value[b] - valence[b])^2
+MB_KERNEL(mean_squared_error) {
+    double sum = 0.0;
+    for (int32_t b = 0; b < call->rows; b++) {
+        double difference = (double)call->inputs[0][b] - (double)call->inputs[1][b];
+        sum += difference * difference;
+    }
+    call->outputs[0][0] = (float)(sum / call->rows);
+}
+
+// dvalues (B, 1) = dloss * 2/B * (value - valence)
+MB_KERNEL(mean_squared_error_grad) {
+    double scale = 2.0 * (double)call->inputs[2][0] / call->rows;
+    for (int32_t b = 0; b < call->rows; b++)
+        call->outputs[0][b] =
+            (float)(scale * ((double)call->inputs[0][b] - (double)call->inputs[1][b]));
+}

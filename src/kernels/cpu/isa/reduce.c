@@ -1,0 +1,44 @@
+// Weighted sums of the modalities of a row. B rows, K weights, H hidden.
+#include "cpu/isa/kernel.h"
+
+// y (B, H) = sum over k of w[b, k] * u[b, k*H ...]
+MB_KERNEL(mix) {
+    int32_t parts = mb_width(&call->step->inputs[0]), hidden = mb_width(&call->step->outputs[0]);
+    for (int32_t b = 0; b < call->rows; b++) {
+        const float *w = call->inputs[0] + (int64_t)b * parts;
+        const float *u = call->inputs[1] + (int64_t)b * parts * hidden;
+        float *y = call->outputs[0] + (int64_t)b * hidden;
+        for (int32_t j = 0; j < hidden; j++)
+            y[j] = w[0] * u[j];
+        for (int32_t k = 1; k < parts; k++)
+            for (int32_t j = 0; j < hidden; j++)
+                y[j] += w[k] * u[(int64_t)k * hidden + j];
+    }
+}
+
+// dw (B, K): dw[b, k] = sum over j of dy[b, j] * u[b, k*H + j]
+MB_KERNEL(mix_grad_weights) {
+    int32_t parts = mb_width(&call->step->outputs[0]), hidden = mb_width(&call->step->inputs[0]);
+    for (int32_t b = 0; b < call->rows; b++)
+        for (int32_t k = 0; k < parts; k++) {
+            const float *dy = call->inputs[0] + (int64_t)b * hidden;
+            const float *u = call->inputs[1] + ((int64_t)b * parts + k) * hidden;
+            double sum = 0.0;
+            for (int32_t j = 0; j < hidden; j++)
+                sum += (double)dy[j] * (double)u[j];
+            call->outputs[0][(int64_t)b * parts + k] = (float)sum;
+        }
+}
+
+// du (B, K*H): du[b, k*H + j] = w[b, k] * dy[b, j]
+MB_KERNEL(mix_grad_values) {
+    int32_t parts = mb_width(&call->step->inputs[1]), hidden = mb_width(&call->step->inputs[0]);
+    for (int32_t b = 0; b < call->rows; b++)
+        for (int32_t k = 0; k < parts; k++) {
+            const float *dy = call->inputs[0] + (int64_t)b * hidden;
+            float w = call->inputs[1][(int64_t)b * parts + k];
+            float *du = call->outputs[0] + ((int64_t)b * parts + k) * hidden;
+            for (int32_t j = 0; j < hidden; j++)
+                du[j] = w * dy[j];
+        }
+}

@@ -1,0 +1,34 @@
+// Softmax over the last dimension, max-subtracted, and its gradient.
+#include "cpu/isa/kernel.h"
+
+MB_KERNEL(softmax) {
+    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
+    int32_t width = mb_width(&call->step->outputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        const float *x = call->inputs[0] + r * width;
+        float *y = call->outputs[0] + r * width, largest = x[0], sum = 0.0f;
+        for (int32_t j = 1; j < width; j++)
+            largest = x[j] > largest ? x[j] : largest;
+        for (int32_t j = 0; j < width; j++) {
+            y[j] = expf(x[j] - largest);
+            sum += y[j];
+        }
+        for (int32_t j = 0; j < width; j++)
+            y[j] /= sum;
+    }
+}
+
+// dx = y * (dy - sum(dy * y))
+MB_KERNEL(softmax_grad) {
+    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
+    int32_t width = mb_width(&call->step->outputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        const float *dy = call->inputs[0] + r * width, *y = call->inputs[1] + r * width;
+        float *dx = call->outputs[0] + r * width;
+        double sum = 0.0;
+        for (int32_t j = 0; j < width; j++)
+            sum += (double)dy[j] * (double)y[j];
+        for (int32_t j = 0; j < width; j++)
+            dx[j] = y[j] * (dy[j] - (float)sum);
+    }
+}

@@ -1,0 +1,114 @@
+# The command line as a whole: help, version, unknown commands, exit codes.
+# shellcheck shell=bash source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+# The commands, from the one list that the program itself is made from.
+COMMANDS=$(sed -n 's/^MB_COMMAND(\([a-z_]*\),.*/\1/p' "$TESTS/../src/host/cli/commands.def")
+check 'the list of commands can be read' [ "$(echo "$COMMANDS" | wc -w)" -ge 5 ]
+
+# Help and version go to stdout; nothing else is printed.
+expect 0 --help
+prints 'usage: merbench COMMAND'
+prints 'exit codes: 0 done'
+for command in $COMMANDS; do
+    matches "^  $command +[^ ]"
+done
+check 'nothing on stderr' [ ! -s "$STDERR" ]
+cp "$STDOUT" help.txt
+expect 0 -h
+same help.txt "$STDOUT"
+
+VERSION=$(sed -n 's/^project(merbench VERSION \([0-9.]*\).*/\1/p' "$TESTS/../CMakeLists.txt")
+check 'the build names a version' [ -n "$VERSION" ]
+expect 0 --version
+check 'the version is one line' [ "$(cat "$STDOUT")" = "merbench $VERSION" ]
+
+# Wrong usage: exit code 2, the message on stderr, stdout left clean.
+expect 2
+complains 'usage: merbench COMMAND'
+quiet
+expect 2 ''
+complains "unknown command ''"
+quiet
+expect 2 --frobnicate
+complains "unknown command '--frobnicate'"
+quiet
+expect 2 trian
+complains "unknown command 'trian'"
+quiet
+expect 2 RUN
+complains "unknown command 'RUN'"
+expect 2 "$(printf 'x%.0s' $(seq 5000))"
+complains 'unknown command'
+expect 2 $'run\n'
+complains 'unknown command'
+
+# A slip of one letter finds the command: one dropped, one doubled, two exchanged.
+for command in $COMMANDS; do
+    rest=${command:2}
+    for slip in "${command:0:1}$rest" "${command:0:1}$command" "${command:1:1}${command:0:1}$rest"; do
+        if grep -qxF -- "$slip" <<<"$COMMANDS"; then continue; fi
+        expect 2 "$slip"
+        complains "unknown command '$slip'; did you mean '$command'?"
+        quiet
+    done
+done
+# What resembles nothing gets no guess.
+expect 2 zzzzzzzzzzzz
+says_not 'did you mean'
+
+# Every command explains itself, refuses what it does not know, and wants its arguments.
+for command in $COMMANDS; do
+    expect 0 "$command" --help
+    prints 'usage: merbench'
+    prints "$command"
+    check "$command --help: nothing on stderr" [ ! -s "$STDERR" ]
+    check "$command --help: more than the usage line" [ "$(wc -l <"$STDOUT")" -ge 5 ]
+    check "$command --help: lines fit a terminal" [ "$(wc -L <"$STDOUT")" -le 110 ]
+
+    expect 2 "$command"
+    complains "merbench $command:"
+    quiet
+    expect 2 "$command" --no-such-option
+    complains 'no-such-option'
+    quiet
+done
+
+# Files that are not there, by every command that reads one: exit code 3, the name in the message.
+expect 3 info absent.h5
+complains 'absent.h5'
+expect 3 doctor absent.h5
+complains 'absent.h5'
+expect 3 run absent.json
+complains 'absent.json'
+expect 3 table absent.db
+complains 'absent.db'
+expect 3 replay absent.db 0123456789abcdef0123456789abcdef
+complains 'absent.db'
+expect 3 parity absent.h5
+complains 'absent.h5'
+expect 3 import mertools absent --dataset CMUMOSI -o made.h5
+complains 'absent'
+missing made.h5
+missing absent.db
+missing results.db
+
+# Output that cannot be written is a failure, not a success: a closed stdout, and a full device.
+help_to() {
+    "$MERBENCH" --help >"$1"
+}
+help_closed() {
+    "$MERBENCH" --help >&-
+}
+capture help_closed
+check 'a closed stdout: exit code 1' [ "$STATUS" = 1 ]
+complains 'cannot write to standard output'
+if [ -c /dev/full ]; then
+    capture help_to /dev/full
+    check 'a full stdout: exit code 1' [ "$STATUS" = 1 ]
+    complains 'cannot write to standard output'
+else
+    skip 'no device /dev/full on this machine'
+fi
+
+finish
