@@ -7,18 +7,19 @@
 
 #include "merbench/dataset.h"
 
-// A score that is not defined for a dataset, or on the rows at hand, is NaN. Rows without a label are
-// left out.
+// A score that is not defined for a dataset, or on the rows at hand, is NaN. Rows without a label
+// are left out.
 //
-// Datasets with classes (C > 0): waf, acc, macro_f1 and uar are over the classes, and emoval is there
-// when there is a value too. Datasets with a value alone (C = 0): the same four are over the two signs
-// of the rows whose label is not 0 (a prediction is positive when it is > 0, so 0 and -0 are negative),
-// while mse, mae, pearson and ccc take every row with a label.
+// Datasets with classes (C > 0): waf, acc, macro_f1 and uar are over the classes, and emoval is
+// there when there is a value too. Datasets with a value alone (C = 0): the same four are over the
+// two signs of the rows whose label is not 0 (a prediction is positive when it is > 0, so 0 and -0
+// are negative), while mse, mae, pearson and ccc take every row with a label.
 //
 // Sentiment classes of a value, for datasets with a value alone, in single precision:
 //   acc2  is acc, on rows whose label is not 0 (the "negative/positive" form of CMU-MOSI);
-//   CMU-MOSI, CMU-MOSEI (values in [-3, 3]), on every row, as `multiclass_acc` of MulT (Tsai et al.,
-//   ACL 2019), MISA and MMSA: label and prediction are clipped, then rounded with halves to even;
+//   CMU-MOSI, CMU-MOSEI (values in [-3, 3]), on every row, as `multiclass_acc` of MulT (Tsai et
+//   al., ACL 2019), MISA and MMSA: label and prediction are clipped, then rounded with halves to
+//   even;
 //     acc7  clipped to [-3, 3]          acc5  clipped to [-2, 2]
 //   CH-SIMS (values in [-1, 1]), on every row, as MMSA (Yu et al., ACL 2020):
 //     acc5  bins [-1, -0.7], (-0.7, -0.1], (-0.1, 0.1], (0.1, 0.7], (0.7, 1]; acc7 is not defined.

@@ -15,19 +15,21 @@
 
 enum { MAX_NAMES = 32 };
 
+static void print_datasets(void) {
+    for (const mb_dataset_rules *const *rules = mb_dataset_all(); *rules != NULL; rules++) {
+        for (const char *letter = (*rules)->name; *letter != '\0'; letter++)
+            putchar(tolower((unsigned char)*letter));
+        fputs(rules[1] != NULL ? ", " : "\n", stdout);
+    }
+}
+
 static void print_help(void) {
     printf(
         "usage: merbench synth --like NAME -o CORPUS.h5 [OPTIONS]\n\n"
         "Makes a corpus with the sizes, splits, class balance and utterance names of a dataset,\n"
         "and with features that carry a signal of known strength. Nothing in it is real.\n\n"
         "  --like NAME        ");
-    for (const mb_dataset_rules *const *rules = mb_dataset_all(); *rules != NULL; rules++)
-        for (const char *letter = (*rules)->name; letter[0] != '\0'; letter++)
-            printf("%c%s", tolower((unsigned char)letter[0]),
-                   letter[1] != '\0'  ? ""
-                   : rules[1] == NULL ? "\n"
-                   : rules[2] == NULL ? " or "
-                                      : ", ");
+    print_datasets();
     printf(
         "  -o, --output FILE  the corpus to write\n"
         "  --force            replace FILE when it exists\n"
@@ -58,9 +60,11 @@ static mb_status find_rules(const char *name, const mb_dataset_rules **found, mb
             names[count++] = (*rules)->name;
     }
     const char *nearest = mb_nearest_name(name, names, count);
-    return mb_fail(error, MB_USAGE, "--like: unknown dataset '%s'%s%s%s", name,
-                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "; 'merbench synth --help' lists them");
+    if (nearest == NULL)
+        return mb_fail(error, MB_USAGE,
+                       "--like: unknown dataset '%s'; 'merbench synth --help' lists them", name);
+    return mb_fail(error, MB_USAGE, "--like: unknown dataset '%s'; did you mean '%s'?", name,
+                   nearest);
 }
 
 // The whole text as a number; false when it is none.
@@ -90,9 +94,9 @@ static mb_status find_modality(const char *option, const char *name, int32_t *mo
         if (strcmp(mb_modality_names[*modality], name) == 0)
             return MB_OK;
     const char *nearest = mb_nearest_name(name, mb_modality_names, MB_MODALITY_COUNT);
-    return mb_fail(error, MB_USAGE, "%s: unknown modality '%s'; expected %s%s%s", option, name,
-                   nearest != NULL ? "'" : "audio, text or video", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "");
+    return mb_fail(error, MB_USAGE, "%s: unknown modality '%s'%s%s%s", option, name,
+                   nearest != NULL ? "; did you mean '" : "; expected audio, text or video",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
 }
 
 // "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value.
@@ -137,18 +141,33 @@ typedef struct arguments {
     bool force, frames, help;
 } arguments;
 
+static const struct option long_options[] = {
+    {"like", required_argument, NULL, 'l'}, {"output", required_argument, NULL, 'o'},
+    {"seed", required_argument, NULL, 's'}, {"signal", required_argument, NULL, 'g'},
+    {"dims", required_argument, NULL, 'd'}, {"scale", required_argument, NULL, 'c'},
+    {"force", no_argument, NULL, 'f'},      {"frames", no_argument, NULL, 'r'},
+    {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+};
+
+static mb_status unknown_option(const char *option, mb_error *error) {
+    enum { COUNT = sizeof long_options / sizeof *long_options - 1 };
+    const char *names[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        names[i] = long_options[i].name;
+    const char *nearest =
+        strncmp(option, "--", 2) == 0 ? mb_nearest_name(option + 2, names, COUNT) : NULL;
+    if (nearest != NULL)
+        return mb_fail(error, MB_USAGE, "unknown option '%s'; did you mean '--%s'?", option,
+                       nearest);
+    return mb_fail(error, MB_USAGE,
+                   "unknown option '%s'; 'merbench synth --help' lists the options", option);
+}
+
 static mb_status parse_arguments(int argc, char **argv, arguments *given, mb_error *error) {
-    static const struct option options[] = {
-        {"like", required_argument, NULL, 'l'}, {"output", required_argument, NULL, 'o'},
-        {"seed", required_argument, NULL, 's'}, {"signal", required_argument, NULL, 'g'},
-        {"dims", required_argument, NULL, 'd'}, {"scale", required_argument, NULL, 'c'},
-        {"force", no_argument, NULL, 'f'},      {"frames", no_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
-    };
     *given = (arguments){0};
     opterr = 0;
     optind = 1;
-    for (int letter; (letter = getopt_long(argc, argv, ":o:h", options, NULL)) != -1;) {
+    for (int letter; (letter = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1;) {
         switch (letter) {
         case 'l':
             given->like = optarg;
@@ -180,9 +199,7 @@ static mb_status parse_arguments(int argc, char **argv, arguments *given, mb_err
         case ':':
             return mb_fail(error, MB_USAGE, "option '%s' needs a value", argv[optind - 1]);
         default:
-            return mb_fail(error, MB_USAGE,
-                           "unknown option '%s'; 'merbench synth --help' lists the options",
-                           argv[optind - 1]);
+            return unknown_option(argv[optind - 1], error);
         }
     }
     if (optind < argc)

@@ -21,6 +21,9 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
         if (S_ISDIR(info.st_mode))
             return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a folder",
                            path);
+        if (!S_ISREG(info.st_mode)) // renaming onto a device or a pipe would destroy it
+            return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a device",
+                           path);
         if (!force)
             return mb_fail(error, MB_BAD_INPUT, "%s: exists already; --force replaces it", path);
     }

@@ -27,6 +27,8 @@ mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **ledg
                          mb_error *error);
 void mb_ledger_close(mb_ledger *ledger); // undoes a group that was not ended; NULL is fine
 
+const char *mb_ledger_path(const mb_ledger *ledger); // as it was opened, for messages
+
 // Groups the writes in between into one transaction: recording thousands of trials and links costs
 // one flush to disk, not thousands. Groups nest. With `keep` false everything since mb_ledger_begin
 // is undone.

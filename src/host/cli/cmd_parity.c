@@ -1,0 +1,129 @@
+// merbench parity: runs fixture files and prints the worst error of each group.
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "parity/parity.h"
+
+static const char help[] =
+    "usage: merbench parity FILE.h5... [--json]\n"
+    "\n"
+    "Runs each file's model on its stored inputs and parameters and compares outputs, losses, "
+    "every\n"
+    "gradient and twenty Adam steps (or a whole training loop) with the stored values of the\n"
+    "reference toolkit. Errors are relative L2 errors per tensor; a line shows the tensor that is\n"
+    "worst in relation to its limit. Dropout cases use the stored masks.\n"
+    "\n"
+    "  --json   print one JSON document instead\n"
+    "\n"
+    "exit codes: 0 everything holds, 3 a limit is broken or a file cannot be used,\n"
+    "            4 nothing fails, but a model or kind of file is not supported\n";
+
+static const char *verdict_of(mb_status status) {
+    return status == MB_OK ? "holds" : status == MB_UNSUPPORTED ? "unsupported" : "fails";
+}
+
+static void print_report(const char *path, mb_status status, const mb_parity_report *report,
+                         const mb_error *error) {
+    printf("%s: %s%s%s\n", path, verdict_of(status), report->model[0] != '\0' ? ", model " : "",
+           report->model);
+    for (int32_t i = 0; i < report->group_count; i++) {
+        const mb_parity_group *group = &report->groups[i];
+        printf("  %-18s %4d compared, %d failed; worst %.3g (limit %.3g) in %s\n", group->name,
+               group->compared, group->failed, group->worst_error, group->worst_limit,
+               group->worst_tensor);
+    }
+    if (report->finding[0] != '\0')
+        printf("  %s\n", report->finding);
+    if (error->message[0] != '\0')
+        printf("  %s\n", error->message);
+}
+
+// NaN and infinity are null in JSON.
+static void add_number(cJSON *object, const char *key, double value) {
+    if (isfinite(value))
+        cJSON_AddNumberToObject(object, key, value);
+    else
+        cJSON_AddNullToObject(object, key);
+}
+
+static void add_report(cJSON *files, const char *path, mb_status status,
+                       const mb_parity_report *report, const mb_error *error) {
+    cJSON *file = cJSON_CreateObject(), *groups = cJSON_CreateArray();
+    cJSON_AddStringToObject(file, "file", path);
+    cJSON_AddStringToObject(file, "model", report->model);
+    cJSON_AddStringToObject(file, "status", verdict_of(status));
+    for (int32_t i = 0; i < report->group_count; i++) {
+        const mb_parity_group *group = &report->groups[i];
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", group->name);
+        cJSON_AddNumberToObject(entry, "compared", group->compared);
+        cJSON_AddNumberToObject(entry, "failed", group->failed);
+        add_number(entry, "worst_error", group->worst_error);
+        add_number(entry, "limit", group->worst_limit);
+        cJSON_AddStringToObject(entry, "tensor", group->worst_tensor);
+        cJSON_AddItemToArray(groups, entry);
+    }
+    cJSON_AddItemToObject(file, "groups", groups);
+    if (report->finding[0] != '\0')
+        cJSON_AddStringToObject(file, "finding", report->finding);
+    if (error->message[0] != '\0')
+        cJSON_AddStringToObject(file, "message", error->message);
+    cJSON_AddItemToArray(files, file);
+}
+
+static mb_status check_files(mb_device *device, int count, char **paths, cJSON *files) {
+    bool failed = false, unsupported = false;
+    for (int i = 0; i < count; i++) {
+        mb_parity_report report;
+        mb_error error = {""};
+        mb_status status = mb_parity_file(device, paths[i], &report, &error);
+        failed |= status != MB_OK && status != MB_UNSUPPORTED;
+        unsupported |= status == MB_UNSUPPORTED;
+        if (files != NULL)
+            add_report(files, paths[i], status, &report, &error);
+        else
+            print_report(paths[i], status, &report, &error);
+    }
+    return failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
+}
+
+static mb_status print_json(cJSON *files, mb_error *error) {
+    char *text = cJSON_Print(files);
+    if (text == NULL)
+        return mb_out_of_memory(error, "report");
+    puts(text);
+    free(text);
+    return MB_OK;
+}
+
+mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    bool json = false;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return MB_OK;
+        }
+        if (option != 'j')
+            return mb_fail(error, MB_USAGE, "see 'merbench parity --help'");
+        json = true;
+    }
+    if (optind == argc)
+        return mb_fail(error, MB_USAGE, "expected at least one file; see 'merbench parity --help'");
+    mb_device *device = NULL;
+    mb_status status = mb_cpu_backend.open(&device, error);
+    if (status != MB_OK)
+        return status;
+    cJSON *files = json ? cJSON_CreateArray() : NULL;
+    status = check_files(device, argc - optind, argv + optind, files);
+    if (json && print_json(files, error) != MB_OK)
+        status = MB_FAILED;
+    cJSON_Delete(files);
+    device->backend->close(device);
+    return status;
+}

@@ -1,0 +1,207 @@
+#include "data/npz.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+#include "base/hash.h"
+#include "data/file_bytes.h"
+#include "data/npy.h"
+
+enum {
+    LARGEST_FILE = 256 << 20,
+    LARGEST_MEMBER = 1 << 30,
+    BEST_RATIO = 1100, // of deflate; more is a bomb
+    MOST_MEMBERS = 1000,
+};
+
+struct mb_npz {
+    zip_t *zip;
+    mb_file_bytes file; // what `zip` reads from
+    char *path;
+    char digest[33];
+    char **names;
+    int count;
+};
+
+static mb_status damaged(const char *path, zip_error_t *cause, mb_error *error) {
+    mb_fail(error, MB_BAD_INPUT, "%s: expected an .npz file (zip): %s", path,
+            zip_error_strerror(cause));
+    zip_error_fini(cause);
+    return MB_BAD_INPUT;
+}
+
+static mb_status open_zip(mb_npz *npz, mb_error *error) {
+    zip_error_t cause;
+    zip_error_init(&cause);
+    zip_source_t *source = zip_source_buffer_create(npz->file.bytes, npz->file.size, 0, &cause);
+    if (source == NULL)
+        return damaged(npz->path, &cause, error);
+    npz->zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &cause);
+    if (npz->zip == NULL) {
+        zip_source_free(source);
+        return damaged(npz->path, &cause, error);
+    }
+    zip_error_fini(&cause);
+    return MB_OK;
+}
+
+static mb_status list_members(mb_npz *npz, mb_error *error) {
+    zip_int64_t count = zip_get_num_entries(npz->zip, 0);
+    if (count < 1 || count > MOST_MEMBERS)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected 1 to %d members, found %" PRId64,
+                       npz->path, MOST_MEMBERS, (int64_t)count);
+    npz->names = calloc((size_t)count, sizeof *npz->names);
+    if (npz->names == NULL)
+        return mb_out_of_memory(error, npz->path);
+    for (zip_int64_t i = 0; i < count; i++) {
+        const char *name = zip_get_name(npz->zip, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+        size_t length = name != NULL ? strlen(name) : 0;
+        if (length < 5 || strcmp(name + length - 4, ".npy") != 0)
+            return mb_fail(error, MB_BAD_INPUT,
+                           "%s: member '%s': expected the name of an .npy file", npz->path,
+                           name != NULL ? name : "?");
+        npz->names[i] = strndup(name, length - 4);
+        if (npz->names[i] == NULL)
+            return mb_out_of_memory(error, npz->path);
+        npz->count++;
+    }
+    return MB_OK;
+}
+
+mb_status mb_npz_open(const char *path, mb_npz **npz, mb_error *error) {
+    *npz = NULL;
+    mb_npz *opened = calloc(1, sizeof *opened);
+    if (opened == NULL || (opened->path = strdup(path)) == NULL) {
+        free(opened);
+        return mb_out_of_memory(error, path);
+    }
+    mb_status status = mb_file_read(path, LARGEST_FILE, &opened->file, error);
+    if (status == MB_OK) {
+        mb_hash(opened->file.bytes, opened->file.size, opened->digest);
+        status = open_zip(opened, error);
+    }
+    if (status == MB_OK)
+        status = list_members(opened, error);
+    if (status != MB_OK) {
+        mb_npz_close(opened);
+        return status;
+    }
+    *npz = opened;
+    return MB_OK;
+}
+
+void mb_npz_close(mb_npz *npz) {
+    if (npz == NULL)
+        return;
+    if (npz->zip != NULL)
+        zip_discard(npz->zip);
+    for (int i = 0; i < npz->count; i++)
+        free(npz->names[i]);
+    free(npz->names);
+    free(npz->file.bytes);
+    free(npz->path);
+    free(npz);
+}
+
+const char *mb_npz_digest(const mb_npz *npz) {
+    return npz->digest;
+}
+
+int mb_npz_count(const mb_npz *npz) {
+    return npz->count;
+}
+
+const char *mb_npz_name(const mb_npz *npz, int member) {
+    return npz->names[member];
+}
+
+static mb_status check_size(const mb_npz *npz, int member, zip_stat_t *stat, mb_error *error) {
+    if (zip_stat_index(npz->zip, (zip_uint64_t)member, 0, stat) != 0 ||
+        (stat->valid & (ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)) !=
+            (ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE))
+        return mb_fail(error, MB_BAD_INPUT, "%s: member '%s': unreadable directory entry",
+                       npz->path, npz->names[member]);
+    if (stat->size > LARGEST_MEMBER || stat->size / BEST_RATIO > stat->comp_size ||
+        stat->comp_size > npz->file.size)
+        return mb_fail(
+            error, MB_BAD_INPUT, "%s: member '%s': %" PRIu64 " bytes out of %" PRIu64 " are absurd",
+            npz->path, npz->names[member], (uint64_t)stat->size, (uint64_t)stat->comp_size);
+    return MB_OK;
+}
+
+// Reads to the end of the member, which is where libzip compares its checksum.
+static mb_status inflate(mb_npz *npz, int member, size_t size, unsigned char *bytes,
+                         mb_error *error) {
+    zip_file_t *file = zip_fopen_index(npz->zip, (zip_uint64_t)member, 0);
+    if (file == NULL)
+        return mb_fail(error, MB_BAD_INPUT, "%s: member '%s': %s", npz->path, npz->names[member],
+                       zip_strerror(npz->zip));
+    size_t position = 0;
+    zip_int64_t got;
+    while ((got = zip_fread(file, bytes + position, size + 1 - position)) > 0 && position <= size)
+        position += (size_t)got;
+    mb_status status = MB_OK;
+    if (got < 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: member '%s', offset %zu: %s", npz->path,
+                         npz->names[member], position, zip_file_strerror(file));
+    else if (position != size)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: member '%s': expected %zu bytes, found %s",
+                         npz->path, npz->names[member], size, position < size ? "fewer" : "more");
+    zip_fclose(file);
+    return status;
+}
+
+static mb_status parse_object(const unsigned char *bytes, size_t size, const char *file,
+                              mb_pickle **pickle, const mb_python **value, mb_error *error) {
+    mb_npy_header header;
+    mb_status status = mb_npy_parse_header(bytes, size, file, &header, error);
+    if (status != MB_OK)
+        return status;
+    int64_t count = 1;
+    for (int32_t i = 0; i < header.rank; i++)
+        count = header.dims[i] == 1 ? count : 0;
+    if (header.kind != 'O' || count != 1)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: expected one object, found an array of %d dimensions with dtype %c%d",
+                       file, header.rank, header.kind, header.item_size);
+    status = mb_pickle_read(bytes + header.data, size - header.data, file, header.data, pickle,
+                            value, error);
+    if (status != MB_OK)
+        return status;
+    if ((*value)->kind != MB_PYTHON_ARRAY || (*value)->count != 1) {
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: offset %zu: expected an array of one object, found %s", file,
+                         header.data, mb_python_kind_name((*value)->kind));
+        mb_pickle_free(*pickle);
+        *pickle = NULL;
+        return status;
+    }
+    *value = (*value)->items[0];
+    return MB_OK;
+}
+
+mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const mb_python **value,
+                             mb_error *error) {
+    zip_stat_t stat;
+    *pickle = NULL, *value = NULL;
+    mb_status status = check_size(npz, member, &stat, error);
+    if (status != MB_OK)
+        return status;
+    size_t size = (size_t)stat.size, room = strlen(npz->path) + strlen(npz->names[member]) + 32;
+    unsigned char *bytes = malloc(size + 1);
+    char *file = malloc(room);
+    if (bytes == NULL || file == NULL) {
+        status = mb_out_of_memory(error, npz->path);
+    } else {
+        snprintf(file, room, "%s: member '%s'", npz->path, npz->names[member]);
+        status = inflate(npz, member, size, bytes, error);
+    }
+    if (status == MB_OK)
+        status = parse_object(bytes, size, file, pickle, value, error);
+    free(file);
+    free(bytes);
+    return status;
+}

@@ -1,0 +1,178 @@
+// Memory, stack and memo of the pickle machine.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/pickle_machine.h"
+
+enum { BLOCK_SIZE = 1 << 16, MOST_MARKS = 1000 };
+
+struct block {
+    struct block *next;
+    size_t used, room;
+    max_align_t memory[];
+};
+
+void *mb_pickle_allocate(mb_pickle *pickle, size_t size) {
+    if (size > pickle->budget) {
+        pickle->exhausted = true;
+        return NULL;
+    }
+    pickle->budget -= size;
+    size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    struct block *block = pickle->blocks;
+    if (block == NULL || block->room - block->used < size) {
+        size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+        block = malloc(sizeof *block + room);
+        if (block == NULL)
+            return NULL;
+        *block = (struct block){pickle->blocks, 0, room};
+        pickle->blocks = block;
+    }
+    void *memory = (char *)block->memory + block->used;
+    block->used += size;
+    return memset(memory, 0, size);
+}
+
+mb_status mb_pickle_fail(mb_pickle *pickle, const char *format, ...) {
+    char what[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return mb_fail(pickle->error, MB_BAD_INPUT, "%s: offset %zu: %s", pickle->file,
+                   pickle->offset + pickle->opcode, what);
+}
+
+mb_status mb_pickle_no_memory(mb_pickle *pickle) {
+    if (pickle->exhausted)
+        return mb_pickle_fail(pickle, "the pickle unfolds to absurdly much memory");
+    return mb_out_of_memory(pickle->error, pickle->file);
+}
+
+// Doubles a list outside the blocks.
+static bool grow(void **items, size_t *room, size_t item_size, size_t needed) {
+    if (needed <= *room)
+        return true;
+    size_t larger = needed < 32 ? 64 : 2 * needed;
+    void *moved = realloc(*items, larger * item_size);
+    if (moved == NULL)
+        return false;
+    *items = moved;
+    *room = larger;
+    return true;
+}
+
+mb_status mb_pickle_append(mb_pickle *pickle, mb_python *list, mb_python *item) {
+    if (list->count == list->room) { // the old memory stays with the pickle: at most as much again
+        size_t room = list->room < 4 ? 4 : 2 * list->room;
+        mb_python **items = mb_pickle_allocate(pickle, room * sizeof *items);
+        if (items == NULL)
+            return mb_pickle_no_memory(pickle);
+        if (list->count > 0)
+            memcpy(items, list->items, list->count * sizeof *items);
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->count++] = item;
+    return MB_OK;
+}
+
+// ---- the stack
+// -------------------------------------------------------------------------------------
+
+mb_status mb_pickle_push(mb_pickle *pickle, mb_python value) {
+    mb_python *kept = mb_pickle_allocate(pickle, sizeof *kept);
+    python_list *stack = &pickle->stack;
+    if (kept == NULL ||
+        !grow((void **)&stack->items, &stack->room, sizeof *stack->items, stack->count + 1))
+        return mb_pickle_no_memory(pickle);
+    *kept = value;
+    stack->items[stack->count++] = kept;
+    return MB_OK;
+}
+
+// How many values lie above the last mark.
+static size_t above_mark(const mb_pickle *pickle) {
+    size_t floor = pickle->mark_count > 0 ? pickle->marks[pickle->mark_count - 1] : 0;
+    return pickle->stack.count - floor;
+}
+
+mb_status mb_pickle_need(mb_pickle *pickle, size_t count) {
+    if (above_mark(pickle) >= count)
+        return MB_OK;
+    return mb_pickle_fail(pickle, "the opcode needs %zu values, there are %zu", count,
+                          above_mark(pickle));
+}
+
+mb_python *mb_pickle_pop(mb_pickle *pickle) {
+    return pickle->stack.items[--pickle->stack.count];
+}
+
+mb_python *mb_pickle_top(mb_pickle *pickle) {
+    return pickle->stack.items[pickle->stack.count - 1];
+}
+
+mb_status mb_pickle_mark(mb_pickle *pickle) {
+    if (pickle->mark_count == MOST_MARKS)
+        return mb_pickle_fail(pickle, "values are nested more than %d deep", MOST_MARKS);
+    if (!grow((void **)&pickle->marks, &pickle->mark_room, sizeof *pickle->marks,
+              pickle->mark_count + 1))
+        return mb_pickle_no_memory(pickle);
+    pickle->marks[pickle->mark_count++] = pickle->stack.count;
+    return MB_OK;
+}
+
+// Takes the values above the last mark and the mark away; they stay readable until the next push.
+mb_status mb_pickle_pop_mark(mb_pickle *pickle, mb_python ***items, size_t *count) {
+    if (pickle->mark_count == 0)
+        return mb_pickle_fail(pickle, "the opcode needs a mark, there is none");
+    *count = above_mark(pickle);
+    *items = pickle->stack.items + (pickle->stack.count - *count);
+    pickle->stack.count -= *count;
+    pickle->mark_count--;
+    return MB_OK;
+}
+
+// ---- memo --------------------------------------------------------------------------------
+
+mb_status mb_pickle_memoize(mb_pickle *pickle, uint64_t index) {
+    python_list *memo = &pickle->memo;
+    mb_status status = mb_pickle_need(pickle, 1);
+    if (status != MB_OK)
+        return status;
+    if (index > pickle->size) // whoever counts up cannot get there
+        return mb_pickle_fail(pickle, "absurd memo index %llu", (unsigned long long)index);
+    if (!grow((void **)&memo->items, &memo->room, sizeof *memo->items, (size_t)index + 1))
+        return mb_pickle_no_memory(pickle);
+    while (memo->count <= index)
+        memo->items[memo->count++] = NULL;
+    memo->items[index] = mb_pickle_top(pickle);
+    return MB_OK;
+}
+
+mb_status mb_pickle_recall(mb_pickle *pickle, uint64_t index) {
+    python_list *stack = &pickle->stack;
+    if (index >= pickle->memo.count || pickle->memo.items[index] == NULL)
+        return mb_pickle_fail(pickle, "nothing was stored in the memo at %llu",
+                              (unsigned long long)index);
+    if (!grow((void **)&stack->items, &stack->room, sizeof *stack->items, stack->count + 1))
+        return mb_pickle_no_memory(pickle);
+    stack->items[stack->count++] = pickle->memo.items[index];
+    return MB_OK;
+}
+
+void mb_pickle_free(mb_pickle *pickle) {
+    if (pickle == NULL)
+        return;
+    while (pickle->blocks != NULL) {
+        struct block *next = pickle->blocks->next;
+        free(pickle->blocks);
+        pickle->blocks = next;
+    }
+    free(pickle->stack.items);
+    free(pickle->memo.items);
+    free(pickle->marks);
+    free(pickle);
+}

@@ -1,0 +1,15 @@
+// The kinds of files.
+#ifndef MB_PARITY_FILES_H
+#define MB_PARITY_FILES_H
+
+#include "parity/fixture.h"
+#include "parity/report.h"
+
+// Inputs, outputs, losses, gradients, Adam steps of one model.
+mb_status mb_parity_model_file(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                               mb_error *error);
+// A whole training loop: epochs, folds, selection.
+mb_status mb_parity_trainloop_file(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                                   mb_error *error);
+
+#endif

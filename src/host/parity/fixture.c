@@ -1,0 +1,246 @@
+#include "parity/fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+mb_path mb_path_of(const char *group, const char *name) {
+    mb_path path;
+    snprintf(path.text, sizeof path.text, "%s/%s", group, name);
+    return path;
+}
+
+static mb_status number(const mb_fixture *fixture, const char *attribute, double minimum,
+                        double maximum, double *value, mb_error *error) {
+    mb_status status = mb_h5_attribute_number(fixture->h5, "/", attribute, value, error);
+    if (status == MB_OK && !(*value >= minimum && *value <= maximum))
+        return mb_fail(error, MB_BAD_INPUT, "%s: attribute %s: expected %g to %g, found %g",
+                       fixture->path, attribute, minimum, maximum, *value);
+    return status;
+}
+
+static mb_status find_model(mb_fixture *fixture, mb_error *error) {
+    if (!mb_h5_has_attribute(fixture->h5, "/", "model"))
+        return mb_fail(error, MB_UNSUPPORTED,
+                       "%s: no root attribute 'model': not a file of a model", fixture->path);
+    char *name = NULL;
+    mb_status status = mb_h5_attribute_text(fixture->h5, "/", "model", &name, error);
+    if (status != MB_OK)
+        return status;
+    fixture->model = mb_model_find(name);
+    if (fixture->model == NULL)
+        status = mb_fail(error, MB_UNSUPPORTED, "%s: model '%s' is not known to this version",
+                         fixture->path, name);
+    free(name);
+    return status;
+}
+
+static mb_status read_feature_type(mb_fixture *fixture, mb_error *error) {
+    char *name = NULL;
+    mb_status status = mb_h5_attribute_text(fixture->h5, "/", "feat_type", &name, error);
+    if (status != MB_OK)
+        return status;
+    int type = 0;
+    while (type < 3 && strcmp(mb_feature_type_names[type], name) != 0)
+        type++;
+    if (type == 3)
+        status =
+            mb_fail(error, MB_UNSUPPORTED, "%s: feat_type '%s' is not known", fixture->path, name);
+    fixture->config.feature_type = (mb_feature_type)type;
+    free(name);
+    return status;
+}
+
+static mb_status read_config(mb_fixture *fixture, mb_error *error) {
+    mb_model_config *config = &fixture->config;
+    double classes = 0, values = 0;
+    mb_status status = read_feature_type(fixture, error);
+    if (status == MB_OK)
+        status = number(fixture, "output_dim1", 0, 4096, &classes, error);
+    if (status == MB_OK)
+        status = number(fixture, "output_dim2", 0, 1, &values, error);
+    if (status == MB_OK)
+        status = number(fixture, "lr", 0, 1e3, &fixture->learning_rate, error);
+    if (status == MB_OK)
+        status = number(fixture, "l2", 0, 1e3, &fixture->weight_decay, error);
+    if (status == MB_OK)
+        status = number(fixture, "grad_clip", -1, 1e6, &fixture->grad_clip, error);
+    config->class_count = (int32_t)classes;
+    config->value_count = (int32_t)values;
+    mb_model_defaults(fixture->model, config);
+    for (int32_t i = 0; status == MB_OK && i < fixture->model->option_count; i++) {
+        const mb_option *option = &fixture->model->options[i];
+        if (mb_h5_has_attribute(fixture->h5, "/", option->name))
+            status = number(fixture, option->name, option->minimum, option->maximum,
+                            &config->options[i], error);
+    }
+    return status;
+}
+
+mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error) {
+    *fixture = (mb_fixture){.path = path};
+    mb_status status = mb_h5_open(path, &fixture->h5, error);
+    if (status == MB_OK)
+        status = find_model(fixture, error);
+    if (status == MB_OK)
+        status = read_config(fixture, error);
+    return status;
+}
+
+void mb_fixture_close(mb_fixture *fixture) {
+    mb_h5_close(fixture->h5);
+    *fixture = (mb_fixture){0};
+}
+
+// Shape of a modality's samples: (leading..., D) or (leading..., T, D).
+static mb_status sample_shape(const mb_fixture *fixture, const char *name, int rank, int leading,
+                              const int64_t *dims, int32_t *steps, int32_t *dimension,
+                              mb_error *error) {
+    int expected = leading + (fixture->config.feature_type == MB_UTT ? 1 : 2);
+    if (rank != expected)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d dimensions, found %d",
+                       fixture->path, name, expected, rank);
+    for (int i = 0; i < rank; i++)
+        if (dims[i] < 1 || dims[i] > 1 << 24)
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s: dimension %d has size %lld", fixture->path,
+                           name, i, (long long)dims[i]);
+    *dimension = (int32_t)dims[rank - 1];
+    *steps = fixture->config.feature_type == MB_UTT ? 1 : (int32_t)dims[rank - 2];
+    return MB_OK;
+}
+
+mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading, mb_error *error) {
+    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+        mb_path path = mb_path_of(inputs, mb_modality_names[m]);
+        float *values = NULL;
+        int rank = 0;
+        int64_t dims[8];
+        mb_status status = mb_h5_read_floats(fixture->h5, path.text, &values, &rank, dims, error);
+        free(values);
+        if (status == MB_OK)
+            status = sample_shape(fixture, path.text, rank, leading, dims,
+                                  &fixture->config.steps[m], &fixture->config.dims[m], error);
+        if (status != MB_OK)
+            return status;
+    }
+    mb_status status = mb_model_check(fixture->model, &fixture->config, error);
+    return status == MB_OK ? MB_OK : mb_fail_in(error, status, "%s: ", fixture->path);
+}
+
+// ---- samples
+// ----------------------------------------------------------------------------------------
+
+static mb_status read_modality(const mb_fixture *fixture, const char *inputs, int leading, int m,
+                               mb_fixture_data *data, mb_error *error) {
+    mb_path path = mb_path_of(inputs, mb_modality_names[m]);
+    int rank = 0;
+    int64_t dims[8], count = 1;
+    int32_t steps = 0, dimension = 0;
+    mb_status status =
+        mb_h5_read_floats(fixture->h5, path.text, &data->values[m], &rank, dims, error);
+    if (status == MB_OK)
+        status = sample_shape(fixture, path.text, rank, leading, dims, &steps, &dimension, error);
+    if (status != MB_OK)
+        return status;
+    for (int i = 0; i < leading; i++)
+        count *= dims[i];
+    if (m > 0 && count != data->count)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d samples, found %lld",
+                       fixture->path, path.text, data->count, (long long)count);
+    if (count > 1 << 24 || steps != fixture->config.steps[m] ||
+        dimension != fixture->config.dims[m])
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected samples of %d x %d, found %d x %d",
+                       fixture->path, path.text, fixture->config.steps[m], fixture->config.dims[m],
+                       steps, dimension);
+    data->count = (int32_t)count;
+    data->resident.modalities[m].dimension = dimension;
+    data->resident.modalities[m].values = data->values[m];
+    if (fixture->config.feature_type == MB_UTT)
+        return MB_OK;
+    data->offsets[m] = malloc(((size_t)count + 1) * sizeof(int64_t));
+    if (data->offsets[m] == NULL)
+        return mb_out_of_memory(error, path.text);
+    for (int64_t i = 0; i <= count; i++)
+        data->offsets[m][i] = i * steps;
+    data->resident.modalities[m].offsets = data->offsets[m];
+    return MB_OK;
+}
+
+static mb_status read_emotions(const mb_fixture *fixture, const char *inputs, mb_fixture_data *data,
+                               mb_error *error) {
+    mb_path path = mb_path_of(inputs, "emo");
+    int rank = 0;
+    int64_t dims[8], count = 1, *emotions = NULL;
+    mb_status status = mb_h5_read_integers(fixture->h5, path.text, &emotions, &rank, dims, error);
+    for (int i = 0; status == MB_OK && i < rank; i++)
+        count *= dims[i];
+    data->emotions = malloc(((size_t)data->count + 1) * sizeof *data->emotions);
+    if (status == MB_OK && data->emotions == NULL)
+        status = mb_out_of_memory(error, path.text);
+    if (status == MB_OK && count != data->count)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d labels, found %lld",
+                         fixture->path, path.text, data->count, (long long)count);
+    int64_t classes = fixture->config.class_count;
+    for (int64_t i = 0; status == MB_OK && i < count; i++) {
+        data->emotions[i] = classes > 0 ? (int32_t)emotions[i] : 0;
+        if (classes > 0 && (emotions[i] < 0 || emotions[i] >= classes))
+            status = mb_fail(error, MB_BAD_INPUT,
+                             "%s: %s[%lld]: expected a class below %lld, found "
+                             "%lld",
+                             fixture->path, path.text, (long long)i, (long long)classes,
+                             (long long)emotions[i]);
+    }
+    free(emotions);
+    return status;
+}
+
+mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int leading,
+                          mb_fixture_data *data, mb_error *error) {
+    *data = (mb_fixture_data){0};
+    mb_status status = MB_OK;
+    for (int m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++)
+        status = read_modality(fixture, inputs, leading, m, data, error);
+    if (status == MB_OK)
+        status = read_emotions(fixture, inputs, data, error);
+    if (status == MB_OK)
+        status = mb_fixture_floats(fixture, mb_path_of(inputs, "val").text, data->count,
+                                   &data->valences, error);
+    data->resident.emotions = data->emotions;
+    data->resident.valences = data->valences;
+    return status;
+}
+
+void mb_fixture_data_free(mb_fixture_data *data) {
+    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+        free(data->values[m]);
+        free(data->offsets[m]);
+    }
+    free(data->emotions);
+    free(data->valences);
+    *data = (mb_fixture_data){0};
+}
+
+mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t count,
+                            float **values, mb_error *error) {
+    int rank = 0;
+    int64_t dims[8], found = 1;
+    mb_status status = mb_h5_read_floats(fixture->h5, name, values, &rank, dims, error);
+    if (status != MB_OK)
+        return status;
+    for (int i = 0; i < rank; i++)
+        found *= dims[i];
+    if (found == count)
+        return MB_OK;
+    free(*values);
+    *values = NULL;
+    return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %lld numbers, found %lld", fixture->path,
+                   name, (long long)count, (long long)found);
+}
+
+double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limit) {
+    double fp64_rel = 0.0;
+    if (mb_h5_has_attribute(fixture->h5, name, "fp64_rel"))
+        mb_h5_attribute_number(fixture->h5, name, "fp64_rel", &fp64_rel, NULL);
+    return fmax(limit, 20.0 * fp64_rel);
+}

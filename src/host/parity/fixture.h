@@ -1,0 +1,50 @@
+// What fixture files of all kinds have in common: configuration and batches.
+#ifndef MB_PARITY_FIXTURE_H
+#define MB_PARITY_FIXTURE_H
+
+#include "data/h5.h"
+#include "merbench/device.h"
+#include "merbench/model.h"
+
+typedef struct mb_fixture {
+    mb_h5 *h5;
+    const char *path;
+    const mb_model *model;
+    mb_model_config config; // dims and steps from the inputs
+    double learning_rate, weight_decay, grad_clip;
+} mb_fixture;
+
+// Opens the file and finds the model; options of the model come from root attributes of their
+// names. `inputs` is a group with audio, text, video whose first `leading` dimensions count
+// samples.
+mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error);
+mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading, mb_error *error);
+void mb_fixture_close(mb_fixture *fixture);
+
+// Samples as a device reads them, all in host memory.
+typedef struct mb_fixture_data {
+    mb_resident resident;
+    int32_t count; // samples
+    float *values[MB_MODALITY_COUNT];
+    int64_t *offsets[MB_MODALITY_COUNT];
+    int32_t *emotions;
+    float *valences;
+} mb_fixture_data;
+
+mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int leading,
+                          mb_fixture_data *data, mb_error *error);
+void mb_fixture_data_free(mb_fixture_data *data);
+
+// A dataset that must have `count` numbers.
+mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t count,
+                            float **values, mb_error *error);
+// max(limit, 20 * fp64_rel of the dataset).
+double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limit);
+
+// A name inside the file: "GROUP/NAME".
+typedef struct mb_path {
+    char text[256];
+} mb_path;
+mb_path mb_path_of(const char *group, const char *name);
+
+#endif

@@ -1,0 +1,313 @@
+// One model: forward values, losses, gradients, Adam.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parity/files.h"
+#include "parity/runner.h"
+
+static const double output_limit = 1e-5, gradient_limit = 1e-4;
+static const double adam_loss_limit = 1e-4, adam_parameter_limit = 1e-3;
+
+static void count_up(int32_t *indices, int32_t first, int32_t count) {
+    for (int32_t i = 0; i < count; i++)
+        indices[i] = first + i;
+}
+
+// ---- forward
+// ----------------------------------------------------------------------------------------
+
+// A result of the last run against a dataset; both must exist, or neither.
+static mb_status compare_result(const mb_fixture *fixture, mb_runner *runner, const char *name,
+                                mb_place place, int32_t rows, mb_parity_report *report,
+                                const char *group, mb_error *error) {
+    bool expected = mb_h5_has(fixture->h5, name);
+    if (!expected)
+        return MB_OK; // a head of size zero is not stored
+    float *found = NULL, *reference = NULL;
+    int64_t count = 0;
+    mb_status status = mb_runner_result(runner, place, rows, &found, &count, error);
+    if (status == MB_OK && found == NULL) { // a loss that the model does not have is 0
+        count = 1;
+        found = calloc(1, sizeof *found);
+        if (found == NULL)
+            status = mb_out_of_memory(error, name);
+    }
+    if (status == MB_OK)
+        status = mb_fixture_floats(fixture, name, count, &reference, error);
+    if (status == MB_OK)
+        mb_parity_compare(mb_parity_group_of(report, group), name, found, reference, count,
+                          mb_fixture_limit(fixture, name, output_limit));
+    free(found);
+    free(reference);
+    return status;
+}
+
+static mb_status compare_forward(const mb_fixture *fixture, mb_runner *runner, int32_t rows,
+                                 mb_parity_report *report, mb_error *error) {
+    const mb_plan_info *info = mb_plan_get(runner->plan);
+    const struct {
+        const char *name, *group;
+        mb_place place;
+    } results[] = {
+        {"/outputs/features", "outputs", info->features},
+        {"/outputs/emos_out", "outputs", info->emos_out},
+        {"/outputs/vals_out", "outputs", info->vals_out},
+        {"/outputs/interloss", "losses", info->interloss},
+        {"/outputs/ce", "losses", info->cross_entropy},
+        {"/outputs/mse", "losses", info->mean_squared_error},
+        {"/outputs/total", "losses", info->total},
+    };
+    mb_status status = MB_OK;
+    for (size_t i = 0; status == MB_OK && i < sizeof results / sizeof *results; i++)
+        status = compare_result(fixture, runner, results[i].name, results[i].place, rows, report,
+                                results[i].group, error);
+    return status;
+}
+
+// ---- gradients
+// --------------------------------------------------------------------------------------
+
+// Whether a JSON list of names in a root attribute holds `name`.
+static bool listed(const mb_fixture *fixture, const char *attribute, const char *name) {
+    char *list = NULL, quoted[128];
+    if (!mb_h5_has_attribute(fixture->h5, "/", attribute) ||
+        mb_h5_attribute_text(fixture->h5, "/", attribute, &list, NULL) != MB_OK)
+        return false;
+    snprintf(quoted, sizeof quoted, "\"%s\"", name);
+    bool found = strstr(list, quoted) != NULL;
+    free(list);
+    return found;
+}
+
+static mb_status compare_gradient(const mb_fixture *fixture, mb_runner *runner,
+                                  const mb_parameter *parameter, mb_parity_report *report,
+                                  mb_error *error) {
+    bool absent = listed(fixture, "grad_none", parameter->name);
+    if (absent != !parameter->trained) {
+        mb_parity_find(report, "gradient of %s: the reference has %s, the engine %s",
+                       parameter->name, absent ? "none" : "one", absent ? "one" : "none");
+        return MB_OK;
+    }
+    mb_path path = mb_path_of("/grads", parameter->name);
+    if (absent || listed(fixture, "grad_not_stored", parameter->name))
+        return MB_OK;
+    int64_t count = mb_shape_elements(&parameter->shape, 0), stored_count = 0;
+    float *stored = NULL, *reference = NULL, *logical = malloc(((size_t)count + 1) * sizeof(float));
+    mb_place place = {parameter->gradient, parameter->shape};
+    mb_status status = logical == NULL ? mb_out_of_memory(error, "gradient") : MB_OK;
+    if (status == MB_OK)
+        status = mb_runner_result(runner, place, 0, &stored, &stored_count, error);
+    if (status == MB_OK)
+        status = mb_fixture_floats(fixture, path.text, count, &reference, error);
+    if (status == MB_OK) {
+        mb_parameter layout = *parameter; // the gradient lies as its parameter does
+        layout.offset = 0;
+        mb_parameter_load(&layout, stored, logical);
+        mb_parity_compare(mb_parity_group_of(report, "gradients"), parameter->name, logical,
+                          reference, count, mb_fixture_limit(fixture, path.text, gradient_limit));
+    }
+    free(stored);
+    free(reference);
+    free(logical);
+    return status;
+}
+
+static mb_status compare_gradients(const mb_fixture *fixture, mb_runner *runner,
+                                   mb_parity_report *report, mb_error *error) {
+    const mb_plan_info *info = mb_plan_get(runner->plan);
+    mb_status status = MB_OK;
+    for (int32_t i = 0; status == MB_OK && i < info->parameter_count; i++)
+        status = compare_gradient(fixture, runner, &info->parameters[i], report, error);
+    return status;
+}
+
+// Every stored parameter must be one of the model's.
+static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
+                             mb_parity_report *report, mb_error *error) {
+    const mb_plan_info *info = mb_plan_get(runner->plan);
+    char **names = NULL;
+    int count = 0;
+    mb_status status = mb_h5_list(fixture->h5, "/params", &names, &count, error);
+    if (status != MB_OK)
+        return status;
+    for (int n = 0; n < count; n++) {
+        bool known = false;
+        for (int32_t i = 0; i < info->parameter_count; i++)
+            known |= strcmp(info->parameters[i].name, names[n]) == 0;
+        if (!known)
+            mb_parity_find(report, "parameter %s is not one of the model's", names[n]);
+    }
+    mb_h5_free_names(names, count);
+    return MB_OK;
+}
+
+// ---- dropout
+// ----------------------------------------------------------------------------------------
+
+// Masks in call order, one behind the other: the order in which the model makes its sites.
+static mb_status load_masks(const mb_fixture *fixture, mb_runner *runner, mb_error *error) {
+    int64_t room = mb_plan_get(runner->plan)->mask_floats, used = 0;
+    float *masks = malloc(((size_t)room + 1) * sizeof *masks);
+    char **names = NULL;
+    int count = 0;
+    mb_status status = mb_h5_list(fixture->h5, "/noise/dropout", &names, &count, error);
+    if (status == MB_OK && masks == NULL)
+        status = mb_out_of_memory(error, "dropout masks");
+    for (int n = 0; status == MB_OK && n < count; n++) {
+        int rank = 0;
+        int64_t dims[8], elements = 1;
+        float *mask = NULL;
+        status = mb_h5_read_floats(fixture->h5, mb_path_of("/noise/dropout", names[n]).text, &mask,
+                                   &rank, dims, error);
+        for (int i = 0; status == MB_OK && i < rank; i++)
+            elements *= dims[i];
+        if (status == MB_OK && elements > room - used)
+            status = mb_fail(error, MB_BAD_INPUT,
+                             "%s: /noise/dropout/%s: the masks hold more than the model's %lld "
+                             "numbers",
+                             fixture->path, names[n], (long long)room);
+        if (status == MB_OK)
+            memcpy(masks + used, mask, (size_t)elements * sizeof *masks);
+        used += elements;
+        free(mask);
+    }
+    if (status == MB_OK && used != room)
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: /noise/dropout: expected %lld numbers of masks, found %lld",
+                         fixture->path, (long long)room, (long long)used);
+    if (status == MB_OK)
+        status = mb_runner_set_masks(runner, masks, error);
+    mb_h5_free_names(names, count);
+    free(masks);
+    return status;
+}
+
+static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                            mb_error *error) {
+    mb_fixture_data data;
+    mb_runner runner = {0};
+    int32_t *indices = NULL;
+    mb_status status = mb_fixture_read(fixture, "/inputs", 1, &data, error);
+    bool masks = mb_h5_has(fixture->h5, "/noise/dropout");
+    if (status == MB_OK)
+        status =
+            mb_runner_open(device, fixture, MB_PLAN_GRADIENTS,
+                           masks ? MB_DROPOUT_STORED : MB_DROPOUT_OFF, data.count, &runner, error);
+    if (status == MB_OK)
+        status = check_names(fixture, &runner, report, error);
+    if (status == MB_OK)
+        status = mb_runner_load(&runner, fixture, "/params", error);
+    if (status == MB_OK && masks)
+        status = load_masks(fixture, &runner, error);
+    if (status == MB_OK && (indices = malloc((size_t)data.count * sizeof *indices)) == NULL)
+        status = mb_out_of_memory(error, "parity");
+    if (status == MB_OK) {
+        count_up(indices, 0, data.count);
+        status = mb_runner_run(&runner, &data.resident, indices, data.count, 0, error);
+    }
+    if (status == MB_OK)
+        status = compare_forward(fixture, &runner, data.count, report, error);
+    if (status == MB_OK)
+        status = compare_gradients(fixture, &runner, report, error);
+    free(indices);
+    mb_runner_close(&runner);
+    mb_fixture_data_free(&data);
+    return status;
+}
+
+// ---- Adam
+// -------------------------------------------------------------------------------------------
+
+static mb_status compare_parameters(const mb_fixture *fixture, mb_runner *runner,
+                                    mb_parity_report *report, mb_error *error) {
+    const mb_plan_info *info = mb_plan_get(runner->plan);
+    mb_status status = MB_OK;
+    for (int32_t i = 0; status == MB_OK && i < info->parameter_count; i++) {
+        const mb_parameter *parameter = &info->parameters[i];
+        mb_path path = mb_path_of("/adam/params", parameter->name);
+        if (!mb_h5_has(fixture->h5, path.text))
+            continue; // some large tensors are left out
+        float *found = NULL, *reference = NULL;
+        int64_t count = mb_shape_elements(&parameter->shape, 0);
+        status = mb_runner_parameter(runner, i, &found, error);
+        if (status == MB_OK)
+            status = mb_fixture_floats(fixture, path.text, count, &reference, error);
+        if (status == MB_OK)
+            mb_parity_compare(mb_parity_group_of(report, "adam parameters"), parameter->name, found,
+                              reference, count,
+                              mb_fixture_limit(fixture, path.text, adam_parameter_limit));
+        free(found);
+        free(reference);
+    }
+    return status;
+}
+
+static mb_status run_adam(const mb_fixture *fixture, mb_runner *runner, const mb_fixture_data *data,
+                          int32_t steps, int32_t rows, float *losses, mb_error *error) {
+    int32_t *indices = malloc((size_t)rows * sizeof *indices);
+    if (indices == NULL)
+        return mb_out_of_memory(error, "parity");
+    mb_status status = mb_runner_load(runner, fixture, "/params", error);
+    for (int32_t s = 0; status == MB_OK && s < steps; s++) {
+        float *loss = NULL;
+        int64_t count = 0;
+        count_up(indices, s % (data->count / rows) * rows, rows);
+        status = mb_runner_run(runner, &data->resident, indices, rows, (uint32_t)s, error);
+        if (status == MB_OK)
+            status = mb_runner_result(runner, mb_plan_get(runner->plan)->total, rows, &loss, &count,
+                                      error);
+        if (status == MB_OK)
+            losses[s] = loss[0];
+        free(loss);
+    }
+    free(indices);
+    return status;
+}
+
+static mb_status check_adam(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                            mb_error *error) {
+    enum { STEPS = 20, BATCHES = 4 };
+    if (!mb_h5_has(fixture->h5, "/adam"))
+        return MB_OK;
+    mb_fixture_data data;
+    mb_runner runner = {0};
+    float losses[STEPS], *reference = NULL;
+    mb_status status = mb_fixture_shapes(fixture, "/adam/batches", 2, error);
+    if (status == MB_OK)
+        status = mb_fixture_read(fixture, "/adam/batches", 2, &data, error);
+    else
+        data = (mb_fixture_data){0};
+    if (status == MB_OK && (data.count < BATCHES || data.count % BATCHES != 0))
+        status =
+            mb_fail(error, MB_BAD_INPUT, "%s: /adam/batches: expected %d batches, found %d rows",
+                    fixture->path, BATCHES, data.count);
+    int32_t rows = data.count / BATCHES;
+    if (status == MB_OK)
+        status =
+            mb_runner_open(device, fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, rows, &runner, error);
+    if (status == MB_OK)
+        status = run_adam(fixture, &runner, &data, STEPS, rows, losses, error);
+    if (status == MB_OK)
+        status = mb_fixture_floats(fixture, "/adam/losses", STEPS, &reference, error);
+    if (status == MB_OK) {
+        mb_parity_compare(mb_parity_group_of(report, "adam losses"), "/adam/losses", losses,
+                          reference, STEPS,
+                          mb_fixture_limit(fixture, "/adam/losses", adam_loss_limit));
+        status = compare_parameters(fixture, &runner, report, error);
+    }
+    free(reference);
+    mb_runner_close(&runner);
+    mb_fixture_data_free(&data);
+    return status;
+}
+
+mb_status mb_parity_model_file(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                               mb_error *error) {
+    mb_status status = mb_fixture_shapes(fixture, "/inputs", 1, error);
+    if (status == MB_OK)
+        status = check_step(device, fixture, report, error);
+    if (status == MB_OK)
+        status = check_adam(device, fixture, report, error);
+    return status == MB_OK ? mb_parity_verdict(report) : status;
+}

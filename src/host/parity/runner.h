@@ -1,0 +1,42 @@
+// One model on a device, driven step by step.
+#ifndef MB_PARITY_RUNNER_H
+#define MB_PARITY_RUNNER_H
+
+#include "parity/fixture.h"
+
+typedef struct mb_runner {
+    mb_device *device;
+    mb_plan *plan;
+    float *parameters, *first_moments, *second_moments, *arena, *masks, *loss; // device memory
+    float *slots;
+    mb_key *keys;
+    uint32_t *steps;
+    int32_t *rows, *indices;
+    const int32_t **index_pointers;
+    float *host_parameters; // (parameter_floats)
+    bool borrowed;          // the parameters are another runner's
+} mb_runner;
+
+mb_status mb_runner_open(mb_device *device, const mb_fixture *fixture, mb_plan_mode mode,
+                         mb_dropout_mode dropout, int32_t max_rows, mb_runner *runner,
+                         mb_error *error);
+void mb_runner_close(mb_runner *runner);
+
+// Reads the start parameters from a group of the file: every parameter of the model must be there.
+mb_status mb_runner_load(mb_runner *runner, const mb_fixture *fixture, const char *group,
+                         mb_error *error);
+mb_status mb_runner_set_masks(mb_runner *runner, const float *masks, mb_error *error);
+// Shares the parameters of another runner of the same model.
+void mb_runner_borrow(mb_runner *runner, const mb_runner *owner);
+
+// Runs the plan on `rows` samples; training plans move the parameters by the step-th Adam step.
+mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_t *indices,
+                        int32_t rows, uint32_t step, mb_error *error);
+// Copies a result of the last run: *values is malloc'ed, *count its length; NULL where there is
+// none.
+mb_status mb_runner_result(mb_runner *runner, mb_place place, int32_t rows, float **values,
+                           int64_t *count, mb_error *error);
+// A parameter in its logical layout, malloc'ed.
+mb_status mb_runner_parameter(mb_runner *runner, int32_t index, float **values, mb_error *error);
+
+#endif

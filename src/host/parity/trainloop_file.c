@@ -1,0 +1,414 @@
+// A whole training loop of the reference: its orders of samples, its start parameters, dropout 0.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "merbench/metrics.h"
+#include "parity/files.h"
+#include "parity/runner.h"
+#include "train/loss.h"
+
+static const double prediction_limit = 1e-3, metric_limit = 1e-3;
+
+typedef struct training_loop {
+    mb_fixture *fixture;
+    mb_parity_report *report;
+    mb_fixture_data train, test;
+    mb_runner trainer, evaluator;
+    const mb_dataset_rules *rules;
+    int32_t folds, epochs, batch;
+    // Of the fold at hand.
+    int64_t *train_order, *eval_order; // (epochs, n)
+    int32_t train_count, eval_count;
+    uint32_t step;
+    double best;
+    int32_t best_epoch;
+    mb_predictions best_test;
+    mb_predictions *fold_tests; // (folds) test predictions at the best epochs
+} training_loop;
+
+static mb_status find_rules(training_loop *loop, mb_error *error) {
+    char *dataset = NULL;
+    mb_status status = mb_h5_attribute_text(loop->fixture->h5, "/", "dataset", &dataset, error);
+    if (status != MB_OK)
+        return status;
+    // The toolkit's short name for CMU-MOSI.
+    loop->rules = mb_dataset_find(strcmp(dataset, "MOSI") == 0 ? "CMUMOSI" : dataset);
+    if (loop->rules == NULL)
+        status = mb_fail(error, MB_UNSUPPORTED, "%s: dataset '%s' is not known",
+                         loop->fixture->path, dataset);
+    free(dataset);
+    return status;
+}
+
+static mb_status read_count(const training_loop *loop, const char *attribute, int32_t most,
+                            int32_t *count, mb_error *error) {
+    double value = 0;
+    mb_status status = mb_h5_attribute_number(loop->fixture->h5, "/", attribute, &value, error);
+    if (status == MB_OK && !(value >= 1 && value <= most))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: attribute %s: expected 1 to %d, found %g",
+                         loop->fixture->path, attribute, most, value);
+    *count = status == MB_OK ? (int32_t)value : 0;
+    return status;
+}
+
+static mb_status read_order(const training_loop *loop, const char *name, int64_t **order,
+                            int32_t *count, mb_error *error) {
+    int rank = 0;
+    int64_t dims[8];
+    mb_status status = mb_h5_read_integers(loop->fixture->h5, name, order, &rank, dims, error);
+    if (status != MB_OK)
+        return status;
+    if (rank != 2 || dims[0] != loop->epochs || dims[1] < 1 || dims[1] > loop->train.count)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected (%d, 1 to %d)", loop->fixture->path,
+                       name, loop->epochs, loop->train.count);
+    for (int64_t i = 0; i < dims[0] * dims[1]; i++)
+        if ((*order)[i] < 0 || (*order)[i] >= loop->train.count)
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s: sample %lld is not one of %d",
+                           loop->fixture->path, name, (long long)(*order)[i], loop->train.count);
+    *count = (int32_t)dims[1];
+    return MB_OK;
+}
+
+// ---- predictions
+// ------------------------------------------------------------------------------------
+
+static mb_status predictions_open(const training_loop *loop, int32_t count,
+                                  mb_predictions *predictions, mb_error *error) {
+    size_t classes = (size_t)loop->fixture->config.class_count, n = (size_t)count;
+    *predictions = (mb_predictions){.count = count};
+    if (classes > 0)
+        predictions->logits = calloc(n * classes + 1, sizeof(float));
+    if (loop->fixture->config.value_count > 0)
+        predictions->values = calloc(n + 1, sizeof(float));
+    bool missing = (classes > 0 && predictions->logits == NULL) ||
+                   (loop->fixture->config.value_count > 0 && predictions->values == NULL);
+    return missing ? mb_out_of_memory(error, "predictions") : MB_OK;
+}
+
+static void predictions_free(mb_predictions *predictions) {
+    free(predictions->logits);
+    free(predictions->values);
+    *predictions = (mb_predictions){0};
+}
+
+static mb_status take(training_loop *loop, mb_place place, int32_t rows, float *to,
+                      mb_error *error) {
+    float *values = NULL;
+    int64_t count = 0;
+    mb_status status = mb_runner_result(&loop->evaluator, place, rows, &values, &count, error);
+    if (status == MB_OK && values != NULL && to != NULL)
+        memcpy(to, values, (size_t)count * sizeof *to);
+    free(values);
+    return status;
+}
+
+// Predicts samples in batches cut from `order`; the auxiliary losses of the batches go to
+// `interloss`.
+static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, const int32_t *order,
+                          int32_t count, mb_predictions *predictions, double *interloss,
+                          mb_error *error) {
+    const mb_plan_info *info = mb_plan_get(loop->evaluator.plan);
+    mb_status status = MB_OK;
+    for (int32_t first = 0, batch = 0; status == MB_OK && first < count;
+         first += loop->batch, batch++) {
+        int32_t rows = count - first < loop->batch ? count - first : loop->batch;
+        float *logits = predictions->logits, *values = predictions->values, auxiliary = 0.0f;
+        if (logits != NULL)
+            logits += (int64_t)first * loop->fixture->config.class_count;
+        if (values != NULL)
+            values += first;
+        status = mb_runner_run(&loop->evaluator, &data->resident, order + first, rows, 0, error);
+        if (status == MB_OK)
+            status = take(loop, info->emos_out, rows, logits, error);
+        if (status == MB_OK)
+            status = take(loop, info->vals_out, rows, values, error);
+        if (status == MB_OK)
+            status = take(loop, info->interloss, rows, &auxiliary, error);
+        interloss[batch] = (double)auxiliary;
+    }
+    return status;
+}
+
+// ---- comparison of an epoch
+// -------------------------------------------------------------------------
+
+static mb_status compare_attribute(training_loop *loop, const char *group, const char *attribute,
+                                   double found, double limit, mb_error *error) {
+    double expected = 0;
+    if (!isfinite(found) || !mb_h5_has_attribute(loop->fixture->h5, group, attribute))
+        return MB_OK; // the reference reports only what the dataset has
+    mb_status status =
+        mb_h5_attribute_number(loop->fixture->h5, group, attribute, &expected, error);
+    if (status == MB_OK)
+        mb_parity_compare_number(mb_parity_group_of(loop->report, "losses and metrics"),
+                                 mb_path_of(group, attribute).text, found, expected, limit);
+    return status;
+}
+
+static mb_status compare_scores(training_loop *loop, const char *group, const char *part,
+                                const mb_scores *scores, mb_error *error) {
+    char name[64];
+    snprintf(name, sizeof name, "%semofscore", part);
+    mb_status status = compare_attribute(loop, group, name, scores->waf, metric_limit, error);
+    snprintf(name, sizeof name, "%semoacc", part);
+    if (status == MB_OK)
+        status = compare_attribute(loop, group, name, scores->acc, metric_limit, error);
+    snprintf(name, sizeof name, "%svalmse", part);
+    if (status == MB_OK && loop->rules->class_count > 0 && loop->rules->value_count > 0)
+        status = compare_attribute(loop, group, name, scores->mse, metric_limit, error);
+    return status;
+}
+
+static void score(const training_loop *loop, const mb_fixture_data *data, const int32_t *order,
+                  int32_t count, const mb_predictions *predictions, int32_t *emotions,
+                  float *valences, mb_scores *scores) {
+    for (int32_t i = 0; i < count; i++) {
+        emotions[i] = data->emotions[order[i]];
+        valences[i] = data->valences[order[i]];
+    }
+    mb_scores_of(loop->rules, count, emotions, valences, predictions->logits, predictions->values,
+                 scores);
+}
+
+// Evaluates one part, compares its loss and scores with the file's, and leaves both to the caller.
+static mb_status check_part(training_loop *loop, const char *group, const char *part,
+                            const mb_fixture_data *data, int32_t *order, int32_t count,
+                            mb_predictions *predictions, mb_scores *scores, double *loss,
+                            mb_error *error) {
+    size_t n = (size_t)count;
+    int32_t *emotions = malloc((n + 1) * sizeof *emotions);
+    float *valences = malloc((n + 1) * sizeof *valences);
+    double *interloss = malloc((n + 1) * sizeof *interloss);
+    mb_status status = emotions == NULL || valences == NULL || interloss == NULL
+                           ? mb_out_of_memory(error, "parity")
+                           : evaluate(loop, data, order, count, predictions, interloss, error);
+    if (status == MB_OK) {
+        mb_run_spec spec = {.config = loop->fixture->config,
+                            .training = {.batch_size = loop->batch},
+                            .emotions = data->emotions,
+                            .valences = data->valences};
+        mb_part rows = {.count = count, .rows = order};
+        char name[64];
+        *loss = mb_mean_batch_loss(&spec, &rows, predictions, interloss);
+        score(loop, data, order, count, predictions, emotions, valences, scores);
+        snprintf(name, sizeof name, "%s_loss", part);
+        status = compare_attribute(loop, group, name, *loss, prediction_limit, error);
+        snprintf(name, sizeof name, "%s_", part);
+        if (status == MB_OK)
+            status = compare_scores(loop, group, name, scores, error);
+    }
+    free(emotions);
+    free(valences);
+    free(interloss);
+    return status;
+}
+
+static mb_status compare_predictions(training_loop *loop, const char *name, const float *found,
+                                     int32_t width, mb_error *error) {
+    if (found == NULL || !mb_h5_has(loop->fixture->h5, name))
+        return MB_OK;
+    float *reference = NULL;
+    int64_t count = (int64_t)loop->test.count * width;
+    mb_status status = mb_fixture_floats(loop->fixture, name, count, &reference, error);
+    if (status == MB_OK)
+        mb_parity_compare(mb_parity_group_of(loop->report, "predictions"), name, found, reference,
+                          count, mb_fixture_limit(loop->fixture, name, prediction_limit));
+    free(reference);
+    return status;
+}
+
+// ---- epochs and folds
+// -------------------------------------------------------------------------------
+
+static int32_t *as_indices(const int64_t *order, int32_t count) {
+    int32_t *indices = malloc(((size_t)count + 1) * sizeof *indices);
+    for (int32_t i = 0; indices != NULL && i < count; i++)
+        indices[i] = order != NULL ? (int32_t)order[i] : i;
+    return indices;
+}
+
+static mb_status train_epoch(training_loop *loop, int32_t epoch, const char *group,
+                             mb_error *error) {
+    int32_t *order =
+        as_indices(loop->train_order + (int64_t)epoch * loop->train_count, loop->train_count);
+    mb_status status = order == NULL ? mb_out_of_memory(error, "parity") : MB_OK;
+    double sum = 0.0;
+    int32_t batches = 0;
+    for (int32_t first = 0; status == MB_OK && first < loop->train_count;
+         first += loop->batch, batches++) {
+        int32_t left = loop->train_count - first, rows = left < loop->batch ? left : loop->batch;
+        float *total = NULL;
+        int64_t count = 0;
+        status = mb_runner_run(&loop->trainer, &loop->train.resident, order + first, rows,
+                               loop->step++, error);
+        if (status == MB_OK)
+            status = mb_runner_result(&loop->trainer, mb_plan_get(loop->trainer.plan)->total, rows,
+                                      &total, &count, error);
+        sum += status == MB_OK ? (double)total[0] : 0.0;
+        free(total);
+    }
+    free(order);
+    if (status == MB_OK)
+        status =
+            compare_attribute(loop, group, "train_loss", sum / batches, prediction_limit, error);
+    return status;
+}
+
+static void keep_best(training_loop *loop, int32_t epoch, double metric, mb_predictions *test) {
+    if (epoch > 0 && !(metric > loop->best))
+        return;
+    loop->best = metric;
+    loop->best_epoch = epoch;
+    predictions_free(&loop->best_test);
+    loop->best_test = *test;
+    *test = (mb_predictions){0};
+}
+
+static mb_status check_epoch(training_loop *loop, const char *fold, int32_t epoch,
+                             mb_error *error) {
+    char name[32];
+    snprintf(name, sizeof name, "epoch_%d", epoch);
+    mb_path group = mb_path_of(fold, name);
+    mb_predictions eval = {0}, test = {0};
+    mb_scores eval_scores, test_scores;
+    double eval_loss = 0, test_loss = 0;
+    int32_t *eval_order =
+        as_indices(loop->eval_order + (int64_t)epoch * loop->eval_count, loop->eval_count);
+    int32_t *test_order = as_indices(NULL, loop->test.count);
+    mb_status status = eval_order == NULL || test_order == NULL
+                           ? mb_out_of_memory(error, "parity")
+                           : train_epoch(loop, epoch, group.text, error);
+    if (status == MB_OK)
+        status = predictions_open(loop, loop->eval_count, &eval, error);
+    if (status == MB_OK)
+        status = predictions_open(loop, loop->test.count, &test, error);
+    if (status == MB_OK)
+        status = check_part(loop, group.text, "eval", &loop->train, eval_order, loop->eval_count,
+                            &eval, &eval_scores, &eval_loss, error);
+    if (status == MB_OK)
+        status = check_part(loop, group.text, "test", &loop->test, test_order, loop->test.count,
+                            &test, &test_scores, &test_loss, error);
+    if (status == MB_OK)
+        status = compare_predictions(loop, mb_path_of(group.text, "test_emo_logits").text,
+                                     test.logits, loop->fixture->config.class_count, error);
+    if (status == MB_OK)
+        status = compare_predictions(loop, mb_path_of(group.text, "test_val_preds").text,
+                                     test.values, 1, error);
+    if (status == MB_OK)
+        keep_best(loop, epoch, mb_selection_value(loop->rules->selection, &eval_scores, eval_loss),
+                  &test);
+    predictions_free(&eval);
+    predictions_free(&test);
+    free(eval_order);
+    free(test_order);
+    return status;
+}
+
+static mb_status check_fold(training_loop *loop, int32_t fold, mb_error *error) {
+    char name[32];
+    double best_epoch = 0;
+    snprintf(name, sizeof name, "/fold_%d", fold);
+    loop->step = 0;
+    mb_status status =
+        mb_runner_load(&loop->trainer, loop->fixture, mb_path_of(name, "params").text, error);
+    if (status == MB_OK)
+        status = read_order(loop, mb_path_of(name, "train_order").text, &loop->train_order,
+                            &loop->train_count, error);
+    if (status == MB_OK)
+        status = read_order(loop, mb_path_of(name, "eval_order").text, &loop->eval_order,
+                            &loop->eval_count, error);
+    for (int32_t epoch = 0; status == MB_OK && epoch < loop->epochs; epoch++)
+        status = check_epoch(loop, name, epoch, error);
+    free(loop->train_order);
+    free(loop->eval_order);
+    loop->train_order = loop->eval_order = NULL;
+    if (status == MB_OK)
+        status = mb_h5_attribute_number(loop->fixture->h5, name, "best_epoch", &best_epoch, error);
+    if (status == MB_OK && loop->best_epoch != (int32_t)best_epoch)
+        mb_parity_find(loop->report, "%s: the reference chose epoch %d, the engine %d", name,
+                       (int)best_epoch, loop->best_epoch);
+    loop->fold_tests[fold] = loop->best_test;
+    loop->best_test = (mb_predictions){0};
+    return status;
+}
+
+// Averages one head over the folds and compares it.
+static mb_status check_average(training_loop *loop, int32_t width, bool logits, float *average,
+                               mb_error *error) {
+    const float **folds = calloc((size_t)loop->folds, sizeof *folds);
+    if (folds == NULL)
+        return mb_out_of_memory(error, "parity");
+    for (int32_t f = 0; f < loop->folds; f++)
+        folds[f] = logits ? loop->fold_tests[f].logits : loop->fold_tests[f].values;
+    mb_average_folds(loop->folds, loop->test.count, width, folds, 0, average);
+    free(folds);
+    return compare_predictions(loop, logits ? "/final_test_logits" : "/final_test_vals", average,
+                               width, error);
+}
+
+static mb_status check_final(training_loop *loop, mb_error *error) {
+    mb_predictions average = {0};
+    mb_scores scores;
+    mb_status status = predictions_open(loop, loop->test.count, &average, error);
+    if (status == MB_OK && average.logits != NULL)
+        status =
+            check_average(loop, loop->fixture->config.class_count, true, average.logits, error);
+    if (status == MB_OK && average.values != NULL)
+        status = check_average(loop, 1, false, average.values, error);
+    if (status == MB_OK) {
+        mb_scores_of(loop->rules, loop->test.count, loop->test.emotions, loop->test.valences,
+                     average.logits, average.values, &scores);
+        status = compare_scores(loop, "/", "test_", &scores, error);
+    }
+    predictions_free(&average);
+    return status;
+}
+
+static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *error) {
+    mb_status status = find_rules(loop, error);
+    if (status == MB_OK)
+        status = read_count(loop, "folds", 1000, &loop->folds, error);
+    if (status == MB_OK)
+        status = read_count(loop, "epochs", 100000, &loop->epochs, error);
+    if (status == MB_OK)
+        status = read_count(loop, "batch_size", 65536, &loop->batch, error);
+    if (status == MB_OK)
+        status = mb_fixture_read(loop->fixture, "/train", 1, &loop->train, error);
+    if (status == MB_OK)
+        status = mb_runner_open(device, loop->fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, loop->batch,
+                                &loop->trainer, error);
+    if (status == MB_OK) // the test set may be padded to another length
+        status = mb_fixture_shapes(loop->fixture, "/test", 1, error);
+    if (status == MB_OK)
+        status = mb_fixture_read(loop->fixture, "/test", 1, &loop->test, error);
+    if (status == MB_OK)
+        status = mb_runner_open(device, loop->fixture, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                                loop->batch, &loop->evaluator, error);
+    if (status == MB_OK)
+        mb_runner_borrow(&loop->evaluator, &loop->trainer);
+    loop->fold_tests = calloc((size_t)loop->folds + 1, sizeof *loop->fold_tests);
+    return status == MB_OK && loop->fold_tests == NULL ? mb_out_of_memory(error, "parity") : status;
+}
+
+mb_status mb_parity_trainloop_file(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                                   mb_error *error) {
+    training_loop loop = {.fixture = fixture, .report = report};
+    mb_status status = mb_fixture_shapes(fixture, "/train", 1, error);
+    if (status == MB_OK)
+        status = loop_open(&loop, device, error);
+    for (int32_t fold = 0; status == MB_OK && fold < loop.folds; fold++)
+        status = check_fold(&loop, fold, error);
+    if (status == MB_OK)
+        status = check_final(&loop, error);
+    for (int32_t fold = 0; loop.fold_tests != NULL && fold < loop.folds; fold++)
+        predictions_free(&loop.fold_tests[fold]);
+    free(loop.fold_tests);
+    predictions_free(&loop.best_test);
+    mb_runner_close(&loop.evaluator);
+    mb_runner_close(&loop.trainer);
+    mb_fixture_data_free(&loop.train);
+    mb_fixture_data_free(&loop.test);
+    return status == MB_OK ? mb_parity_verdict(report) : status;
+}

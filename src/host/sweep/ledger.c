@@ -1,0 +1,235 @@
+// Opening, checking and closing a ledger; groups of writes.
+//
+// Durability: write-ahead log with synchronous = FULL, so the log is flushed to disk by every
+// commit. A killed process loses nothing that was committed (the log is in the kernel's hands by
+// then, and the next reader applies it); FULL, rather than NORMAL, makes that hold for a power
+// failure as well, at the price of one flush per run.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sweep/ledger_internal.h"
+
+enum { BUSY_MILLISECONDS = 10000 };
+
+const char *mb_ledger_path(const mb_ledger *ledger) {
+    return ledger->path;
+}
+
+// The absolute name of a file that may not be there yet: two names of one file must share a lock.
+static mb_status resolve(mb_ledger *ledger, mb_error *error) {
+    ledger->file = realpath(ledger->path, NULL);
+    if (ledger->file != NULL)
+        return MB_OK;
+    if (errno == ENOMEM)
+        return mb_out_of_memory(error, "path of a ledger");
+    if (errno != ENOENT || ledger->mode == MB_LEDGER_READ)
+        return mb_fail(error, ledger->mode == MB_LEDGER_READ ? MB_BAD_INPUT : MB_FAILED, "%s: %s",
+                       ledger->path, strerror(errno));
+    const char *slash = strrchr(ledger->path, '/');
+    const char *name = slash != NULL ? slash + 1 : ledger->path;
+    char *folder = slash == NULL           ? strdup(".")
+                   : slash == ledger->path ? strdup("/")
+                                           : strndup(ledger->path, (size_t)(slash - ledger->path));
+    char *absolute = folder != NULL ? realpath(folder, NULL) : NULL;
+    mb_status status = MB_OK;
+    if (absolute == NULL)
+        status = folder == NULL ? mb_out_of_memory(error, "path of a ledger")
+                                : mb_fail(error, MB_FAILED, "%s: folder %s: %s", ledger->path,
+                                          folder, strerror(errno));
+    else if (asprintf(&ledger->file, "%s/%s", absolute, name) < 0) {
+        ledger->file = NULL;
+        status = mb_out_of_memory(error, "path of a ledger");
+    }
+    free(absolute);
+    free(folder);
+    return status;
+}
+
+// Says in plain words what SQLite would say in codes.
+static mb_status check_access(mb_ledger *ledger, mb_error *error) {
+    struct stat info;
+    if (stat(ledger->file, &info) != 0) {
+        if (errno == ENOENT && ledger->mode == MB_LEDGER_WRITE)
+            return MB_OK;
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s", ledger->path, strerror(errno));
+    }
+    if (!S_ISREG(info.st_mode))
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected a results database, found a %s",
+                       ledger->path, S_ISDIR(info.st_mode) ? "folder" : "special file");
+    if (faccessat(AT_FDCWD, ledger->file, R_OK, AT_EACCESS) != 0)
+        return mb_fail(error, MB_FAILED, "%s: cannot be read: %s", ledger->path, strerror(errno));
+    if (ledger->mode == MB_LEDGER_WRITE && faccessat(AT_FDCWD, ledger->file, W_OK, AT_EACCESS) != 0)
+        return mb_fail(error, MB_FAILED, "%s: cannot be written: %s", ledger->path,
+                       strerror(errno));
+    return MB_OK;
+}
+
+static mb_status connect(mb_ledger *ledger, const char *name, int flags, mb_error *error) {
+    int result = sqlite3_open_v2(name, &ledger->database, flags, NULL);
+    if (ledger->database == NULL)
+        return mb_out_of_memory(error, "opening a results database");
+    if (result != SQLITE_OK)
+        return mb_ledger_failure(ledger, "opening", error);
+    sqlite3_busy_timeout(ledger->database, BUSY_MILLISECONDS);
+    // The file may come from a stranger: nothing in its schema may run code or touch other tables.
+    sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    // A file that turns out to be no ledger is left as it was, its log included.
+    sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return mb_ledger_execute(ledger,
+                             "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; "
+                             "PRAGMA synchronous = FULL",
+                             "opening", error);
+}
+
+static mb_status read_number(mb_ledger *ledger, const char *sql, int64_t *number, mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status = mb_query_open(&query, ledger, "reading the header", sql, error);
+    if (status == MB_OK)
+        status = mb_query_next(&query, &row, error);
+    *number = row ? mb_query_integer(&query, 0) : 0;
+    mb_query_close(&query);
+    return status;
+}
+
+// In a folder that cannot be written, SQLite cannot make the index of a write-ahead log. Without a
+// log that does not matter, and the file may be read as one that does not change.
+static mb_status reopen_unchanging(mb_ledger *ledger, mb_error *error) {
+    struct stat info;
+    char *name = sqlite3_mprintf("%s-wal", ledger->file);
+    if (name == NULL)
+        return mb_out_of_memory(error, "opening a results database");
+    bool has_log = stat(name, &info) == 0 && info.st_size > 0;
+    sqlite3_free(name);
+    if (has_log)
+        return mb_fail(error, MB_FAILED,
+                       "%s: a write-ahead log (%s-wal) belongs to it, which cannot be read in a "
+                       "folder without permission to write; copy both files elsewhere",
+                       ledger->path, ledger->path);
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(uri, "file:");
+    for (const char *c = ledger->file; *c != '\0'; c++)
+        sqlite3_str_appendf(uri, strchr("?#%", *c) != NULL ? "%%%02x" : "%c", (unsigned char)*c);
+    sqlite3_str_appendall(uri, "?immutable=1");
+    name = sqlite3_str_finish(uri);
+    if (name == NULL)
+        return mb_out_of_memory(error, "opening a results database");
+    sqlite3_close(ledger->database);
+    ledger->database = NULL;
+    mb_status status = connect(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error);
+    sqlite3_free(name);
+    return status;
+}
+
+static mb_status check_or_create(mb_ledger *ledger, mb_error *error) {
+    int64_t application, version, objects;
+    mb_status status = read_number(ledger, "PRAGMA application_id", &application, error);
+    if (status == MB_OK)
+        status = read_number(ledger, "PRAGMA user_version", &version, error);
+    if (status == MB_OK)
+        status = read_number(ledger, "SELECT count(*) FROM sqlite_schema", &objects, error);
+    if (status != MB_OK)
+        return status;
+    if (application == 0 && version == 0 && objects == 0 && ledger->mode == MB_LEDGER_WRITE)
+        return mb_ledger_create_tables(ledger, error);
+    if (application != MB_LEDGER_APPLICATION)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected a results database of merbench, found %s",
+                       ledger->path, objects == 0 ? "an empty file" : "another SQLite database");
+    if (version != MB_LEDGER_SCHEMA)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: written with schema version %lld, this is merbench %s with schema "
+                       "version %d",
+                       ledger->path, (long long)version, MERBENCH_VERSION, MB_LEDGER_SCHEMA);
+    return mb_ledger_check_tables(ledger, error);
+}
+
+static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
+    int64_t application;
+    mb_status status = connect(ledger, ledger->file, SQLITE_OPEN_READONLY, error);
+    if (status == MB_OK)
+        status = read_number(ledger, "PRAGMA application_id", &application, error);
+    int code = ledger->database != NULL ? sqlite3_errcode(ledger->database) : SQLITE_OK;
+    if (status != MB_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY))
+        status = reopen_unchanging(ledger, error);
+    return status != MB_OK ? status : check_or_create(ledger, error);
+}
+
+static mb_status open_for_writing(mb_ledger *ledger, mb_error *error) {
+    mb_status status = mb_ledger_lock(ledger, error);
+    if (status == MB_OK)
+        status = connect(ledger, ledger->file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+    if (status == MB_OK)
+        status = check_or_create(ledger, error);
+    if (status == MB_OK)
+        status = mb_ledger_execute(ledger, "PRAGMA journal_mode = WAL", "opening", error);
+    ledger->ready = status == MB_OK;
+    return status;
+}
+
+mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **result,
+                         mb_error *error) {
+    *result = NULL;
+    mb_ledger *ledger = calloc(1, sizeof *ledger);
+    if (ledger == NULL)
+        return mb_out_of_memory(error, "opening a results database");
+    *ledger = (mb_ledger){.path = strdup(path), .mode = mode, .lock = -1};
+    mb_status status =
+        ledger->path != NULL ? MB_OK : mb_out_of_memory(error, "opening a results database");
+    if (status == MB_OK)
+        status = resolve(ledger, error);
+    if (status == MB_OK)
+        status = check_access(ledger, error);
+    if (status == MB_OK)
+        status = mode == MB_LEDGER_READ ? open_for_reading(ledger, error)
+                                        : open_for_writing(ledger, error);
+    if (status == MB_OK)
+        *result = ledger;
+    else
+        mb_ledger_close(ledger);
+    return status;
+}
+
+void mb_ledger_close(mb_ledger *ledger) {
+    if (ledger == NULL)
+        return;
+    if (ledger->ready) {
+        if (!sqlite3_get_autocommit(ledger->database))
+            sqlite3_exec(ledger->database, "ROLLBACK", NULL, NULL, NULL);
+        // Moves the log into the file and removes it; while somebody reads, it simply stays.
+        sqlite3_busy_timeout(ledger->database, 0);
+        sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+        sqlite3_exec(ledger->database, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    }
+    sqlite3_close(ledger->database);
+    mb_ledger_unlock(ledger);
+    free(ledger->file);
+    free(ledger->path);
+    free(ledger);
+}
+
+mb_status mb_ledger_begin(mb_ledger *ledger, mb_error *error) {
+    return mb_ledger_execute(ledger, "SAVEPOINT merbench", "beginning a transaction", error);
+}
+
+mb_status mb_ledger_end(mb_ledger *ledger, bool keep, mb_error *error) {
+    static const char what[] = "ending a transaction";
+    if (keep) {
+        mb_status status = mb_ledger_execute(ledger, "RELEASE merbench", what, error);
+        if (status == MB_OK)
+            return MB_OK;
+        mb_ledger_end(ledger, false, NULL);
+        return status;
+    }
+    // After some failures SQLite has undone everything by itself.
+    if (sqlite3_get_autocommit(ledger->database))
+        return MB_OK;
+    return mb_ledger_execute(ledger, "ROLLBACK TO merbench; RELEASE merbench", what, error);
+}

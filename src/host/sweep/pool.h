@@ -1,0 +1,65 @@
+// Worker threads that train runs, longest first. A thread owns a device, takes runs, trains them to
+// the end and hands the results to the one thread that owns the pool; nothing else is shared, and
+// nothing but the runs themselves decides what they result in.
+#ifndef MB_SWEEP_POOL_H
+#define MB_SWEEP_POOL_H
+
+#include <stdint.h>
+
+#include "merbench/train.h"
+
+// mb_train_runs, or what stands in for it in a test.
+typedef mb_status (*mb_train_function)(mb_device *device, const mb_run_spec *specs,
+                                       int32_t run_count, const atomic_int *stop,
+                                       atomic_llong *steps_done, mb_run_result *results,
+                                       mb_error *error);
+
+typedef struct mb_pool_config {
+    const mb_backend *backend;
+    mb_train_function train;
+    int32_t threads;
+    int32_t array_size; // runs of one group that a thread trains together; 1 for CPUs
+} mb_pool_config;
+
+typedef struct mb_job {
+    mb_run_spec spec;
+    int64_t cost;  // multiply-accumulates
+    int32_t group; // jobs of one group have the same graph, shapes and part sizes
+    int32_t trial; // the owner's own
+} mb_job;
+
+// A job with what became of it.
+typedef struct mb_outcome {
+    mb_job job;
+    mb_status status;     // of the training; without MB_OK there is no result
+    mb_run_result result; // the owner's: mb_run_result_free
+    int64_t order;        // of adding
+    struct mb_outcome *next;
+} mb_outcome;
+
+typedef struct mb_pool mb_pool;
+
+// Opens a device a thread and starts the threads.
+mb_status mb_pool_open(const mb_pool_config *config, mb_pool **pool, mb_error *error);
+
+// Ends the runs in flight, drops those that wait, and returns when no thread is left. What was
+// finished can still be taken.
+void mb_pool_stop(mb_pool *pool);
+
+// Stops and frees everything. NULL is fine.
+void mb_pool_close(mb_pool *pool);
+
+// Adds jobs; of equal cost the earlier comes first.
+mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error);
+
+// Waits at most `seconds` for an outcome; NULL when there is none. The outcome is the caller's:
+// free. `error` is filled when the outcome's status is not MB_OK.
+mb_outcome *mb_pool_take(mb_pool *pool, double seconds, mb_error *error);
+
+// Jobs that were added and whose outcome was not taken.
+int64_t mb_pool_pending(mb_pool *pool);
+
+// Training steps done by all threads, runs in flight included.
+long long mb_pool_steps(mb_pool *pool);
+
+#endif
