@@ -269,9 +269,10 @@ void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals) {
     int64_t known = sweep->totals.runs;
     for (int32_t c = 0; c < sweep->plan->cell_count; c++)
         if (sweep->cells[c].chosen < 0)
-            totals->runs += final_runs_to_come(sweep, &sweep->cells[c]);
+            totals->runs_to_come += final_runs_to_come(sweep, &sweep->cells[c]);
+    totals->runs += totals->runs_to_come;
     int64_t missing = known - (sweep->totals.runs_done - sweep->totals.runs_trained);
     if (missing > 0)
         totals->cost_to_come = (int64_t)((double)sweep->totals.cost_known / (double)missing *
-                                         (double)(totals->runs - known));
+                                         (double)totals->runs_to_come);
 }

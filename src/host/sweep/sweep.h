@@ -25,17 +25,18 @@ mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_e
 
 typedef struct mb_sweep_totals {
     int32_t cells;
-    int64_t settings, trials; // trials of cells whose setting is not chosen: at least
-    int64_t runs;             // final seeds that are still to come included
-    int64_t runs_done;        // in this session or before
-    int64_t runs_trained;     // in this session
-    int64_t runs_diverged;    // of those
-    int64_t cost_known;       // multiply-accumulates of the runs that were missing and are known
-    int64_t cost_done;        // of those, done by now
-    int64_t cost_to_come;     // estimate for final seeds of settings that are not chosen yet
-    int64_t shared_bytes;     // features
-    int64_t run_bytes;        // of the largest run
-    long long steps;          // model-steps trained
+    int64_t settings, trials;
+    int64_t runs_to_come;  // final seeds of settings that are not chosen yet
+    int64_t runs;          // those to come included
+    int64_t runs_done;     // in this session or before
+    int64_t runs_trained;  // in this session
+    int64_t runs_diverged; // of those
+    int64_t cost_known;    // multiply-accumulates of the runs that were missing and are known
+    int64_t cost_done;     // of those, done by now
+    int64_t cost_to_come;  // estimate for final seeds of settings that are not chosen yet
+    int64_t shared_bytes;  // features
+    int64_t run_bytes;     // of the largest run
+    long long steps;       // model-steps trained
 } mb_sweep_totals;
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
