@@ -33,6 +33,9 @@ mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
 mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
                              const mb_feature **feature, mb_error *error);
 
+// Lets go of the values of a feature again; no-op when it is not loaded.
+void mb_corpus_unload(mb_corpus *corpus, const char *feature_name);
+
 // First value that is not finite, or -1.
 int64_t mb_first_nonfinite(const float *values, int64_t count);
 

@@ -55,16 +55,23 @@ mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
             status = load_values(h5, corpus, found, error);
         mb_h5_close(h5);
         if (status != MB_OK) {
-            free(found->offsets);
-            free(found->values);
-            found->offsets = NULL;
-            found->values = NULL;
+            mb_corpus_unload(corpus, feature_name);
             return status;
         }
     }
     if (feature != NULL)
         *feature = found;
     return MB_OK;
+}
+
+void mb_corpus_unload(mb_corpus *corpus, const char *feature_name) {
+    mb_feature *found = (mb_feature *)mb_corpus_feature(corpus, feature_name);
+    if (found == NULL)
+        return;
+    free(found->offsets);
+    free(found->values);
+    found->offsets = NULL;
+    found->values = NULL;
 }
 
 mb_status mb_corpus_load(mb_corpus *corpus, const char *feature_name, const mb_feature **feature,

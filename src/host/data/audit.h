@@ -1,0 +1,53 @@
+// What is wrong, or worth knowing, about a corpus.
+#ifndef MB_DATA_AUDIT_H
+#define MB_DATA_AUDIT_H
+
+#include <stdbool.h>
+
+#include "merbench/corpus.h"
+
+typedef enum mb_severity { MB_NOTE, MB_WARNING, MB_ERROR } mb_severity;
+
+// "note", "warning", "error".
+const char *mb_severity_name(mb_severity severity);
+
+typedef struct mb_finding {
+    mb_severity severity;
+    const char *check;   // "nonfinite", "constant-columns" ...
+    char *subject;       // feature, split or label that it is about
+    const char *message; // what the entries are
+    int64_t count;       // of all entries
+    char **entries;      // the first few
+    int entry_count;
+} mb_finding;
+
+typedef struct mb_audit {
+    int most_entries; // how many entries of a finding are kept
+    int count, room;
+    mb_finding *findings;
+} mb_audit;
+
+// Looks at labels, splits and every feature, of which one at a time is in memory.
+mb_status mb_audit_corpus(mb_corpus *corpus, int most_entries, mb_audit *audit, mb_error *error);
+void mb_audit_free(mb_audit *audit);
+
+// How many findings have this severity.
+int mb_audit_count(const mb_audit *audit, mb_severity severity);
+
+// For the files that implement this: a finding that is kept when it has an entry at the end.
+typedef struct mb_check {
+    mb_audit *audit;
+    mb_finding finding;
+    bool failed; // out of memory
+} mb_check;
+
+mb_check mb_check_start(mb_audit *audit, mb_severity severity, const char *name,
+                        const char *subject, const char *message);
+void mb_check_add(mb_check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+mb_status mb_check_finish(mb_check *check, mb_error *error);
+
+mb_status mb_audit_labels(const mb_corpus *corpus, mb_audit *audit, mb_error *error);
+mb_status mb_audit_feature(const mb_corpus *corpus, const mb_feature *feature, mb_audit *audit,
+                           mb_error *error);
+
+#endif

@@ -1,0 +1,285 @@
+#include "data/import_mertools.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/suggest.h"
+#include "data/h5.h"
+#include "data/mertools_features.h"
+#include "data/mertools_files.h"
+#include "data/mertools_labels.h"
+
+// ---- modalities
+// ------------------------------------------------------------------------------------
+
+// Whether a part of the name (between signs) starts with the word, without regard to case.
+static bool has_word(const char *name, const char *word) {
+    for (const char *at = name; *at != '\0'; at++)
+        if ((at == name || !isalnum((unsigned char)at[-1])) &&
+            strncasecmp(at, word, strlen(word)) == 0)
+            return true;
+    return false;
+}
+
+int32_t mb_guess_modality(const char *feature_name) {
+    static const struct {
+        int32_t modality;
+        const char *words[48];
+    } known[] = {
+        {MB_AUDIO, {"audio", "acoustic", "prosody"}},
+        {MB_VIDEO, {"video", "visual", "face"}},
+        {MB_TEXT, {"text", "transcript"}},
+        {MB_AUDIO,
+         {"wav2vec", "hubert", "chinese-hubert", "wavlm", "data2vec", "whisper", "vggish",
+          "opensmile", "egemaps", "is09", "is10", "is13", "compare", "mel", "mfcc", "emotion2vec",
+          "covarep", "distilhubert"}},
+        {MB_VIDEO,
+         {"clip", "resnet", "senet", "manet", "videomae", "dinov2", "emonet", "eva", "eva02", "vit",
+          "ferplus", "msceleb", "affectnet", "imagenet", "densenet", "i3d", "openface", "facet"}},
+        {MB_TEXT,
+         {"bert",
+          "roberta",
+          "chinese-roberta",
+          "deberta",
+          "chinese-deberta",
+          "albert",
+          "macbert",
+          "chinese-macbert",
+          "lert",
+          "chinese-lert",
+          "pert",
+          "chinese-pert",
+          "electra",
+          "chinese-electra",
+          "xlnet",
+          "chinese-xlnet",
+          "gpt",
+          "gpt2",
+          "llama",
+          "llama2",
+          "alpaca",
+          "baichuan",
+          "baichuan2",
+          "chatglm",
+          "chatglm2",
+          "falcon",
+          "vicuna",
+          "bloom",
+          "stablelm",
+          "moss",
+          "opt",
+          "qwen",
+          "simcse",
+          "sentence",
+          "wenzhong",
+          "lsa",
+          "tfidf",
+          "charhash",
+          "wordvec",
+          "glove",
+          "word2vec",
+          "fasttext"}},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        for (int w = 0; known[i].words[w] != NULL; w++)
+            if (has_word(feature_name, known[i].words[w]))
+                return known[i].modality;
+    return -1;
+}
+
+static bool contains(const mb_names *names, const char *name) {
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int32_t modality_of(const mb_import_options *options, const char *name) {
+    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
+        if (contains(&options->modality[m], name))
+            return m;
+    return mb_guess_modality(name);
+}
+
+// ---- which features
+// --------------------------------------------------------------------------------
+
+static mb_status join_path(char path[PATH_MAX], const char *folder, const char *name,
+                           mb_error *error) {
+    int length = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    if (length < 0 || length >= PATH_MAX)
+        return mb_fail(error, MB_BAD_INPUT, "%s/%s: the path is too long", folder, name);
+    return MB_OK;
+}
+
+// The folders in the folder of features; other entries are let go.
+static mb_status list_features(const char *folder, char ***names, int *count, mb_error *error) {
+    char path[PATH_MAX];
+    mb_status status = mb_list_folder(folder, names, count, error);
+    int kept = 0;
+    for (int i = 0; i < *count && status == MB_OK; i++) {
+        struct stat info;
+        char *name = (*names)[i];
+        (*names)[i] = NULL;
+        status = join_path(path, folder, name, error);
+        if (status == MB_OK && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+            (*names)[kept++] = name;
+        else
+            free(name);
+    }
+    if (status == MB_OK)
+        *count = kept;
+    if (status == MB_OK && kept == 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: there are no feature folders", folder);
+    return status;
+}
+
+static mb_status check_known(const mb_names *asked, const char *option, char **there, int count,
+                             const char *folder, mb_error *error) {
+    mb_names known = {there, count};
+    for (int i = 0; i < asked->count; i++)
+        if (!contains(&known, asked->items[i])) {
+            const char *nearest =
+                mb_nearest_name(asked->items[i], (const char *const *)there, count);
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s: there is no feature folder '%s'%s%s%s",
+                           folder, option, asked->items[i], nearest ? "; did you mean '" : "",
+                           nearest ? nearest : "", nearest ? "'?" : "");
+        }
+    return MB_OK;
+}
+
+static mb_status check_asked(const mb_import_options *options, char **there, int count,
+                             const char *folder, mb_error *error) {
+    static const char *const option[MB_MODALITY_COUNT] = {"--audio", "--text", "--video"};
+    mb_status status = check_known(&options->features, "--features", there, count, folder, error);
+    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
+        status = check_known(&options->modality[m], option[m], there, count, folder, error);
+        for (int i = 0; i < options->modality[m].count && status == MB_OK; i++)
+            for (int other = 0; other < m; other++)
+                if (contains(&options->modality[other], options->modality[m].items[i]))
+                    status = mb_fail(error, MB_BAD_INPUT, "feature '%s' is named by %s and by %s",
+                                     options->modality[m].items[i], option[other], option[m]);
+    }
+    return status;
+}
+
+// ---- the whole folder
+// ------------------------------------------------------------------------------
+
+typedef struct mertools_import {
+    const mb_import_options *options;
+    mb_corpus *corpus;
+    mb_source *sources;
+    int32_t source_count;
+} mertools_import;
+
+static mb_status find_labels(const mb_import_options *options, char path[PATH_MAX],
+                             mb_error *error) {
+    const char *given = options->labels;
+    if (given != NULL && (strchr(given, '/') != NULL || access(given, F_OK) == 0)) {
+        int length = snprintf(path, PATH_MAX, "%s", given);
+        return length < PATH_MAX ? MB_OK : mb_fail(error, MB_BAD_INPUT, "%s: too long", given);
+    }
+    const char *name = given != NULL ? given : mb_mertools_label_file(options->rules);
+    mb_status status = join_path(path, options->folder, name, error);
+    if (status == MB_OK && access(path, F_OK) != 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot open the labels of %s: %s%s", path,
+                         options->rules->name, strerror(errno),
+                         given == NULL ? "; --labels names another file" : "");
+    return status;
+}
+
+static mb_status add_source(mertools_import *import, const char *file, mb_error *error) {
+    mb_source *source = &import->sources[import->source_count];
+    source->file = strdup(file);
+    if (source->file == NULL)
+        return mb_out_of_memory(error, file);
+    import->source_count++;
+    return MB_OK;
+}
+
+static mb_status read_labels(mertools_import *import, mb_error *error) {
+    char path[PATH_MAX], digest[33] = "";
+    mb_status status = find_labels(import->options, path, error);
+    if (status == MB_OK)
+        status = mb_mertools_labels(path, import->corpus, digest, error);
+    const char *file = strrchr(path, '/');
+    if (status == MB_OK)
+        status = add_source(import, file != NULL ? file + 1 : path, error);
+    if (status == MB_OK)
+        memcpy(import->sources[0].digest, digest, sizeof digest);
+    return status;
+}
+
+static mb_status read_feature(mertools_import *import, const char *folder, const char *name,
+                              mb_error *error) {
+    const mb_import_options *options = import->options;
+    mb_corpus *corpus = import->corpus;
+    char path[PATH_MAX], file[NAME_MAX + 16];
+    mb_feature_reading reading = {options->threads, options->allow_nonfinite, options->quiet};
+    mb_feature *feature = &corpus->features[corpus->feature_count++];
+    feature->modality = modality_of(options, name);
+    feature->name = strdup(name);
+    if (feature->name == NULL)
+        return mb_out_of_memory(error, name);
+    mb_status status = join_path(path, folder, name, error);
+    snprintf(file, sizeof file, "features/%s", name);
+    if (status == MB_OK)
+        status = add_source(import, file, error);
+    if (status == MB_OK)
+        status = mb_mertools_feature(corpus, path, &reading, feature,
+                                     import->sources[import->source_count - 1].digest, error);
+    return status;
+}
+
+static mb_status read_features(mertools_import *import, const char *folder, char **names, int count,
+                               mb_error *error) {
+    const mb_names *asked = &import->options->features;
+    import->corpus->features = calloc((size_t)count + 1, sizeof *import->corpus->features);
+    if (import->corpus->features == NULL)
+        return mb_out_of_memory(error, "features");
+    mb_status status = MB_OK;
+    for (int i = 0; i < count && status == MB_OK; i++)
+        if (asked->count == 0 || contains(asked, names[i]))
+            status = read_feature(import, folder, names[i], error);
+    return status;
+}
+
+mb_status mb_import_mertools(const mb_import_options *options, mb_corpus *corpus,
+                             mb_source **sources, int32_t *source_count, mb_error *error) {
+    *sources = NULL, *source_count = 0;
+    *corpus = (mb_corpus){.rules = options->rules};
+    corpus->source = strdup(options->folder);
+    char folder[PATH_MAX], **names = NULL;
+    int count = 0;
+    if (corpus->source == NULL)
+        return mb_out_of_memory(error, options->folder);
+    mb_status status = join_path(folder, options->folder, "features", error);
+    if (status == MB_OK)
+        status = list_features(folder, &names, &count, error);
+    if (status == MB_OK)
+        status = check_asked(options, names, count, folder, error);
+    mertools_import import = {options, corpus, calloc((size_t)count + 1, sizeof(mb_source)), 0};
+    if (status == MB_OK && import.sources == NULL)
+        status = mb_out_of_memory(error, "sources");
+    if (status == MB_OK)
+        status = read_labels(&import, error);
+    if (status == MB_OK)
+        status = read_features(&import, folder, names, count, error);
+    mb_h5_free_names(names, count);
+    *sources = import.sources;
+    *source_count = import.source_count;
+    return status;
+}
+
+void mb_sources_free(mb_source *sources, int32_t source_count) {
+    for (int32_t i = 0; i < source_count; i++)
+        free(sources[i].file);
+    free(sources);
+}
