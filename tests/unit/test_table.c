@@ -233,6 +233,15 @@ static void headings_tell_what_differs(void **state) {
     char *printed = print(ledger, options);
     assert_non_null(strstr(printed, "no cells"));
     free(printed);
+    static const char *const chosen[] = {"{\"dropout\":0.3,\"hidden_dim\":64}",
+                                         "{\"dropout\":0.3,\"hidden_dim\":32}"};
+    for (int32_t i = 0; i < 2; i++)
+        assert_int_equal(mb_ledger_choose(ledger, "b", i, chosen[i], &error), MB_OK);
+    options.plan = "both";
+    printed = print(ledger, options);
+    assert_non_null(strstr(printed, "settings of every entry: dropout=0.3\n"));
+    assert_non_null(strstr(printed, "-      hidden_dim=32\n"));
+    free(printed);
     mb_ledger_close(ledger);
 }
 

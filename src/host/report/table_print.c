@@ -73,7 +73,7 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
     free(dataset);
     if (done)
         print_between(
-            dialect->line, out, "%s%s, mean ± sample standard deviation over the seeds %s",
+            dialect->line, out, "%s%s: mean ± sample standard deviation over the seeds %s",
             metric_titles[table->metric], table->percent ? " in percent" : "",
             table->options.all_settings               ? "of every setting of the search"
             : table->options.phase == MB_TABLE_SEARCH ? "of the best setting of the search"
