@@ -39,7 +39,7 @@ typedef struct mb_launch {
     const uint32_t *steps;         // (A) training step from 0: Adam's count, dropout counter
     float *losses;                 // (A, loss_stride) or NULL: receives plan total at loss_index
     int32_t loss_stride, loss_index;
-    const float *masks;            // stored dropout masks (plan->mask_floats), tests only
+    const float *masks; // stored dropout masks (plan->mask_floats), tests only
 } mb_launch;
 
 typedef struct mb_backend {
@@ -68,7 +68,11 @@ struct mb_device {
 
 extern const mb_backend mb_cpu_backend;
 
-// Description of the CPU executor for the ledger: "cpu avx512".
+// The CPU executor with the kernels of one instruction set ("avx512", "avx2", "portable"; NULL =
+// the best that the processor has). MB_UNSUPPORTED when the processor or the build lacks it.
+mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error);
+
+// The executor that NULL chooses, for the ledger: "cpu avx512".
 const char *mb_cpu_description(void);
 
 #endif

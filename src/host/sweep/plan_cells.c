@@ -155,7 +155,7 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
 // The label of a cell without one: its features, once each.
 static char *make_label(const cell_entry *entry) {
     char *label = NULL;
-    const char *names[MB_MODALITY_COUNT];
+    const char *names[MB_MODALITY_COUNT] = {NULL};
     int count = 0;
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         if (entry->features[m] != NULL && !(entry->same && count > 0))

@@ -195,6 +195,8 @@ void mb_pool_stop(mb_pool *pool) {
     atomic_store(&pool->stop, 1);
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->mutex);
+    while (pool->started > 0)
+        pthread_join(pool->workers[--pool->started].thread, NULL);
 }
 
 static void free_outcome(mb_outcome *outcome) {
@@ -206,8 +208,6 @@ void mb_pool_close(mb_pool *pool) {
     if (pool == NULL)
         return;
     mb_pool_stop(pool);
-    for (int32_t i = 0; i < pool->started; i++)
-        pthread_join(pool->workers[i].thread, NULL);
     for (int32_t i = 0; pool->workers != NULL && i < pool->config.threads; i++) {
         worker *w = &pool->workers[i];
         if (w->device != NULL)

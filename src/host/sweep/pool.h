@@ -42,10 +42,11 @@ typedef struct mb_pool mb_pool;
 // Opens a device a thread and starts the threads.
 mb_status mb_pool_open(const mb_pool_config *config, mb_pool **pool, mb_error *error);
 
-// Runs in flight end, those that wait are dropped.
+// Ends the runs in flight, drops those that wait, and returns when no thread is left. What was
+// finished can still be taken.
 void mb_pool_stop(mb_pool *pool);
 
-// Stops, waits for the threads, frees everything. NULL is fine.
+// Stops and frees everything. NULL is fine.
 void mb_pool_close(mb_pool *pool);
 
 // Adds jobs; of equal cost the earlier comes first.

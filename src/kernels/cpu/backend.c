@@ -20,30 +20,38 @@ typedef struct cpu_device {
     const mb_cpu_isa *isa;
 } cpu_device;
 
-// The best instruction set that this processor has.
-static const mb_cpu_isa *choose_isa(void) {
+// Whether this processor has the set; the sets from best to plainest.
+static bool has_isa(const mb_cpu_isa *isa) {
 #ifdef MB_HAVE_avx2
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return &mb_cpu_isa_avx512;
-    if (avx2 && __builtin_cpu_supports("bmi2"))
-        return &mb_cpu_isa_avx2;
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                __builtin_cpu_supports("bmi2");
+    if (isa == &mb_cpu_isa_avx512)
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
+    if (isa == &mb_cpu_isa_avx2)
+        return avx2;
 #endif
-    return &mb_cpu_isa_portable;
+    return isa == &mb_cpu_isa_portable;
+}
+
+static const mb_cpu_isa *const isas[] = {
+#ifdef MB_HAVE_avx2
+    &mb_cpu_isa_avx512, &mb_cpu_isa_avx2,
+#endif
+    &mb_cpu_isa_portable};
+enum { ISA_COUNT = sizeof isas / sizeof *isas };
+
+static const mb_cpu_isa *best_isa(void) {
+    int i = 0;
+    while (!has_isa(isas[i]))
+        i++;
+    return isas[i];
 }
 
 const char *mb_cpu_description(void) {
-    const mb_cpu_isa *isa = choose_isa();
-#ifdef MB_HAVE_avx2
-    if (isa == &mb_cpu_isa_avx512)
-        return "cpu avx512";
-    if (isa == &mb_cpu_isa_avx2)
-        return "cpu avx2";
-#endif
-    return isa == &mb_cpu_isa_portable ? "cpu portable" : "cpu";
+    return best_isa()->description;
 }
 
 // Denormal numbers count as zero while a plan runs: Adam's moments of dying weights would slow it
@@ -66,14 +74,25 @@ static void restore_denormals(unsigned before) {
 #endif
 }
 
-static mb_status cpu_open(mb_device **device, mb_error *error) {
+mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error) {
+    const mb_cpu_isa *isa = isa_name == NULL ? best_isa() : NULL;
+    for (int i = 0; isa == NULL && i < ISA_COUNT; i++)
+        if (strcmp(isas[i]->name, isa_name) == 0 && has_isa(isas[i]))
+            isa = isas[i];
+    if (isa == NULL)
+        return mb_fail(error, MB_UNSUPPORTED, "this processor has no instruction set '%s'",
+                       isa_name);
     cpu_device *cpu = calloc(1, sizeof *cpu);
     if (cpu == NULL)
         return mb_out_of_memory(error, "device");
     cpu->device.backend = &mb_cpu_backend;
-    cpu->isa = choose_isa();
+    cpu->isa = isa;
     *device = &cpu->device;
     return MB_OK;
+}
+
+static mb_status cpu_open(mb_device **device, mb_error *error) {
+    return mb_cpu_open(NULL, device, error);
 }
 
 static void cpu_close(mb_device *device) {

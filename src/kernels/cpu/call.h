@@ -25,7 +25,7 @@ typedef void (*mb_cpu_kernel)(const mb_cpu_call *call);
 
 // One instruction set: its name and its kernels, by op.
 typedef struct mb_cpu_isa {
-    const char *name;
+    const char *name, *description;
     mb_cpu_kernel kernels[MB_OP_COUNT];
 } mb_cpu_isa;
 

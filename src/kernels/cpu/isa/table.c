@@ -7,6 +7,7 @@
 extern const mb_cpu_isa MB_NAME(isa);
 const mb_cpu_isa MB_NAME(isa) = {
     .name = MB_TEXT(MB_ISA),
+    .description = "cpu " MB_TEXT(MB_ISA),
     .kernels =
         {
 #define MB_OP(NAME, name, fewest, most, outputs) [MB_OP_##NAME] = MB_NAME(name),

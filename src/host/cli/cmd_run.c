@@ -1,0 +1,281 @@
+// merbench run: trains what a plan asks for.
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+#include "base/suggest.h"
+#include "cli/cli.h"
+#include "report/table.h"
+#include "sweep/sweep.h"
+
+enum { MAX_THREADS = 1024 };
+
+typedef struct run_options {
+    const char *plan, *results, *data;
+    int32_t threads;
+    bool dry_run, quiet, no_table;
+} run_options;
+
+static void print_help(void) {
+    printf(
+        "usage: merbench run PLAN.json [OPTIONS]\n\n"
+        "Trains every trial of a plan that the ledger does not have yet, longest first, and "
+        "prints\n"
+        "the table. Stopped by Ctrl-C, SIGTERM, kill -9 or a power cut, the same command goes on\n"
+        "with what is missing; the results do not depend on the number of threads or on\n"
+        "interruptions. The plan is checked as a whole before anything is trained.\n\n"
+        "  --results FILE   the ledger; made when it is missing (default results.db)\n"
+        "  --data DIR       where the corpora of the plan are (default: the plan's folder)\n"
+        "  --device NAME    auto, cpu or cuda (default auto)\n"
+        "  --threads N      runs that are trained at a time, 1..%d (default: one a processor)\n"
+        "  --dry-run        say what there is to do and what it takes; change nothing\n"
+        "  --quiet          no progress\n"
+        "  --no-table       no table at the end\n\n"
+        "The plan format is described in docs/plan-format.md.\n"
+        "example: merbench run configs/quickstart.json --data demo --results demo/results.db\n",
+        MAX_THREADS);
+}
+
+static int32_t processors(void) {
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
+}
+
+static mb_status parse_threads(const char *text, int32_t *threads, mb_error *error) {
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = isdigit((unsigned char)text[0]) ? strtoul(text, &end, 10) : 0;
+    if (end == NULL || *end != '\0' || errno != 0 || number < 1 || number > MAX_THREADS)
+        return mb_fail(error, MB_USAGE, "--threads: expected a whole number 1..%d, found '%s'",
+                       MAX_THREADS, text);
+    *threads = (int32_t)number;
+    return MB_OK;
+}
+
+static mb_status check_device(const char *name, mb_error *error) {
+    static const char *const names[] = {"auto", "cpu", "cuda"};
+    if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0)
+        return MB_OK;
+    if (strcmp(name, "cuda") == 0)
+        return mb_fail(error, MB_UNSUPPORTED,
+                       "--device cuda: this build has no CUDA; cpu and auto work");
+    const char *nearest = mb_nearest_name(name, names, 3);
+    return mb_fail(error, MB_USAGE, "--device: expected auto, cpu or cuda, found '%s'%s%s%s", name,
+                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "'?" : "");
+}
+
+enum { HELP = 1, RESULTS, DATA, DEVICE, THREADS, DRY_RUN, QUIET, NO_TABLE };
+
+static mb_status take_option(int option, run_options *options, mb_error *error) {
+    switch (option) {
+    case RESULTS:
+        options->results = optarg;
+        return MB_OK;
+    case DATA:
+        options->data = optarg;
+        return MB_OK;
+    case DEVICE:
+        return check_device(optarg, error);
+    case THREADS:
+        return parse_threads(optarg, &options->threads, error);
+    case DRY_RUN:
+        options->dry_run = true;
+        return MB_OK;
+    case QUIET:
+        options->quiet = true;
+        return MB_OK;
+    case NO_TABLE:
+        options->no_table = true;
+        return MB_OK;
+    default:
+        return MB_OK;
+    }
+}
+
+// *done: the help was asked for and printed.
+static mb_status parse(int argc, char **argv, run_options *options, bool *done, mb_error *error) {
+    static const struct option table[] = {{"help", no_argument, NULL, HELP},
+                                          {"results", required_argument, NULL, RESULTS},
+                                          {"data", required_argument, NULL, DATA},
+                                          {"device", required_argument, NULL, DEVICE},
+                                          {"threads", required_argument, NULL, THREADS},
+                                          {"dry-run", no_argument, NULL, DRY_RUN},
+                                          {"quiet", no_argument, NULL, QUIET},
+                                          {"no-table", no_argument, NULL, NO_TABLE},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+        if (option == HELP || option == 'h') {
+            print_help();
+            *done = true;
+            return MB_OK;
+        }
+        if (option == ':')
+            return mb_fail(error, MB_USAGE, "%s: expected a value behind it", argv[optind - 1]);
+        if (option == '?')
+            return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench run --help'",
+                           argv[optind - 1]);
+        mb_status status = take_option(option, options, error);
+        if (status != MB_OK)
+            return status;
+    }
+    if (argc - optind != 1)
+        return mb_fail(error, MB_USAGE,
+                       "expected one plan, found %d; usage: merbench run PLAN.json [OPTIONS]",
+                       argc - optind);
+    options->plan = argv[optind];
+    if (options->results[0] == '\0')
+        return mb_fail(error, MB_USAGE, "--results: expected a file, found an empty name");
+    return MB_OK;
+}
+
+// ---- dry run
+// -------------------------------------------------------------------------------------
+
+static void print_bytes(const char *label, double bytes) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    for (; bytes >= 1024 && unit < 4; unit++)
+        bytes /= 1024;
+    printf("%-22s %.*f %s\n", label, unit == 0 ? 0 : 1, bytes, units[unit]);
+}
+
+static void print_totals(const mb_sweep_plan *plan, const run_options *options,
+                         const mb_sweep_totals *totals) {
+    printf("%-22s %s (%s protocol)\n", "plan", plan->name, mb_protocol_names[plan->protocol]);
+    printf("%-22s %d\n", "cells", totals->cells);
+    printf("%-22s %lld\n", "settings", (long long)totals->settings);
+    printf("%-22s %lld\n", "trials", (long long)totals->trials);
+    printf("%-22s %lld\n", "runs", (long long)totals->runs);
+    printf("%-22s %lld\n", "done already", (long long)totals->runs_done);
+    printf("%-22s %.4g\n", "multiply-accumulates",
+           (double)totals->cost_known + (double)totals->cost_to_come);
+    print_bytes("memory: features", (double)totals->shared_bytes);
+    print_bytes("memory: largest run", (double)totals->run_bytes);
+    char label[64];
+    snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
+             options->threads == 1 ? "" : "s");
+    print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
+    if (totals->runs_to_come > 0)
+        printf("\nFinal seeds that wait for the choice of a setting count in runs and\n"
+               "multiply-accumulates (by the mean of the search), not in trials.\n");
+}
+
+static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
+                         mb_error *error) {
+    mb_ledger *ledger = NULL;
+    mb_status status = MB_OK;
+    if (access(options->results, F_OK) == 0)
+        status = mb_ledger_open(options->results, MB_LEDGER_READ, &ledger, error);
+    if (status == MB_OK)
+        status = mb_sweep_prepare(sweep, ledger, false, error);
+    if (status == MB_OK) {
+        mb_sweep_totals totals;
+        mb_sweep_get_totals(sweep, &totals);
+        print_totals(plan, options, &totals);
+    }
+    mb_ledger_close(ledger);
+    return status;
+}
+
+// ---- training
+// ------------------------------------------------------------------------------------
+
+// What the display knows.
+typedef struct display {
+    mb_progress progress;
+    double started;
+} display;
+
+static void show(void *context, const mb_sweep_totals *totals) {
+    display *d = context;
+    char note[96];
+    double seconds = mb_seconds() - d->started;
+    double rate = seconds > 0 ? (double)totals->steps / seconds : 0;
+    int length = snprintf(note, sizeof note, "%.0f model-steps/s", rate);
+    if (totals->runs_diverged > 0)
+        snprintf(note + length, sizeof note - (size_t)length, ", %lld diverged",
+                 (long long)totals->runs_diverged);
+    d->progress.total = totals->runs;
+    mb_progress_update(&d->progress, totals->runs_done, note);
+}
+
+static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
+                       mb_error *error) {
+    mb_sweep_totals totals;
+    mb_sweep_get_totals(sweep, &totals);
+    mb_pool_config config = {.backend = &mb_cpu_backend,
+                             .train = mb_train_runs,
+                             .threads = options->threads,
+                             .array_size = 1};
+    display d = {.started = mb_seconds()};
+    if (!options->quiet)
+        fprintf(stderr, "%s: %lld runs, %lld done already; %d thread%s on %s\n", plan->name,
+                (long long)totals.runs, (long long)totals.runs_done, options->threads,
+                options->threads == 1 ? "" : "s", mb_cpu_description());
+    mb_progress_start(&d.progress, "training", "runs", totals.runs_done, totals.runs,
+                      options->quiet);
+    mb_status status = mb_sweep_train(sweep, &config, mb_cpu_description(), show, &d, error);
+    mb_sweep_get_totals(sweep, &totals);
+    show(&d, &totals);
+    mb_progress_finish(&d.progress, NULL);
+    return status;
+}
+
+static mb_status print_table(const run_options *options, const mb_sweep_plan *plan,
+                             mb_ledger *ledger, mb_error *error) {
+    mb_table_options table = {
+        .format = MB_TABLE_TEXT, .phase = MB_TABLE_FINAL, .plan = plan->digest};
+    if (options->no_table)
+        return MB_OK;
+    return mb_table_print(ledger, &table, stdout, error);
+}
+
+static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
+                           mb_error *error) {
+    mb_ledger *ledger = NULL;
+    mb_status status = mb_ledger_open(options->results, MB_LEDGER_WRITE, &ledger, error);
+    if (status != MB_OK)
+        return status;
+    status = mb_sweep_prepare(sweep, ledger, true, error);
+    if (status == MB_OK)
+        status = train(options, plan, sweep, error);
+    if (status == MB_OK)
+        status = print_table(options, plan, ledger, error);
+    mb_ledger_close(ledger);
+    if (status == MB_OK && !options->quiet)
+        fprintf(stderr, "results: %s\n", options->results);
+    return status;
+}
+
+mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
+    run_options options = {.results = "results.db", .threads = processors()};
+    bool done = false;
+    mb_status status = parse(argc, argv, &options, &done, error);
+    if (status != MB_OK || done)
+        return status;
+    mb_sweep_plan plan = {0};
+    mb_sweep *sweep = NULL;
+    mb_interrupt interrupt;
+    mb_interrupt_begin(&interrupt);
+    status = mb_sweep_plan_load(options.plan, options.data, &plan, error);
+    if (status == MB_OK)
+        status = mb_sweep_open(&plan, &interrupt, &sweep, error);
+    if (status == MB_OK)
+        status = options.dry_run ? dry_run(&options, &plan, sweep, error)
+                                 : run_sweep(&options, &plan, sweep, error);
+    mb_sweep_close(sweep);
+    mb_sweep_plan_free(&plan);
+    mb_interrupt_end(&interrupt);
+    return status;
+}

@@ -1,0 +1,203 @@
+// Settings of trials: read from their descriptions, grouped, and shortened to what differs.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "report/table_data.h"
+
+// ---- one description as a flat list
+// --------------------------------------------------------------
+
+typedef struct setting {
+    char *path;       // "options.hidden_dim"
+    const char *name; // "hidden_dim", inside path
+    char *value;
+} setting;
+
+typedef struct settings {
+    int32_t count;
+    setting *items;
+} settings;
+
+static void free_settings(settings *list) {
+    for (int32_t i = 0; i < list->count; i++) {
+        cJSON_free(list->items[i].value);
+        free(list->items[i].path);
+    }
+    free(list->items);
+    *list = (settings){0};
+}
+
+static bool add(settings *list, const char *folder, const cJSON *item) {
+    setting *grown = reallocarray(list->items, (size_t)list->count + 1, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    list->items = grown;
+    setting *added = &grown[list->count++];
+    *added = (setting){0};
+    if (asprintf(&added->path, "%s%s", folder, item->string) < 0) {
+        added->path = NULL;
+        return false;
+    }
+    added->name = added->path + strlen(folder);
+    // Text stands without its quotes.
+    added->value = cJSON_IsString(item) ? strdup(item->valuestring) : cJSON_PrintUnformatted(item);
+    return added->value != NULL;
+}
+
+static bool flatten(settings *list, const char *folder, const cJSON *object) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object) {
+        char *inner = NULL;
+        bool done;
+        if (!cJSON_IsObject(item))
+            done = add(list, folder, item);
+        else {
+            done =
+                asprintf(&inner, "%s%s.", folder, item->string) >= 0 && flatten(list, inner, item);
+            free(inner);
+        }
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
+static mb_status parse(const char *json, settings *list, mb_error *error) {
+    *list = (settings){0};
+    cJSON *root = cJSON_Parse(json);
+    if (!cJSON_IsObject(root)) {
+        cJSON_Delete(root);
+        return mb_fail(error, MB_BAD_INPUT, "expected a JSON object of settings, found '%.60s'",
+                       json);
+    }
+    bool done = flatten(list, "", root);
+    cJSON_Delete(root);
+    if (!done) {
+        free_settings(list);
+        return mb_out_of_memory(error, "settings of a trial");
+    }
+    return MB_OK;
+}
+
+static const char *value_of(const settings *list, const char *path) {
+    for (int32_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].path, path) == 0)
+            return list->items[i].value;
+    return NULL;
+}
+
+static bool same_value(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+// ---- text
+// ----------------------------------------------------------------------------------------
+
+// The settings that `shown` admits, separated by spaces; `shown` NULL = all.
+static mb_status join(const settings *list, const bool *shown, char **text, mb_error *error) {
+    size_t length = 0;
+    FILE *stream = open_memstream(text, &length);
+    if (stream == NULL)
+        return mb_out_of_memory(error, "settings of a trial");
+    const char *space = "";
+    for (int32_t i = 0; i < list->count; i++) {
+        if (shown != NULL && !shown[i])
+            continue;
+        fprintf(stream, "%s%s=%s", space, list->items[i].name, list->items[i].value);
+        space = " ";
+    }
+    if (fclose(stream) == 0)
+        return MB_OK;
+    free(*text);
+    *text = NULL;
+    return mb_out_of_memory(error, "settings of a trial");
+}
+
+mb_status mb_settings_text(const char *json, char **text, mb_error *error) {
+    settings list;
+    *text = NULL;
+    mb_status status = parse(json, &list, error);
+    if (status == MB_OK)
+        status = join(&list, NULL, text, error);
+    free_settings(&list);
+    return status;
+}
+
+// ---- groups
+// --------------------------------------------------------------------------------------
+
+static bool same_but_seed(const settings *a, const settings *b) {
+    if (a->count != b->count)
+        return false;
+    for (int32_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i].path, "seed") != 0 &&
+            !same_value(a->items[i].value, value_of(b, a->items[i].path)))
+            return false;
+    return true;
+}
+
+// Text of one group: those of its settings whose value is not the same in all groups.
+static mb_status describe(const settings *group, const settings *firsts, int32_t count, char **text,
+                          mb_error *error) {
+    bool *shown = calloc((size_t)group->count + 1, sizeof *shown);
+    if (shown == NULL)
+        return mb_out_of_memory(error, "settings of a trial");
+    for (int32_t i = 0; i < group->count; i++) {
+        const setting *own = &group->items[i];
+        for (int32_t j = 0; strcmp(own->path, "seed") != 0 && !shown[i] && j < count; j++)
+            shown[i] = !same_value(own->value, value_of(&firsts[j], own->path));
+    }
+    mb_status status = join(group, shown, text, error);
+    free(shown);
+    return status;
+}
+
+// Puts every trial into its group; firsts[g] becomes the settings of the first trial of group g.
+static mb_status assign(const mb_ledger_entry *entries, int32_t count, mb_setting_groups *groups,
+                        settings *firsts, mb_error *error) {
+    for (int32_t i = 0; i < count; i++) {
+        settings *candidate = &firsts[groups->count];
+        mb_status status = parse(entries[i].description, candidate, error);
+        if (status != MB_OK)
+            return mb_fail_in(error, status, "trial %s: ", entries[i].key);
+        int32_t group = 0;
+        while (group < groups->count && !same_but_seed(&firsts[group], candidate))
+            group++;
+        groups->groups[i] = group;
+        if (group == groups->count)
+            groups->count++;
+        else
+            free_settings(candidate);
+    }
+    return MB_OK;
+}
+
+mb_status mb_setting_groups_make(const mb_ledger_entry *entries, int32_t count,
+                                 mb_setting_groups *groups, mb_error *error) {
+    size_t room = (size_t)count + 1;
+    *groups = (mb_setting_groups){.groups = calloc(room, sizeof *groups->groups),
+                                  .texts = calloc(room, sizeof *groups->texts)};
+    settings *firsts = calloc(room, sizeof *firsts);
+    mb_status status = MB_OK;
+    if (groups->groups == NULL || groups->texts == NULL || firsts == NULL)
+        status = mb_out_of_memory(error, "settings of a cell");
+    if (status == MB_OK)
+        status = assign(entries, count, groups, firsts, error);
+    for (int32_t i = 0; status == MB_OK && i < groups->count; i++)
+        status = describe(&firsts[i], firsts, groups->count, &groups->texts[i], error);
+    for (int32_t i = 0; firsts != NULL && i < groups->count; i++)
+        free_settings(&firsts[i]);
+    free(firsts);
+    return status;
+}
+
+void mb_setting_groups_free(mb_setting_groups *groups) {
+    for (int32_t i = 0; groups->texts != NULL && i < groups->count; i++)
+        free(groups->texts[i]);
+    free(groups->texts);
+    free(groups->groups);
+    *groups = (mb_setting_groups){0};
+}

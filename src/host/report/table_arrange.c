@@ -1,0 +1,239 @@
+// Which plan and metric a table shows; its rows and columns, and which entries of a column are
+// best.
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "merbench/metrics.h"
+#include "report/table_data.h"
+
+// ---- options
+// -------------------------------------------------------------------------------------
+
+static bool among(const char *name, const char *const *names) {
+    for (; *names != NULL; names++)
+        if (strcmp(name, *names) == 0)
+            return true;
+    return false;
+}
+
+static mb_status find_metric(mb_table *table, mb_error *error) {
+    static const char *const percents[] = {"waf",  "acc",  "macro_f1", "uar",
+                                           "acc2", "acc5", "acc7",     NULL};
+    static const char *const errors[] = {"mse", "mae", NULL};
+    const char *name = table->options.metric != NULL ? table->options.metric : "waf";
+    for (table->metric = 0; table->metric < MB_SCORE_COUNT; table->metric++)
+        if (strcmp(mb_score_names[table->metric], name) == 0)
+            break;
+    table->percent = among(name, percents);
+    table->lower_better = among(name, errors);
+    if (table->metric < MB_SCORE_COUNT)
+        return MB_OK;
+    const char *near = mb_nearest_name(name, mb_score_names, MB_SCORE_COUNT);
+    mb_fail(error, MB_USAGE, "unknown metric '%s'%s%s%s; there are", name,
+            near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+            near != NULL ? "'?" : "");
+    size_t length = strlen(error != NULL ? error->message : "");
+    for (int i = 0; error != NULL && i < MB_SCORE_COUNT && length < sizeof error->message; i++)
+        length += (size_t)snprintf(error->message + length, sizeof error->message - length, " %s",
+                                   mb_score_names[i]);
+    return MB_USAGE;
+}
+
+static bool is_digest_prefix(const char *text) {
+    size_t length = strlen(text);
+    return length >= 6 && length <= 32 && strspn(text, "0123456789abcdef") == length;
+}
+
+static mb_status no_such_plan(const mb_ledger *ledger, const mb_table *table, mb_error *error) {
+    const char *asked = table->options.plan;
+    const char **names = calloc((size_t)table->plan_count, sizeof *names);
+    if (names == NULL)
+        return mb_out_of_memory(error, "names of plans");
+    for (int32_t i = 0; i < table->plan_count; i++)
+        names[i] = table->plans[i].name;
+    const char *near = mb_nearest_name(asked, names, table->plan_count);
+    mb_status status =
+        near != NULL
+            ? mb_fail(error, MB_BAD_INPUT, "%s: no plan '%s'; did you mean '%s'?",
+                      mb_ledger_path(ledger), asked, near)
+            : mb_fail(error, MB_BAD_INPUT, "%s: no plan '%s'; the one that ran last is '%s'",
+                      mb_ledger_path(ledger), asked, table->plans[0].name);
+    free(names);
+    return status;
+}
+
+// By name (the newest of that name), otherwise by digest.
+static mb_status find_plan(const mb_ledger *ledger, mb_table *table, mb_error *error) {
+    const char *asked = table->options.plan;
+    if (table->plan_count == 0)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: holds no plan yet; 'merbench run PLAN.json' trains one",
+                       mb_ledger_path(ledger));
+    table->plan = asked == NULL ? &table->plans[0] : NULL;
+    for (int32_t i = 0; table->plan == NULL && i < table->plan_count; i++)
+        if (strcmp(table->plans[i].name, asked) == 0)
+            table->plan = &table->plans[i];
+    if (table->plan != NULL)
+        return MB_OK;
+    for (int32_t i = 0; is_digest_prefix(asked) && i < table->plan_count; i++) {
+        if (strncmp(table->plans[i].digest, asked, strlen(asked)) != 0)
+            continue;
+        if (table->plan != NULL)
+            return mb_fail(error, MB_BAD_INPUT, "%s: several plans begin with %s; give more digits",
+                           mb_ledger_path(ledger), asked);
+        table->plan = &table->plans[i];
+    }
+    return table->plan != NULL ? MB_OK : no_such_plan(ledger, table, error);
+}
+
+// ---- rows and columns
+// ----------------------------------------------------------------------------
+
+// Position of a heading, added when it is new; -1 = out of memory.
+static int32_t heading(char ***headings, int32_t *count, const char *text) {
+    for (int32_t i = 0; i < *count; i++)
+        if (strcmp((*headings)[i], text) == 0)
+            return i;
+    char **grown = reallocarray(*headings, (size_t)*count + 1, sizeof *grown);
+    if (grown == NULL)
+        return -1;
+    *headings = grown;
+    grown[*count] = strdup(text);
+    return grown[*count] != NULL ? (*count)++ : -1;
+}
+
+static int32_t column_of(mb_table *table, const mb_ledger_cell *cell) {
+    bool dataset = table->several_datasets || !table->several_models;
+    char *text;
+    if (asprintf(&text, "%s%s%s%s%s", dataset ? cell->dataset : "",
+                 dataset && table->several_models ? " " : "",
+                 table->several_models ? cell->model : "", table->several_protocols ? " " : "",
+                 table->several_protocols ? cell->protocol : "") < 0)
+        return -1;
+    int32_t column = heading(&table->columns, &table->column_count, text);
+    free(text);
+    return column;
+}
+
+static bool taken(const mb_table *table, int32_t before, int32_t row, int32_t column) {
+    for (int32_t i = 0; i < before; i++)
+        if (table->cells[i].row == row && table->cells[i].column == column)
+            return true;
+    return false;
+}
+
+// The row with the cell's label; when its place is taken, one with a number behind the label.
+static int32_t row_of(mb_table *table, int32_t index) {
+    const mb_table_cell *cell = &table->cells[index];
+    for (int number = 1;; number++) {
+        char *text;
+        int length = number == 1 ? asprintf(&text, "%s", cell->cell->label)
+                                 : asprintf(&text, "%s #%d", cell->cell->label, number);
+        if (length < 0)
+            return -1;
+        int32_t row = heading(&table->rows, &table->row_count, text);
+        free(text);
+        if (row < 0 || !taken(table, index, row, cell->column))
+            return row;
+    }
+}
+
+mb_status mb_table_arrange(mb_table *table, mb_error *error) {
+    for (int32_t i = 1; i < table->cell_count; i++) {
+        const mb_ledger_cell *cell = table->cells[i].cell, *first = table->cells[0].cell;
+        table->several_datasets |= strcmp(cell->dataset, first->dataset) != 0;
+        table->several_models |= strcmp(cell->model, first->model) != 0;
+        table->several_protocols |= strcmp(cell->protocol, first->protocol) != 0;
+    }
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        table->cells[i].column = column_of(table, table->cells[i].cell);
+        table->cells[i].row = row_of(table, i);
+        if (table->cells[i].column < 0 || table->cells[i].row < 0)
+            return mb_out_of_memory(error, "headings of a table");
+    }
+    return MB_OK;
+}
+
+// ---- ranks
+// ---------------------------------------------------------------------------------------
+
+// The best mean of a column that is worse than `bound`; NaN = none.
+static double best_below(const mb_table *table, int32_t column, double bound) {
+    double sign = table->lower_better ? -1.0 : 1.0, best = (double)NAN;
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        const mb_table_cell *cell = &table->cells[i];
+        double mean = sign * cell->values[0].mean;
+        if (cell->column == column && mb_table_complete(cell, &cell->values[0]) &&
+            mean < sign * bound && (isnan(best) || mean > best))
+            best = mean;
+    }
+    return sign * best;
+}
+
+// Equal means share a rank. A complete entry that has no other to beat is not marked.
+static void rank_column(mb_table *table, int32_t column) {
+    int32_t complete = 0;
+    for (int32_t i = 0; i < table->cell_count; i++)
+        complete += table->cells[i].column == column &&
+                    mb_table_complete(&table->cells[i], &table->cells[i].values[0]);
+    double worst = table->lower_better ? -(double)INFINITY : (double)INFINITY;
+    double best = best_below(table, column, worst), second = best_below(table, column, best);
+    for (int32_t i = 0; complete > 1 && i < table->cell_count; i++) {
+        mb_table_value *value = &table->cells[i].values[0];
+        if (table->cells[i].column == column && mb_table_complete(&table->cells[i], value))
+            value->rank = value->mean == best ? 1 : value->mean == second ? 2 : 0;
+    }
+}
+
+// ---- all of it
+// -----------------------------------------------------------------------------------
+
+static mb_status collect_cells(mb_ledger *ledger, mb_table *table, mb_error *error) {
+    table->cells = calloc((size_t)table->plan->cell_count + 1, sizeof *table->cells);
+    if (table->cells == NULL)
+        return mb_out_of_memory(error, "cells of a table");
+    table->cell_count = table->plan->cell_count;
+    mb_status status = MB_OK;
+    for (int32_t i = 0; status == MB_OK && i < table->cell_count; i++) {
+        table->cells[i].cell = &table->plan->cells[i];
+        status = mb_table_collect_cell(ledger, table, &table->cells[i], error);
+    }
+    if (status == MB_OK)
+        status = mb_table_arrange(table, error);
+    for (int32_t i = 0; status == MB_OK && !table->options.all_settings && i < table->column_count;
+         i++)
+        rank_column(table, i);
+    return status;
+}
+
+mb_status mb_table_collect(mb_ledger *ledger, const mb_table_options *options, mb_table *table,
+                           mb_error *error) {
+    *table = (mb_table){.options = *options};
+    mb_status status = find_metric(table, error);
+    if (status == MB_OK)
+        status = mb_ledger_get_plans(ledger, &table->plans, &table->plan_count, error);
+    if (status == MB_OK)
+        status = find_plan(ledger, table, error);
+    return status == MB_OK ? collect_cells(ledger, table, error) : status;
+}
+
+static void free_headings(char **headings, int32_t count) {
+    for (int32_t i = 0; i < count; i++)
+        free(headings[i]);
+    free(headings);
+}
+
+void mb_table_free(mb_table *table) {
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        for (int32_t j = 0; j < table->cells[i].value_count; j++)
+            free(table->cells[i].values[j].settings);
+        free(table->cells[i].values);
+    }
+    free(table->cells);
+    free_headings(table->rows, table->row_count);
+    free_headings(table->columns, table->column_count);
+    mb_ledger_plans_free(table->plans, table->plan_count);
+}

@@ -1,0 +1,157 @@
+// From the ledger to a table: which plan, the seeds of every cell, means, deviations, ranks.
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "report/table_data.h"
+
+bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
+    return value->counted > 0 && value->counted == value->asked &&
+           cell->search_finished == cell->search_asked;
+}
+
+// ---- seeds to values
+// -----------------------------------------------------------------------------
+
+// Mean and deviation over the entries of one group (every entry when `groups` is NULL).
+static void summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,
+                      int32_t group, int32_t metric, mb_table_value *value) {
+    double sum = 0.0, squares = 0.0, selection = 0.0;
+    for (int32_t i = 0; i < count; i++) {
+        if (groups != NULL && groups[i] != group)
+            continue;
+        value->asked++;
+        if (!entries[i].finished)
+            continue;
+        const mb_ledger_scores *scores = &entries[i].scores;
+        double score = mb_score_get(&scores->score, metric);
+        value->finished++;
+        value->diverged += scores->diverged;
+        selection += scores->diverged ? -(double)INFINITY : scores->selection;
+        memcpy(value->part, scores->score_part, sizeof value->part);
+        if (!scores->diverged && !isnan(score)) {
+            value->counted++;
+            sum += score;
+        }
+    }
+    value->selection = value->finished > 0 ? selection / value->finished : (double)NAN;
+    value->mean = value->counted > 0 ? sum / value->counted : (double)NAN;
+    for (int32_t i = 0; i < count; i++) {
+        double score = mb_score_get(&entries[i].scores.score, metric);
+        bool counts = entries[i].finished && !entries[i].scores.diverged && !isnan(score) &&
+                      (groups == NULL || groups[i] == group);
+        squares += counts ? (score - value->mean) * (score - value->mean) : 0.0;
+    }
+    value->deviation = value->counted > 1 ? sqrt(squares / (value->counted - 1)) : (double)NAN;
+}
+
+// The setting with the highest mean selection value; ties to the earlier one; -1 = none finished.
+static int32_t best_setting(const mb_table_value *values, int32_t count) {
+    int32_t best = -1;
+    for (int32_t i = 0; i < count; i++)
+        if (values[i].finished > 0 &&
+            (best < 0 || values[i].selection > values[best].selection ||
+             (isnan(values[best].selection) && !isnan(values[i].selection))))
+            best = i;
+    return best;
+}
+
+// One value per setting of the search.
+static mb_status collect_search(const mb_table *table, const mb_ledger_entry *entries,
+                                int32_t count, mb_table_cell *cell, mb_error *error) {
+    mb_setting_groups groups;
+    mb_status status = mb_setting_groups_make(entries, count, &groups, error);
+    if (status == MB_OK) {
+        cell->values = calloc((size_t)groups.count + 1, sizeof *cell->values);
+        if (cell->values == NULL)
+            status = mb_out_of_memory(error, "settings of a cell");
+    }
+    if (status == MB_OK) {
+        cell->value_count = groups.count;
+        for (int32_t i = 0; i < groups.count; i++) {
+            summarise(entries, count, groups.groups, i, table->metric, &cell->values[i]);
+            cell->values[i].settings = groups.texts[i];
+            groups.texts[i] = NULL;
+        }
+        int32_t best = best_setting(cell->values, cell->value_count);
+        if (best >= 0)
+            cell->values[best].chosen = true;
+    }
+    mb_setting_groups_free(&groups);
+    return status;
+}
+
+// Leaves only the chosen setting, or an empty entry where nothing has finished yet.
+static void keep_chosen(mb_table_cell *cell) {
+    int32_t chosen = 0;
+    if (cell->value_count == 0)
+        cell->values[0].mean = cell->values[0].deviation = cell->values[0].selection = (double)NAN;
+    for (int32_t i = 0; i < cell->value_count; i++)
+        if (cell->values[i].chosen)
+            chosen = i;
+    for (int32_t i = 0; i < cell->value_count; i++)
+        if (i != chosen)
+            free(cell->values[i].settings);
+    cell->values[0] = cell->values[chosen];
+    if (!cell->values[0].chosen && cell->value_count > 1) { // nobody knows yet which setting it is
+        free(cell->values[0].settings);
+        cell->values[0].settings = NULL;
+    }
+    cell->value_count = 1;
+}
+
+static mb_status collect_final(const mb_table *table, const mb_ledger_entry *entries, int32_t count,
+                               mb_table_cell *cell, mb_error *error) {
+    cell->values = calloc(1, sizeof *cell->values);
+    if (cell->values == NULL)
+        return mb_out_of_memory(error, "seeds of a cell");
+    cell->value_count = 1;
+    mb_table_value *value = &cell->values[0];
+    summarise(entries, count, NULL, 0, table->metric, value);
+    value->chosen = value->final = true;
+    if (value->asked < cell->cell->final_seeds)
+        value->asked = cell->cell->final_seeds;
+    if (cell->cell->chosen == NULL)
+        return MB_OK;
+    return mb_settings_text(cell->cell->chosen, &value->settings, error);
+}
+
+mb_status mb_table_collect_cell(mb_ledger *ledger, const mb_table *table, mb_table_cell *cell,
+                                mb_error *error) {
+    mb_ledger_entry *search = NULL, *final = NULL;
+    int32_t search_count = 0, final_count = 0;
+    const char *digest = table->plan->digest;
+    int32_t index = cell->cell->index;
+    mb_status status =
+        mb_ledger_get_entries(ledger, digest, index, false, &search, &search_count, error);
+    if (status == MB_OK)
+        status = mb_ledger_get_entries(ledger, digest, index, true, &final, &final_count, error);
+    cell->search_asked = search_count;
+    for (int32_t i = 0; i < search_count; i++)
+        cell->search_finished += search[i].finished;
+    bool use_final = table->options.phase == MB_TABLE_FINAL && !table->options.all_settings &&
+                     (final_count > 0 || cell->cell->final_seeds > 0);
+    if (status == MB_OK && use_final)
+        status = collect_final(table, final, final_count, cell, error);
+    else if (status == MB_OK) {
+        status = collect_search(table, search, search_count, cell, error);
+        if (status == MB_OK && !table->options.all_settings)
+            keep_chosen(cell);
+        // The seeds of a chosen setting speak for themselves.
+        if (status == MB_OK && cell->value_count == 1 && cell->values[0].chosen &&
+            cell->values[0].settings[0] == '\0' && cell->cell->chosen != NULL) {
+            free(cell->values[0].settings);
+            status = mb_settings_text(cell->cell->chosen, &cell->values[0].settings, error);
+        }
+    }
+    mb_ledger_entries_free(search, search_count);
+    mb_ledger_entries_free(final, final_count);
+    if (status != MB_OK)
+        return mb_fail_in(error, status, "%s: cell %" PRId32 ": ", mb_ledger_path(ledger), index);
+    for (int32_t i = 0; i < cell->value_count; i++)
+        if (cell->values[i].settings == NULL && (cell->values[i].settings = strdup("")) == NULL)
+            return mb_out_of_memory(error, "settings of a cell");
+    return MB_OK;
+}

@@ -1,0 +1,21 @@
+// Training a recorded trial again.
+#ifndef MB_SWEEP_REPLAY_H
+#define MB_SWEEP_REPLAY_H
+
+#include <stdio.h>
+
+#include "merbench/device.h"
+#include "sweep/ledger.h"
+#include "sweep/trial.h"
+
+// Looks for the trial's corpus, which is known by its digests, in the files and folders (their
+// *.h5) `places`; *path is malloc'ed. MB_BAD_INPUT when none of them has it.
+mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places, int place_count,
+                                char **path, mb_error *error);
+
+// Trains every recorded fold of the trial again, compares with what is recorded and prints a line
+// for each to `out`. MB_BAD_INPUT with the first difference when there is one.
+mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *trial,
+                          const char *corpus_path, mb_device *device, FILE *out, mb_error *error);
+
+#endif

@@ -1,0 +1,278 @@
+// The cells of a sweep: from the search to the choice to the final seeds.
+#include "sweep/sweep.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sweep/sweep_state.h"
+
+enum { MAX_TRIALS = 2000000 };
+
+static mb_status check_interrupt(mb_sweep *sweep, mb_error *error) {
+    if (!mb_interrupt_came(sweep->interrupt))
+        return MB_OK;
+    return mb_fail(error, MB_FAILED, "interrupted before the training began");
+}
+
+static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
+    int64_t trials = 0;
+    for (int32_t c = 0; c < plan->cell_count; c++)
+        trials += (int64_t)plan->cells[c].setting_count * plan->search_seeds.count +
+                  plan->final_seeds.count;
+    if (trials > MAX_TRIALS)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %d trials, found %lld",
+                       plan->file, MAX_TRIALS, (long long)trials);
+    return MB_OK;
+}
+
+mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_sweep **sweep,
+                        mb_error *error) {
+    *sweep = calloc(1, sizeof **sweep);
+    if (*sweep == NULL)
+        return mb_out_of_memory(error, "a sweep");
+    (*sweep)->plan = plan;
+    (*sweep)->interrupt = interrupt;
+    (*sweep)->store = mb_store_create(plan->protocol);
+    (*sweep)->cells = calloc((size_t)plan->cell_count, sizeof *(*sweep)->cells);
+    mb_status status = MB_OK;
+    if ((*sweep)->store == NULL || (*sweep)->cells == NULL)
+        status = mb_out_of_memory(error, "a sweep");
+    if (status == MB_OK)
+        status = check_trials(plan, error);
+    for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
+        sweep_cell *cell = &(*sweep)->cells[c];
+        cell->plan = &plan->cells[c];
+        cell->chosen = -1;
+        status = sweep_check_cell(*sweep, cell, error);
+        if (status == MB_OK)
+            status = check_interrupt(*sweep, error);
+    }
+    if (status != MB_OK) {
+        mb_sweep_close(*sweep);
+        *sweep = NULL;
+    }
+    return status;
+}
+
+void mb_sweep_close(mb_sweep *sweep) {
+    if (sweep == NULL)
+        return;
+    for (int32_t c = 0; sweep->cells != NULL && c < sweep->plan->cell_count; c++) {
+        free(sweep->cells[c].search);
+        free(sweep->cells[c].final);
+    }
+    free(sweep->cells);
+    free(sweep->trials);
+    free(sweep->key_slots);
+    free(sweep->groups);
+    free(sweep->jobs);
+    mb_store_close(sweep->store);
+    free(sweep);
+}
+
+// ---- what is recorded
+// ----------------------------------------------------------------------------
+
+// "audio=..., text=..., video=..."
+static void feature_text(const mb_sweep_cell *cell, char *text, size_t size) {
+    text[0] = '\0';
+    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+        size_t length = strlen(text);
+        if (cell->features[m] != NULL)
+            snprintf(text + length, size - length, "%s%s=%s", length > 0 ? ", " : "",
+                     mb_modality_names[m], cell->features[m]);
+    }
+}
+
+static mb_status record_plan(mb_sweep *sweep, mb_error *error) {
+    enum { TEXT = 1024 };
+    const mb_sweep_plan *plan = sweep->plan;
+    mb_ledger_cell *cells = calloc((size_t)plan->cell_count, sizeof *cells);
+    char *texts = calloc((size_t)plan->cell_count, TEXT);
+    mb_status status = MB_OK;
+    if (cells == NULL || texts == NULL)
+        status = mb_out_of_memory(error, "cells of a plan");
+    for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
+        const mb_sweep_cell *cell = &plan->cells[c];
+        feature_text(cell, texts + (size_t)c * TEXT, TEXT);
+        cells[c] = (mb_ledger_cell){
+            .index = c,
+            .label = cell->label,
+            .dataset = (char *)sweep->cells[c].corpus->rules->name,
+            .model = (char *)cell->model->name,
+            .features = texts + (size_t)c * TEXT,
+            .protocol = (char *)mb_protocol_names[plan->protocol],
+            .final_seeds = plan->final_seeds.count,
+        };
+    }
+    if (status == MB_OK)
+        status = mb_ledger_put_plan(sweep->ledger, plan->digest, plan->name, plan->json, cells,
+                                    plan->cell_count, error);
+    free(cells);
+    free(texts);
+    return status;
+}
+
+static mb_status link_trial(mb_sweep *sweep, int32_t cell, bool final, int32_t trial,
+                            mb_error *error) {
+    if (!sweep->record)
+        return MB_OK;
+    return mb_ledger_link(sweep->ledger, sweep->plan->digest, cell, final, sweep->trials[trial].key,
+                          error);
+}
+
+// ---- search, choice, final seeds
+// -----------------------------------------------------------------
+
+static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
+    sweep_cell *cell = &sweep->cells[index];
+    const mb_seed_list *seeds = &sweep->plan->search_seeds;
+    size_t count = (size_t)cell->plan->setting_count * (size_t)seeds->count;
+    cell->search = calloc(count + 1, sizeof *cell->search);
+    if (cell->search == NULL)
+        return mb_out_of_memory(error, "the list of trials");
+    sweep->totals.settings += cell->plan->setting_count;
+    for (int32_t s = 0; s < cell->plan->setting_count; s++)
+        for (int32_t i = 0; i < seeds->count; i++) {
+            int32_t *trial = &cell->search[cell->search_count];
+            mb_status status = sweep_add_trial(sweep, index, s, seeds->seeds[i], trial, error);
+            if (status == MB_OK)
+                status = link_trial(sweep, index, false, *trial, error);
+            if (status != MB_OK)
+                return status;
+            cell->search_count++;
+        }
+    return MB_OK;
+}
+
+// The setting with the highest mean selection value; ties go to the earlier one.
+static int32_t best_setting(const mb_sweep *sweep, const sweep_cell *cell) {
+    int32_t seeds = sweep->plan->search_seeds.count, best = 0;
+    double highest = -INFINITY;
+    for (int32_t s = 0; s < cell->plan->setting_count && seeds > 0; s++) {
+        double sum = 0;
+        for (int32_t i = 0; i < seeds; i++)
+            sum += sweep->trials[cell->search[s * seeds + i]].selection;
+        if (sum / seeds > highest) {
+            highest = sum / seeds;
+            best = s;
+        }
+    }
+    return best;
+}
+
+static mb_status record_choice(mb_sweep *sweep, int32_t index, mb_error *error) {
+    const sweep_cell *cell = &sweep->cells[index];
+    char *json = mb_setting_json(cell->plan->model, &cell->plan->settings[cell->chosen]);
+    if (json == NULL)
+        return mb_out_of_memory(error, "the chosen setting");
+    mb_status status = mb_ledger_choose(sweep->ledger, sweep->plan->digest, index, json, error);
+    free(json);
+    return status;
+}
+
+static mb_status start_final(mb_sweep *sweep, int32_t index, mb_error *error) {
+    sweep_cell *cell = &sweep->cells[index];
+    const mb_seed_list *seeds = &sweep->plan->final_seeds;
+    cell->chosen = best_setting(sweep, cell);
+    mb_status status = sweep->record ? record_choice(sweep, index, error) : MB_OK;
+    if (status != MB_OK || seeds->count == 0)
+        return status;
+    cell->final = calloc((size_t)seeds->count, sizeof *cell->final);
+    if (cell->final == NULL)
+        return mb_out_of_memory(error, "the list of trials");
+    for (; cell->final_count < seeds->count; cell->final_count++) {
+        int32_t *trial = &cell->final[cell->final_count];
+        status = sweep_add_trial(sweep, index, cell->chosen, seeds->seeds[cell->final_count], trial,
+                                 error);
+        if (status == MB_OK)
+            status = link_trial(sweep, index, true, *trial, error);
+        if (status != MB_OK)
+            return status;
+    }
+    return MB_OK;
+}
+
+mb_status sweep_advance(mb_sweep *sweep, mb_error *error) {
+    for (int32_t c = 0; c < sweep->plan->cell_count; c++) {
+        sweep_cell *cell = &sweep->cells[c];
+        if (cell->chosen >= 0)
+            continue;
+        while (cell->search_done < cell->search_count &&
+               sweep->trials[cell->search[cell->search_done]].missing == 0)
+            cell->search_done++;
+        if (cell->search_done < cell->search_count)
+            continue;
+        mb_status status = sweep->record ? mb_ledger_begin(sweep->ledger, error) : MB_OK;
+        if (status != MB_OK)
+            return status;
+        status = start_final(sweep, c, error);
+        if (sweep->record) {
+            mb_status ended =
+                mb_ledger_end(sweep->ledger, status == MB_OK, status == MB_OK ? error : NULL);
+            status = status == MB_OK ? ended : status;
+        }
+        if (status != MB_OK)
+            return sweep_fail_in_cell(sweep, cell, status, error);
+    }
+    return MB_OK;
+}
+
+static mb_status prepare(mb_sweep *sweep, mb_error *error) {
+    mb_status status = sweep->record ? record_plan(sweep, error) : MB_OK;
+    for (int32_t c = 0; c < sweep->plan->cell_count && status == MB_OK; c++) {
+        status = start_search(sweep, c, error);
+        if (status != MB_OK)
+            return sweep_fail_in_cell(sweep, &sweep->cells[c], status, error);
+        status = check_interrupt(sweep, error);
+    }
+    return status == MB_OK ? sweep_advance(sweep, error) : status;
+}
+
+mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_error *error) {
+    sweep->ledger = ledger;
+    sweep->record = record;
+    sweep->totals.cells = sweep->plan->cell_count;
+    mb_status status = record ? mb_ledger_begin(ledger, error) : MB_OK;
+    if (status != MB_OK)
+        return status;
+    status = prepare(sweep, error);
+    if (!record)
+        return status;
+    mb_status ended = mb_ledger_end(ledger, status == MB_OK, status == MB_OK ? error : NULL);
+    return status == MB_OK ? ended : status;
+}
+
+// ---- totals
+// --------------------------------------------------------------------------------------
+
+// Runs of final seeds that come when the setting of a cell is chosen: not those that the search
+// has.
+static int64_t final_runs_to_come(const mb_sweep *sweep, const sweep_cell *cell) {
+    const mb_sweep_plan *plan = sweep->plan;
+    int64_t seeds = 0;
+    for (int32_t i = 0; i < plan->final_seeds.count; i++) {
+        bool searched = false;
+        for (int32_t j = 0; j < plan->search_seeds.count && !searched; j++)
+            searched = plan->search_seeds.seeds[j] == plan->final_seeds.seeds[i];
+        seeds += !searched;
+    }
+    return seeds * sweep->trials[cell->search[0]].folds->fold_count;
+}
+
+void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals) {
+    *totals = sweep->totals;
+    totals->shared_bytes = mb_store_bytes(sweep->store);
+    totals->trials = sweep->trial_count;
+    int64_t known = sweep->totals.runs;
+    for (int32_t c = 0; c < sweep->plan->cell_count; c++)
+        if (sweep->cells[c].chosen < 0)
+            totals->runs_to_come += final_runs_to_come(sweep, &sweep->cells[c]);
+    totals->runs += totals->runs_to_come;
+    int64_t missing = known - (sweep->totals.runs_done - sweep->totals.runs_trained);
+    if (missing > 0)
+        totals->cost_to_come = (int64_t)((double)sweep->totals.cost_known / (double)missing *
+                                         (double)totals->runs_to_come);
+}

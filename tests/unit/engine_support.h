@@ -1,0 +1,142 @@
+// A model on a small random dataset, run on a CPU device: shared by the tests of the engine.
+#ifndef TESTS_ENGINE_SUPPORT_H
+#define TESTS_ENGINE_SUPPORT_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "merbench/device.h"
+
+enum { SAMPLES = 40 };
+
+typedef struct sample_set {
+    mb_resident resident;
+    float *values[3], valences[SAMPLES];
+    int64_t *offsets[3];
+    int32_t emotions[SAMPLES];
+} sample_set;
+
+static inline float draw(uint32_t stream, uint64_t index) {
+    return (float)mb_random_normal(mb_key_make(99, 0), stream, 0, index);
+}
+
+// Random features of the configuration's sizes; frame features have T frames each.
+static inline void samples_open(sample_set *set, const mb_model_config *config) {
+    *set = (sample_set){.resident = {.emotions = set->emotions}};
+    for (int m = 0; m < 3; m++) {
+        int32_t steps = config->feature_type == MB_UTT ? 1 : config->steps[m];
+        size_t count = (size_t)SAMPLES * (size_t)steps * (size_t)config->dims[m];
+        if (config->dims[m] == 0)
+            continue;
+        set->values[m] = malloc(count * sizeof(float));
+        for (size_t i = 0; i < count; i++)
+            set->values[m][i] = draw((uint32_t)m, i);
+        set->resident.modalities[m].dimension = config->dims[m];
+        set->resident.modalities[m].values = set->values[m];
+        if (config->feature_type == MB_UTT)
+            continue;
+        set->offsets[m] = malloc((SAMPLES + 1) * sizeof(int64_t));
+        for (int64_t i = 0; i <= SAMPLES; i++)
+            set->offsets[m][i] = i * steps;
+        set->resident.modalities[m].offsets = set->offsets[m];
+    }
+    for (int i = 0; i < SAMPLES; i++) {
+        set->emotions[i] = config->class_count > 0 ? i * 7 % config->class_count : 0;
+        set->valences[i] = draw(9, (uint64_t)i);
+    }
+    set->resident.valences = set->valences;
+}
+
+static inline void samples_close(sample_set *set) {
+    for (int m = 0; m < 3; m++) {
+        free(set->values[m]);
+        free(set->offsets[m]);
+    }
+}
+
+// One compiled model with memory of its own.
+typedef struct model_engine {
+    mb_device *device;
+    mb_plan *plan;
+    const mb_plan_info *info;
+    float *parameters, *first_moments, *second_moments, *arena;
+    float slots[MB_SLOT_COUNT];
+    mb_key key;
+} model_engine;
+
+static inline float *engine_memory(model_engine *engine, int64_t floats, float value) {
+    void *memory = NULL;
+    mb_error error;
+    assert_int_equal(
+        engine->device->backend->allocate(engine->device, (size_t)floats * 4, &memory, &error),
+        MB_OK);
+    for (int64_t i = 0; i < floats; i++)
+        ((float *)memory)[i] = value;
+    return memory;
+}
+
+// The arena starts as NaN: a step that reads what no step wrote shows.
+static inline void engine_open(model_engine *engine, const char *isa, const mb_model *model,
+                               const mb_model_config *config, mb_plan_mode mode,
+                               mb_dropout_mode dropout, int32_t max_rows) {
+    mb_error error = {""};
+    *engine = (model_engine){.key = mb_key_make(5, 0)};
+    assert_int_equal(mb_cpu_open(isa, &engine->device, &error), MB_OK);
+    mb_status status =
+        mb_plan_compile(model, config, mode, dropout, max_rows, &engine->plan, &error);
+    if (status != MB_OK)
+        fail_msg("%s", error.message);
+    engine->info = mb_plan_get(engine->plan);
+    engine->parameters = engine_memory(engine, engine->info->parameter_floats, 0.0f);
+    engine->first_moments = engine_memory(engine, engine->info->parameter_floats, 0.0f);
+    engine->second_moments = engine_memory(engine, engine->info->parameter_floats, 0.0f);
+    engine->arena = engine_memory(engine, engine->info->arena_floats, NAN);
+    mb_parameters_initialise(engine->plan, engine->key, engine->parameters);
+    engine->slots[MB_SLOT_LEARNING_RATE] = 1e-3f;
+    engine->slots[MB_SLOT_WEIGHT_DECAY] = 1e-5f;
+    engine->slots[MB_SLOT_GRAD_CLIP] = -1.0f;
+    engine->slots[MB_SLOT_DROPOUT] = 0.3f;
+}
+
+static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,
+                              int32_t rows, uint32_t step) {
+    int32_t indices[SAMPLES];
+    const int32_t *index_pointer = indices;
+    for (int32_t i = 0; i < rows; i++)
+        indices[i] = (first + i) % SAMPLES;
+    mb_launch launch = {.run_count = 1,
+                        .dataset = &set->resident,
+                        .indices = &index_pointer,
+                        .rows = &rows,
+                        .parameters = engine->parameters,
+                        .first_moments = engine->first_moments,
+                        .second_moments = engine->second_moments,
+                        .arena = engine->arena,
+                        .slots = engine->slots,
+                        .keys = &engine->key,
+                        .steps = &step};
+    mb_error error = {""};
+    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
+                     MB_OK);
+}
+
+static inline double engine_total(const model_engine *engine) {
+    return (double)engine->arena[engine->info->total.offset];
+}
+
+static inline void engine_close(model_engine *engine) {
+    void *memory[] = {engine->parameters, engine->first_moments, engine->second_moments,
+                      engine->arena};
+    for (int i = 0; i < 4; i++)
+        engine->device->backend->release(engine->device, memory[i]);
+    mb_plan_free(engine->plan);
+    engine->device->backend->close(engine->device);
+}
+
+#endif

@@ -1,0 +1,155 @@
+// Parity on every instruction set, and that it notices what it must notice.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <hdf5.h>
+
+#include "parity/parity.h"
+
+static const char *const files[] = {
+    MB_FIXTURES "/attention/small.h5",
+    MB_FIXTURES "/attention/odd.h5",
+    MB_FIXTURES "/attention/batch1.h5",
+    MB_FIXTURES "/attention/dropout.h5",
+    MB_FIXTURES "/attention/frames.h5",
+    MB_FIXTURES "/attention/frames_align.h5",
+    MB_FIXTURES "/trainloop/attention_mer2023.h5",
+};
+
+static void test_fixtures_hold(void **state) {
+    (void)state;
+    static const char *const isas[] = {"portable", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        mb_device *device = NULL;
+        if (mb_cpu_open(isas[i], &device, NULL) != MB_OK) {
+            print_message("this processor has no %s\n", isas[i]);
+            continue;
+        }
+        for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+            mb_parity_report report;
+            mb_error error = {""};
+            mb_status status = mb_parity_file(device, files[f], &report, &error);
+            if (status != MB_OK)
+                fail_msg("%s on %s: %s%s", files[f], isas[i], error.message, report.finding);
+            assert_true(report.group_count >= 2);
+        }
+        device->backend->close(device);
+    }
+}
+
+// ---- changed files
+// ----------------------------------------------------------------------------------
+
+static void copy_file(const char *from, const char *to) {
+    FILE *source = fopen(from, "rb"), *target = fopen(to, "wb");
+    assert_non_null(source);
+    assert_non_null(target);
+    char buffer[65536];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, source)) > 0;)
+        assert_int_equal(fwrite(buffer, 1, n, target), n);
+    fclose(source);
+    assert_int_equal(fclose(target), 0);
+}
+
+// Adds `change` to the first number of a dataset of floats; turns the first of a mask around.
+static void change_number(const char *path, const char *name, float change) {
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
+    hid_t type = H5Dget_type(dataset);
+    hssize_t count = H5Sget_simple_extent_npoints(space);
+    float *values = malloc((size_t)count * sizeof *values);
+    assert_true(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    bool mask = H5Tget_class(type) == H5T_INTEGER;
+    values[0] = mask ? 1.0f - values[0] : values[0] + change;
+    assert_true(H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    free(values);
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Dclose(dataset);
+    H5Fclose(file);
+}
+
+static mb_status check_changed(const char *source, const char *dataset, float change,
+                               mb_parity_report *report, mb_error *error) {
+    char path[] = "/tmp/merbench-parity-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    copy_file(source, path);
+    change_number(path, dataset, change);
+    mb_device *device = NULL;
+    assert_int_equal(mb_cpu_open(NULL, &device, error), MB_OK);
+    mb_status status = mb_parity_file(device, path, report, error);
+    device->backend->close(device);
+    unlink(path);
+    return status;
+}
+
+static void assert_group_fails(const mb_parity_report *report, const char *name) {
+    for (int32_t i = 0; i < report->group_count; i++)
+        if (strcmp(report->groups[i].name, name) == 0) {
+            assert_true(report->groups[i].failed > 0);
+            assert_true(report->groups[i].worst_error > report->groups[i].worst_limit);
+            return;
+        }
+    fail_msg("no group %s", name);
+}
+
+static void test_differences_are_found(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *dataset, *group;
+    } changes[] = {
+        {"/attention/small.h5", "/outputs/features", "outputs"},
+        {"/attention/small.h5", "/outputs/ce", "losses"},
+        {"/attention/small.h5", "/grads/fc_att.bias", "gradients"},
+        {"/attention/small.h5", "/adam/params/fc_out_1.weight", "adam parameters"},
+        {"/attention/small.h5", "/adam/losses", "adam losses"},
+        {"/attention/dropout.h5", "/noise/dropout/0003", "outputs"},
+        {"/attention/frames.h5", "/params/text_encoder.rnn.bias_hh_l0", "outputs"},
+        {"/trainloop/attention_mer2023.h5", "/final_test_vals", "predictions"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char source[512];
+        mb_parity_report report;
+        mb_error error = {""};
+        snprintf(source, sizeof source, MB_FIXTURES "%s", changes[i].file);
+        assert_int_equal(check_changed(source, changes[i].dataset, 0.7f, &report, &error),
+                         MB_BAD_INPUT);
+        assert_group_fails(&report, changes[i].group);
+    }
+}
+
+static void test_missing_gradient_is_found(void **state) {
+    (void)state;
+    char path[] = "/tmp/merbench-parity-XXXXXX";
+    int descriptor = mkstemp(path);
+    close(descriptor);
+    copy_file(MB_FIXTURES "/attention/small.h5", path);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(file, "/params/fc_att.bias", H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    mb_device *device = NULL;
+    mb_parity_report report;
+    mb_error error = {""};
+    assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
+    assert_int_equal(mb_parity_file(device, path, &report, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "fc_att.bias"));
+    device->backend->close(device);
+    unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fixtures_hold),
+        cmocka_unit_test(test_differences_are_found),
+        cmocka_unit_test(test_missing_gradient_is_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
