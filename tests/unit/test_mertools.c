@@ -126,11 +126,8 @@ static void test_wrong_dataset(void **state) {
     options.labels = "label-6way.npz";
     assert_int_equal(import(options, "IEMOCAPSix", &corpus, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message,
-                           "utterance 'sample_00407': 'emo': expected 0 to 5 or one of "
-                           "happy, sad, neutral, angry, excited, frustrated, found"
-                           " 'angry'") == NULL
-                        ? strstr(error.message, "'emo': expected 0 to 5 or one of happy")
-                        : error.message);
+                           "utterance 'sample_00296': 'emo': expected 0 to 5 or one of happy, sad, "
+                           "neutral, angry, excited, frustrated, found 'worried'"));
     mb_corpus_close(&corpus);
     options.labels = MB_FIXTURES "/mertools/cmumosi/label.npz";
     assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);

@@ -38,8 +38,9 @@ mb_status mb_list_folder(const char *folder, char ***names, int *count, mb_error
     if (open == NULL)
         return mb_fail(error, MB_BAD_INPUT, "%s: cannot open the folder: %s", folder,
                        strerror(errno));
-    mb_status status = MB_OK;
     const struct dirent *entry;
+    *names = calloc(1, sizeof **names); // never NULL, also of an empty folder
+    mb_status status = *names != NULL ? MB_OK : mb_out_of_memory(error, folder);
     while (status == MB_OK && (errno = 0, entry = readdir(open)) != NULL)
         if (entry->d_name[0] != '.' &&
             (*count == INT_MAX / 4 || !add_entry(names, count, &room, entry->d_name)))
