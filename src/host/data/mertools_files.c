@@ -109,8 +109,10 @@ mb_status mb_read_frame_folder(const char *folder, mb_frames *frames, char diges
     mb_status status = mb_list_folder(folder, &names, &count, error);
     if (status == MB_OK && count == 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: the folder holds no frames", folder);
-    if (status != MB_OK)
+    if (status != MB_OK) {
+        mb_h5_free_names(names, count);
         return status;
+    }
     mb_hasher *hasher = mb_hasher_create();
     if (hasher == NULL)
         status = mb_out_of_memory(error, folder);
