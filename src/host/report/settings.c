@@ -7,10 +7,13 @@
 
 #include "report/table_data.h"
 
-// ---- one description as a flat list --------------------------------------------------------------
+// ---- one description as a flat list
+// --------------------------------------------------------------
 
 typedef struct setting {
-    char *name, *value;
+    char *path;       // "options.hidden_dim"
+    const char *name; // "hidden_dim", inside path
+    char *value;
 } setting;
 
 typedef struct settings {
@@ -21,29 +24,41 @@ typedef struct settings {
 static void free_settings(settings *list) {
     for (int32_t i = 0; i < list->count; i++) {
         cJSON_free(list->items[i].value);
-        free(list->items[i].name);
+        free(list->items[i].path);
     }
     free(list->items);
     *list = (settings){0};
 }
 
-static bool add(settings *list, const char *name, const cJSON *item) {
+static bool add(settings *list, const char *folder, const cJSON *item) {
     setting *grown = reallocarray(list->items, (size_t)list->count + 1, sizeof *grown);
     if (grown == NULL)
         return false;
     list->items = grown;
     setting *added = &grown[list->count++];
-    added->name = strdup(name);
+    *added = (setting){0};
+    if (asprintf(&added->path, "%s%s", folder, item->string) < 0) {
+        added->path = NULL;
+        return false;
+    }
+    added->name = added->path + strlen(folder);
     // Text stands without its quotes.
-    added->value =
-        cJSON_IsString(item) ? strdup(item->valuestring) : cJSON_PrintUnformatted(item);
-    return added->name != NULL && added->value != NULL;
+    added->value = cJSON_IsString(item) ? strdup(item->valuestring) : cJSON_PrintUnformatted(item);
+    return added->value != NULL;
 }
 
-static bool flatten(settings *list, const cJSON *object) {
+static bool flatten(settings *list, const char *folder, const cJSON *object) {
     const cJSON *item;
     cJSON_ArrayForEach(item, object) {
-        bool done = cJSON_IsObject(item) ? flatten(list, item) : add(list, item->string, item);
+        char *inner = NULL;
+        bool done;
+        if (!cJSON_IsObject(item))
+            done = add(list, folder, item);
+        else {
+            done =
+                asprintf(&inner, "%s%s.", folder, item->string) >= 0 && flatten(list, inner, item);
+            free(inner);
+        }
         if (!done)
             return false;
     }
@@ -58,7 +73,7 @@ static mb_status parse(const char *json, settings *list, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "expected a JSON object of settings, found '%.60s'",
                        json);
     }
-    bool done = flatten(list, root);
+    bool done = flatten(list, "", root);
     cJSON_Delete(root);
     if (!done) {
         free_settings(list);
@@ -67,9 +82,9 @@ static mb_status parse(const char *json, settings *list, mb_error *error) {
     return MB_OK;
 }
 
-static const char *value_of(const settings *list, const char *name) {
+static const char *value_of(const settings *list, const char *path) {
     for (int32_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i].name, name) == 0)
+        if (strcmp(list->items[i].path, path) == 0)
             return list->items[i].value;
     return NULL;
 }
@@ -78,7 +93,8 @@ static bool same_value(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-// ---- text ----------------------------------------------------------------------------------------
+// ---- text
+// ----------------------------------------------------------------------------------------
 
 // The settings that `shown` admits, separated by spaces; `shown` NULL = all.
 static mb_status join(const settings *list, const bool *shown, char **text, mb_error *error) {
@@ -110,14 +126,15 @@ mb_status mb_settings_text(const char *json, char **text, mb_error *error) {
     return status;
 }
 
-// ---- groups --------------------------------------------------------------------------------------
+// ---- groups
+// --------------------------------------------------------------------------------------
 
 static bool same_but_seed(const settings *a, const settings *b) {
     if (a->count != b->count)
         return false;
     for (int32_t i = 0; i < a->count; i++)
-        if (strcmp(a->items[i].name, "seed") != 0 &&
-            !same_value(a->items[i].value, value_of(b, a->items[i].name)))
+        if (strcmp(a->items[i].path, "seed") != 0 &&
+            !same_value(a->items[i].value, value_of(b, a->items[i].path)))
             return false;
     return true;
 }
@@ -130,8 +147,8 @@ static mb_status describe(const settings *group, const settings *firsts, int32_t
         return mb_out_of_memory(error, "settings of a trial");
     for (int32_t i = 0; i < group->count; i++) {
         const setting *own = &group->items[i];
-        for (int32_t j = 0; strcmp(own->name, "seed") != 0 && !shown[i] && j < count; j++)
-            shown[i] = !same_value(own->value, value_of(&firsts[j], own->name));
+        for (int32_t j = 0; strcmp(own->path, "seed") != 0 && !shown[i] && j < count; j++)
+            shown[i] = !same_value(own->value, value_of(&firsts[j], own->path));
     }
     mb_status status = join(group, shown, text, error);
     free(shown);

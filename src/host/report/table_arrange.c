@@ -1,4 +1,5 @@
-// Which plan and metric a table shows; its rows and columns, and which entries of a column are best.
+// Which plan and metric a table shows; its rows and columns, and which entries of a column are
+// best.
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 #include "merbench/metrics.h"
 #include "report/table_data.h"
 
-// ---- options -------------------------------------------------------------------------------------
+// ---- options
+// -------------------------------------------------------------------------------------
 
 static bool among(const char *name, const char *const *names) {
     for (; *names != NULL; names++)
@@ -87,7 +89,8 @@ static mb_status find_plan(const mb_ledger *ledger, mb_table *table, mb_error *e
     return table->plan != NULL ? MB_OK : no_such_plan(ledger, table, error);
 }
 
-// ---- rows and columns ----------------------------------------------------------------------------
+// ---- rows and columns
+// ----------------------------------------------------------------------------
 
 // Position of a heading, added when it is new; -1 = out of memory.
 static int32_t heading(char ***headings, int32_t *count, const char *text) {
@@ -154,7 +157,8 @@ mb_status mb_table_arrange(mb_table *table, mb_error *error) {
     return MB_OK;
 }
 
-// ---- ranks ---------------------------------------------------------------------------------------
+// ---- ranks
+// ---------------------------------------------------------------------------------------
 
 // The best mean of a column that is worse than `bound`; NaN = none.
 static double best_below(const mb_table *table, int32_t column, double bound) {
@@ -184,7 +188,8 @@ static void rank_column(mb_table *table, int32_t column) {
     }
 }
 
-// ---- all of it -----------------------------------------------------------------------------------
+// ---- all of it
+// -----------------------------------------------------------------------------------
 
 static mb_status collect_cells(mb_ledger *ledger, mb_table *table, mb_error *error) {
     table->cells = calloc((size_t)table->plan->cell_count + 1, sizeof *table->cells);

@@ -12,7 +12,8 @@ bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
            cell->search_finished == cell->search_asked;
 }
 
-// ---- seeds to values -----------------------------------------------------------------------------
+// ---- seeds to values
+// -----------------------------------------------------------------------------
 
 // Mean and deviation over the entries of one group (every entry when `groups` is NULL).
 static void summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,
@@ -43,8 +44,7 @@ static void summarise(const mb_ledger_entry *entries, int32_t count, const int32
                       (groups == NULL || groups[i] == group);
         squares += counts ? (score - value->mean) * (score - value->mean) : 0.0;
     }
-    value->deviation =
-        value->counted > 1 ? sqrt(squares / (value->counted - 1)) : (double)NAN;
+    value->deviation = value->counted > 1 ? sqrt(squares / (value->counted - 1)) : (double)NAN;
 }
 
 // The setting with the highest mean selection value; ties to the earlier one; -1 = none finished.
@@ -86,6 +86,8 @@ static mb_status collect_search(const mb_table *table, const mb_ledger_entry *en
 // Leaves only the chosen setting, or an empty entry where nothing has finished yet.
 static void keep_chosen(mb_table_cell *cell) {
     int32_t chosen = 0;
+    if (cell->value_count == 0)
+        cell->values[0].mean = cell->values[0].deviation = cell->values[0].selection = (double)NAN;
     for (int32_t i = 0; i < cell->value_count; i++)
         if (cell->values[i].chosen)
             chosen = i;
@@ -108,7 +110,7 @@ static mb_status collect_final(const mb_table *table, const mb_ledger_entry *ent
     cell->value_count = 1;
     mb_table_value *value = &cell->values[0];
     summarise(entries, count, NULL, 0, table->metric, value);
-    value->chosen = true;
+    value->chosen = value->final = true;
     if (value->asked < cell->cell->final_seeds)
         value->asked = cell->cell->final_seeds;
     if (cell->cell->chosen == NULL)

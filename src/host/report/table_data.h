@@ -6,17 +6,18 @@
 
 // The seeds of one setting of a cell.
 typedef struct mb_table_value {
-    char *settings;      // "dropout=0.3 hidden_dim=64"; "" when nothing was searched
-    int32_t asked;       // seeds that the plan asks for
-    int32_t finished;    // of these, diverged ones included
+    char *settings;   // "dropout=0.3 hidden_dim=64"; "" when nothing was searched
+    int32_t asked;    // seeds that the plan asks for
+    int32_t finished; // of these, diverged ones included
     int32_t diverged;
-    int32_t counted;     // finished, not diverged, with a score: what mean and deviation are over
-    double mean;         // NaN when nothing counts
-    double deviation;    // sample standard deviation (n - 1); NaN below two seeds
-    double selection;    // mean over finished seeds; minus infinity when one diverged; NaN = none
-    char part[32];       // what the score was measured on: "test", "folds"; "" = nothing yet
-    bool chosen;         // the best setting of the search
-    int32_t rank;        // 1 best, 2 second best of its column, 0 otherwise
+    int32_t counted;  // finished, not diverged, with a score: what mean and deviation are over
+    double mean;      // NaN when nothing counts
+    double deviation; // sample standard deviation (n - 1); NaN below two seeds
+    double selection; // mean over finished seeds; minus infinity when one diverged; NaN = none
+    char part[32];    // what the score was measured on: "test", "folds"; "" = nothing yet
+    bool final;       // of the final seeds, not of the search
+    bool chosen;      // the best setting of the search
+    int32_t rank;     // 1 best, 2 second best of its column, 0 otherwise
 } mb_table_value;
 
 typedef struct mb_table_cell {
@@ -29,8 +30,8 @@ typedef struct mb_table_cell {
 
 typedef struct mb_table {
     mb_table_options options;
-    int32_t metric;     // index in mb_score_names
-    bool percent;       // printed for people in percent with two decimals
+    int32_t metric; // index in mb_score_names
+    bool percent;   // printed for people in percent with two decimals
     bool lower_better;
     const mb_ledger_plan *plan; // owned by `plans`
     mb_ledger_plan *plans;
@@ -54,8 +55,8 @@ mb_status mb_table_collect_cell(mb_ledger *ledger, const mb_table *table, mb_tab
 // Gives rows, columns and their headings to the cells.
 mb_status mb_table_arrange(mb_table *table, mb_error *error);
 
-// Settings as people read them: "dropout=0.3 hidden_dim=64" from a JSON object; objects inside it are
-// flattened. *text is malloc'ed.
+// Settings as people read them: "dropout=0.3 hidden_dim=64" from a JSON object; objects inside it
+// are flattened. *text is malloc'ed.
 mb_status mb_settings_text(const char *json, char **text, mb_error *error);
 
 // Groups trials that differ in their seed only: groups[i] of trial i counts from 0 in the order of
@@ -69,7 +70,6 @@ mb_status mb_setting_groups_make(const mb_ledger_entry *entries, int32_t count,
                                  mb_setting_groups *groups, mb_error *error);
 void mb_setting_groups_free(mb_setting_groups *groups);
 
-void mb_table_print_people(const mb_table *table, FILE *out, mb_status *status);
 void mb_table_print_csv(const mb_table *table, FILE *out);
 void mb_table_print_json(const mb_table *table, FILE *out);
 

@@ -1,0 +1,108 @@
+// merbench doctor: what is wrong with a corpus.
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/corpus_arguments.h"
+#include "data/audit.h"
+
+enum { DEFAULT_ENTRIES = 5 };
+
+static void print_help(void) {
+    fputs(
+        "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n\n"
+        "Audits a corpus and names what it finds. Exit code 3 when there are errors or warnings, "
+        "0\n"
+        "when there are none or only notes.\n\n"
+        "errors    training would be wrong or refused: NaN or Inf in features; utterances in two\n"
+        "          splits; valences out of range; empty splits; IEMOCAP names without a session;\n"
+        "          no features\n"
+        "warnings  most likely a mistake: missing labels in train, val or whole; utterances in no\n"
+        "          split; classes without utterances; two features with the same values; frames "
+        "of\n"
+        "          one value; more than 5 % of the utterances all zero; more than half of the "
+        "columns\n"
+        "          constant; more than half of the utterances copies of others\n"
+        "notes     real corpora have these, too: missing labels in test sets; a few all-zero "
+        "utterances\n"
+        "          (no word was said, no face was seen); a few constant columns; equal utterances\n"
+        "          (the same short sentence twice); rare classes; features of unknown modality\n\n"
+        "  --entries N   name the first N entries of a finding (default 5)\n"
+        "  --json        the same as one JSON object\n",
+        stdout);
+}
+
+static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
+    for (int severity = MB_ERROR; severity >= MB_NOTE; severity--)
+        for (int i = 0; i < audit->count; i++) {
+            const mb_finding *finding = &audit->findings[i];
+            if ((int)finding->severity != severity)
+                continue;
+            printf("%s: %s: %s: %" PRId64 " %s\n", mb_severity_name(finding->severity),
+                   finding->check, finding->subject, finding->count, finding->message);
+            for (int e = 0; e < finding->entry_count; e++)
+                printf("    %s\n", finding->entries[e]);
+            if (finding->count > finding->entry_count)
+                printf("    ... and %" PRId64 " more\n", finding->count - finding->entry_count);
+        }
+    printf("%s: %d errors, %d warnings, %d notes\n", corpus->path, mb_audit_count(audit, MB_ERROR),
+           mb_audit_count(audit, MB_WARNING), mb_audit_count(audit, MB_NOTE));
+}
+
+static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_error *error) {
+    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL through, the end tells
+    cJSON_AddStringToObject(root, "path", corpus->path);
+    cJSON_AddStringToObject(root, "dataset", corpus->rules->name);
+    cJSON_AddStringToObject(root, "digest", corpus->digest);
+    cJSON_AddNumberToObject(root, "errors", mb_audit_count(audit, MB_ERROR));
+    cJSON_AddNumberToObject(root, "warnings", mb_audit_count(audit, MB_WARNING));
+    cJSON_AddNumberToObject(root, "notes", mb_audit_count(audit, MB_NOTE));
+    cJSON *findings = cJSON_AddArrayToObject(root, "findings");
+    for (int i = 0; i < audit->count; i++) {
+        const mb_finding *finding = &audit->findings[i];
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddItemToArray(findings, object);
+        cJSON_AddStringToObject(object, "severity", mb_severity_name(finding->severity));
+        cJSON_AddStringToObject(object, "check", finding->check);
+        cJSON_AddStringToObject(object, "subject", finding->subject);
+        cJSON_AddStringToObject(object, "message", finding->message);
+        cJSON_AddNumberToObject(object, "count", (double)finding->count);
+        cJSON *entries = cJSON_AddArrayToObject(object, "entries");
+        for (int e = 0; e < finding->entry_count; e++)
+            cJSON_AddItemToArray(entries, cJSON_CreateString(finding->entries[e]));
+    }
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (text == NULL)
+        return mb_out_of_memory(error, "doctor");
+    puts(text);
+    free(text);
+    return MB_OK;
+}
+
+mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
+    corpus_arguments given = {.entries = DEFAULT_ENTRIES};
+    mb_status status = mb_parse_corpus_arguments(argc, argv, true, &given, error);
+    if (status != MB_OK || given.help) {
+        if (status == MB_OK)
+            print_help();
+        return status;
+    }
+    mb_corpus corpus;
+    mb_audit audit = {0};
+    status = mb_corpus_open(given.path, &corpus, error);
+    if (status == MB_OK)
+        status = mb_audit_corpus(&corpus, given.entries, &audit, error);
+    if (status == MB_OK && given.json)
+        status = print_json(&corpus, &audit, error);
+    else if (status == MB_OK)
+        print_text(&corpus, &audit);
+    if (status == MB_OK &&
+        mb_audit_count(&audit, MB_ERROR) + mb_audit_count(&audit, MB_WARNING) > 0)
+        status = MB_BAD_INPUT; // the findings are the message
+    mb_audit_free(&audit);
+    mb_corpus_close(&corpus);
+    return status;
+}

@@ -1,0 +1,18 @@
+// The command lines of info and doctor: one corpus and a few switches.
+#ifndef MB_CLI_CORPUS_ARGUMENTS_H
+#define MB_CLI_CORPUS_ARGUMENTS_H
+
+#include <stdbool.h>
+
+#include "merbench/status.h"
+
+typedef struct corpus_arguments {
+    const char *path; // NULL with --help
+    bool json, help;
+    int entries; // --entries N, where it is allowed
+} corpus_arguments;
+
+mb_status mb_parse_corpus_arguments(int argc, char **argv, bool allow_entries,
+                                    corpus_arguments *given, mb_error *error);
+
+#endif

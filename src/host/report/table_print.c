@@ -1,0 +1,192 @@
+// Tables for people: text, Markdown, LaTeX. Title, the table, what its marks mean, details, notes.
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "merbench/dataset.h"
+#include "report/people.h"
+
+static const mb_dialect dialects[] = {
+    [MB_TABLE_TEXT] = {.escape = mb_text_plain,
+                       .print = mb_grid_print_text,
+                       .plus_minus = " ± ",
+                       .nothing = "—",
+                       .marks = {{"  ", ""}, {"* ", ""}, {"+ ", ""}},
+                       .pads = true,
+                       .title = {"", "\n"},
+                       .line = {"", "\n"},
+                       .legend = "* best, + second best of its column"},
+    [MB_TABLE_MARKDOWN] = {.escape = mb_text_markdown,
+                           .print = mb_grid_print_markdown,
+                           .plus_minus = " ± ",
+                           .nothing = "—",
+                           .marks = {{"", ""}, {"**", "**"}, {"_", "_"}},
+                           .title = {"### ", "\n"},
+                           .line = {"- ", "\n"},
+                           .legend = "**bold** best, _underlined_ second best of its column"},
+    [MB_TABLE_LATEX] = {.escape = mb_text_latex,
+                        .print = mb_grid_print_latex,
+                        .plus_minus = " $\\pm$ ",
+                        .nothing = "--",
+                        .marks = {{"", ""}, {"\\textbf{", "}"}, {"\\underline{", "}"}},
+                        .title = {"% ", "\n% needs \\usepackage{booktabs}\n"},
+                        .line = {"% ", "\n"},
+                        .legend = "bold: best, underlined: second best of its column"},
+};
+
+static const char *const metric_titles[MB_SCORE_COUNT] = {
+    "weighted F1 (WAF)", "accuracy", "macro F1", "UAR",   "MSE",   "MAE",
+    "Pearson",           "CCC",      "Acc-2",    "Acc-5", "Acc-7", "WAF - 0.25 MSE"};
+
+static void print_between(const char *const around[2], FILE *out, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void print_between(const char *const around[2], FILE *out, const char *format, ...) {
+    va_list arguments;
+    fputs(around[0], out);
+    va_start(arguments, format);
+    vfprintf(out, format, arguments);
+    va_end(arguments);
+    fputs(around[1], out);
+}
+
+// What is the same for the whole table stands in its title.
+static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *out) {
+    const mb_ledger_cell *first = table->cell_count > 0 ? table->cells[0].cell : NULL;
+    // Comments of LaTeX need no escapes, only that they stay on their line.
+    char *name = dialect->escape(table->plan->name);
+    char *model = dialect->escape(first != NULL ? first->model : "");
+    char *protocol = dialect->escape(first != NULL ? first->protocol : "");
+    char *dataset = dialect->escape(first != NULL ? first->dataset : "");
+    bool done = name != NULL && model != NULL && protocol != NULL && dataset != NULL;
+    if (done)
+        print_between(dialect->title, out, "%s (plan %.8s)%s%s%s%s%s%s%s", name,
+                      table->plan->digest, table->several_datasets ? "" : ", ",
+                      table->several_datasets ? "" : dataset, table->several_models ? "" : ", ",
+                      table->several_models ? "" : model, table->several_protocols ? "" : ", ",
+                      table->several_protocols ? "" : protocol,
+                      table->several_protocols ? "" : " protocol");
+    free(name);
+    free(model);
+    free(protocol);
+    free(dataset);
+    if (done)
+        print_between(
+            dialect->line, out, "%s%s, mean ± sample standard deviation over the seeds %s",
+            metric_titles[table->metric], table->percent ? " in percent" : "",
+            table->options.all_settings               ? "of every setting of the search"
+            : table->options.phase == MB_TABLE_SEARCH ? "of the best setting of the search"
+                                                      : "of the chosen setting");
+    return done;
+}
+
+static bool shows(const mb_table *table, bool (*property)(const mb_dataset_rules *rules)) {
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        const mb_dataset_rules *rules = mb_dataset_find(table->cells[i].cell->dataset);
+        if (rules != NULL && property(rules))
+            return true;
+    }
+    return false;
+}
+
+static bool selects_by_both(const mb_dataset_rules *rules) {
+    return rules->selection == MB_SELECT_EMOVAL;
+}
+
+static bool has_no_classes(const mb_dataset_rules *rules) {
+    return rules->class_count == 0;
+}
+
+static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *out) {
+    int32_t finished = 0, asked = 0, diverged = 0;
+    bool marked = false;
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        const mb_table_cell *cell = &table->cells[i];
+        finished += cell->search_finished;
+        asked += cell->search_asked;
+        for (int32_t j = 0; j < cell->value_count; j++) {
+            const mb_table_value *value = &cell->values[j];
+            // The seeds of a search stand in the search's count already.
+            bool apart = cell->search_asked == 0 || value->final;
+            finished += apart ? value->finished : 0;
+            asked += apart ? value->asked : 0;
+            diverged += value->diverged;
+            marked |= value->rank > 0;
+        }
+    }
+    if (marked)
+        print_between(dialect->line, out, "%s; only entries with every seed are compared",
+                      dialect->legend);
+    if (table->options.all_settings)
+        print_between(
+            dialect->line, out,
+            "selection: mean of the selection metric at the best epochs; the marked setting "
+            "has the highest");
+    if (diverged > 0)
+        print_between(dialect->line, out, "%" PRId32 " diverged; means leave diverged seeds out",
+                      diverged);
+    if (finished < asked)
+        print_between(dialect->line, out,
+                      "unfinished: %" PRId32 " of %" PRId32
+                      " trials; the same 'merbench run' goes on",
+                      finished, asked);
+    const char *metric = mb_score_names[table->metric];
+    if (strcmp(metric, "emoval") != 0 && shows(table, selects_by_both))
+        print_between(
+            dialect->line, out, "%s",
+            "datasets with emotions and valence select by WAF - 0.25 MSE (--metric emoval)");
+    if ((strcmp(metric, "waf") == 0 || strcmp(metric, "acc") == 0) && shows(table, has_no_classes))
+        print_between(
+            dialect->line, out, "%s",
+            "where values are predicted, this is the score of their sign, zeros left out");
+}
+
+static bool print_people(const mb_table *table, FILE *out) {
+    const mb_dialect *dialect = &dialects[table->options.format];
+    if (!print_title(table, dialect, out))
+        return false;
+    fputc('\n', out);
+    if (table->options.all_settings) {
+        if (!mb_print_settings(table, dialect, out))
+            return false;
+        fputc('\n', out);
+    } else {
+        if (!mb_print_entries(table, dialect, out))
+            return false;
+        fputc('\n', out);
+        if (!mb_print_details(table, dialect, out))
+            return false;
+        fputc('\n', out);
+    }
+    print_notes(table, dialect, out);
+    return true;
+}
+
+mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FILE *out,
+                         mb_error *error) {
+    mb_table table;
+    // A group of reads sees one state of the ledger, also while a sweep is writing.
+    mb_status status = mb_ledger_begin(ledger, error);
+    if (status != MB_OK)
+        return status;
+    status = mb_table_collect(ledger, options, &table, error);
+    mb_status ended = mb_ledger_end(ledger, true, status == MB_OK ? error : NULL);
+    if (status == MB_OK)
+        status = ended;
+    if (status == MB_OK) {
+        bool done = true;
+        if (options->format == MB_TABLE_CSV)
+            mb_table_print_csv(&table, out);
+        else if (options->format == MB_TABLE_JSON)
+            mb_table_print_json(&table, out);
+        else
+            done = print_people(&table, out);
+        if (!done)
+            status = mb_out_of_memory(error, "a table");
+        else if (ferror(out))
+            status = mb_fail(error, MB_FAILED, "cannot write the table");
+    }
+    mb_table_free(&table);
+    return status;
+}
