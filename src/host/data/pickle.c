@@ -23,7 +23,7 @@ static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **byt
 }
 
 static mb_status take_number(mb_pickle *pickle, int size, uint64_t *number) {
-    const unsigned char *bytes;
+    const unsigned char *bytes = NULL;
     mb_status status = take(pickle, (size_t)size, &bytes);
     if (status == MB_OK)
         *number = mb_bits_from_bytes(bytes, size, false);
