@@ -14,6 +14,7 @@ enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 // --------------------------------------------------------------------------------------
 
 static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **bytes) {
+    *bytes = NULL;
     if (pickle->size - pickle->position < count)
         return mb_pickle_fail(pickle, "truncated: the opcode's operand has %zu bytes, %zu are left",
                               count, pickle->size - pickle->position);
@@ -23,7 +24,7 @@ static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **byt
 }
 
 static mb_status take_number(mb_pickle *pickle, int size, uint64_t *number) {
-    const unsigned char *bytes = NULL;
+    const unsigned char *bytes;
     mb_status status = take(pickle, (size_t)size, &bytes);
     if (status == MB_OK)
         *number = mb_bits_from_bytes(bytes, size, false);
