@@ -76,7 +76,7 @@ void mb_corpus_unload(mb_corpus *corpus, const char *feature_name) {
 
 mb_status mb_corpus_load(mb_corpus *corpus, const char *feature_name, const mb_feature **feature,
                          mb_error *error) {
-    const mb_feature *found;
+    const mb_feature *found = NULL;
     mb_status status = mb_corpus_load_any(corpus, feature_name, &found, error);
     if (status != MB_OK)
         return status;
