@@ -24,7 +24,7 @@ static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **byt
 }
 
 static mb_status take_number(mb_pickle *pickle, int size, uint64_t *number) {
-    const unsigned char *bytes;
+    const unsigned char *bytes = NULL;
     mb_status status = take(pickle, (size_t)size, &bytes);
     if (status == MB_OK)
         *number = mb_bits_from_bytes(bytes, size, false);
@@ -33,8 +33,8 @@ static mb_status take_number(mb_pickle *pickle, int size, uint64_t *number) {
 
 // A string or bytes with a length of `size` bytes in front.
 static mb_status push_text(mb_pickle *pickle, int size, mb_python_kind kind) {
-    uint64_t length;
-    const unsigned char *bytes;
+    uint64_t length = 0;
+    const unsigned char *bytes = NULL;
     mb_status status = take_number(pickle, size, &length);
     if (status == MB_OK && length > pickle->size - pickle->position)
         status =
@@ -55,7 +55,7 @@ static mb_status push_text(mb_pickle *pickle, int size, mb_python_kind kind) {
 }
 
 static mb_status push_integer(mb_pickle *pickle, int size) {
-    uint64_t bits;
+    uint64_t bits = 0;
     mb_status status = take_number(pickle, size, &bits);
     if (status != MB_OK)
         return status;
@@ -64,7 +64,7 @@ static mb_status push_integer(mb_pickle *pickle, int size) {
 }
 
 static mb_status push_long(mb_pickle *pickle) {
-    uint64_t size, bits;
+    uint64_t size = 0, bits = 0;
     mb_status status = take_number(pickle, 1, &size);
     if (status == MB_OK && size > 8)
         status = mb_pickle_fail(pickle, "an integer of %d bytes is too large", (int)size);
@@ -78,7 +78,7 @@ static mb_status push_long(mb_pickle *pickle) {
 }
 
 static mb_status push_real(mb_pickle *pickle) {
-    const unsigned char *bytes;
+    const unsigned char *bytes = NULL;
     mb_status status = take(pickle, 8, &bytes);
     if (status != MB_OK)
         return status;
@@ -150,7 +150,7 @@ static mb_status extend_from_mark(mb_pickle *pickle, mb_python_kind kind) {
 
 static mb_status memo_opcode(mb_pickle *pickle, int size,
                              mb_status (*action)(mb_pickle *, uint64_t)) {
-    uint64_t index;
+    uint64_t index = 0;
     mb_status status = take_number(pickle, size, &index);
     return status == MB_OK ? action(pickle, index) : status;
 }
@@ -231,7 +231,7 @@ static const char *opcode_name(unsigned char opcode) {
 }
 
 static mb_status protocol(mb_pickle *pickle) {
-    uint64_t version;
+    uint64_t version = 0;
     mb_status status = take_number(pickle, 1, &version);
     if (status == MB_OK && (version < 2 || version > 5 || pickle->opcode != 0))
         status = mb_pickle_fail(pickle, "expected one pickle of protocol 2 to 5, found protocol %d",
@@ -240,7 +240,7 @@ static mb_status protocol(mb_pickle *pickle) {
 }
 
 static mb_status frame(mb_pickle *pickle) {
-    uint64_t length;
+    uint64_t length = 0;
     mb_status status = take_number(pickle, 8, &length);
     if (status == MB_OK && length > pickle->size - pickle->position)
         status = mb_pickle_fail(pickle, "truncated: a frame has %llu bytes, %zu are left",
