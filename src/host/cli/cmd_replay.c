@@ -13,19 +13,21 @@ typedef struct replay_options {
     const char *results, *key;
     const char *places[MAX_PLACES];
     int place_count;
+    bool list;
 } replay_options;
 
 static void print_help(void) {
     printf(
-        "usage: merbench replay RESULTS.db KEY [--data DIR]...\n\n"
+        "usage: merbench replay RESULTS.db KEY [--data DIR]...\n"
+        "       merbench replay RESULTS.db --list\n\n"
         "Trains the trial with this key (or a unique beginning of it, 6 digits or more) again, "
         "all\n"
         "folds, and compares curves, scores and predictions with the recorded ones, bit for bit.\n"
         "Nothing is written. Exit code 0: identical; 3: the first difference is named.\n\n"
         "  --data DIR   where to look for the trial's corpus: a folder with *.h5 files, or a\n"
         "               corpus; may be given several times (default: this folder). The corpus is\n"
-        "               known by its digests, whatever its name is.\n\n"
-        "'merbench table RESULTS.db --format json' shows the keys of trials.\n"
+        "               known by its digests, whatever its name is.\n"
+        "  --list       print the keys of the trials of the plan that ran last\n\n"
         "example: merbench replay demo/results.db 3f2a9c --data demo\n");
 }
 
@@ -33,6 +35,7 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
                        mb_error *error) {
     static const struct option table[] = {{"help", no_argument, NULL, 'h'},
                                           {"data", required_argument, NULL, 'd'},
+                                          {"list", no_argument, NULL, 'l'},
                                           {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
@@ -48,19 +51,62 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
         if (option == '?')
             return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench replay --help'",
                            argv[optind - 1]);
+        if (option == 'l') {
+            options->list = true;
+            continue;
+        }
         if (options->place_count == MAX_PLACES)
             return mb_fail(error, MB_USAGE, "--data: given more than %d times", MAX_PLACES);
         options->places[options->place_count++] = optarg;
     }
-    if (argc - optind != 2)
+    if (argc - optind != (options->list ? 1 : 2))
         return mb_fail(error, MB_USAGE,
                        "expected a ledger and a key; usage: merbench replay RESULTS.db KEY "
                        "[--data DIR]...");
     options->results = argv[optind];
-    options->key = argv[optind + 1];
+    options->key = options->list ? NULL : argv[optind + 1];
     if (options->place_count == 0)
         options->places[options->place_count++] = ".";
     return MB_OK;
+}
+
+static mb_status list_entries(mb_ledger *ledger, const mb_ledger_plan *plan,
+                              const mb_ledger_cell *cell, bool final, mb_error *error) {
+    mb_ledger_entry *entries = NULL;
+    int32_t count = 0;
+    mb_status status =
+        mb_ledger_get_entries(ledger, plan->digest, cell->index, final, &entries, &count, error);
+    for (int32_t i = 0; i < count && status == MB_OK; i++) {
+        mb_trial trial;
+        status = mb_trial_parse(entries[i].key, entries[i].description, &trial, error);
+        char *settings = status == MB_OK ? mb_setting_json(trial.model, &trial.setting) : NULL;
+        if (status == MB_OK && settings == NULL)
+            status = mb_out_of_memory(error, "a list of trials");
+        if (status == MB_OK)
+            printf("%s  %-8s %-8s %s, %s, %s, seed %u, %s\n", entries[i].key,
+                   final ? "final" : "search", entries[i].finished ? "finished" : "missing",
+                   cell->label, cell->dataset, cell->model, trial.seed, settings);
+        free(settings);
+        mb_trial_free(&trial);
+    }
+    mb_ledger_entries_free(entries, count);
+    return status;
+}
+
+// The trials of the plan that ran last.
+static mb_status list_trials(mb_ledger *ledger, const char *results, mb_error *error) {
+    mb_ledger_plan *plans = NULL;
+    int32_t count = 0;
+    mb_status status = mb_ledger_get_plans(ledger, &plans, &count, error);
+    if (status == MB_OK && count == 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: no plan has been run yet", results);
+    for (int32_t c = 0; status == MB_OK && c < plans[0].cell_count; c++) {
+        status = list_entries(ledger, &plans[0], &plans[0].cells[c], false, error);
+        if (status == MB_OK)
+            status = list_entries(ledger, &plans[0], &plans[0].cells[c], true, error);
+    }
+    mb_ledger_plans_free(plans, count);
+    return status;
 }
 
 static mb_status replay(const replay_options *options, mb_ledger *ledger,
@@ -95,9 +141,11 @@ mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
     mb_ledger *ledger = NULL;
     mb_ledger_trial trial = {.description = NULL};
     status = mb_ledger_open(options.results, MB_LEDGER_READ, &ledger, error);
-    if (status == MB_OK)
+    if (status == MB_OK && options.list)
+        status = list_trials(ledger, options.results, error);
+    else if (status == MB_OK)
         status = mb_ledger_get_trial(ledger, options.key, &trial, error);
-    if (status == MB_OK)
+    if (status == MB_OK && !options.list)
         status = replay(&options, ledger, &trial, error);
     mb_ledger_trial_free(&trial);
     mb_ledger_close(ledger);

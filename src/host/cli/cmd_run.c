@@ -197,15 +197,19 @@ typedef struct display {
     double started;
 } display;
 
+static void write_note(const display *d, const mb_sweep_totals *totals, char *note, size_t size) {
+    double seconds = mb_seconds() - d->started;
+    double rate = seconds > 0 ? (double)totals->steps / seconds : 0;
+    int length = snprintf(note, size, "%.0f model-steps/s", rate);
+    if (totals->runs_diverged > 0)
+        snprintf(note + length, size - (size_t)length, ", %lld diverged",
+                 (long long)totals->runs_diverged);
+}
+
 static void show(void *context, const mb_sweep_totals *totals) {
     display *d = context;
     char note[96];
-    double seconds = mb_seconds() - d->started;
-    double rate = seconds > 0 ? (double)totals->steps / seconds : 0;
-    int length = snprintf(note, sizeof note, "%.0f model-steps/s", rate);
-    if (totals->runs_diverged > 0)
-        snprintf(note + length, sizeof note - (size_t)length, ", %lld diverged",
-                 (long long)totals->runs_diverged);
+    write_note(d, totals, note, sizeof note);
     d->progress.total = totals->runs;
     mb_progress_update(&d->progress, totals->runs_done, note);
 }
@@ -228,7 +232,9 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_status status = mb_sweep_train(sweep, &config, mb_cpu_description(), show, &d, error);
     mb_sweep_get_totals(sweep, &totals);
     show(&d, &totals);
-    mb_progress_finish(&d.progress, NULL);
+    char note[96];
+    write_note(&d, &totals, note, sizeof note);
+    mb_progress_finish(&d.progress, note);
     return status;
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
 #include <libgen.h>
 #include <limits.h>
 #include <math.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "data/corpus_file.h"
+#include "data/h5_object.h"
 #include "data/seal.h"
 
 mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
@@ -261,7 +261,7 @@ static mb_status compute_digests(const mb_corpus *corpus, digests *known, mb_err
 
 mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int32_t source_count,
                           const char *path, mb_error *error) {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    mb_h5_start();
     mb_status status = mb_corpus_check(corpus, path, error);
     if (status != MB_OK)
         return status;

@@ -32,10 +32,15 @@ static mb_status check_path(const char *path, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
-    *h5 = NULL;
+void mb_h5_start(void) {
+    H5dont_atexit(); // HDF5 1.10 crashes there after a file that could not be closed: disk full
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0); // a file must not be able to name code that is then loaded
+}
+
+mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
+    *h5 = NULL;
+    mb_h5_start();
     mb_status status = check_path(path, error);
     if (status != MB_OK)
         return status;

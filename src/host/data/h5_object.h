@@ -1,4 +1,4 @@
-// Shared by the files that implement h5.h; nobody else includes this.
+// Shared by the files of data/ that call HDF5 themselves; nobody else includes this.
 #ifndef MB_DATA_H5_OBJECT_H
 #define MB_DATA_H5_OBJECT_H
 
@@ -11,6 +11,9 @@ struct mb_h5 {
     hid_t links; // link access: no link may lead out of the file
     char *path;
 };
+
+// Sets the library up; before any other use of HDF5, as often as you like.
+void mb_h5_start(void);
 
 // Opens the object and checks that it is a dataset, a group, or (H5I_BADID) either. Closed with
 // H5Oclose.

@@ -38,8 +38,9 @@ mb_status mb_list_folder(const char *folder, char ***names, int *count, mb_error
     if (open == NULL)
         return mb_fail(error, MB_BAD_INPUT, "%s: cannot open the folder: %s", folder,
                        strerror(errno));
-    mb_status status = MB_OK;
     const struct dirent *entry;
+    *names = calloc(1, sizeof **names); // never NULL, also of an empty folder
+    mb_status status = *names != NULL ? MB_OK : mb_out_of_memory(error, folder);
     while (status == MB_OK && (errno = 0, entry = readdir(open)) != NULL)
         if (entry->d_name[0] != '.' &&
             (*count == INT_MAX / 4 || !add_entry(names, count, &room, entry->d_name)))
@@ -108,8 +109,10 @@ mb_status mb_read_frame_folder(const char *folder, mb_frames *frames, char diges
     mb_status status = mb_list_folder(folder, &names, &count, error);
     if (status == MB_OK && count == 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: the folder holds no frames", folder);
-    if (status != MB_OK)
+    if (status != MB_OK) {
+        mb_h5_free_names(names, count);
         return status;
+    }
     mb_hasher *hasher = mb_hasher_create();
     if (hasher == NULL)
         status = mb_out_of_memory(error, folder);

@@ -35,6 +35,9 @@ static mb_status damaged(const char *path, zip_error_t *cause, mb_error *error) 
 
 static mb_status open_zip(mb_npz *npz, mb_error *error) {
     zip_error_t cause;
+    if (npz->file.size == 0) // to libzip a zip without members
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected an .npz file, found an empty file",
+                       npz->path);
     zip_error_init(&cause);
     zip_source_t *source = zip_source_buffer_create(npz->file.bytes, npz->file.size, 0, &cause);
     if (source == NULL)

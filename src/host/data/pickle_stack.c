@@ -129,7 +129,7 @@ mb_status mb_pickle_pop_mark(mb_pickle *pickle, mb_python ***items, size_t *coun
     if (pickle->mark_count == 0)
         return mb_pickle_fail(pickle, "the opcode needs a mark, there is none");
     *count = above_mark(pickle);
-    *items = pickle->stack.items + (pickle->stack.count - *count);
+    *items = *count > 0 ? pickle->stack.items + (pickle->stack.count - *count) : NULL;
     pickle->stack.count -= *count;
     pickle->mark_count--;
     return MB_OK;

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 void mb_grid_init(mb_grid *grid, int32_t row_count, int32_t column_count) {
     *grid = (mb_grid){.row_count = row_count,
@@ -57,11 +58,14 @@ static void repeat(const char *text, int32_t count, FILE *out) {
         fputs(text, out);
 }
 
-// One text, filled up to `width`; nothing is filled behind the last text of a line.
+// One text, filled up to `width`; the last text of a line ends without blanks.
 static void print_filled(const char *text, int32_t width, bool right, bool last, FILE *out) {
     int32_t missing = width - mb_text_width(text);
     repeat(" ", right ? missing : 0, out);
-    fputs(text, out);
+    size_t length = strlen(text);
+    while (last && length > 0 && text[length - 1] == ' ')
+        length--;
+    fwrite(text, 1, length, out);
     repeat(" ", right || last ? 0 : missing, out);
 }
 

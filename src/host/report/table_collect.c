@@ -110,7 +110,8 @@ static mb_status collect_final(const mb_table *table, const mb_ledger_entry *ent
     cell->value_count = 1;
     mb_table_value *value = &cell->values[0];
     summarise(entries, count, NULL, 0, table->metric, value);
-    value->chosen = value->final = true;
+    value->final = true;
+    value->chosen = cell->cell->chosen != NULL || cell->search_asked == 0;
     if (value->asked < cell->cell->final_seeds)
         value->asked = cell->cell->final_seeds;
     if (cell->cell->chosen == NULL)

@@ -2,6 +2,8 @@
 // search.
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "report/people.h"
 
@@ -25,25 +27,123 @@ static void set_seeds(mb_grid *grid, int32_t row, int32_t column, const mb_table
     mb_grid_set(grid, row, column + 1, "%" PRId32, value->diverged);
 }
 
-bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *out) {
-    static const char *const headings[] = {"features", "column",   "seeds", "diverged",
-                                           "part",     "settings", "inputs"};
-    mb_grid grid;
-    mb_grid_init(&grid, table->cell_count + 1, 7);
-    set_headings(&grid, headings, "llrrlll");
-    for (int32_t i = 0; i < table->cell_count; i++) {
-        const mb_table_cell *cell = &table->cells[i];
-        const mb_table_value *value = &cell->values[0];
-        mb_grid_set_text(&grid, i + 1, 0, dialect, table->rows[cell->row]);
-        mb_grid_set_text(&grid, i + 1, 1, dialect, table->columns[cell->column]);
-        set_seeds(&grid, i + 1, 2, value);
-        mb_grid_set_text(&grid, i + 1, 4, dialect, value->part[0] != '\0' ? value->part : "-");
-        mb_grid_set_text(&grid, i + 1, 5, dialect,
-                         value->settings[0] != '\0' ? value->settings : "-");
-        mb_grid_set_text(&grid, i + 1, 6, dialect, cell->cell->features);
+// ---- settings that every entry shares
+// --------------------------------------------------------------
+
+// Whether the word of `length` letters stands in a text of words separated by spaces.
+static bool has_word(const char *text, const char *word, size_t length) {
+    while (*text != '\0') {
+        size_t next = strcspn(text, " ");
+        if (next == length && strncmp(text, word, length) == 0)
+            return true;
+        text += next + (text[next] == ' ');
     }
+    return false;
+}
+
+// "grad_clip=-1" is shared when every entry whose settings are known has it, and there are several.
+static bool is_shared(const mb_table *table, const char *word, size_t length) {
+    int32_t known = 0;
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        const char *settings = table->cells[i].values[0].settings;
+        if (settings[0] == '\0')
+            continue;
+        if (!has_word(settings, word, length))
+            return false;
+        known++;
+    }
+    return known > 1;
+}
+
+// The words of `settings` that are shared, or those that are not; malloc'ed, NULL = out of memory.
+static char *pick(const mb_table *table, const char *settings, bool shared) {
+    char *picked = calloc(1, strlen(settings) + 2), *end = picked;
+    while (picked != NULL && *settings != '\0') {
+        size_t length = strcspn(settings, " ");
+        if (is_shared(table, settings, length) == shared) {
+            if (end != picked)
+                *end++ = ' ';
+            end = mempcpy(end, settings, length);
+        }
+        settings += length + (settings[length] == ' ');
+    }
+    return picked;
+}
+
+// The shared settings as a line; false = out of memory.
+static bool print_shared(const mb_table *table, const mb_dialect *dialect, FILE *out) {
+    const char *settings = "";
+    for (int32_t i = 0; i < table->cell_count && settings[0] == '\0'; i++)
+        settings = table->cells[i].values[0].settings;
+    char *shared = pick(table, settings, true);
+    char *safe = shared != NULL ? dialect->escape(shared) : NULL;
+    if (safe != NULL && safe[0] != '\0')
+        fprintf(out, "\n%ssettings of every entry: %s%s", dialect->line[0], safe, dialect->line[1]);
+    free(safe);
+    free(shared);
+    return safe != NULL;
+}
+
+// ---- entries
+// -------------------------------------------------------------------------------------
+
+static void set_details(const mb_table *table, const mb_table_cell *cell, int32_t row,
+                        const mb_dialect *dialect, mb_grid *grid) {
+    const mb_table_value *value = &cell->values[0];
+    char *settings = pick(table, value->settings, false);
+    if (settings == NULL) {
+        grid->failed = true;
+        return;
+    }
+    mb_grid_set_text(grid, row, 0, dialect, table->rows[cell->row]);
+    mb_grid_set_text(grid, row, 1, dialect, table->columns[cell->column]);
+    set_seeds(grid, row, 2, value);
+    mb_grid_set_text(grid, row, 4, dialect, value->part[0] != '\0' ? value->part : "-");
+    mb_grid_set_text(grid, row, 5, dialect, settings[0] != '\0' ? settings : "-");
+    free(settings);
+}
+
+static bool same_inputs(const mb_table *table, int32_t a, int32_t b) {
+    return table->cells[a].row == table->cells[b].row &&
+           strcmp(table->cells[a].cell->features, table->cells[b].cell->features) == 0;
+}
+
+// What the labels of the rows stand for.
+static bool print_inputs(const mb_table *table, const mb_dialect *dialect, FILE *out) {
+    static const char *const headings[] = {"features", "inputs"};
+    mb_grid grid;
+    mb_grid_init(&grid, table->cell_count + 1, 2);
+    set_headings(&grid, headings, "ll");
+    int32_t row = 1;
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        int32_t earlier = 0;
+        while (earlier < i && !same_inputs(table, earlier, i))
+            earlier++;
+        if (earlier < i)
+            continue;
+        mb_grid_set_text(&grid, row, 0, dialect, table->rows[table->cells[i].row]);
+        mb_grid_set_text(&grid, row++, 1, dialect, table->cells[i].cell->features);
+    }
+    grid.row_count = grid.failed ? grid.row_count : row;
     return finish(&grid, dialect, out);
 }
+
+bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *out) {
+    static const char *const headings[] = {"features", "column", "seeds",
+                                           "diverged", "part",   "settings"};
+    mb_grid grid;
+    mb_grid_init(&grid, table->cell_count + 1, 6);
+    set_headings(&grid, headings, "llrrll");
+    for (int32_t i = 0; i < table->cell_count; i++)
+        set_details(table, &table->cells[i], i + 1, dialect, &grid);
+    if (!finish(&grid, dialect, out) || !print_shared(table, dialect, out))
+        return false;
+    fputc('\n', out);
+    return print_inputs(table, dialect, out);
+}
+
+// ---- every setting of a search
+// -------------------------------------------------------------------
 
 static void set_setting(const mb_table *table, const mb_table_cell *cell,
                         const mb_table_value *value, int32_t row, const mb_dialect *dialect,

@@ -38,16 +38,16 @@ static void csv_line(const mb_table *table, const mb_table_cell *cell, const mb_
     csv_number(value->mean, out);
     csv_number(value->deviation, out);
     csv_number(value->selection, out);
-    fprintf(out, "%" PRId32 ",%" PRId32 ",%" PRId32 ",%" PRId32 ",%" PRId32 ",%d,%d,", value->asked,
-            value->finished, value->diverged, cell->search_asked, cell->search_finished,
-            value->chosen, value->rank);
+    fprintf(out, "%" PRId32 ",%" PRId32 ",%" PRId32 ",%" PRId32 ",%" PRId32 ",%d,%d,%" PRId32 ",",
+            value->asked, value->finished, value->diverged, cell->search_asked,
+            cell->search_finished, mb_table_complete(cell, value), value->chosen, value->rank);
     mb_text_csv(value->settings, out);
     fputc('\n', out);
 }
 
 void mb_table_print_csv(const mb_table *table, FILE *out) {
     fputs("plan,label,dataset,model,protocol,features,phase,part,metric,mean,std,selection,seeds,"
-          "finished,diverged,search_trials,search_finished,chosen,rank,settings\n",
+          "finished,diverged,search_trials,search_finished,complete,chosen,rank,settings\n",
           out);
     for (int32_t i = 0; i < table->cell_count; i++)
         for (int32_t j = 0; j < table->cells[i].value_count; j++)

@@ -73,7 +73,7 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
     free(dataset);
     if (done)
         print_between(
-            dialect->line, out, "%s%s, mean ± sample standard deviation over the seeds %s",
+            dialect->line, out, "%s%s: mean ± sample standard deviation over the seeds %s",
             metric_titles[table->metric], table->percent ? " in percent" : "",
             table->options.all_settings               ? "of every setting of the search"
             : table->options.phase == MB_TABLE_SEARCH ? "of the best setting of the search"
@@ -124,12 +124,12 @@ static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *
             "selection: mean of the selection metric at the best epochs; the marked setting "
             "has the highest");
     if (diverged > 0)
-        print_between(dialect->line, out, "%" PRId32 " diverged; means leave diverged seeds out",
-                      diverged);
+        print_between(dialect->line, out,
+                      "trials that diverged: %" PRId32 "; the means leave them out", diverged);
     if (finished < asked)
         print_between(dialect->line, out,
                       "unfinished: %" PRId32 " of %" PRId32
-                      " trials; the same 'merbench run' goes on",
+                      " trials are there; the same 'merbench run' command continues",
                       finished, asked);
     const char *metric = mb_score_names[table->metric];
     if (strcmp(metric, "emoval") != 0 && shows(table, selects_by_both))

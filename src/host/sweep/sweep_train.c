@@ -123,13 +123,19 @@ static void report(training *t, mb_sweep_listener listener, void *context) {
         listener(context, &totals);
 }
 
-static mb_status interrupted(training *t, mb_error *error) {
-    mb_sweep_totals totals;
+// Ends the training and records what was finished by then.
+static mb_status end(training *t, mb_error *error) {
     bool taken = true;
     mb_status status = MB_OK;
     mb_pool_stop(t->pool);
     while (taken && status == MB_OK)
         status = handle_next(t, 0, &taken, error);
+    return status;
+}
+
+static mb_status interrupted(training *t, mb_error *error) {
+    mb_sweep_totals totals;
+    mb_status status = end(t, error);
     if (status != MB_OK)
         return status;
     mb_sweep_get_totals(t->sweep, &totals);
@@ -159,6 +165,10 @@ mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const ch
         }
         status = handle_next(&t, 0.1, &taken, error);
         report(&t, listener, context);
+        if (status != MB_OK) {
+            mb_error further; // the first failure is the one to tell
+            (void)end(&t, &further);
+        }
     }
     mb_pool_close(t.pool);
     return status;

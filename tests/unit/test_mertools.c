@@ -1,0 +1,181 @@
+// The importer against the small folders in fixtures/mertools, value by value.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/import_mertools.h"
+
+static const mb_import_options mer2023 = {
+    .folder = MB_FIXTURES "/mertools/mer2023", .threads = 3, .quiet = true};
+
+static mb_status import(mb_import_options options, const char *dataset, mb_corpus *corpus,
+                        mb_error *error) {
+    mb_source *sources;
+    int32_t source_count;
+    options.rules = mb_dataset_find(dataset);
+    error->message[0] = '\0';
+    mb_status status = mb_import_mertools(&options, corpus, &sources, &source_count, error);
+    if (status == MB_OK)
+        assert_int_equal(source_count, corpus->feature_count + 1);
+    mb_sources_free(sources, source_count);
+    return status;
+}
+
+static void test_labels(void **state) {
+    (void)state;
+    mb_corpus corpus;
+    mb_error error;
+    if (import(mer2023, "MER2023", &corpus, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    static const float valences[16] = {-3, -2.5f, NAN, NAN,  NAN, NAN, 0, 1.5f,
+                                       1,  1.5f,  2,   2.5f, 0,   1,   2, NAN};
+    static const int32_t emotions[16] = {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3};
+    assert_int_equal(corpus.utterance_count, 16);
+    for (int i = 0; i < 16; i++) {
+        assert_int_equal(corpus.emotions[i], emotions[i]);
+        assert_true(corpus.valences[i] == valences[i] ||
+                    (isnan(valences[i]) && isnan(corpus.valences[i])));
+    }
+    assert_string_equal(corpus.names[0],
+                        "sample_00444"); // the order of the file, not the alphabet's
+    assert_string_equal(corpus.names[15], "\xe6\xb5\x8b\xe8\xaf\x95_1");
+    assert_int_equal(corpus.split_count, 3);
+    assert_int_equal(mb_corpus_split(&corpus, "train")->count, 12);
+    assert_int_equal(mb_corpus_split(&corpus, "test1")->count, 3);
+    assert_int_equal(mb_corpus_split(&corpus, "test1")->rows[0], 12);
+    assert_int_equal(mb_corpus_split(&corpus, "test3")->rows[0], 15);
+    mb_corpus_close(&corpus);
+}
+
+static void test_features(void **state) {
+    (void)state;
+    mb_corpus corpus;
+    mb_error error;
+    if (import(mer2023, "MER2023", &corpus, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(corpus.feature_count, 3);
+    const mb_feature *text = mb_corpus_feature(&corpus, "bert-tiny-UTT");
+    const mb_feature *audio = mb_corpus_feature(&corpus, "wavlm-tiny-UTT");
+    const mb_feature *video = mb_corpus_feature(&corpus, "clip-tiny-FRA");
+    assert_int_equal(text->modality, MB_TEXT);
+    assert_int_equal(audio->modality, MB_AUDIO);
+    assert_int_equal(video->modality, MB_VIDEO);
+    assert_int_equal(text->level, MB_LEVEL_UTTERANCE);
+    assert_int_equal(audio->level, MB_LEVEL_UTTERANCE);
+    assert_int_equal(video->level, MB_LEVEL_FRAME);
+    assert_int_equal(text->dimension, 3);
+    assert_int_equal(audio->dimension, 4);
+    assert_int_equal(video->dimension, 5);
+    for (int i = 0; i < 16; i++) // files and folders alike
+        assert_int_equal(video->offsets[i + 1] - video->offsets[i], i % 3 + 1);
+    mb_corpus_close(&corpus);
+}
+
+static void test_any_number_of_threads(void **state) {
+    (void)state;
+    mb_corpus first, other;
+    mb_error error;
+    mb_import_options options = mer2023;
+    options.threads = 1;
+    assert_int_equal(import(options, "MER2023", &first, &error), MB_OK);
+    for (options.threads = 2; options.threads < 40; options.threads += 13) {
+        assert_int_equal(import(options, "MER2023", &other, &error), MB_OK);
+        for (int f = 0; f < 3; f++)
+            assert_memory_equal(first.features[f].values, other.features[f].values,
+                                (size_t)first.features[f].offsets[16] *
+                                    (size_t)first.features[f].dimension * sizeof(float));
+        mb_corpus_close(&other);
+    }
+    mb_corpus_close(&first);
+}
+
+static void test_choice(void **state) {
+    (void)state;
+    mb_corpus corpus;
+    mb_error error;
+    mb_import_options options = mer2023;
+    char *one[] = {"wavlm-tiny-UTT"}, *wrong[] = {"wavlm-tiny-UT"};
+    options.features = (mb_names){one, 1};
+    options.modality[MB_VIDEO] = (mb_names){one, 1};
+    assert_int_equal(import(options, "MER2023", &corpus, &error), MB_OK);
+    assert_int_equal(corpus.feature_count, 1);
+    assert_int_equal(corpus.features[0].modality, MB_VIDEO);
+    mb_corpus_close(&corpus);
+    options.modality[MB_TEXT] = (mb_names){one, 1};
+    assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "is named by --text and by --video"));
+    mb_corpus_close(&corpus);
+    options.modality[MB_TEXT] = (mb_names){0};
+    options.features = (mb_names){wrong, 1};
+    assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "did you mean 'wavlm-tiny-UTT'"));
+    mb_corpus_close(&corpus);
+}
+
+static void test_wrong_dataset(void **state) {
+    (void)state;
+    mb_corpus corpus;
+    mb_error error;
+    mb_import_options options = mer2023;
+    options.labels = "label-6way.npz";
+    assert_int_equal(import(options, "IEMOCAPSix", &corpus, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message,
+                           "utterance 'sample_00296': 'emo': expected 0 to 5 or one of happy, sad, "
+                           "neutral, angry, excited, frustrated, found 'worried'"));
+    mb_corpus_close(&corpus);
+    options.labels = MB_FIXTURES "/mertools/cmumosi/label.npz";
+    assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "11 of 11 utterances have no features"));
+    assert_non_null(strstr(error.message, "\n  'train-4'\n  ..."));
+    mb_corpus_close(&corpus);
+    options.labels = NULL;
+    assert_int_equal(import(options, "SIMS", &corpus, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "label.npz: cannot open the labels of SIMS"));
+    mb_corpus_close(&corpus);
+}
+
+static void test_guesses(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        int32_t modality;
+    } names[] = {
+        {"chinese-hubert-large-UTT", MB_AUDIO},
+        {"wavlm-base-FRA", MB_AUDIO},
+        {"eGeMAPS_UTT", MB_AUDIO},
+        {"IS09_UTT", MB_AUDIO},
+        {"bclstm-audio-73-UTT", MB_AUDIO},
+        {"clip-vit-large-patch14-UTT", MB_VIDEO},
+        {"senet50face_UTT", MB_VIDEO},
+        {"manet_UTT", MB_VIDEO},
+        {"videomae-base-UTT", MB_VIDEO},
+        {"bclstm-video-100-UTT", MB_VIDEO},
+        {"Baichuan-13B-Base-UTT", MB_TEXT},
+        {"chinese-roberta-wwm-ext-large-UTT", MB_TEXT},
+        {"lsa-en-256-UTT", MB_TEXT},
+        {"deberta-chinese-large-UTT", MB_TEXT},
+        {"something-else", -1},
+        {"activity", -1},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (mb_guess_modality(names[i].name) != names[i].modality)
+            fail_msg("%s: %d", names[i].name, mb_guess_modality(names[i].name));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_any_number_of_threads),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_wrong_dataset),
+        cmocka_unit_test(test_guesses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

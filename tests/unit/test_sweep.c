@@ -1,0 +1,354 @@
+// Sweeps: choice of settings, final seeds, resuming, and that threads and sessions change no bit.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sweep/compare.h"
+#include "sweep/trial.h"
+#include "sweep_support.h"
+
+static sweep_folder folder;
+
+static int set_up(void **state) {
+    (void)state;
+    sweep_folder_open(&folder);
+    sweep_folder_add(&folder, "quick.h5", "QUICKSTART", 0.1);
+    sweep_folder_add(&folder, "mer.h5", "MER2023", 0.01);
+    sweep_folder_add(&folder, "iemocap.h5", "IEMOCAPFour", 0.01);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    sweep_folder_close(&folder);
+    return 0;
+}
+
+// ---- a trainer that only makes up selection values
+// ------------------------------------------------
+
+enum { FOREVER = 1000000 };
+static atomic_int calls_left; // until it fails
+
+static mb_predictions made_up(const mb_run_spec *spec, int32_t count) {
+    mb_predictions p = {.count = count};
+    if (spec->config.class_count > 0)
+        p.logits = calloc((size_t)count * (size_t)spec->config.class_count + 1, sizeof(float));
+    if (spec->config.value_count > 0)
+        p.values = calloc((size_t)count + 1, sizeof(float));
+    return p;
+}
+
+// hidden_dim 8: 0.5 with seed 1, 0.7 with seed 2; 16: 0.6 both; 32: 0.9 and divergence; 64: as 16.
+static mb_status make_up(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
+                         mb_error *error) {
+    (void)device;
+    (void)stop;
+    assert_int_equal(run_count, 1);
+    if (atomic_fetch_sub(&calls_left, 1) <= 0)
+        return mb_fail(error, MB_FAILED, "power cut");
+    const mb_run_spec *spec = specs;
+    mb_run_result *r = results;
+    int hidden = (int)spec->config.options[mb_model_option(spec->model, "hidden_dim")];
+    double value = hidden == 8 ? spec->seed == 1 ? 0.5 : 0.75 : hidden == 32 ? 0.9 : 0.625;
+    *r = (mb_run_result){.status = MB_RUN_DONE, .epochs_done = 1, .steps = 1};
+    if (hidden == 32 && spec->seed == 2) {
+        r->status = MB_RUN_DIVERGED;
+        snprintf(r->cause, sizeof r->cause, "made up");
+    }
+    r->epochs = calloc(1, sizeof *r->epochs);
+    r->epochs[0] = (mb_epoch){1, 1, value};
+    mb_scores_of(spec->rules, 0, NULL, NULL, NULL, NULL, &r->select);
+    r->held = r->select;
+    r->select.waf = value;
+    if (r->status == MB_RUN_DONE) {
+        r->select_predictions = made_up(spec, spec->fold->select.count);
+        r->held_predictions = made_up(spec, spec->fold->held.count);
+    }
+    r->tests = calloc((size_t)spec->test_count + 1, sizeof *r->tests);
+    for (int32_t t = 0; t < spec->test_count && r->status == MB_RUN_DONE; t++)
+        r->tests[t] = made_up(spec, spec->tests[t].count);
+    atomic_fetch_add(steps_done, 1);
+    return MB_OK;
+}
+
+static mb_pool_config config_of(mb_train_function train, int32_t threads) {
+    return (mb_pool_config){
+        .backend = &mb_cpu_backend, .train = train, .threads = threads, .array_size = 1};
+}
+
+static void expect_session(const char *plan, const char *results, mb_train_function train,
+                           int32_t threads, mb_sweep_totals *totals) {
+    mb_error error = {""};
+    mb_pool_config config = config_of(train, threads);
+    if (sweep_session(&folder, plan, results, &config, totals, &error) != MB_OK)
+        fail_msg("%s", error.message);
+}
+
+static mb_ledger *open_results(const char *results) {
+    char path[256];
+    mb_error error = {""};
+    mb_ledger *ledger = NULL;
+    snprintf(path, sizeof path, "%s/%s", folder.path, results);
+    if (mb_ledger_open(path, MB_LEDGER_READ, &ledger, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    return ledger;
+}
+
+// What the ledger says of the plan's first cell; `selection` of every final seed, NaN = any.
+static void check_cell(const char *results, int32_t search, int32_t final, const char *chosen,
+                       double selection) {
+    mb_ledger *ledger = open_results(results);
+    mb_error error = {""};
+    mb_ledger_plan *plans = NULL;
+    mb_ledger_entry *entries = NULL;
+    int32_t count = 0;
+    assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
+    assert_true(count >= 1);
+    assert_non_null(plans[0].cells[0].chosen);
+    assert_non_null(strstr(plans[0].cells[0].chosen, chosen));
+    int32_t found = 0;
+    assert_int_equal(
+        mb_ledger_get_entries(ledger, plans[0].digest, 0, false, &entries, &found, &error), MB_OK);
+    assert_int_equal(found, search);
+    mb_ledger_entries_free(entries, found);
+    assert_int_equal(
+        mb_ledger_get_entries(ledger, plans[0].digest, 0, true, &entries, &found, &error), MB_OK);
+    assert_int_equal(found, final);
+    for (int32_t i = 0; i < found; i++) {
+        assert_true(entries[i].finished);
+        assert_non_null(strstr(entries[i].description, chosen));
+        if (!isnan(selection))
+            assert_true(entries[i].scores.selection == selection);
+    }
+    mb_ledger_entries_free(entries, found);
+    mb_ledger_plans_free(plans, count);
+    mb_ledger_close(ledger);
+}
+
+// {"name": ..., cells: one over hidden_dims, search seeds, final seeds}
+static void write_plan(char *text, size_t size, const char *corpus, const char *dims,
+                       const char *search, const char *final) {
+    snprintf(text, size,
+             "{\"name\": \"p\", \"epochs\": 3, \"corpora\": {\"c\": \"%s\"}, \"grid\": "
+             "{\"hidden_dim\": [%s]}, \"cells\": [{\"corpus\": \"c\", \"model\": \"attention\", "
+             "%s}], \"search\": {\"method\": \"grid\", \"seeds\": [%s]}%s%s%s}",
+             corpus, dims, SYNTH_FEATURES, search,
+             final[0] != '\0' ? ", \"final\": {\"seeds\": [" : "", final,
+             final[0] != '\0' ? "]}" : "");
+}
+
+static void test_choice(void **state) {
+    (void)state;
+    static const struct {
+        const char *dims, *search, *chosen;
+        double selection;
+    } cases[] = {
+        {"8, 16", "2", "\"hidden_dim\":8,", 0.75},       // of final seeds other than 1
+        {"8, 16", "1", "\"hidden_dim\":16,", 0.625},     // the higher one
+        {"16, 8", "1, 2", "\"hidden_dim\":16,", 0.625},  // a tie goes to the earlier setting
+        {"8, 16", "1, 2", "\"hidden_dim\":8,", 0.75},    // whichever it is
+        {"32, 64", "1, 2", "\"hidden_dim\":64,", 0.625}, // divergence counts as minus infinity
+        {"32, 64", "1", "\"hidden_dim\":32,", 0.9},      // where it happens only
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char plan[1024], results[32];
+        mb_sweep_totals totals;
+        snprintf(results, sizeof results, "choice%zu.db", i);
+        write_plan(plan, sizeof plan, "quick.h5", cases[i].dims, cases[i].search, "5, 6, 7");
+        atomic_store(&calls_left, FOREVER);
+        expect_session(plan, results, make_up, 2, &totals);
+        int32_t search = strchr(cases[i].search, ',') != NULL ? 4 : 2;
+        assert_int_equal(totals.runs, search + 3);
+        assert_int_equal(totals.runs_done, search + 3);
+        assert_int_equal(totals.runs_trained, search + 3);
+        check_cell(results, search, 3, cases[i].chosen, cases[i].selection);
+    }
+}
+
+// Search seeds that are final seeds too are not trained twice; every setting with every seed needs
+// no final phase.
+static void test_shared_seeds(void **state) {
+    (void)state;
+    char plan[1024];
+    mb_sweep_totals totals;
+    atomic_store(&calls_left, FOREVER);
+    write_plan(plan, sizeof plan, "mer.h5", "8, 16", "2, 3", "1, 2, 3");
+    expect_session(plan, "shared.db", make_up, 2, &totals);
+    assert_int_equal(totals.runs, (4 + 1) * 5); // five folds
+    assert_int_equal(totals.runs_trained, 25);
+    write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2, 3", "");
+    expect_session(plan, "shared.db", make_up, 2, &totals);
+    assert_int_equal(totals.runs, 30);
+    assert_int_equal(totals.runs_trained, 5); // one trial of the other plan is missing
+    check_cell("shared.db", 6, 0, "\"hidden_dim\":8,", NAN);
+}
+
+// However often the power goes, the sweep gets there, and trains nothing twice.
+static void test_power_cuts(void **state) {
+    (void)state;
+    char plan[1024];
+    mb_sweep_totals totals = {0};
+    mb_error error = {""};
+    mb_pool_config config = config_of(make_up, 2);
+    write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2", "1, 2, 3, 4");
+    int64_t done = 0;
+    int sessions = 0;
+    for (mb_status status = MB_FAILED; status != MB_OK && sessions < 100; sessions++) {
+        atomic_store(&calls_left, 3);
+        status = sweep_session(&folder, plan, "cuts.db", &config, &totals, &error);
+        if (status != MB_OK)
+            assert_string_equal(error.message, "power cut");
+        assert_int_equal(totals.runs_done, done + totals.runs_trained);
+        assert_true(totals.runs_trained <= 3);
+        assert_int_equal(totals.runs, 30);
+        done = totals.runs_done;
+    }
+    assert_int_equal(done, 30);
+    assert_true(sessions >= 10);
+    check_cell("cuts.db", 4, 4, "\"hidden_dim\":8,", NAN);
+}
+
+// ---- the real trainer
+// ----------------------------------------------------------------------------
+
+static void load(mb_ledger *ledger, const char *key, int32_t fold, int32_t *tests,
+                 mb_run_result *result) {
+    mb_error error = {""};
+    if (mb_ledger_get_run(ledger, key, fold, tests, result, &error) != MB_OK)
+        fail_msg("%s", error.message);
+}
+
+// Every trial of one ledger is in the other, with the same bits. Returns the number of runs.
+static int same_results(const char *a, const char *b) {
+    mb_ledger *left = open_results(a), *right = open_results(b);
+    mb_error error = {""};
+    mb_ledger_plan *plans = NULL;
+    mb_part names[8] = {{.name = "test1"}, {.name = "test2"}, {.name = "test3"}};
+    int32_t plan_count = 0, runs = 0;
+    assert_int_equal(mb_ledger_get_plans(left, &plans, &plan_count, &error), MB_OK);
+    for (int32_t c = 0; c < plans[0].cell_count; c++)
+        for (int final = 0; final < 2; final++) {
+            mb_ledger_entry *entries = NULL;
+            int32_t count = 0;
+            assert_int_equal(mb_ledger_get_entries(left, plans[0].digest, c, final != 0, &entries,
+                                                   &count, &error),
+                             MB_OK);
+            for (int32_t i = 0; i < count; i++) {
+                mb_ledger_trial trial;
+                mb_trial described;
+                mb_ledger_scores scores;
+                bool there = false;
+                char difference[512] = "";
+                assert_int_equal(mb_ledger_get_trial(right, entries[i].key, &trial, &error), MB_OK);
+                assert_string_equal(trial.description, entries[i].description);
+                assert_int_equal(mb_trial_parse("t", trial.description, &described, &error), MB_OK);
+                const mb_dataset_rules *rules = mb_dataset_find(described.dataset);
+                for (int32_t k = 0; k < trial.fold_count; k++, runs++) {
+                    mb_run_result l, r;
+                    int32_t l_tests, r_tests;
+                    load(left, trial.key, k, &l_tests, &l);
+                    load(right, trial.key, k, &r_tests, &r);
+                    assert_int_equal(l_tests, r_tests);
+                    if (!mb_runs_equal(&l, &r, rules->class_count, l_tests, names, difference,
+                                       sizeof difference))
+                        fail_msg("fold %d: %s", k, difference);
+                    mb_run_result_free(&l, l_tests);
+                    mb_run_result_free(&r, r_tests);
+                }
+                assert_int_equal(mb_ledger_get_scores(right, trial.key, &there, &scores, &error),
+                                 MB_OK);
+                assert_true(there);
+                if (!mb_trial_scores_equal(&entries[i].scores, &scores, difference,
+                                           sizeof difference))
+                    fail_msg("%s", difference);
+                mb_trial_free(&described);
+                mb_ledger_trial_free(&trial);
+            }
+            mb_ledger_entries_free(entries, count);
+        }
+    mb_ledger_plans_free(plans, plan_count);
+    mb_ledger_close(left);
+    mb_ledger_close(right);
+    return runs;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    static const char *const corpora[] = {"quick.h5", "mer.h5", "iemocap.h5"};
+    static const int runs[] = {6, 30, 30};
+    for (int i = 0; i < 3; i++) {
+        char plan[1024], one[32], three[32];
+        mb_sweep_totals totals;
+        snprintf(one, sizeof one, "one%d.db", i);
+        snprintf(three, sizeof three, "three%d.db", i);
+        write_plan(plan, sizeof plan, corpora[i], "8, 16", "1, 2", "1, 3");
+        expect_session(plan, one, mb_train_runs, 1, &totals);
+        expect_session(plan, three, mb_train_runs, 3, &totals);
+        assert_int_equal(same_results(one, three), runs[i]);
+    }
+}
+
+static void test_halves(void **state) {
+    (void)state;
+    char plan[1024];
+    mb_sweep_totals totals;
+    write_plan(plan, sizeof plan, "mer.h5", "16", "1", ""); // half of the next plan
+    expect_session(plan, "halves.db", mb_train_runs, 2, &totals);
+    assert_int_equal(totals.runs_trained, 5);
+    write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1", "1, 2");
+    expect_session(plan, "halves.db", mb_train_runs, 2, &totals);
+    assert_int_equal(totals.runs_trained, 10);
+    expect_session(plan, "whole.db", mb_train_runs, 2, &totals);
+    assert_int_equal(totals.runs_trained, 15);
+    assert_int_equal(same_results("halves.db", "whole.db"), 20);
+    assert_int_equal(same_results("whole.db", "halves.db"), 20);
+}
+
+// ---- refusals
+// ------------------------------------------------------------------------------------
+
+static void refuse(const char *text, const char *message) {
+    mb_sweep_plan plan;
+    mb_sweep *sweep = NULL;
+    mb_interrupt interrupt;
+    mb_error error = {""};
+    mb_interrupt_begin(&interrupt);
+    mb_status status = sweep_plan_from(&folder, text, &plan, &error);
+    if (status == MB_OK)
+        status = mb_sweep_open(&plan, &interrupt, &sweep, &error);
+    mb_sweep_close(sweep);
+    mb_sweep_plan_free(&plan);
+    mb_interrupt_end(&interrupt);
+    if (status != MB_BAD_INPUT || strstr(error.message, message) == NULL)
+        fail_msg("expected '%s', found %d '%s'", message, status, error.message);
+}
+
+static void test_refused(void **state) {
+    (void)state;
+#define PLAN(corpus, head, cell)                                                                   \
+    "{\"name\": \"p\"" head ", \"corpora\": {\"c\": \"" corpus "\"}, \"cells\": [{\"corpus\": "    \
+    "\"c\", \"model\": \"attention\", " cell "}], \"final\": {\"seeds\": [1]}}"
+    refuse(PLAN("none.h5", "", SYNTH_FEATURES), "plan.json: corpora.c: ");
+    refuse(PLAN("quick.h5", "", "\"feature\": \"synth-txt-UTT\""),
+           "plan.json: cells[0]: audio: unknown feature \"synth-txt-UTT\"; did you mean "
+           "\"synth-text-UTT\"?");
+    refuse(PLAN("iemocap.h5", ", \"selection\": \"emoval\"", SYNTH_FEATURES),
+           "plan.json: cells[0]: the selection metric \"emoval\" is not defined for IEMOCAPFour, "
+           "which has no values");
+#undef PLAN
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_choice),     cmocka_unit_test(test_shared_seeds),
+        cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_halves),     cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
