@@ -309,6 +309,32 @@ static void test_refused_corpora(void **state) {
     refuse(&p, "corpora.mosi: expected a text, found 3");
 }
 
+// The plans that come with the program.
+static void test_configs(void **state) {
+    (void)state;
+    static const struct {
+        const char *file;
+        int32_t cells, settings;
+    } configs[] = {
+        {"quickstart.json", 4, 4},     {"paper/cmumosi.json", 4, 24}, {"paper/sims.json", 4, 24},
+        {"paper/mer2023.json", 4, 24}, {"paper/iemocap.json", 8, 24},
+    };
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        char path[512];
+        mb_sweep_plan plan;
+        mb_error error = {""};
+        snprintf(path, sizeof path, "%s/../../configs/%s", MB_FIXTURES, configs[i].file);
+        if (mb_sweep_plan_load(path, "data", &plan, &error) != MB_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(plan.cell_count, configs[i].cells);
+        assert_int_equal(plan.final_seeds.count, 6);
+        for (int32_t c = 0; c < plan.cell_count; c++)
+            assert_in_range(plan.cells[c].setting_count, 4, configs[i].settings);
+        assert_int_equal(strncmp(plan.corpora[0].path, "data/", 5), 0);
+        mb_sweep_plan_free(&plan);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),         cmocka_unit_test(test_grid_order),
@@ -316,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_digest),           cmocka_unit_test(test_modalities),
         cmocka_unit_test(test_refused_heads),    cmocka_unit_test(test_refused_cells),
         cmocka_unit_test(test_refused_searches), cmocka_unit_test(test_refused_corpora),
+        cmocka_unit_test(test_configs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

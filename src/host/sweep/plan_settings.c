@@ -130,15 +130,49 @@ static void random_setting(const axis *axes, int32_t count, uint32_t seed, uint3
                                                             (uint64_t)i, (uint32_t)axes[i].count)];
 }
 
-static bool drawn_before(const mb_sweep_cell *cell, const mb_setting *setting, int32_t count) {
-    for (int32_t i = 0; i < cell->setting_count; i++) {
-        bool same = true;
-        for (int32_t j = 0; j < count && same; j++)
-            same = cell->settings[i].values[j] == setting->values[j];
-        if (same)
+// The settings that were drawn, by hash; entries count from 1, 0 = free.
+typedef struct drawn_set {
+    int32_t *entries;
+    uint64_t mask;
+} drawn_set;
+
+static bool drawn_open(drawn_set *set, int64_t wanted) {
+    uint64_t size = 2;
+    while (size < 2 * (uint64_t)wanted)
+        size *= 2;
+    *set = (drawn_set){calloc(size, sizeof *set->entries), size - 1};
+    return set->entries != NULL;
+}
+
+// Whether the setting was drawn before; if not, it is the cell's next one.
+static bool drawn_before(drawn_set *set, const mb_sweep_cell *cell, const mb_setting *setting) {
+    uint64_t hash = 14695981039346656037u; // FNV-1a
+    for (size_t i = 0; i < sizeof *setting; i++)
+        hash = (hash ^ ((const unsigned char *)setting)[i]) * 1099511628211u;
+    for (uint64_t i = hash ^ hash >> 32;; i++) {
+        int32_t *entry = &set->entries[i & set->mask];
+        if (*entry == 0) {
+            *entry = cell->setting_count + 1;
+            return false;
+        }
+        if (memcmp(&cell->settings[*entry - 1], setting, sizeof *setting) == 0)
             return true;
     }
-    return false;
+}
+
+static mb_status draw_settings(const axis *axes, int32_t count, const mb_sweep_plan *plan,
+                               mb_sweep_cell *cell, mb_error *error) {
+    drawn_set set;
+    if (!drawn_open(&set, plan->draws))
+        return mb_out_of_memory(error, "settings of a cell");
+    for (int32_t draw = 0; draw < plan->draws; draw++) {
+        mb_setting setting = {0};
+        random_setting(axes, count, plan->search_seed, (uint32_t)draw, &setting);
+        if (!drawn_before(&set, cell, &setting))
+            cell->settings[cell->setting_count++] = setting;
+    }
+    free(set.entries);
+    return MB_OK;
 }
 
 static mb_status make_settings(const axis *axes, int32_t count, const mb_json *entry,
@@ -164,17 +198,10 @@ static mb_status make_settings(const axis *axes, int32_t count, const mb_json *e
     cell->settings = calloc((size_t)wanted, sizeof *cell->settings);
     if (cell->settings == NULL)
         return mb_out_of_memory(error, "settings of a cell");
-    for (int64_t i = 0; i < wanted && cell->setting_count < total; i++) {
-        mb_setting setting = {0};
-        if (plan->method == MB_SEARCH_RANDOM) {
-            random_setting(axes, count, plan->search_seed, (uint32_t)i, &setting);
-            if (drawn_before(cell, &setting, count))
-                continue;
-        } else {
-            grid_setting(axes, count, i, &setting);
-        }
-        cell->settings[cell->setting_count++] = setting;
-    }
+    if (plan->method == MB_SEARCH_RANDOM)
+        return draw_settings(axes, count, plan, cell, error);
+    for (int64_t i = 0; i < total; i++)
+        grid_setting(axes, count, i, &cell->settings[cell->setting_count++]);
     return MB_OK;
 }
 
