@@ -1,5 +1,6 @@
 #include "clock.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ typedef struct member {
     void (*work)(void *context, int32_t thread);
     void *context;
     int32_t thread;
-    double ended;
+    double began, ended;
 } member;
 
 static bool pass(gate *g) {
@@ -50,7 +51,9 @@ static bool pass(gate *g) {
 
 static void *run_member(void *argument) {
     member *self = argument;
-    if (pass(self->gate))
+    bool open = pass(self->gate);
+    self->began = mb_bench_seconds();
+    if (open)
         self->work(self->context, self->thread);
     self->ended = mb_bench_seconds();
     return NULL;
@@ -65,7 +68,7 @@ double mb_bench_parallel(int32_t threads, void (*work)(void *context, int32_t th
     member *members = calloc((size_t)threads, sizeof *members);
     int32_t started = 0;
     for (bool failed = handles == NULL || members == NULL; !failed && started < threads;) {
-        members[started] = (member){&start, work, context, started, 0.0};
+        members[started] = (member){&start, work, context, started, 0.0, 0.0};
         failed = pthread_create(&handles[started], NULL, run_member, &members[started]) != 0;
         started += !failed;
     }
@@ -77,14 +80,16 @@ double mb_bench_parallel(int32_t threads, void (*work)(void *context, int32_t th
     } else {
         pass(&start);
     }
-    double began = mb_bench_seconds(), last = began;
+    // From the first thread through the gate: this one may be woken long after.
+    double first = INFINITY, last = -INFINITY;
     for (int32_t i = 0; i < started; i++) {
         pthread_join(handles[i], NULL);
-        last = members[i].ended > last ? members[i].ended : last;
+        first = fmin(first, members[i].began);
+        last = fmax(last, members[i].ended);
     }
     free(members);
     free(handles);
     pthread_cond_destroy(&start.changed);
     pthread_mutex_destroy(&start.mutex);
-    return started < threads ? -1.0 : last - began;
+    return started < threads ? -1.0 : last - first;
 }

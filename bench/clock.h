@@ -10,7 +10,8 @@ double mb_bench_seconds(void); // monotonic
 double mb_bench_median(double *values, int32_t count);
 
 // Calls work(context, thread) on `threads` threads at once and returns the seconds from the moment
-// when all are ready until the last has ended; negative when a thread could not be started.
+// when the first is let go, all being ready, until the last has ended; negative when a thread could
+// not be started.
 double mb_bench_parallel(int32_t threads, void (*work)(void *context, int32_t thread),
                          void *context);
 

@@ -60,6 +60,11 @@ target=bench_train
 [ -z "$plan" ] || target=merbench
 cmake --build "$build" --target "$target" -j "$(nproc)" >/dev/null
 
+read -r load _ </proc/loadavg
+if awk -v load="$load" -v count="$count" 'BEGIN { exit !(load > 0.5 * count) }'; then
+    echo "compare: other work is running here (load $load): the figures will be too low, the ratios unsure" >&2
+fi
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

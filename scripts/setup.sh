@@ -121,12 +121,12 @@ install_missing() {
         exit 1
     fi
     say "installing ${MISSING[*]}"
-    local log status=0
+    local log status=0 name packages=()
     log=$(mktemp)
     local options=(-o DPkg::Lock::Timeout=300 -y -qq --no-install-recommends)
     {
-        run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq &&
-            packages=()
+        # One source that does not answer need not matter: the installation tells.
+        run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq || true
         for name in "${MISSING[@]}"; do
             if [ "$name" = clang ]; then
                 mapfile -t -O "${#packages[@]}" packages < <(fuzzer_packages)

@@ -45,7 +45,7 @@ JOBS=$(nproc)
 LAUNCHER=() # what CTest is started with
 FAILED=()   # stages that did not pass
 # Names of the tests in which more than one thread is at work.
-THREADED='unit/test_(schedule|thread|progress|trainer|import)|e2e/(sweep|import)'
+THREADED='unit/test_(pool|sweep|trainer|mertools|progress)|e2e/(sweep|import)'
 
 step() {
     printf '\n== %s\n' "$*"
@@ -64,6 +64,17 @@ stage() {
     fi
 }
 
+# compile FOLDER: on a terminal as it comes; in a log, where hundreds of lines help nobody, only what
+# a failure has to say.
+compile() {
+    if [ -t 1 ]; then
+        cmake --build "$1" -j "$JOBS"
+    else
+        cmake --build "$1" -j "$JOBS" >"$1/build.log" 2>&1 ||
+            { grep -v '^\[[0-9]*/[0-9]*\] ' "$1/build.log" | tail -n 100; return 1; }
+    fi
+}
+
 # build PRESET CMAKE_OPTION...: CMake's chatter is shown only when it fails.
 build() {
     local preset=$1 log=build/$1-configure.log
@@ -71,7 +82,7 @@ build() {
     mkdir -p build
     cmake --preset "$preset" -DMERBENCH_TESTS=ON -DMERBENCH_WERROR=ON "$@" >"$log" 2>&1 ||
         { cat "$log"; return 1; }
-    cmake --build "build/$preset" -j "$JOBS"
+    compile "build/$preset"
 }
 
 # tests PRESET CTEST_OPTION...
@@ -103,10 +114,11 @@ tsan_stage() {
     build tsan && tests tsan -R "${only:-$THREADED}"
 }
 clang_stage() {
+    mkdir -p build
     cmake -S . -B build/clang -G Ninja -DCMAKE_C_COMPILER=clang -DMERBENCH_WERROR=ON \
         -DMERBENCH_TESTS=ON -DMERBENCH_BENCH=ON >build/clang-configure.log 2>&1 ||
         { cat build/clang-configure.log; return 1; }
-    cmake --build build/clang -j "$JOBS"
+    compile build/clang
 }
 fuzz_stage() {
     bash tests/fuzz/run.sh "$fuzz_seconds" </dev/null

@@ -15,7 +15,7 @@ import time
 def load(folder, pattern):
     """One list of results a round, the processes of a round together."""
     rounds = {}
-    for path in sorted(glob.glob(os.path.join(folder, pattern + ".json"))):
+    for path in sorted(glob.glob(os.path.join(folder, pattern + ".*.json"))):
         with open(path, encoding="utf-8") as file:
             rounds.setdefault(path.rsplit(".", 2)[0], []).append(json.load(file))
     return list(rounds.values())

@@ -246,15 +246,23 @@ def train_plan(path, folder, shard, limit):
         data = Utterances([corpus.feature(f) for f in features], corpus.emotions, corpus.valences)
         settings = settings_of(cell, plan)
         chosen, selection, scores = settings[0], -np.inf, []
+        trained = {}  # a final seed that the search has used needs no second run
+
+        def train(setting, seed):
+            key = (json.dumps(setting, sort_keys=True), seed)
+            if key not in trained:
+                trained[key] = train_trial(data, corpus, rules, setting, seed, plan, budget)
+            return trained[key]
+
         if search.get("method", "none") != "none":
             for setting in settings:
                 seeds = search.get("seeds", [1])
-                outcomes = [train_trial(data, corpus, rules, setting, s, plan, budget) for s in seeds]
+                outcomes = [train(setting, s) for s in seeds]
                 mean = float(np.mean([o[0] for o in outcomes]))
                 if mean > selection:
                     chosen, selection, scores = setting, mean, [o[1] for o in outcomes]
         if final:
-            outcomes = [train_trial(data, corpus, rules, chosen, s, plan, budget) for s in final["seeds"]]
+            outcomes = [train(chosen, s) for s in final["seeds"]]
             scores = [o[1] for o in outcomes]
         waf = round(float(np.mean(scores)), 4) if scores and None not in scores else None
         results.append({"where": where, "chosen": chosen, "selection": selection, "waf": waf})

@@ -123,6 +123,10 @@ def run_steps(options):
 def run_sweep(options):
     import sweep  # needs h5py and numpy; steps does not
 
+    # The first optimiser of a process imports half of PyTorch; that is not training.
+    model = Attention([2, 2, 2], 2, 0.1, 2, 1)
+    batch = [torch.zeros(2, 2)] * 3, torch.zeros(2, dtype=torch.long), torch.zeros(2)
+    train_step(model, make_optimizer(model, 1e-3, 1e-5), *batch)
     began = time.perf_counter()
     result = about() | sweep.train_plan(options.plan, options.data, options.shard, options.limit)
     result["seconds"] = time.perf_counter() - began

@@ -60,8 +60,9 @@ const mb_plan_info *mb_plan_get(const mb_plan *plan);
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector);
 void mb_parameter_load(const mb_parameter *parameter, const float *vector, float *logical);
 
-// Start values of a whole model: parameter i, element e (logical order) is drawn at
-// (key, MB_STREAM_INITIAL, step = i, index = e).
+// Start values of a whole model. Element e (logical order) of parameter i comes from Philox at
+// (key, MB_STREAM_INITIAL, step = i): uniform ones from word e % 4 of index e / 4, normal ones at
+// index e.
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector);
 
 #endif

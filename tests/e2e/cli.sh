@@ -86,7 +86,7 @@ complains 'absent.db'
 expect 3 replay absent.db 0123456789abcdef0123456789abcdef
 complains 'absent.db'
 expect 3 parity absent.h5
-complains 'absent.h5'
+says 'absent.h5'
 expect 3 import mertools absent --dataset CMUMOSI -o made.h5
 complains 'absent'
 missing made.h5

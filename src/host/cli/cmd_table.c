@@ -63,8 +63,11 @@ static mb_status parse_choice(const char *option, const char *text, const char *
     if (nearest != NULL)
         return mb_fail(error, MB_USAGE, "%s: unknown '%s'; did you mean '%s'?", option, text,
                        nearest);
-    return mb_fail(error, MB_USAGE, "%s: unknown '%s'; 'merbench table --help' lists what there is",
-                   option, text);
+    char list[160] = "";
+    for (int i = 0; i < count; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i > 0 ? ", " : "",
+                 choices[i]);
+    return mb_fail(error, MB_USAGE, "%s: unknown '%s'; there are: %s", option, text, list);
 }
 
 static mb_status unknown_option(const char *text, mb_error *error) {

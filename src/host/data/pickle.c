@@ -14,6 +14,7 @@ enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 // --------------------------------------------------------------------------------------
 
 static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **bytes) {
+    *bytes = NULL;
     if (pickle->size - pickle->position < count)
         return mb_pickle_fail(pickle, "truncated: the opcode's operand has %zu bytes, %zu are left",
                               count, pickle->size - pickle->position);

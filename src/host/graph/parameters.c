@@ -1,7 +1,6 @@
 // Parameters: layout and start values.
 #include "merbench/plan.h"
 
-#include <math.h>
 #include <string.h>
 
 // Place of logical element e of a transposed (out, in) parameter.
@@ -28,19 +27,23 @@ void mb_parameter_load(const mb_parameter *parameter, const float *vector, float
         logical[e] = place[transposed_place(parameter, e)];
 }
 
-static float start_value(const mb_initial *initial, mb_key key, uint32_t index, int64_t e) {
-    switch (initial->kind) {
-    case MB_INITIAL_UNIFORM: {
-        double u = mb_random_uniform(key, MB_STREAM_INITIAL, index, (uint64_t)e);
-        return (float)(initial->scale * (2.0 * u - 1.0));
+// Elements 4 * group ... of parameter `index`: a uniform element e is word e % 4 of counter e / 4,
+// a normal one is drawn at index e.
+static void start_values(const mb_initial *initial, mb_key key, uint32_t index, int64_t group,
+                         float values[4]) {
+    if (initial->kind == MB_INITIAL_UNIFORM) {
+        mb_random4 random = mb_random(key, MB_STREAM_INITIAL, index, (uint64_t)group);
+        for (int i = 0; i < 4; i++)
+            values[i] = (float)(initial->scale * ((double)random.words[i] * 0x1p-31 - 1.0));
+    } else {
+        for (int i = 0; i < 4; i++) {
+            uint64_t element = (uint64_t)group * 4 + (uint64_t)i;
+            values[i] = initial->kind == MB_INITIAL_CONSTANT
+                            ? (float)initial->scale
+                            : (float)(initial->scale *
+                                      mb_random_normal(key, MB_STREAM_INITIAL, index, element));
+        }
     }
-    case MB_INITIAL_NORMAL:
-        return (float)(initial->scale *
-                       mb_random_normal(key, MB_STREAM_INITIAL, index, (uint64_t)e));
-    case MB_INITIAL_CONSTANT:
-        break;
-    }
-    return (float)initial->scale;
 }
 
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
@@ -49,10 +52,12 @@ void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
     for (int32_t i = 0; i < info->parameter_count; i++) {
         const mb_parameter *parameter = &info->parameters[i];
         int64_t elements = mb_shape_elements(&parameter->shape, 0);
+        float values[4];
         for (int64_t e = 0; e < elements; e++) {
+            if (e % 4 == 0)
+                start_values(&parameter->initial, key, (uint32_t)i, e / 4, values);
             int64_t place = parameter->transposed ? transposed_place(parameter, e) : e;
-            vector[parameter->offset + place] =
-                start_value(&parameter->initial, key, (uint32_t)i, e);
+            vector[parameter->offset + place] = values[e % 4];
         }
     }
 }

@@ -68,8 +68,8 @@ MB_KERNEL(linear_update) {
             int64_t length = (int64_t)rows * columns / runs;
             for (int32_t r = 0; r < runs; r++, at += outputs)
                 MB_NAME(adam_step)
-                (&adam, length, block + r * length, call->parameters + at, call->first_moments + at,
-                 call->second_moments + at);
+            (&adam, length, block + r * length, call->parameters + at, call->first_moments + at,
+             call->second_moments + at);
         }
     }
 }

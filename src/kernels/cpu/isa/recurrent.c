@@ -71,8 +71,8 @@ MB_KERNEL(lstm) {
             }
         if (t > 0)
             MB_NAME(gemm)
-            (call->rows, 4 * h, h, (mb_matrix){hidden + (int64_t)(t - 1) * h, state_row, 1},
-             (mb_matrix){call->inputs[1], 4 * h, 1}, gates + (int64_t)t * 4 * h, gate_row, 1);
+        (call->rows, 4 * h, h, (mb_matrix){hidden + (int64_t)(t - 1) * h, state_row, 1},
+         (mb_matrix){call->inputs[1], 4 * h, 1}, gates + (int64_t)t * 4 * h, gate_row, 1);
         for (int32_t b = 0; b < call->rows; b++) {
             int64_t at = b * state_row + (int64_t)t * h;
             lstm_cell(h, gates + b * gate_row + (int64_t)t * 4 * h, t > 0 ? cell + at - h : NULL,
@@ -117,7 +117,7 @@ MB_KERNEL(lstm_grad) {
         }
         if (t > 0) // gradient of hidden[t-1]
             MB_NAME(gemm)
-            (call->rows, h, 4 * h, (mb_matrix){dz + (int64_t)t * 4 * h, gate_row, 1},
-             (mb_matrix){call->inputs[3], 1, 4 * h}, dstate, 2 * h, 0);
+        (call->rows, h, 4 * h, (mb_matrix){dz + (int64_t)t * 4 * h, gate_row, 1},
+         (mb_matrix){call->inputs[3], 1, 4 * h}, dstate, 2 * h, 0);
     }
 }

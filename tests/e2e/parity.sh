@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# merbench parity: stored values of the reference hold; other files are refused with their exit codes.
+source "$(dirname "$0")/lib.sh"
+
+expect 0 parity "$TESTS"/fixtures/attention/*.h5 "$TESTS"/fixtures/trainloop/attention_mer2023.h5
+says 'small.h5: holds, model attention'
+says 'adam parameters'
+says 'predictions'
+
+expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
+says '"status":	"holds"'
+says '"name":	"gradients"'
+
+expect 4 parity "$TESTS/fixtures/metrics/metrics.h5"
+says "unsupported"
+expect 4 parity "$TESTS/fixtures/attention/small.h5" "$TESTS/fixtures/metrics/metrics.h5"
+says 'small.h5: holds'
+
+expect 3 parity missing.h5
+says 'missing.h5'
+echo 'not HDF5' >foreign.h5
+expect 3 parity foreign.h5 "$TESTS/fixtures/attention/batch1.h5"
+says 'foreign.h5'
+says 'batch1.h5: holds'
+for bytes in 0 100 2000 50000 200000; do
+    head -c "$bytes" "$TESTS/fixtures/attention/small.h5" >truncated.h5
+    expect 3 parity truncated.h5
+    says 'truncated.h5'
+done
+
+expect 2 parity
+expect 2 parity --nonsense
+expect 0 parity --help
+says 'usage: merbench parity'
+finish

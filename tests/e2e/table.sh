@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# merbench table from outside: formats, files, wrong usage, results files that cannot be used.
+source "$(dirname "$0")/lib.sh"
+
+must "$MERBENCH" synth --like quickstart -o quickstart.h5
+cat >plan.json <<'EOF'
+{"name": "tiny", "epochs": 2, "corpora": {"q": "quickstart.h5"},
+ "grid": {"hidden_dim": [8, 16]}, "settings": {"learning_rate": 0.001, "dropout": 0.2},
+ "cells": [
+   {"label": "text", "corpus": "q", "model": "attention", "feature": "synth-text-UTT"},
+   {"label": "video", "corpus": "q", "model": "attention", "feature": "synth-video-UTT"}],
+ "search": {"method": "grid", "seeds": [1]}, "final": {"seeds": [1, 2]}}
+EOF
+must "$MERBENCH" run plan.json --quiet --no-table
+check 'a finished sweep leaves one file' [ "$(echo results.db*)" = results.db ]
+before=$(sha256sum results.db)
+
+# Every format, to stdout and to a file, and twice the same.
+for format in text markdown latex csv json; do
+    expect 0 table results.db --format "$format"
+    prints tiny
+    prints 'hidden'
+    cp "$STDOUT" "first.$format"
+    expect 0 table results.db -f "$format" -o "second.$format"
+    quiet
+    same "first.$format" "second.$format"
+    expect 0 table results.db -f "$format" --all-settings
+    prints 'hidden'
+done
+check 'text: the best of two is marked' grep -q '^\(text\|video\)  *\* [0-9]' first.text
+check 'csv: a line an entry' [ "$(wc -l <first.csv)" = 3 ]
+expect 0 table results.db --metric acc --plan tiny --phase search
+prints 'accuracy'
+
+# A table does not replace the results, nor half of a file.
+expect 2 table results.db -o results.db
+complains 'results.db'
+expect 1 table results.db -o no/such/folder/table.txt
+complains 'no/such/folder'
+if [ -c /dev/full ]; then
+    expect 1 table results.db -o /dev/full
+    complains '/dev/full'
+fi
+
+# Wrong usage.
+expect 2 table results.db --format xml
+complains 'markdown'
+expect 2 table results.db --format markdwn
+complains "did you mean 'markdown'"
+expect 2 table results.db --mertic waf
+complains "did you mean '--metric'"
+expect 2 table results.db --metric wfa
+complains "did you mean 'waf'"
+expect 2 table results.db -x
+complains "'-x'"
+expect 2 table results.db other.db
+complains 'other.db'
+expect 2 table --plan
+complains 'needs a value'
+expect 3 table results.db --plan tinny
+complains "did you mean 'tiny'"
+quiet
+
+# Files that are no results.
+expect 3 table quickstart.h5
+complains 'quickstart.h5'
+head -c 20000 results.db >cut.db
+expect 3 table cut.db
+complains 'damaged'
+: >empty.db
+expect 3 table empty.db
+complains 'an empty file'
+expect 3 table .
+complains 'folder'
+check 'the results are untouched' [ "$before" = "$(sha256sum results.db)" ]
+check 'nothing is left beside them' [ "$(echo results.db*)" = results.db ]
+
+finish
