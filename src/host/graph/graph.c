@@ -7,7 +7,7 @@
 #include <string.h>
 
 const mb_op_info mb_op_infos[MB_OP_COUNT] = {
-#define MB_OP(NAME, name, fewest, most, outputs) {#name, fewest, most, outputs},
+#define MB_OP(NAME, name, fewest, most, outputs, gradient) {#name, fewest, most, outputs},
 #include "graph/ops.def"
 #undef MB_OP
 };

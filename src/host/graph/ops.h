@@ -7,7 +7,7 @@
 enum { MB_MAX_INPUTS = 8, MB_MAX_OUTPUTS = 3 };
 
 typedef enum mb_op {
-#define MB_OP(NAME, name, fewest, most, outputs) MB_OP_##NAME,
+#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
 #include "graph/ops.def"
 #undef MB_OP
     MB_OP_COUNT
