@@ -67,6 +67,20 @@ typedef enum mb_dropout_mode {
     MB_DROPOUT_STORED, // masks given from outside, in the order of the sites (fixtures)
 } mb_dropout_mode;
 
+// How the masks of a site lie in a fixture.
+typedef enum mb_mask_layout {
+    MB_MASK_AS_TENSOR,  // one mask in the shape of the tensor
+    MB_MASK_TIME_FIRST, // one mask with the first two dimensions swapped: (T, B, ...)
+    MB_MASK_PER_STEP,   // T masks (B, ...) of calls 0, 1, ...: "module#0", "module#1", ...
+} mb_mask_layout;
+
+typedef struct mb_dropout_site {
+    const char *name;     // the reference's "module#call"; without "#call" for MB_MASK_PER_STEP
+    mb_slot rate;         // per-run rate, or MB_SLOT_NONE:
+    double constant_rate; // the same for every run
+    mb_mask_layout layout;
+} mb_dropout_site;
+
 typedef struct mb_graph mb_graph;
 
 // NULL when out of memory; `max_rows` bounds the rows of a batch.
@@ -94,9 +108,9 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
 mb_tensor mb_relu(mb_graph *graph, mb_tensor x);
 mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
-// Keeps each element with probability 1-p and scales it by 1/(1-p), p = the slot's value.
-// Every call is a site of its own, with its own masks. Identity when dropout is off.
-mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_slot rate);
+// Keeps each element with probability 1-p and scales it by 1/(1-p). Every call is a site of its
+// own, with its own masks. Identity when dropout is off.
+mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)

@@ -47,9 +47,9 @@ static void build_softmax(mb_graph *graph, const mb_model_config *config,
 
 static void build_dropout(mb_graph *graph, const mb_model_config *config,
                           mb_model_outputs *outputs) {
-    mb_tensor x = mb_dropout(graph, mb_block_features(graph, config, MB_AUDIO), MB_SLOT_DROPOUT);
+    mb_tensor x = mb_block_dropout(graph, "a#0", mb_block_features(graph, config, MB_AUDIO));
     x = mb_block_linear(graph, "a", x, hidden_of(config));
-    finish(graph, config, mb_dropout(graph, x, MB_SLOT_DROPOUT), outputs);
+    finish(graph, config, mb_block_dropout(graph, "b#0", x), outputs);
 }
 
 // The same weight twice, and a tensor that several ops read: gradients accumulate.

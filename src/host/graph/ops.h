@@ -32,7 +32,8 @@ typedef union mb_op_params {
         bool relu;
     } linear;
     struct {
-        mb_slot rate;
+        mb_slot rate; // or MB_SLOT_NONE:
+        float constant_rate;
         uint32_t site;       // counts the dropout places of a graph from 0
         int64_t mask_offset; // STORED_DROPOUT
     } dropout;
@@ -66,6 +67,7 @@ struct mb_plan {
     int32_t step_count;
     mb_step *steps;
     mb_parameter *parameters;
+    mb_mask_place *masks;
 };
 
 #endif

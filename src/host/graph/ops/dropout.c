@@ -1,18 +1,31 @@
 // Dropout sites.
+#include <stdio.h>
+
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_slot rate) {
+// Notes where the mask of a site will lie.
+static int64_t place_mask(mb_graph *graph, mb_dropout_site site, const mb_shape *shape) {
+    if (!mb_graph_reserve(graph, (void **)&graph->masks, graph->mask_count, &graph->mask_capacity,
+                          sizeof *graph->masks))
+        return -1;
+    mb_mask_place *place = &graph->masks[graph->mask_count++];
+    *place = (mb_mask_place){.layout = site.layout, .offset = graph->mask_floats, .shape = *shape};
+    snprintf(place->site, sizeof place->site, "%s", site.name);
+    graph->mask_floats += mb_shape_elements(shape, graph->max_rows);
+    return place->offset;
+}
+
+mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site) {
     if (graph->dropout == MB_DROPOUT_OFF || !mb_given(graph, &x, 1))
         return x;
-    mb_op_params params = {.dropout = {.rate = rate, .site = graph->dropout_sites++}};
-    mb_op op = MB_OP_DROPOUT;
-    if (graph->dropout == MB_DROPOUT_STORED) {
-        op = MB_OP_STORED_DROPOUT;
-        params.dropout.mask_offset = graph->mask_floats;
-        graph->mask_floats += mb_shape_elements(mb_graph_shape(graph, x), graph->max_rows);
-    }
-    return mb_same_shape(graph, op, params, x);
+    mb_op_params params = {.dropout = {.rate = site.rate,
+                                       .constant_rate = (float)site.constant_rate,
+                                       .site = graph->dropout_sites++}};
+    if (graph->dropout == MB_DROPOUT_RANDOM)
+        return mb_same_shape(graph, MB_OP_DROPOUT, params, x);
+    params.dropout.mask_offset = place_mask(graph, site, mb_graph_shape(graph, x));
+    return mb_same_shape(graph, MB_OP_STORED_DROPOUT, params, x);
 }
 
 void mb_gradient_dropout(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
