@@ -120,6 +120,15 @@ mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
+mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);
+mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x);
+mb_tensor mb_tanh(mb_graph *graph, mb_tensor x);
+// factor * (the slot's value, or 1 for MB_SLOT_NONE) * x
+mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
+// The same numbers in another shape: (B, 6*H) -> (B, 6, H).
+mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
+// Mean over all elements of (a - b)^2, gradients into both. -> (1)
+mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

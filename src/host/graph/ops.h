@@ -41,6 +41,10 @@ typedef union mb_op_params {
         int32_t begin;
     } slice;
     struct {
+        float factor;
+        mb_slot slot; // or MB_SLOT_NONE
+    } scale;
+    struct {
         int32_t parameter; // position in the plan's parameter list
     } update;
 } mb_op_params;

@@ -1,4 +1,4 @@
-// Element by element, over the last dimension, and the joining of columns.
+// Element by element, and the joining of columns.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -9,15 +9,6 @@ mb_tensor mb_relu(mb_graph *graph, mb_tensor x) {
 void mb_gradient_relu(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor inputs[] = {dy[0], node->outputs[0]};
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_RELU_GRAD, mb_no_params, inputs, 2);
-}
-
-mb_tensor mb_softmax(mb_graph *graph, mb_tensor x) {
-    return mb_same_shape(graph, MB_OP_SOFTMAX, mb_no_params, x);
-}
-
-void mb_gradient_softmax(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor inputs[] = {dy[0], node->outputs[0]};
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SOFTMAX_GRAD, mb_no_params, inputs, 2);
 }
 
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count) {
@@ -64,4 +55,62 @@ void mb_gradient_add(mb_backward *pass, const mb_node *node, const mb_tensor *dy
     for (int32_t i = 0; i < 2; i++)
         if (mb_backward_wants(pass, node->inputs[i]))
             mb_backward_contribute(pass, node->inputs[i], dy[0]);
+}
+
+mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_tensor inputs[] = {a, b};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    if (!mb_shape_equal(mb_graph_shape(graph, a), mb_graph_shape(graph, b)))
+        return mb_refuse(graph, MB_OP_MULTIPLY, "equal shapes", inputs, 2);
+    return mb_graph_add_one(graph, MB_OP_MULTIPLY, mb_no_params, inputs, 2,
+                            *mb_graph_shape(graph, a));
+}
+
+void mb_gradient_multiply(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    for (int32_t i = 0; i < 2; i++) {
+        mb_tensor inputs[] = {dy[0], node->inputs[1 - i]};
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_MULTIPLY, mb_no_params, inputs, 2);
+    }
+}
+
+mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x) {
+    return mb_same_shape(graph, MB_OP_SIGMOID, mb_no_params, x);
+}
+
+void mb_gradient_sigmoid(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {dy[0], node->outputs[0]};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SIGMOID_GRAD, mb_no_params, inputs, 2);
+}
+
+mb_tensor mb_tanh(mb_graph *graph, mb_tensor x) {
+    return mb_same_shape(graph, MB_OP_TANH, mb_no_params, x);
+}
+
+void mb_gradient_tanh(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {dy[0], node->outputs[0]};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_TANH_GRAD, mb_no_params, inputs, 2);
+}
+
+mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot) {
+    mb_op_params params = {.scale = {(float)factor, slot}};
+    return mb_same_shape(graph, MB_OP_SCALE, params, x);
+}
+
+void mb_gradient_scale(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SCALE, node->params, dy, 1);
+}
+
+mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    const mb_shape *from = mb_graph_shape(graph, x);
+    if (mb_shape_elements(from, 1) != mb_shape_elements(&shape, 1) ||
+        mb_shape_elements(from, 2) != mb_shape_elements(&shape, 2))
+        return mb_refuse(graph, MB_OP_RESHAPE, "as many elements as the new shape has", &x, 1);
+    return mb_graph_add_one(graph, MB_OP_RESHAPE, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_reshape(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_RESHAPE, mb_no_params, dy, 1);
 }

@@ -1,4 +1,4 @@
-// Losses of the heads.
+// Losses: of the heads, and between tensors.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -34,4 +34,23 @@ void mb_gradient_cross_entropy(mb_backward *pass, const mb_node *node, const mb_
 
 void mb_gradient_mean_squared_error(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     gradient_loss(pass, node, dy[0], MB_OP_MEAN_SQUARED_ERROR_GRAD);
+}
+
+mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_tensor inputs[] = {a, b};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    if (!mb_shape_equal(mb_graph_shape(graph, a), mb_graph_shape(graph, b)))
+        return mb_refuse(graph, MB_OP_MEAN_SQUARED_DIFFERENCE, "equal shapes", inputs, 2);
+    return mb_graph_add_one(graph, MB_OP_MEAN_SQUARED_DIFFERENCE, mb_no_params, inputs, 2,
+                            (mb_shape){1, {1}});
+}
+
+void mb_gradient_mean_squared_difference(mb_backward *pass, const mb_node *node,
+                                         const mb_tensor *dy) {
+    for (int32_t i = 0; i < 2; i++) {
+        mb_tensor inputs[] = {node->inputs[i], node->inputs[1 - i], dy[0]};
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_MEAN_SQUARED_DIFFERENCE_GRAD,
+                                  mb_no_params, inputs, 3);
+    }
 }
