@@ -6,7 +6,7 @@
 #ifndef MB_SWEEP_SWEEP_H
 #define MB_SWEEP_SWEEP_H
 
-#include "sweep/interrupt.h"
+#include "base/interrupt.h"
 #include "sweep/ledger.h"
 #include "sweep/pool.h"
 #include "sweep/sweep_plan.h"
