@@ -73,7 +73,7 @@ typedef struct mb_run_result {
 // What a run costs, from its graph alone.
 typedef struct mb_run_cost {
     int64_t parameters;
-    int64_t multiply_accumulates; // of the whole run: training steps and evaluations
+    double multiply_accumulates; // of the whole run: training steps and evaluations
     int64_t training_steps;
     int64_t memory_bytes; // parameters, moments, snapshot, activations
 } mb_run_cost;

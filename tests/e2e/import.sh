@@ -38,9 +38,9 @@ prints '"frames_maximum":	3'
 expect 0 info mosi.h5
 prints 'negative 6, zero 2, positive 3'
 expect 3 doctor mer.h5
-prints 'warning: missing-valence: train: 4 utterances'
+prints 'error: missing-valence: train: 4 utterances'
 prints "note: missing-valence: test3: 1 utterances"
-prints 'mer.h5: 0 errors, 1 warnings'
+prints 'mer.h5: 1 errors, 0 warnings'
 expect 3 doctor mer.h5 --entries 1
 prints '... and 3 more'
 expect 0 doctor mosi.h5

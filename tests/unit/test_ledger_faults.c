@@ -385,6 +385,25 @@ static void full_disk_keeps_what_was_written(void **state) {
     mb_ledger_close(ledger);
 }
 
+static int make_on_full_disk(const scratch *here) {
+    enum { FAILED = 250 };
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit = {10000, 10000};
+    mb_ledger *ledger;
+    mb_error error = {""};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+        mb_ledger_open(here->path, MB_LEDGER_WRITE, &ledger, &error) != MB_FAILED)
+        return FAILED;
+    return access(here->path, F_OK) == 0 ? FAILED + 1 : 0;
+}
+
+static void full_disk_keeps_no_empty_file(void **state) {
+    const scratch *here = *state;
+    assert_int_equal(in_child(make_on_full_disk, here), 0);
+    fill_file(here->path, "", 0); // was there before: stays
+    assert_int_equal(in_child(make_on_full_disk, here), 251);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(one_writer_and_readers),
@@ -397,6 +416,7 @@ int main(void) {
         SCRATCH_TEST(flipped_bytes_never_crash),
         SCRATCH_TEST(read_only_folders_can_be_read),
         SCRATCH_TEST(full_disk_keeps_what_was_written),
+        SCRATCH_TEST(full_disk_keeps_no_empty_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,10 +57,11 @@ static void link_seed(mb_ledger *ledger, const seed_of_cell *s) {
     mb_error error = {""};
     char description[256];
     mb_ledger_trial trial = {.description = description, .fold_count = 1};
-    snprintf(description, sizeof description,
-             "{\"dropout\":0.3,\"features\":{\"audio\":{\"name\":\"A\"},\"text\":{\"name\":\"T\"}},"
-             "\"options\":{\"cell\":%d,\"hidden_dim\":%d},\"seed\":%d}",
-             s->cell, s->hidden_dim, s->seed);
+    snprintf(
+        description, sizeof description,
+        "{\"corpus\":\"%d\",\"features\":{\"audio\":{\"name\":\"A\"},\"text\":{\"name\":\"T\"}},"
+        "\"learning_rate\":0.5,\"options\":{\"dropout\":0.3,\"hidden_dim\":%d},\"seed\":%d}",
+        s->cell, s->hidden_dim, s->seed);
     key_of(s, trial.key);
     assert_int_equal(mb_ledger_put_trial(ledger, &trial, &error), MB_OK);
     assert_int_equal(mb_ledger_link(ledger, PLAN, s->cell, s->final, trial.key, &error), MB_OK);
@@ -112,7 +113,7 @@ static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
         link_seed(ledger, &seeds[i]);
     for (int i = 0; i < SEED_COUNT; i++)
         put_seed(ledger, &seeds[backwards ? SEED_COUNT - 1 - i : i]);
-    static const char chosen[] = "{\"hidden_dim\":128}";
+    static const char chosen[] = "{\"dropout\":0.3,\"hidden_dim\":128,\"learning_rate\":0.5}";
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, chosen, &error), MB_OK);
     return ledger;
 }

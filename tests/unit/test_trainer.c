@@ -248,7 +248,7 @@ static void test_estimate(void **state) {
     int64_t biases = 12 * h, heads = 3 * h + 3 + 6 * h + 6 + h + 1;
     assert_int_equal(cost.parameters, first + hidden + biases + heads);
     assert_int_equal(cost.training_steps, 18);
-    assert_true(cost.multiply_accumulates > 18 * 32 * 2 * cost.parameters * 9 / 10);
+    assert_true(cost.multiply_accumulates > (double)(18 * 32 * 2 * cost.parameters * 9 / 10));
     assert_true(cost.memory_bytes >= 16 * cost.parameters);
     bench_close(&b);
 }

@@ -158,8 +158,7 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     printf("%-22s %lld\n", "trials", (long long)totals->trials);
     printf("%-22s %lld\n", "runs", (long long)totals->runs);
     printf("%-22s %lld\n", "done already", (long long)totals->runs_done);
-    printf("%-22s %.4g\n", "multiply-accumulates",
-           (double)totals->cost_known + (double)totals->cost_to_come);
+    printf("%-22s %.4g\n", "multiply-accumulates", totals->cost_known + totals->cost_to_come);
     print_bytes("memory: features", (double)totals->shared_bytes);
     print_bytes("memory: largest run", (double)totals->run_bytes);
     char label[64];
@@ -244,7 +243,9 @@ static mb_status print_table(const run_options *options, const mb_sweep_plan *pl
         .format = MB_TABLE_TEXT, .phase = MB_TABLE_FINAL, .plan = plan->digest};
     if (options->no_table)
         return MB_OK;
-    return mb_table_print(ledger, &table, stdout, error);
+    mb_status status = mb_table_print(ledger, &table, stdout, error);
+    fflush(stdout); // what follows on stderr stands below the table; main looks for errors
+    return status;
 }
 
 static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,

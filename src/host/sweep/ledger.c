@@ -164,6 +164,7 @@ static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
 
 static mb_status open_for_writing(mb_ledger *ledger, mb_error *error) {
     mb_status status = mb_ledger_lock(ledger, error);
+    ledger->created = status == MB_OK && access(ledger->file, F_OK) != 0 && errno == ENOENT;
     if (status == MB_OK)
         status = connect(ledger, ledger->file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
     if (status == MB_OK)
@@ -209,6 +210,8 @@ void mb_ledger_close(mb_ledger *ledger) {
         sqlite3_exec(ledger->database, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     }
     sqlite3_close(ledger->database);
+    if (ledger->created && !ledger->ready)
+        unlink(ledger->file); // nothing was recorded: no empty file stays behind
     mb_ledger_unlock(ledger);
     free(ledger->file);
     free(ledger->path);

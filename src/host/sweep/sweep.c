@@ -273,6 +273,6 @@ void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals) {
     totals->runs += totals->runs_to_come;
     int64_t missing = known - (sweep->totals.runs_done - sweep->totals.runs_trained);
     if (missing > 0)
-        totals->cost_to_come = (int64_t)((double)sweep->totals.cost_known / (double)missing *
-                                         (double)totals->runs_to_come);
+        totals->cost_to_come =
+            sweep->totals.cost_known / (double)missing * (double)totals->runs_to_come;
 }

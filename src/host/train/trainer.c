@@ -198,7 +198,7 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
             if (!isfinite(losses[s])) {
                 char what[80];
                 snprintf(what, sizeof what, "the training loss of step %d is %g", s + 1,
-                         (double)losses[s]);
+                         isnan(losses[s]) ? (double)NAN : (double)losses[s]); // never "-nan"
                 diverge(trainer, a, epoch, what);
             }
         }
