@@ -7,8 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-// ---- several processes
-// ---------------------------------------------------------------------------
+// ---- several processes ------------------------------------------------------------------------
 
 // Runs `body` in a child; its return value is the exit code.
 static int in_child(int (*body)(const scratch *), const scratch *here) {
@@ -110,8 +109,7 @@ static void killed_writer_loses_no_run(void **state) {
     assert_false(exists(here->path, "-lock"));
 }
 
-// ---- files that are no ledgers
-// -------------------------------------------------------------------
+// ---- files that are no ledgers ----------------------------------------------------------------
 
 static void execute(const char *path, const char *sql) {
     sqlite3 *database;
@@ -279,8 +277,7 @@ static void flipped_bytes_never_crash(void **state) {
     assert_int_equal(read_the_run(here), 0);
 }
 
-// ---- places that cannot be written
-// ---------------------------------------------------------------
+// ---- places that cannot be written ------------------------------------------------------------
 
 // Becomes a user who may read the folder but not write it (root may write anywhere).
 static bool become_reader(const scratch *here) {

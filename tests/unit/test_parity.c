@@ -43,8 +43,7 @@ static void test_fixtures_hold(void **state) {
     }
 }
 
-// ---- changed files
-// ----------------------------------------------------------------------------------
+// ---- changed files ----------------------------------------------------------------------------
 
 static void copy_file(const char *from, const char *to) {
     FILE *source = fopen(from, "rb"), *target = fopen(to, "wb");

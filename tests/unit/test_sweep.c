@@ -28,8 +28,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-// ---- a trainer that only makes up selection values
-// ------------------------------------------------
+// ---- a trainer that only makes up selection values --------------------------------------------
 
 enum { FOREVER = 1000000 };
 static atomic_int calls_left; // until it fails
@@ -214,8 +213,7 @@ static void test_power_cuts(void **state) {
     check_cell("cuts.db", 4, 4, "\"hidden_dim\":8,", NAN);
 }
 
-// ---- the real trainer
-// ----------------------------------------------------------------------------
+// ---- the real trainer -------------------------------------------------------------------------
 
 static void load(mb_ledger *ledger, const char *key, int32_t fold, int32_t *tests,
                  mb_run_result *result) {
@@ -310,8 +308,7 @@ static void test_halves(void **state) {
     assert_int_equal(same_results("whole.db", "halves.db"), 20);
 }
 
-// ---- refusals
-// ------------------------------------------------------------------------------------
+// ---- refusals ---------------------------------------------------------------------------------
 
 static void refuse(const char *text, const char *message) {
     mb_sweep_plan plan;

@@ -71,8 +71,7 @@ static mb_status read_order(const training_loop *loop, const char *name, int64_t
     return MB_OK;
 }
 
-// ---- predictions
-// ------------------------------------------------------------------------------------
+// ---- predictions ------------------------------------------------------------------------------
 
 static mb_status predictions_open(const training_loop *loop, int32_t count,
                                   mb_predictions *predictions, mb_error *error) {
@@ -131,8 +130,7 @@ static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, cons
     return status;
 }
 
-// ---- comparison of an epoch
-// -------------------------------------------------------------------------
+// ---- comparison of an epoch -------------------------------------------------------------------
 
 static mb_status compare_attribute(training_loop *loop, const char *group, const char *attribute,
                                    double found, double limit, mb_error *error) {
@@ -219,8 +217,7 @@ static mb_status compare_predictions(training_loop *loop, const char *name, cons
     return status;
 }
 
-// ---- epochs and folds
-// -------------------------------------------------------------------------------
+// ---- epochs and folds -------------------------------------------------------------------------
 
 static int32_t *as_indices(const int64_t *order, int32_t count) {
     int32_t *indices = malloc(((size_t)count + 1) * sizeof *indices);

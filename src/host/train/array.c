@@ -39,8 +39,7 @@ int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
     return rows > part->count ? part->count : rows;
 }
 
-// ---- plans
-// ------------------------------------------------------------------------------------------
+// ---- plans ------------------------------------------------------------------------------------
 
 static bool drops(const mb_run_spec *specs, int32_t run_count) {
     const mb_model *model = specs[0].model;
@@ -90,8 +89,7 @@ static int64_t largest_arena(const mb_array *array) {
     return largest;
 }
 
-// ---- device memory
-// ----------------------------------------------------------------------------------
+// ---- device memory ----------------------------------------------------------------------------
 
 static mb_status allocate(mb_array *array, size_t count, size_t size, void **memory,
                           mb_error *error) {
@@ -191,8 +189,7 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
     return MB_OK;
 }
 
-// ---- start values
-// -----------------------------------------------------------------------------------
+// ---- start values -----------------------------------------------------------------------------
 
 static void fill_slots(const mb_run_spec *spec, float *slots) {
     slots[MB_SLOT_LEARNING_RATE] = (float)spec->training.learning_rate;

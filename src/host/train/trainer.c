@@ -33,8 +33,7 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-// ---- results
-// ----------------------------------------------------------------------------------------
+// ---- results ----------------------------------------------------------------------------------
 
 static mb_status predictions_open(const mb_run_spec *spec, int32_t count,
                                   mb_predictions *predictions, mb_error *error) {
@@ -128,8 +127,7 @@ static void training_close(mb_trainer *trainer, int32_t run_count) {
     mb_array_close(&trainer->array);
 }
 
-// ---- one epoch
-// --------------------------------------------------------------------------------------
+// ---- one epoch --------------------------------------------------------------------------------
 
 static mb_status order_rows(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
@@ -207,8 +205,7 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
     return status;
 }
 
-// ---- selection
-// --------------------------------------------------------------------------------------
+// ---- selection --------------------------------------------------------------------------------
 
 static bool all_finite(const float *values, int64_t count) {
     bool finite = true;
@@ -293,8 +290,7 @@ static mb_status select_epoch(mb_trainer *trainer, int32_t epoch, mb_error *erro
     return status;
 }
 
-// ---- the end
-// ----------------------------------------------------------------------------------------
+// ---- the end ----------------------------------------------------------------------------------
 
 static mb_predictions *part_predictions(mb_run_result *result, mb_part_kind kind, int32_t test) {
     return kind == MB_PART_HELD ? &result->held_predictions : &result->tests[test];
