@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/progress.h"
 #include "train/array.h"
 #include "train/loss.h"
 
@@ -26,12 +26,6 @@ typedef struct mb_trainer {
     double *best;              // (A) selection value of the snapshot
     progress progress;
 } mb_trainer;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 // ---- results ----------------------------------------------------------------------------------
 
@@ -292,6 +286,17 @@ static mb_status select_epoch(mb_trainer *trainer, int32_t epoch, mb_error *erro
 
 // ---- the end ----------------------------------------------------------------------------------
 
+// A run that diverged has no predictions but those of its best epoch on the selection part.
+static void drop_predictions(const mb_run_spec *spec, mb_run_result *result) {
+    if (result->status != MB_RUN_DIVERGED)
+        return;
+    predictions_free(&result->held_predictions);
+    for (int32_t t = 0; t < spec->test_count; t++)
+        predictions_free(&result->tests[t]);
+    if (result->epochs_done == 0)
+        predictions_free(&result->select_predictions);
+}
+
 static mb_predictions *part_predictions(mb_run_result *result, mb_part_kind kind, int32_t test) {
     return kind == MB_PART_HELD ? &result->held_predictions : &result->tests[test];
 }
@@ -340,20 +345,22 @@ static mb_status train(mb_trainer *trainer, mb_error *error) {
 mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error) {
-    double began = now();
+    double began = mb_seconds();
     mb_trainer trainer = {.results = results, .progress = {stop, steps_done}};
     memset(results, 0, (size_t)run_count * sizeof *results);
     mb_status status = training_open(&trainer, device, specs, run_count, error);
     if (status == MB_OK)
         status = train(&trainer, error);
     for (int32_t a = 0; a < run_count; a++) {
-        results[a].seconds = (now() - began) / run_count;
+        results[a].seconds = (mb_seconds() - began) / run_count;
         if (status == MB_OK)
             results[a].steps = trainer.array.host_steps[a];
         if (status == MB_OK && stopped(&trainer) && trainer.active[a] &&
             results[a].epochs_done < specs[a].training.epochs)
             results[a].status = MB_RUN_STOPPED;
-        if (status != MB_OK)
+        if (status == MB_OK)
+            drop_predictions(&specs[a], &results[a]);
+        else
             mb_run_result_free(&results[a], specs[a].test_count);
     }
     training_close(&trainer, run_count);
