@@ -186,6 +186,24 @@ static void places_without_a_file_are_refused(void **state) {
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_READ));
 }
 
+// A plan that turns out to be refused leaves no file behind.
+static void nothing_written_leaves_no_file(void **state) {
+    scratch *here = *state;
+    mb_error error = {""};
+    for (int pass = 0; pass < 2; pass++) {
+        mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
+        assert_true(exists(here->path, ""));
+        assert_int_equal(mb_ledger_begin(ledger, &error), MB_OK);
+        assert_int_equal(mb_ledger_put_plan(ledger, KEY, "p", "{}", NULL, 0, &error), MB_OK);
+        if (pass == 1)
+            assert_int_equal(mb_ledger_end(ledger, false, &error), MB_OK);
+        mb_ledger_close(ledger);
+        assert_false(exists(here->path, ""));
+        assert_false(exists(here->path, "-wal"));
+        assert_false(exists(here->path, "-lock"));
+    }
+}
+
 static void other_versions_are_refused(void **state) {
     scratch *here = *state;
     make_ledger(here);
@@ -388,6 +406,7 @@ int main(void) {
         SCRATCH_TEST(killed_writer_loses_no_run),
         SCRATCH_TEST(other_files_are_refused),
         SCRATCH_TEST(places_without_a_file_are_refused),
+        SCRATCH_TEST(nothing_written_leaves_no_file),
         SCRATCH_TEST(other_versions_are_refused),
         SCRATCH_TEST(damaged_files_are_refused),
         SCRATCH_TEST(damaged_rows_are_refused),

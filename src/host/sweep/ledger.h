@@ -18,7 +18,7 @@ typedef struct mb_ledger mb_ledger;
 
 // MB_LEDGER_WRITE creates the file when it is missing and holds it for this process alone (a second
 // writer gets a message that names the process); readers are welcome at any time (WAL). A ledger
-// that was closed is a single plain file.
+// that was closed is a single plain file; one that was made and then not written is removed again.
 typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE } mb_ledger_mode;
 
 // MB_BAD_INPUT: no SQLite file, no ledger, another schema version. MB_FAILED: in use by another
