@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/corpus_file.h"
+#include "base/utf8.h"
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
 
