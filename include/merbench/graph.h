@@ -67,6 +67,20 @@ typedef enum mb_dropout_mode {
     MB_DROPOUT_STORED, // masks given from outside, in the order of the sites (fixtures)
 } mb_dropout_mode;
 
+// How the masks of a site lie in a fixture.
+typedef enum mb_mask_layout {
+    MB_MASK_AS_TENSOR,  // one mask in the shape of the tensor
+    MB_MASK_TIME_FIRST, // one mask with the first two dimensions swapped: (T, B, ...)
+    MB_MASK_PER_STEP,   // T masks (B, ...) of calls 0, 1, ...: "module#0", "module#1", ...
+} mb_mask_layout;
+
+typedef struct mb_dropout_site {
+    const char *name;     // the reference's "module#call"; without "#call" for MB_MASK_PER_STEP
+    mb_slot rate;         // per-run rate, or MB_SLOT_NONE:
+    double constant_rate; // the same for every run
+    mb_mask_layout layout;
+} mb_dropout_site;
+
 typedef struct mb_graph mb_graph;
 
 // NULL when out of memory; `max_rows` bounds the rows of a batch.
@@ -94,9 +108,9 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
 mb_tensor mb_relu(mb_graph *graph, mb_tensor x);
 mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
-// Keeps each element with probability 1-p and scales it by 1/(1-p), p = the slot's value.
-// Every call is a site of its own, with its own masks. Identity when dropout is off.
-mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_slot rate);
+// Keeps each element with probability 1-p and scales it by 1/(1-p). Every call is a site of its
+// own, with its own masks. Identity when dropout is off.
+mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
@@ -106,6 +120,15 @@ mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
+mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);
+mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x);
+mb_tensor mb_tanh(mb_graph *graph, mb_tensor x);
+// factor * (the slot's value, or 1 for MB_SLOT_NONE) * x
+mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
+// The same numbers in another shape: (B, 6*H) -> (B, 6, H).
+mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
+// Mean over all elements of (a - b)^2, gradients into both. -> (1)
+mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

@@ -20,6 +20,8 @@ typedef struct mb_option {
     const char *name; // key in a plan: "hidden_dim"
     mb_option_kind kind;
     double initial, minimum, maximum; // a choice counts from 0
+    bool corrected;                   // whether protocol strict starts from another value:
+    double corrected_initial;         // where the reference's behaviour is a defect
     const char *choices[6];           // MB_OPTION_CHOICE: names, NULL-terminated
     mb_slot slot;                     // MB_SLOT_NONE: part of the shape
     double grid[MB_MAX_GRID];         // the toolkit's search space

@@ -37,6 +37,14 @@ typedef struct mb_place {
     mb_shape shape;
 } mb_place;
 
+// A dropout site whose mask comes from outside (MB_DROPOUT_STORED): where it lies among the masks.
+typedef struct mb_mask_place {
+    char site[96];
+    mb_mask_layout layout;
+    int64_t offset; // floats; the mask lies there in the shape of the tensor
+    mb_shape shape;
+} mb_mask_place;
+
 typedef struct mb_plan_info {
     int32_t max_rows;
     int32_t parameter_count;
@@ -44,7 +52,9 @@ typedef struct mb_plan_info {
     int64_t parameter_floats;       // of one model, padding included
     int64_t parameter_elements;     // trained numbers of one model
     int64_t arena_floats;
-    int64_t mask_floats;          // stored dropout masks, MB_DROPOUT_STORED only
+    int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
+    int32_t mask_count;
+    const mb_mask_place *masks;
     int64_t multiply_accumulates; // of one run of the plan at max_rows
     mb_place features, emos_out, vals_out, interloss, cross_entropy, mean_squared_error, total;
 } mb_plan_info;

@@ -11,9 +11,14 @@ expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'
 says '"name":	"gradients"'
 
-expect 4 parity "$TESTS/fixtures/metrics/metrics.h5"
-says "unsupported"
-expect 4 parity "$TESTS/fixtures/attention/small.h5" "$TESTS/fixtures/metrics/metrics.h5"
+expect 0 parity "$TESTS"/fixtures/dataops/*.h5 "$TESTS/fixtures/metrics/metrics.h5"
+says 'align.h5: holds'
+says 'metrics.h5: holds'
+
+expect 0 synth --like sims --scale 0.1 --dims audio=4,text=5,video=6 -o corpus.h5
+expect 4 parity corpus.h5
+says 'unsupported'
+expect 4 parity "$TESTS/fixtures/attention/small.h5" corpus.h5
 says 'small.h5: holds'
 
 expect 3 parity missing.h5

@@ -46,9 +46,9 @@ static void build_softmax(mb_graph *graph, const mb_model_config *config,
 
 static void build_dropout(mb_graph *graph, const mb_model_config *config,
                           mb_model_outputs *outputs) {
-    mb_tensor x = mb_dropout(graph, mb_block_features(graph, config, MB_AUDIO), MB_SLOT_DROPOUT);
+    mb_tensor x = mb_block_dropout(graph, "a#0", mb_block_features(graph, config, MB_AUDIO));
     x = mb_block_linear(graph, "a", x, hidden_of(config));
-    finish(graph, config, mb_dropout(graph, x, MB_SLOT_DROPOUT), outputs);
+    finish(graph, config, mb_block_dropout(graph, "b#0", x), outputs);
 }
 
 // The same weight twice, and a tensor that several ops read: gradients accumulate.
@@ -65,6 +65,23 @@ static void build_mix(mb_graph *graph, const mb_model_config *config, mb_model_o
                          first_map(graph, config, "c")};
     mb_tensor u = mb_concat(graph, parts, 3);
     finish(graph, config, mb_mix(graph, mb_block_linear(graph, "w", u, 3), u), outputs);
+}
+
+static void build_activations(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    mb_tensor a = mb_sigmoid(graph, first_map(graph, config, "a"));
+    mb_tensor b = mb_tanh(graph, first_map(graph, config, "b"));
+    mb_tensor x = mb_scale(graph, mb_multiply(graph, a, b), 2.5, MB_SLOT_DROPOUT);
+    finish(graph, config, x, outputs);
+    outputs->interloss = mb_mean_squared_difference(graph, a, b);
+}
+
+static void build_reshape(mb_graph *graph, const mb_model_config *config,
+                          mb_model_outputs *outputs) {
+    mb_tensor x = mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
+                                  3 * hidden_of(config));
+    x = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
+    finish(graph, config, mb_last_step(graph, mb_softmax(graph, x)), outputs);
 }
 
 static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
@@ -87,6 +104,8 @@ static const op_case cases[] = {
     {"dropout", build_dropout, MB_UTT, MB_DROPOUT_RANDOM},
     {"shared weights, add", build_shared, MB_UTT, MB_DROPOUT_OFF},
     {"concat, slice, mix", build_mix, MB_UTT, MB_DROPOUT_OFF},
+    {"sigmoid, tanh, multiply, scale", build_activations, MB_UTT, MB_DROPOUT_OFF},
+    {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

@@ -323,6 +323,22 @@ static void test_threads(void **state) {
     }
 }
 
+// The other protocol: the same trials by name, other results, also for any number of threads.
+static void test_strict(void **state) {
+    (void)state;
+    static const char plan[] =
+        "{\"name\": \"s\", \"protocol\": \"strict\", \"epochs\": 2, \"corpora\": {\"i\": "
+        "\"iemocap.h5\", \"m\": \"mer.h5\"}, \"cells\": [{\"corpus\": [\"i\", \"m\"], \"model\": "
+        "\"attention\", \"settings\": {\"hidden_dim\": 8}, " SYNTH_FEATURES "}], \"final\": "
+        "{\"seeds\": [1, 2]}}";
+    mb_sweep_totals totals;
+    expect_start(plan, "strict1.db", mb_train_runs, 1, &totals);
+    expect_start(plan, "strict2.db", mb_train_runs, 2, &totals);
+    assert_int_equal(totals.runs_trained, 20);
+    assert_int_equal(same_results("strict1.db", "strict2.db"), 20);
+    check_cell("strict1.db", 0, 2, "\"hidden_dim\":8,", NAN);
+}
+
 static void test_halves(void **state) {
     (void)state;
     char plan[1024];
@@ -377,7 +393,7 @@ int main(void) {
         cmocka_unit_test(test_choice),     cmocka_unit_test(test_shared_seeds),
         cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_failures),
         cmocka_unit_test(test_threads),    cmocka_unit_test(test_halves),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_strict),     cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const mb_op_info mb_op_infos[MB_OP_COUNT] = {
-#define MB_OP(NAME, name, fewest, most, outputs) {#name, fewest, most, outputs},
+#define MB_OP(NAME, name, fewest, most, outputs, gradient) {#name, fewest, most, outputs},
 #include "graph/ops.def"
 #undef MB_OP
 };
@@ -75,6 +75,7 @@ void mb_graph_free(mb_graph *graph) {
     free(graph->nodes);
     free(graph->tensors);
     free(graph->parameters);
+    free(graph->masks);
     free(graph);
 }
 
@@ -93,8 +94,8 @@ void mb_graph_refuse(mb_graph *graph, const char *format, ...) {
     va_end(arguments);
 }
 
-// Room for one more element; false (and a failure in the graph) when memory is out.
-static bool reserve(mb_graph *graph, void **items, int32_t count, int32_t *capacity, size_t size) {
+bool mb_graph_reserve(mb_graph *graph, void **items, int32_t count, int32_t *capacity,
+                      size_t size) {
     if (count < *capacity)
         return true;
     int32_t larger = *capacity == 0 ? 64 : *capacity * 2;
@@ -110,8 +111,8 @@ static bool reserve(mb_graph *graph, void **items, int32_t count, int32_t *capac
 
 static mb_tensor add_tensor(mb_graph *graph, mb_shape shape, int32_t producer, int32_t parameter,
                             bool needs_gradient) {
-    if (!reserve(graph, (void **)&graph->tensors, graph->tensor_count, &graph->tensor_capacity,
-                 sizeof *graph->tensors))
+    if (!mb_graph_reserve(graph, (void **)&graph->tensors, graph->tensor_count,
+                          &graph->tensor_capacity, sizeof *graph->tensors))
         return MB_NO_TENSOR;
     graph->tensors[graph->tensor_count] =
         (mb_tensor_info){shape, producer, parameter, needs_gradient};
@@ -127,8 +128,9 @@ bool mb_graph_add(mb_graph *graph, mb_op op, mb_op_params params, const mb_tenso
     const mb_op_info *info = &mb_op_infos[op];
     for (int32_t i = 0; i < info->outputs; i++)
         outputs[i] = MB_NO_TENSOR;
-    if (graph->status != MB_OK || !reserve(graph, (void **)&graph->nodes, graph->node_count,
-                                           &graph->node_capacity, sizeof *graph->nodes))
+    if (graph->status != MB_OK ||
+        !mb_graph_reserve(graph, (void **)&graph->nodes, graph->node_count, &graph->node_capacity,
+                          sizeof *graph->nodes))
         return false;
     mb_node node = {
         .op = op, .params = params, .input_count = input_count, .output_count = info->outputs};
@@ -180,8 +182,8 @@ static mb_tensor add_parameter(mb_graph *graph, const char *name, mb_shape shape
     mb_tensor known = find_parameter(graph, name, &shape);
     if (known != MB_NO_TENSOR || graph->status != MB_OK)
         return known;
-    if (!reserve(graph, (void **)&graph->parameters, graph->parameter_count,
-                 &graph->parameter_capacity, sizeof *graph->parameters))
+    if (!mb_graph_reserve(graph, (void **)&graph->parameters, graph->parameter_count,
+                          &graph->parameter_capacity, sizeof *graph->parameters))
         return MB_NO_TENSOR;
     mb_parameter *parameter = &graph->parameters[graph->parameter_count];
     *parameter = (mb_parameter){

@@ -2,6 +2,8 @@
 #ifndef MB_GRAPH_GRAPH_H
 #define MB_GRAPH_GRAPH_H
 
+#include <stddef.h>
+
 #include "graph/ops.h"
 #include "merbench/graph.h"
 
@@ -31,12 +33,17 @@ struct mb_graph {
     int32_t parameter_count, parameter_capacity;
     mb_parameter *parameters; // offsets are the plan's
     uint32_t dropout_sites;
-    int64_t mask_floats; // stored masks so far, in the order of the sites
-    int32_t max_rows;    // for the offsets of stored masks
+    int32_t mask_count, mask_capacity; // stored masks so far, in the order of the sites
+    mb_mask_place *masks;
+    int64_t mask_floats;
+    int32_t max_rows; // for the offsets of stored masks
 };
 
 mb_shape mb_shape_of(int32_t count, const int32_t *dims);
 bool mb_shape_equal(const mb_shape *a, const mb_shape *b);
+
+// Room for one more element of a list; false (and a failure in the graph) when memory is out.
+bool mb_graph_reserve(mb_graph *graph, void **items, int32_t count, int32_t *capacity, size_t size);
 
 // Records a node; fills outputs with new tensors of the shapes given. False after any failure.
 bool mb_graph_add(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,

@@ -7,7 +7,7 @@
 enum { MB_MAX_INPUTS = 8, MB_MAX_OUTPUTS = 3 };
 
 typedef enum mb_op {
-#define MB_OP(NAME, name, fewest, most, outputs) MB_OP_##NAME,
+#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
 #include "graph/ops.def"
 #undef MB_OP
     MB_OP_COUNT
@@ -32,13 +32,18 @@ typedef union mb_op_params {
         bool relu;
     } linear;
     struct {
-        mb_slot rate;
+        mb_slot rate; // or MB_SLOT_NONE:
+        float constant_rate;
         uint32_t site;       // counts the dropout places of a graph from 0
         int64_t mask_offset; // STORED_DROPOUT
     } dropout;
     struct {
         int32_t begin;
     } slice;
+    struct {
+        float factor;
+        mb_slot slot; // or MB_SLOT_NONE
+    } scale;
     struct {
         int32_t parameter; // position in the plan's parameter list
     } update;
@@ -66,6 +71,7 @@ struct mb_plan {
     int32_t step_count;
     mb_step *steps;
     mb_parameter *parameters;
+    mb_mask_place *masks;
 };
 
 #endif

@@ -163,6 +163,9 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     }
     plan->info.max_rows = c->max_rows;
     plan->info.mask_floats = c->graph->mask_floats;
+    plan->info.mask_count = c->graph->mask_count;
+    plan->info.masks = plan->masks = c->graph->masks; // taken over, like the parameters
+    c->graph->masks = NULL;
     plan->info.features = place_of(c, c->outputs.features);
     plan->info.emos_out = place_of(c, c->outputs.emos_out);
     plan->info.vals_out = place_of(c, c->outputs.vals_out);
@@ -210,6 +213,7 @@ void mb_plan_free(mb_plan *plan) {
         return;
     free(plan->steps);
     free(plan->parameters);
+    free(plan->masks);
     free(plan);
 }
 

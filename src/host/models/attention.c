@@ -41,7 +41,7 @@ static const char *const encoder_names[MB_MODALITY_COUNT] = {
 // One linear map with ReLU, on dropped features like every encoder.
 static mb_tensor single_projection(mb_graph *graph, const char *prefix, mb_tensor x,
                                    int32_t hidden) {
-    x = mb_dropout(graph, x, MB_SLOT_DROPOUT);
+    x = mb_block_dropout(graph, mb_name_of(prefix, "drop#0").text, x);
     return mb_relu(graph, mb_block_linear(graph, mb_name_of(prefix, "linear_1").text, x, hidden));
 }
 

@@ -28,9 +28,13 @@ mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int3
     return mb_graph_input(graph, (mb_input)modality, shape);
 }
 
+mb_tensor mb_block_dropout(mb_graph *graph, const char *site, mb_tensor x) {
+    return mb_dropout(graph, x, (mb_dropout_site){.name = site, .rate = MB_SLOT_DROPOUT});
+}
+
 mb_tensor mb_block_mlp_encoder(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden) {
     static const char *const layers[] = {"linear_1", "linear_2", "linear_3"};
-    x = mb_dropout(graph, x, MB_SLOT_DROPOUT);
+    x = mb_block_dropout(graph, mb_name_of(prefix, "drop#0").text, x);
     for (int i = 0; i < 3; i++)
         x = mb_relu(graph, mb_block_linear(graph, mb_name_of(prefix, layers[i]).text, x, hidden));
     return x;
@@ -51,7 +55,8 @@ mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x
     mb_tensor bias_hh =
         mb_graph_parameter(graph, mb_name_of(prefix, "rnn.bias_hh_l0").text, bias, initial);
     mb_tensor states = mb_lstm(graph, mb_linear(graph, x, weight_ih, bias_ih), weight_hh, bias_hh);
-    mb_tensor last = mb_dropout(graph, mb_last_step(graph, states), MB_SLOT_DROPOUT);
+    mb_tensor last =
+        mb_block_dropout(graph, mb_name_of(prefix, "dropout#0").text, mb_last_step(graph, states));
     return mb_block_linear(graph, mb_name_of(prefix, "linear_1").text, last, hidden);
 }
 

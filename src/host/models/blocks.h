@@ -29,6 +29,9 @@ mb_tensor mb_block_linear(mb_graph *graph, const char *prefix, mb_tensor x, int3
 // The features of a modality: (B, D) for utt, (B, T, D) otherwise.
 mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t modality);
 
+// Dropout at the run's rate, at the call of the reference's module: "prefix.drop#0".
+mb_tensor mb_block_dropout(mb_graph *graph, const char *site, mb_tensor x);
+
 // MLPEncoder: dropout, then three linear maps with ReLU after each. (B, I) -> (B, H)
 mb_tensor mb_block_mlp_encoder(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden);
 // LSTMEncoder: last hidden state of an LSTM, dropout, one linear map. (B, T, I) -> (B, H)

@@ -12,4 +12,12 @@ mb_status mb_parity_model_file(mb_device *device, mb_fixture *fixture, mb_parity
 mb_status mb_parity_trainloop_file(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                                    mb_error *error);
 
+// Data rules: one sequence mapped to another length; alignment and compression of ragged sequences;
+// folds.
+mb_status mb_parity_mapping_file(mb_fixture *fixture, mb_parity_report *report, mb_error *error);
+mb_status mb_parity_align_file(mb_fixture *fixture, mb_parity_report *report, mb_error *error);
+mb_status mb_parity_splits_file(mb_fixture *fixture, mb_parity_report *report, mb_error *error);
+// Scores of given predictions.
+mb_status mb_parity_metrics_file(mb_fixture *fixture, mb_parity_report *report, mb_error *error);
+
 #endif

@@ -21,9 +21,6 @@ static mb_status number(const mb_fixture *fixture, const char *attribute, double
 }
 
 static mb_status find_model(mb_fixture *fixture, mb_error *error) {
-    if (!mb_h5_has_attribute(fixture->h5, "/", "model"))
-        return mb_fail(error, MB_UNSUPPORTED,
-                       "%s: no root attribute 'model': not a file of a model", fixture->path);
     char *name = NULL;
     mb_status status = mb_h5_attribute_text(fixture->h5, "/", "model", &name, error);
     if (status != MB_OK)
@@ -80,12 +77,12 @@ static mb_status read_config(mb_fixture *fixture, mb_error *error) {
 
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error) {
     *fixture = (mb_fixture){.path = path};
-    mb_status status = mb_h5_open(path, &fixture->h5, error);
-    if (status == MB_OK)
-        status = find_model(fixture, error);
-    if (status == MB_OK)
-        status = read_config(fixture, error);
-    return status;
+    return mb_h5_open(path, &fixture->h5, error);
+}
+
+mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error) {
+    mb_status status = find_model(fixture, error);
+    return status == MB_OK ? read_config(fixture, error) : status;
 }
 
 void mb_fixture_close(mb_fixture *fixture) {

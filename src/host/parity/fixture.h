@@ -9,15 +9,17 @@
 typedef struct mb_fixture {
     mb_h5 *h5;
     const char *path;
-    const mb_model *model;
+    const mb_model *model;  // NULL in files of data rules and metrics
     mb_model_config config; // dims and steps from the inputs
     double learning_rate, weight_decay, grad_clip;
 } mb_fixture;
 
-// Opens the file and finds the model; options of the model come from root attributes of their
-// names. `inputs` is a group with audio, text, video whose first `leading` dimensions count
-// samples.
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error);
+// Finds the model; options of the model come from root attributes of their names. MB_UNSUPPORTED
+// for a model that is not known.
+mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error);
+// Dimensions and steps from a group with audio, text, video whose first `leading` dimensions count
+// samples.
 mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading, mb_error *error);
 void mb_fixture_close(mb_fixture *fixture);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "parity/files.h"
-#include "parity/runner.h"
+#include "parity/masks.h"
 
 static const double output_limit = 1e-5, gradient_limit = 1e-4;
 static const double adam_loss_limit = 1e-4, adam_parameter_limit = 1e-3;
@@ -140,46 +140,6 @@ static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
     return MB_OK;
 }
 
-// ---- dropout ----------------------------------------------------------------------------------
-
-// Masks in call order, one behind the other: the order in which the model makes its sites.
-static mb_status load_masks(const mb_fixture *fixture, mb_runner *runner, mb_error *error) {
-    int64_t room = mb_plan_get(runner->plan)->mask_floats, used = 0;
-    float *masks = malloc(((size_t)room + 1) * sizeof *masks);
-    char **names = NULL;
-    int count = 0;
-    mb_status status = mb_h5_list(fixture->h5, "/noise/dropout", &names, &count, error);
-    if (status == MB_OK && masks == NULL)
-        status = mb_out_of_memory(error, "dropout masks");
-    for (int n = 0; status == MB_OK && n < count; n++) {
-        int rank = 0;
-        int64_t dims[8], elements = 1;
-        float *mask = NULL;
-        status = mb_h5_read_floats(fixture->h5, mb_path_of("/noise/dropout", names[n]).text, &mask,
-                                   &rank, dims, error);
-        for (int i = 0; status == MB_OK && i < rank; i++)
-            elements *= dims[i];
-        if (status == MB_OK && elements > room - used)
-            status = mb_fail(error, MB_BAD_INPUT,
-                             "%s: /noise/dropout/%s: the masks hold more than the model's %lld "
-                             "numbers",
-                             fixture->path, names[n], (long long)room);
-        if (status == MB_OK)
-            memcpy(masks + used, mask, (size_t)elements * sizeof *masks);
-        used += elements;
-        free(mask);
-    }
-    if (status == MB_OK && used != room)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: /noise/dropout: expected %lld numbers of masks, found %lld",
-                         fixture->path, (long long)room, (long long)used);
-    if (status == MB_OK)
-        status = mb_runner_set_masks(runner, masks, error);
-    mb_h5_free_names(names, count);
-    free(masks);
-    return status;
-}
-
 static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                             mb_error *error) {
     mb_fixture_data data;
@@ -196,7 +156,7 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     if (status == MB_OK)
         status = mb_runner_load(&runner, fixture, "/params", error);
     if (status == MB_OK && masks)
-        status = load_masks(fixture, &runner, error);
+        status = mb_parity_load_masks(fixture, &runner, error);
     if (status == MB_OK && (indices = malloc((size_t)data.count * sizeof *indices)) == NULL)
         status = mb_out_of_memory(error, "parity");
     if (status == MB_OK) {

@@ -4,17 +4,43 @@
 
 #include "parity/files.h"
 
+static mb_status check_model(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                             mb_error *error) {
+    mb_status status = mb_fixture_configure(fixture, error);
+    if (fixture->model != NULL)
+        snprintf(report->model, sizeof report->model, "%s", fixture->model->name);
+    if (status != MB_OK)
+        return status;
+    if (mb_h5_has(fixture->h5, "/fold_0"))
+        return mb_parity_trainloop_file(device, fixture, report, error);
+    return mb_parity_model_file(device, fixture, report, error);
+}
+
+// What a file is shows by what it holds.
+static mb_status check(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                       mb_error *error) {
+    const mb_h5 *h5 = fixture->h5;
+    if (mb_h5_has_attribute(h5, "/", "model"))
+        return check_model(device, fixture, report, error);
+    if (mb_h5_has_attribute(h5, "/", "op"))
+        return mb_parity_mapping_file(fixture, report, error);
+    if (mb_h5_has(h5, "/pipeline_utt"))
+        return mb_parity_align_file(fixture, report, error);
+    if (mb_h5_has(h5, "/iemocap"))
+        return mb_parity_splits_file(fixture, report, error);
+    if (mb_h5_has(h5, "/fold_average"))
+        return mb_parity_metrics_file(fixture, report, error);
+    return mb_fail(error, MB_UNSUPPORTED, "%s: neither a model nor data rules nor metrics",
+                   fixture->path);
+}
+
 mb_status mb_parity_file(mb_device *device, const char *path, mb_parity_report *report,
                          mb_error *error) {
     *report = (mb_parity_report){.group_count = 0};
     mb_fixture fixture;
     mb_status status = mb_fixture_open(path, &fixture, error);
-    if (fixture.model != NULL)
-        snprintf(report->model, sizeof report->model, "%s", fixture.model->name);
-    if (status == MB_OK && mb_h5_has(fixture.h5, "/fold_0"))
-        status = mb_parity_trainloop_file(device, &fixture, report, error);
-    else if (status == MB_OK)
-        status = mb_parity_model_file(device, &fixture, report, error);
+    if (status == MB_OK)
+        status = check(device, &fixture, report, error);
     mb_fixture_close(&fixture);
     return status;
 }

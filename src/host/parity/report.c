@@ -41,9 +41,22 @@ void mb_parity_compare(mb_parity_group *group, const char *tensor, const float *
     count_error(group, tensor, sqrt(difference) / (norm > 0.0 ? sqrt(norm) : 1.0), limit);
 }
 
+void mb_parity_compare_elements(mb_parity_group *group, const char *tensor, const float *found,
+                                const float *expected, int64_t count, double limit) {
+    double largest = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+        double d = fabs((double)found[i] - (double)expected[i]);
+        largest = isnan(d) || d > largest ? d : largest;
+    }
+    count_error(group, tensor, largest, limit);
+}
+
 void mb_parity_compare_number(mb_parity_group *group, const char *name, double found,
                               double expected, double limit) {
-    count_error(group, name, fabs(found - expected) / fmax(1.0, fabs(expected)), limit);
+    if (isnan(found) && isnan(expected))
+        count_error(group, name, 0.0, limit);
+    else
+        count_error(group, name, fabs(found - expected) / fmax(1.0, fabs(expected)), limit);
 }
 
 void mb_parity_find(mb_parity_report *report, const char *format, ...) {

@@ -97,7 +97,7 @@ static mb_status look(const mb_option *option, const mb_json *place, axis *a, bo
 }
 
 static mb_status make_axis(const mb_option *option, const mb_json *root, const mb_json *entry,
-                           axis *a, mb_error *error) {
+                           mb_protocol protocol, axis *a, mb_error *error) {
     bool found = false;
     mb_status status = look(option, entry, a, &found, error);
     if (status == MB_OK && !found)
@@ -105,7 +105,8 @@ static mb_status make_axis(const mb_option *option, const mb_json *root, const m
     if (status != MB_OK || found)
         return status;
     a->count = 1;
-    a->values[0] = option->initial;
+    bool corrected = option->corrected && protocol == MB_PROTOCOL_STRICT;
+    a->values[0] = corrected ? option->corrected_initial : option->initial;
     mb_json weight_decay = mb_json_member(root, "weight_decay");
     if (weight_decay.value != NULL && strcmp(option->name, "weight_decay") == 0)
         return mb_hyper_read(option, &weight_decay, &a->values[0], error);
@@ -213,7 +214,8 @@ mb_status mb_cell_make_settings(const mb_json *root, const mb_json *entry,
         return mb_out_of_memory(error, "settings of a cell");
     mb_status status = MB_OK;
     for (int32_t i = 0; i < count && status == MB_OK; i++)
-        status = make_axis(mb_hyper_get(cell->model, i), root, entry, &axes[i], error);
+        status =
+            make_axis(mb_hyper_get(cell->model, i), root, entry, plan->protocol, &axes[i], error);
     if (status == MB_OK)
         status = make_settings(axes, count, entry, plan, cell, error);
     free(axes);

@@ -41,15 +41,6 @@ int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
 
 // ---- plans ------------------------------------------------------------------------------------
 
-static bool drops(const mb_run_spec *specs, int32_t run_count) {
-    const mb_model *model = specs[0].model;
-    for (int32_t a = 0; a < run_count; a++)
-        for (int32_t i = 0; i < model->option_count; i++)
-            if (model->options[i].slot == MB_SLOT_DROPOUT && specs[a].config.options[i] > 0.0)
-                return true;
-    return false;
-}
-
 static mb_status compile_evaluation(mb_array *array, const mb_part *part, mb_plan **plan,
                                     mb_error *error) {
     if (part->count == 0)
@@ -62,10 +53,8 @@ static mb_status compile_evaluation(mb_array *array, const mb_part *part, mb_pla
 static mb_status compile(mb_array *array, mb_error *error) {
     const mb_run_spec *spec = &array->specs[0];
     mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
-    mb_status status =
-        mb_plan_compile(spec->model, &config, MB_PLAN_TRAIN,
-                        drops(array->specs, array->run_count) ? MB_DROPOUT_RANDOM : MB_DROPOUT_OFF,
-                        spec->training.batch_size, &array->train, error);
+    mb_status status = mb_plan_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
+                                       spec->training.batch_size, &array->train, error);
     if (status == MB_OK)
         status = compile_evaluation(array, &spec->fold->select, &array->select, error);
     if (status == MB_OK)

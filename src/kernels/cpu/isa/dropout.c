@@ -40,13 +40,22 @@ static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t fi
     }
 }
 
+static float rate_of(const mb_cpu_call *call) {
+    mb_slot slot = call->step->params.dropout.rate;
+    return slot == MB_SLOT_NONE ? call->step->params.dropout.constant_rate : call->slots[slot];
+}
+
 MB_KERNEL(dropout) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float p = call->slots[call->step->params.dropout.rate], scale = 1.0f / (1.0f - p);
+    float p = rate_of(call), scale = 1.0f / (1.0f - p);
     uint32_t threshold = (uint32_t)(p * 65536.0f + 0.5f);
     uint32_t stream = MB_STREAM_DROPOUT + call->step->params.dropout.site;
     const float *restrict x = call->inputs[0];
     float *restrict y = call->outputs[0];
+    if (threshold == 0) {
+        memcpy(y, x, (size_t)elements * sizeof *y);
+        return;
+    }
     random_group group;
     for (int64_t begin = 0; begin < elements; begin += GROUP) {
         philox_group(call->key, stream, call->training_step, (uint64_t)begin / 8, &group);
@@ -66,7 +75,7 @@ MB_KERNEL(dropout) {
 // The mask (1 keep, 0 drop) was given from outside.
 MB_KERNEL(stored_dropout) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float scale = 1.0f / (1.0f - call->slots[call->step->params.dropout.rate]);
+    float scale = 1.0f / (1.0f - rate_of(call));
     const float *mask = call->masks + call->step->params.dropout.mask_offset;
     for (int64_t i = 0; i < elements; i++)
         call->outputs[0][i] = call->inputs[0][i] * (mask[i] * scale);

@@ -1,4 +1,6 @@
-// Element by element: constant, relu, add, and the joining and cutting of columns.
+// Element by element: constant, activations, sums and products; and the joining and cutting of
+// columns.
+#include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
 MB_KERNEL(constant) {
@@ -28,6 +30,64 @@ MB_KERNEL(add) {
     float *restrict y = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         y[i] = a[i] + b[i];
+}
+
+MB_KERNEL(multiply) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    const float *restrict a = call->inputs[0], *restrict b = call->inputs[1];
+    float *restrict y = call->outputs[0];
+    for (int64_t i = 0; i < elements; i++)
+        y[i] = a[i] * b[i];
+}
+
+MB_KERNEL(sigmoid) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    const float *restrict x = call->inputs[0];
+    float *restrict y = call->outputs[0];
+    for (int64_t i = 0; i < elements; i++)
+        y[i] = mb_sigmoid_of(x[i]);
+}
+
+// dx = dy * y * (1 - y)
+MB_KERNEL(sigmoid_grad) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    const float *restrict dy = call->inputs[0], *restrict y = call->inputs[1];
+    float *restrict dx = call->outputs[0];
+    for (int64_t i = 0; i < elements; i++)
+        dx[i] = dy[i] * y[i] * (1.0f - y[i]);
+}
+
+MB_KERNEL(tanh) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    const float *restrict x = call->inputs[0];
+    float *restrict y = call->outputs[0];
+    for (int64_t i = 0; i < elements; i++)
+        y[i] = mb_tanh_of(x[i]);
+}
+
+// dx = dy * (1 - y^2)
+MB_KERNEL(tanh_grad) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    const float *restrict dy = call->inputs[0], *restrict y = call->inputs[1];
+    float *restrict dx = call->outputs[0];
+    for (int64_t i = 0; i < elements; i++)
+        dx[i] = dy[i] * (1.0f - y[i] * y[i]);
+}
+
+MB_KERNEL(scale) {
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    mb_slot slot = call->step->params.scale.slot;
+    float factor =
+        call->step->params.scale.factor * (slot == MB_SLOT_NONE ? 1.0f : call->slots[slot]);
+    const float *restrict x = call->inputs[0];
+    float *restrict y = call->outputs[0];
+    for (int64_t i = 0; i < elements; i++)
+        y[i] = factor * x[i];
+}
+
+MB_KERNEL(reshape) {
+    memcpy(call->outputs[0], call->inputs[0],
+           (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
 }
 
 // (B', D1), (B', D2) ... -> (B', D1 + D2 + ...)

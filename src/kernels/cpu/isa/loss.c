@@ -1,4 +1,4 @@
-// Losses, means over the valid rows, in double. B rows, C classes.
+// Losses: means over the valid rows or over all elements, in double. B rows, C classes.
 #include "cpu/isa/kernel.h"
 
 // log(sum(exp(x - max))) + max
@@ -54,4 +54,23 @@ MB_KERNEL(mean_squared_error_grad) {
     for (int32_t b = 0; b < call->rows; b++)
         call->outputs[0][b] =
             (float)(scale * ((double)call->inputs[0][b] - (double)call->inputs[1][b]));
+}
+
+// loss (1) = mean over all elements of (a - b)^2
+MB_KERNEL(mean_squared_difference) {
+    int64_t elements = mb_elements(call, &call->step->inputs[0]);
+    double sum = 0.0;
+    for (int64_t i = 0; i < elements; i++) {
+        double difference = (double)call->inputs[0][i] - (double)call->inputs[1][i];
+        sum += difference * difference;
+    }
+    call->outputs[0][0] = (float)(sum / (double)elements);
+}
+
+// da = dloss * 2/elements * (a - b)
+MB_KERNEL(mean_squared_difference_grad) {
+    int64_t elements = mb_elements(call, &call->step->inputs[0]);
+    float scale = (float)(2.0 * (double)call->inputs[2][0] / (double)elements);
+    for (int64_t i = 0; i < elements; i++)
+        call->outputs[0][i] = scale * (call->inputs[0][i] - call->inputs[1][i]);
 }

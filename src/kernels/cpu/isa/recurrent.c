@@ -1,58 +1,20 @@
 // LSTM over a whole sequence. B rows, T steps, H hidden; gate blocks in the order i, f, g, o.
+#include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
-
-// exp(x) to about 1 ulp, without branches so that loops over it vectorise: 2^n * polynomial on
-// [-ln2/2, ln2/2], coefficients of the Taylor series.
-static inline float exponential(float x) {
-    x = x > 88.0f ? 88.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    float n = x * 1.44269504f + 12582912.0f; // rounds to an integer in the low bits
-    int32_t bits;
-    memcpy(&bits, &n, sizeof bits);
-    n -= 12582912.0f;
-    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.0f / 5040.0f;
-    p = p * r + 1.0f / 720.0f;
-    p = p * r + 1.0f / 120.0f;
-    p = p * r + 1.0f / 24.0f;
-    p = p * r + 1.0f / 6.0f;
-    p = p * r + 0.5f;
-    p = p * r * r + r + 1.0f;
-    int32_t power = (int32_t)(((uint32_t)bits + 127u) << 23);
-    float scale;
-    memcpy(&scale, &power, sizeof scale);
-    return p * scale;
-}
-
-static inline float sigmoid(float x) {
-    return 1.0f / (1.0f + exponential(-x));
-}
-
-// By exp where |x| is large; by its Taylor polynomial where 1 - exp(-2x) would cancel.
-static inline float hyperbolic_tangent(float x) {
-    float e = exponential(-2.0f * x), far = (1.0f - e) / (1.0f + e), s = x * x;
-    float near = -1382.0f / 155925.0f;
-    near = near * s + 62.0f / 2835.0f;
-    near = near * s - 17.0f / 315.0f;
-    near = near * s + 2.0f / 15.0f;
-    near = near * s - 1.0f / 3.0f;
-    near = near * s * x + x;
-    return s < 0.09f ? near : far;
-}
 
 // Activates the gates of step t and moves the state. z holds the sums of the gates.
 static void lstm_cell(int32_t hidden, float *restrict z, const float *restrict cell_before,
                       float *restrict cell, float *restrict state) {
     for (int32_t j = 0; j < hidden; j++) {
-        float i = sigmoid(z[j]), f = sigmoid(z[hidden + j]);
-        float g = hyperbolic_tangent(z[2 * hidden + j]), o = sigmoid(z[3 * hidden + j]);
+        float i = mb_sigmoid_of(z[j]), f = mb_sigmoid_of(z[hidden + j]);
+        float g = mb_tanh_of(z[2 * hidden + j]), o = mb_sigmoid_of(z[3 * hidden + j]);
         float c = i * g + (cell_before != NULL ? f * cell_before[j] : 0.0f);
         z[j] = i;
         z[hidden + j] = f;
         z[2 * hidden + j] = g;
         z[3 * hidden + j] = o;
         cell[j] = c;
-        state[j] = o * hyperbolic_tangent(c);
+        state[j] = o * mb_tanh_of(c);
     }
 }
 
@@ -90,7 +52,7 @@ static void lstm_cell_grad(int32_t hidden, const float *restrict dhidden,
     for (int32_t j = 0; j < hidden; j++) {
         float i = gates[j], f = gates[hidden + j];
         float g = gates[2 * hidden + j], o = gates[3 * hidden + j];
-        float dh = dhidden[j] + dstate[j], tc = hyperbolic_tangent(cell[j]);
+        float dh = dhidden[j] + dstate[j], tc = mb_tanh_of(cell[j]);
         float dc = dstate[hidden + j] + dh * o * (1.0f - tc * tc);
         float before = cell_before != NULL ? cell_before[j] : 0.0f;
         dz[j] = dc * g * i * (1.0f - i);

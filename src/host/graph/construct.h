@@ -1,0 +1,20 @@
+// What the constructors of ops share: they check shapes, record, and return a tensor.
+#ifndef MB_GRAPH_CONSTRUCT_H
+#define MB_GRAPH_CONSTRUCT_H
+
+#include "graph/graph.h"
+
+// Of ops that have none.
+extern const mb_op_params mb_no_params;
+
+// Whether all inputs are there; false also after an earlier failure.
+bool mb_given(const mb_graph *graph, const mb_tensor *tensors, int32_t count);
+
+// Records the failure "op: expected ..., found shapes" and returns MB_NO_TENSOR.
+mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_tensor *tensors,
+                    int32_t count);
+
+// An op that keeps the shape of its one input.
+mb_tensor mb_same_shape(mb_graph *graph, mb_op op, mb_op_params params, mb_tensor x);
+
+#endif

@@ -1,0 +1,37 @@
+// Dropout sites.
+#include <stdio.h>
+
+#include "graph/backward.h"
+#include "graph/construct.h"
+
+// Notes where the mask of a site will lie.
+static int64_t place_mask(mb_graph *graph, mb_dropout_site site, const mb_shape *shape) {
+    if (!mb_graph_reserve(graph, (void **)&graph->masks, graph->mask_count, &graph->mask_capacity,
+                          sizeof *graph->masks))
+        return -1;
+    mb_mask_place *place = &graph->masks[graph->mask_count++];
+    *place = (mb_mask_place){.layout = site.layout, .offset = graph->mask_floats, .shape = *shape};
+    snprintf(place->site, sizeof place->site, "%s", site.name);
+    graph->mask_floats += mb_shape_elements(shape, graph->max_rows);
+    return place->offset;
+}
+
+mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site) {
+    if (graph->dropout == MB_DROPOUT_OFF || !mb_given(graph, &x, 1))
+        return x;
+    mb_op_params params = {.dropout = {.rate = site.rate,
+                                       .constant_rate = (float)site.constant_rate,
+                                       .site = graph->dropout_sites++}};
+    if (graph->dropout == MB_DROPOUT_RANDOM)
+        return mb_same_shape(graph, MB_OP_DROPOUT, params, x);
+    params.dropout.mask_offset = place_mask(graph, site, mb_graph_shape(graph, x));
+    return mb_same_shape(graph, MB_OP_STORED_DROPOUT, params, x);
+}
+
+void mb_gradient_dropout(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], node->op, node->params, dy, 1);
+}
+
+void mb_gradient_stored_dropout(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_gradient_dropout(pass, node, dy);
+}

@@ -1,0 +1,116 @@
+// Element by element, and the joining of columns.
+#include "graph/backward.h"
+#include "graph/construct.h"
+
+mb_tensor mb_relu(mb_graph *graph, mb_tensor x) {
+    return mb_same_shape(graph, MB_OP_RELU, mb_no_params, x);
+}
+
+void mb_gradient_relu(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {dy[0], node->outputs[0]};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_RELU_GRAD, mb_no_params, inputs, 2);
+}
+
+mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count) {
+    if (count < 1 || count > MB_MAX_INPUTS) {
+        mb_graph_refuse(graph, "concat: expected 1 to %d tensors, found %d", MB_MAX_INPUTS, count);
+        return MB_NO_TENSOR;
+    }
+    if (!mb_given(graph, tensors, count))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, tensors[0]);
+    int32_t width = 0;
+    for (int32_t i = 0; i < count; i++) {
+        mb_shape other = *mb_graph_shape(graph, tensors[i]);
+        width += mb_shape_last(&other);
+        other.dims[other.count - 1] = mb_shape_last(&shape);
+        if (!mb_shape_equal(&shape, &other))
+            return mb_refuse(graph, MB_OP_CONCAT, "shapes that differ in the last dimension only",
+                             tensors, count);
+    }
+    shape.dims[shape.count - 1] = width;
+    return mb_graph_add_one(graph, MB_OP_CONCAT, mb_no_params, tensors, count, shape);
+}
+
+void mb_gradient_concat(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    int32_t begin = 0;
+    for (int32_t i = 0; i < node->input_count; i++) {
+        mb_shape shape = mb_backward_shape(pass, node->inputs[i]);
+        mb_op_params params = {.slice = {begin}};
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_SLICE, params, dy, 1);
+        begin += mb_shape_last(&shape);
+    }
+}
+
+mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_tensor inputs[] = {a, b};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    if (!mb_shape_equal(mb_graph_shape(graph, a), mb_graph_shape(graph, b)))
+        return mb_refuse(graph, MB_OP_ADD, "equal shapes", inputs, 2);
+    return mb_graph_add_one(graph, MB_OP_ADD, mb_no_params, inputs, 2, *mb_graph_shape(graph, a));
+}
+
+void mb_gradient_add(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    for (int32_t i = 0; i < 2; i++)
+        if (mb_backward_wants(pass, node->inputs[i]))
+            mb_backward_contribute(pass, node->inputs[i], dy[0]);
+}
+
+mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_tensor inputs[] = {a, b};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    if (!mb_shape_equal(mb_graph_shape(graph, a), mb_graph_shape(graph, b)))
+        return mb_refuse(graph, MB_OP_MULTIPLY, "equal shapes", inputs, 2);
+    return mb_graph_add_one(graph, MB_OP_MULTIPLY, mb_no_params, inputs, 2,
+                            *mb_graph_shape(graph, a));
+}
+
+void mb_gradient_multiply(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    for (int32_t i = 0; i < 2; i++) {
+        mb_tensor inputs[] = {dy[0], node->inputs[1 - i]};
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_MULTIPLY, mb_no_params, inputs, 2);
+    }
+}
+
+mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x) {
+    return mb_same_shape(graph, MB_OP_SIGMOID, mb_no_params, x);
+}
+
+void mb_gradient_sigmoid(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {dy[0], node->outputs[0]};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SIGMOID_GRAD, mb_no_params, inputs, 2);
+}
+
+mb_tensor mb_tanh(mb_graph *graph, mb_tensor x) {
+    return mb_same_shape(graph, MB_OP_TANH, mb_no_params, x);
+}
+
+void mb_gradient_tanh(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {dy[0], node->outputs[0]};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_TANH_GRAD, mb_no_params, inputs, 2);
+}
+
+mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot) {
+    mb_op_params params = {.scale = {(float)factor, slot}};
+    return mb_same_shape(graph, MB_OP_SCALE, params, x);
+}
+
+void mb_gradient_scale(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SCALE, node->params, dy, 1);
+}
+
+mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    const mb_shape *from = mb_graph_shape(graph, x);
+    if (mb_shape_elements(from, 1) != mb_shape_elements(&shape, 1) ||
+        mb_shape_elements(from, 2) != mb_shape_elements(&shape, 2))
+        return mb_refuse(graph, MB_OP_RESHAPE, "as many elements as the new shape has", &x, 1);
+    return mb_graph_add_one(graph, MB_OP_RESHAPE, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_reshape(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_RESHAPE, mb_no_params, dy, 1);
+}

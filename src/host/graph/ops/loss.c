@@ -1,0 +1,56 @@
+// Losses: of the heads, and between tensors.
+#include "graph/backward.h"
+#include "graph/construct.h"
+
+static mb_tensor loss(mb_graph *graph, mb_op op, mb_tensor outputs, mb_tensor labels) {
+    mb_tensor inputs[] = {outputs, labels};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    const mb_shape *os = mb_graph_shape(graph, outputs), *ls = mb_graph_shape(graph, labels);
+    bool fits = os->count == 2 && ls->count == 1 && os->dims[0] == ls->dims[0];
+    if (op == MB_OP_MEAN_SQUARED_ERROR)
+        fits = fits && os->dims[1] == 1;
+    if (!fits)
+        return mb_refuse(graph, op, "outputs (B, C), labels (B)", inputs, 2);
+    return mb_graph_add_one(graph, op, mb_no_params, inputs, 2, (mb_shape){1, {1}});
+}
+
+mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions) {
+    return loss(graph, MB_OP_CROSS_ENTROPY, logits, emotions);
+}
+
+mb_tensor mb_mean_squared_error(mb_graph *graph, mb_tensor values, mb_tensor valences) {
+    return loss(graph, MB_OP_MEAN_SQUARED_ERROR, values, valences);
+}
+
+static void gradient_loss(mb_backward *pass, const mb_node *node, mb_tensor dy, mb_op op) {
+    mb_tensor inputs[] = {node->inputs[0], node->inputs[1], dy};
+    mb_backward_contribute_op(pass, node->inputs[0], op, mb_no_params, inputs, 3);
+}
+
+void mb_gradient_cross_entropy(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    gradient_loss(pass, node, dy[0], MB_OP_CROSS_ENTROPY_GRAD);
+}
+
+void mb_gradient_mean_squared_error(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    gradient_loss(pass, node, dy[0], MB_OP_MEAN_SQUARED_ERROR_GRAD);
+}
+
+mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_tensor inputs[] = {a, b};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    if (!mb_shape_equal(mb_graph_shape(graph, a), mb_graph_shape(graph, b)))
+        return mb_refuse(graph, MB_OP_MEAN_SQUARED_DIFFERENCE, "equal shapes", inputs, 2);
+    return mb_graph_add_one(graph, MB_OP_MEAN_SQUARED_DIFFERENCE, mb_no_params, inputs, 2,
+                            (mb_shape){1, {1}});
+}
+
+void mb_gradient_mean_squared_difference(mb_backward *pass, const mb_node *node,
+                                         const mb_tensor *dy) {
+    for (int32_t i = 0; i < 2; i++) {
+        mb_tensor inputs[] = {node->inputs[i], node->inputs[1 - i], dy[0]};
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_MEAN_SQUARED_DIFFERENCE_GRAD,
+                                  mb_no_params, inputs, 3);
+    }
+}

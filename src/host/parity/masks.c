@@ -1,0 +1,112 @@
+#include "parity/masks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The masks of a file and the sites that they are for.
+typedef struct mask_list {
+    char **names; // datasets of /noise/dropout
+    char **sites;
+    bool *used;
+    int count;
+} mask_list;
+
+static mb_status list_open(const mb_fixture *fixture, mask_list *list, mb_error *error) {
+    *list = (mask_list){.names = NULL};
+    mb_status status = mb_h5_list(fixture->h5, "/noise/dropout", &list->names, &list->count, error);
+    list->sites = calloc((size_t)list->count + 1, sizeof *list->sites);
+    list->used = calloc((size_t)list->count + 1, sizeof *list->used);
+    if (status == MB_OK && (list->sites == NULL || list->used == NULL))
+        status = mb_out_of_memory(error, "dropout masks");
+    for (int i = 0; status == MB_OK && i < list->count; i++)
+        status =
+            mb_h5_attribute_text(fixture->h5, mb_path_of("/noise/dropout", list->names[i]).text,
+                                 "site", &list->sites[i], error);
+    return status;
+}
+
+static void list_close(mask_list *list) {
+    for (int i = 0; list->sites != NULL && i < list->count; i++)
+        free(list->sites[i]);
+    free(list->sites);
+    free(list->used);
+    mb_h5_free_names(list->names, list->count);
+}
+
+static mb_status read_mask(const mb_fixture *fixture, mask_list *list, const char *site,
+                           int64_t count, float **mask, mb_error *error) {
+    for (int i = 0; i < list->count; i++)
+        if (!list->used[i] && strcmp(list->sites[i], site) == 0) {
+            list->used[i] = true;
+            return mb_fixture_floats(fixture, mb_path_of("/noise/dropout", list->names[i]).text,
+                                     count, mask, error);
+        }
+    return mb_fail(error, MB_BAD_INPUT, "%s: /noise/dropout: no mask for the site %s",
+                   fixture->path, site);
+}
+
+// Numbers per element of the first two dimensions.
+static int64_t inner_elements(const mb_shape *shape) {
+    int64_t inner = 1;
+    for (int32_t i = 2; i < shape->count; i++)
+        inner *= shape->dims[i];
+    return inner;
+}
+
+// Step t of (B, T, ...) from the mask (B, ...) of one call.
+static void put_step(const float *mask, int32_t rows, int32_t steps, int64_t inner, int32_t t,
+                     float *to) {
+    for (int32_t b = 0; b < rows; b++)
+        memcpy(to + ((int64_t)b * steps + t) * inner, mask + b * inner, (size_t)inner * sizeof *to);
+}
+
+static mb_status fill_site(const mb_fixture *fixture, mask_list *list, const mb_mask_place *place,
+                           int32_t rows, float *to, mb_error *error) {
+    int32_t steps = place->shape.count > 2 ? place->shape.dims[1] : 1;
+    int64_t inner = inner_elements(&place->shape), count = mb_shape_elements(&place->shape, rows);
+    float *mask = NULL;
+    mb_status status = MB_OK;
+    if (place->layout != MB_MASK_PER_STEP) {
+        status = read_mask(fixture, list, place->site, count, &mask, error);
+        if (status == MB_OK && place->layout == MB_MASK_AS_TENSOR)
+            memcpy(to, mask, (size_t)count * sizeof *to);
+        for (int32_t t = 0; status == MB_OK && place->layout == MB_MASK_TIME_FIRST && t < steps;
+             t++)
+            put_step(mask + (int64_t)t * rows * inner, rows, steps, inner, t, to);
+        free(mask);
+        return status;
+    }
+    for (int32_t t = 0; status == MB_OK && t < steps; t++) {
+        char site[112];
+        snprintf(site, sizeof site, "%s#%d", place->site, t);
+        status = read_mask(fixture, list, site, count / steps, &mask, error);
+        if (status == MB_OK)
+            put_step(mask, rows, steps, inner, t, to);
+        free(mask);
+        mask = NULL;
+    }
+    return status;
+}
+
+mb_status mb_parity_load_masks(const mb_fixture *fixture, mb_runner *runner, mb_error *error) {
+    const mb_plan_info *info = mb_plan_get(runner->plan);
+    float *masks = calloc((size_t)info->mask_floats + 1, sizeof *masks);
+    mask_list list;
+    mb_status status = list_open(fixture, &list, error);
+    if (status == MB_OK && masks == NULL)
+        status = mb_out_of_memory(error, "dropout masks");
+    for (int32_t i = 0; status == MB_OK && i < info->mask_count; i++)
+        status = fill_site(fixture, &list, &info->masks[i], info->max_rows,
+                           masks + info->masks[i].offset, error);
+    for (int i = 0; status == MB_OK && i < list.count; i++)
+        if (!list.used[i])
+            status = mb_fail(error, MB_BAD_INPUT,
+                             "%s: /noise/dropout/%s: the model has no site %s left for it",
+                             fixture->path, list.names[i], list.sites[i]);
+    if (status == MB_OK)
+        status = mb_runner_set_masks(runner, masks, error);
+    list_close(&list);
+    free(masks);
+    return status;
+}
