@@ -139,8 +139,7 @@ static mb_status parse(int argc, char **argv, run_options *options, bool *done, 
     return MB_OK;
 }
 
-// ---- dry run
-// -------------------------------------------------------------------------------------
+// ---- dry run ----------------------------------------------------------------------------------
 
 static void print_bytes(const char *label, double bytes) {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
@@ -187,8 +186,7 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
     return status;
 }
 
-// ---- training
-// ------------------------------------------------------------------------------------
+// ---- training ---------------------------------------------------------------------------------
 
 // What the display knows.
 typedef struct display {

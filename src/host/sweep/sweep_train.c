@@ -15,7 +15,7 @@ typedef struct training {
 } training;
 
 // The results of all folds of a trial: the new one, the others as the ledger has them, so that it
-// does not matter in which session they were trained.
+// does not matter which start of the program trained them.
 static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_outcome *outcome,
                          mb_run_result *results, mb_error *error) {
     for (int32_t k = 0; k < trial->folds->fold_count; k++) {
@@ -123,14 +123,18 @@ static void report(training *t, mb_sweep_listener listener, void *context) {
         listener(context, &totals);
 }
 
-// Ends the training and records what was finished by then.
+// Ends the training and records what was finished by then, also behind a failure; the first one is
+// told.
 static mb_status end(training *t, mb_error *error) {
     bool taken = true;
-    mb_status status = MB_OK;
+    mb_status first = MB_OK;
     mb_pool_stop(t->pool);
-    while (taken && status == MB_OK)
-        status = handle_next(t, 0, &taken, error);
-    return status;
+    while (taken) {
+        mb_error later;
+        mb_status status = handle_next(t, 0, &taken, first == MB_OK ? error : &later);
+        first = first == MB_OK ? status : first;
+    }
+    return first;
 }
 
 static mb_status interrupted(training *t, mb_error *error) {
