@@ -98,6 +98,17 @@ static mb_status give_jobs(training *t, mb_error *error) {
     return status;
 }
 
+// Says which run failed.
+static mb_status fail_in_run(mb_sweep *sweep, const mb_outcome *outcome, mb_error *error) {
+    const sweep_trial *trial = &sweep->trials[outcome->job.trial];
+    const sweep_cell *cell = &sweep->cells[trial->cell];
+    char *setting = mb_setting_json(cell->plan->model, &cell->plan->settings[trial->setting]);
+    mb_fail_in(error, outcome->status, "model %s, %s, seed %u, fold %d: ", cell->plan->model->name,
+               setting != NULL ? setting : "", trial->seed, outcome->job.spec.fold_index);
+    free(setting);
+    return sweep_fail_in_cell(sweep, cell, outcome->status, error);
+}
+
 // Takes one outcome, if there is one within `seconds`, and frees it.
 static mb_status handle_next(training *t, double seconds, bool *taken, mb_error *error) {
     mb_outcome *outcome = mb_pool_take(t->pool, seconds, error);
@@ -107,6 +118,8 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
     mb_status status = outcome->status;
     if (status == MB_OK && outcome->result.status != MB_RUN_STOPPED)
         status = record(t, outcome, error);
+    if (outcome->status != MB_OK)
+        status = fail_in_run(t->sweep, outcome, error);
     if (status == MB_OK)
         status = give_jobs(t, error);
     mb_run_result_free(&outcome->result, outcome->job.spec.test_count);
