@@ -49,7 +49,8 @@ typedef struct mb_epoch {
     double select_metric;
 } mb_epoch;
 
-// Predictions on one part, in the order of its rows.
+// Predictions on one part, in the order of its rows; count 0 where a run diverged before it had
+// any.
 typedef struct mb_predictions {
     int32_t count;
     float *logits; // (count, C) or NULL

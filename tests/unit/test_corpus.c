@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <hdf5.h>
 
+#include "base/utf8.h"
 #include "corpus_support.h"
 #include "data/corpus_file.h"
 #include "data/h5.h"

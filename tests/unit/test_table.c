@@ -6,8 +6,7 @@
 #include "report/grid.h"
 #include "report/table_data.h"
 
-// ---- a ledger to print
-// ---------------------------------------------------------------------------
+// ---- a ledger to print ------------------------------------------------------------------------
 
 // A trial of one fold. `waf` NaN: not trained yet; infinite: diverged.
 typedef struct seed_of_cell {
@@ -205,8 +204,7 @@ static void json_holds_the_exact_numbers(void **state) {
     mb_ledger_close(ledger);
 }
 
-// ---- shapes of tables
-// ----------------------------------------------------------------------------
+// ---- shapes of tables -------------------------------------------------------------------------
 
 static void headings_tell_what_differs(void **state) {
     scratch *here = *state;
@@ -246,8 +244,7 @@ static void headings_tell_what_differs(void **state) {
     mb_ledger_close(ledger);
 }
 
-// ---- refusals
-// ------------------------------------------------------------------------------------
+// ---- refusals ---------------------------------------------------------------------------------
 
 static void assert_refused(mb_ledger *ledger, mb_table_options options, mb_status status,
                            const char *expected) {
@@ -287,8 +284,7 @@ static void wrong_wishes_are_refused(void **state) {
     mb_ledger_close(ledger);
 }
 
-// ---- texts
-// ---------------------------------------------------------------------------------------
+// ---- texts ------------------------------------------------------------------------------------
 
 static void check_text(char *found, const char *expected) {
     assert_string_equal(found, expected);

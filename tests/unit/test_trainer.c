@@ -155,6 +155,10 @@ static void test_divergence_stays_alone(void **state) {
     train(b.specs, RUNS, NULL, together);
     assert_int_equal(together[1].status, MB_RUN_DIVERGED);
     assert_non_null(strstr(together[1].cause, "epoch 1"));
+    assert_int_equal(together[1].select_predictions.count, 0);
+    assert_int_equal(together[1].held_predictions.count, 0);
+    assert_int_equal(together[1].tests[0].count, 0);
+    assert_null(together[1].tests[0].logits);
     for (int i = 0; i < RUNS; i++) {
         train(&b.specs[i], 1, NULL, &alone[i]);
         assert_same_result(&together[i], &alone[i]);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/progress.h"
@@ -139,8 +140,7 @@ static mb_status parse(int argc, char **argv, run_options *options, bool *done, 
     return MB_OK;
 }
 
-// ---- dry run
-// -------------------------------------------------------------------------------------
+// ---- dry run ----------------------------------------------------------------------------------
 
 static void print_bytes(const char *label, double bytes) {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
@@ -165,6 +165,7 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
              options->threads == 1 ? "" : "s");
     print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
+    puts("(the program and its libraries take some 40 MiB more)");
     if (totals->runs_to_come > 0)
         printf("\nFinal seeds that wait for the choice of a setting count in runs and\n"
                "multiply-accumulates (by the mean of the search), not in trials.\n");
@@ -187,8 +188,7 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
     return status;
 }
 
-// ---- training
-// ------------------------------------------------------------------------------------
+// ---- training ---------------------------------------------------------------------------------
 
 // What the display knows.
 typedef struct display {
@@ -231,8 +231,12 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_status status = mb_sweep_train(sweep, &config, mb_cpu_description(), show, &d, error);
     mb_sweep_get_totals(sweep, &totals);
     show(&d, &totals);
-    char note[96];
+    char note[128];
     write_note(&d, &totals, note, sizeof note);
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) // ru_maxrss: KiB
+        snprintf(note + strlen(note), sizeof note - strlen(note), ", peak memory %.0f MiB",
+                 (double)usage.ru_maxrss / 1024.0);
     mb_progress_finish(&d.progress, note);
     return status;
 }

@@ -45,8 +45,7 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
     return status;
 }
 
-// ---- pieces of HDF5; each returns whether it succeeded
-// ----------------------------------------------
+// ---- pieces of HDF5; each returns whether it succeeded ----------------------------------------
 
 // Contiguous and without time stamps, so that equal corpora are equal files.
 static hid_t creation_properties(void) {
@@ -119,8 +118,7 @@ static hid_t create_group(hid_t where, const char *name) {
     return H5Gcreate2(where, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 }
 
-// ---- parts of a corpus
-// ---------------------------------------------------------------------------
+// ---- parts of a corpus ------------------------------------------------------------------------
 
 static bool write_root(hid_t file, const mb_corpus *corpus, const char *digest) {
     return write_text_attribute(file, "format", "merbench-corpus") &&

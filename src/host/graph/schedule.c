@@ -107,6 +107,15 @@ static mb_op fused_update_of(mb_op gradient) {
     return MB_OP_ADAM;
 }
 
+// Whether no other parameter has the same gradient tensor.
+static bool only_owner(const mb_graph *graph, const mb_tensor *gradients, mb_tensor parameter) {
+    for (mb_tensor other = 0; other < graph->tensor_count; other++)
+        if (other != parameter && graph->tensors[other].parameter >= 0 &&
+            gradients[other] == gradients[parameter])
+            return false;
+    return true;
+}
+
 mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradients,
                                   mb_error *error) {
     const mb_graph *graph = schedule->graph;
@@ -121,7 +130,8 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
                            graph->parameters[info->parameter].name);
         mb_node *producer = &schedule->nodes[position];
         mb_op update = fused_update_of(producer->op);
-        if (update != MB_OP_ADAM && only_reader(schedule, gradient, position) == -1 &&
+        if (update != MB_OP_ADAM && only_owner(graph, gradients, tensor) &&
+            only_reader(schedule, gradient, position) == -1 &&
             only_reader(schedule, tensor, position) == -1) {
             producer->op = update;
             producer->params.update.parameter = info->parameter;

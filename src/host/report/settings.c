@@ -7,8 +7,7 @@
 
 #include "report/table_data.h"
 
-// ---- one description as a flat list
-// --------------------------------------------------------------
+// ---- one description as a flat list -----------------------------------------------------------
 
 typedef struct setting {
     char *path;       // "options.hidden_dim"
@@ -93,8 +92,7 @@ static bool same_value(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-// ---- text
-// ----------------------------------------------------------------------------------------
+// ---- text -------------------------------------------------------------------------------------
 
 // The settings that `shown` admits, separated by spaces; `shown` NULL = all.
 static mb_status join(const settings *list, const bool *shown, char **text, mb_error *error) {
@@ -126,8 +124,7 @@ mb_status mb_settings_text(const char *json, char **text, mb_error *error) {
     return status;
 }
 
-// ---- groups
-// --------------------------------------------------------------------------------------
+// ---- groups -----------------------------------------------------------------------------------
 
 static bool same_but_seed(const settings *a, const settings *b) {
     if (a->count != b->count)

@@ -12,8 +12,7 @@ bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
            cell->search_finished == cell->search_asked;
 }
 
-// ---- seeds to values
-// -----------------------------------------------------------------------------
+// ---- seeds to values --------------------------------------------------------------------------
 
 // Mean and deviation over the entries of one group (every entry when `groups` is NULL).
 static void summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,

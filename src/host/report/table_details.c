@@ -27,8 +27,7 @@ static void set_seeds(mb_grid *grid, int32_t row, int32_t column, const mb_table
     mb_grid_set(grid, row, column + 1, "%" PRId32, value->diverged);
 }
 
-// ---- settings that every entry shares
-// --------------------------------------------------------------
+// ---- settings that every entry shares ---------------------------------------------------------
 
 // Whether the word of `length` letters stands in a text of words separated by spaces.
 static bool has_word(const char *text, const char *word, size_t length) {
@@ -98,8 +97,7 @@ static void set_settings(mb_grid *grid, int32_t row, int32_t column, const mb_di
     free(settings);
 }
 
-// ---- entries
-// -------------------------------------------------------------------------------------
+// ---- entries ----------------------------------------------------------------------------------
 
 static void set_details(const mb_table *table, const mb_table_cell *cell, const char *shared,
                         int32_t row, const mb_dialect *dialect, mb_grid *grid) {
@@ -155,8 +153,7 @@ bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *ou
     return print_inputs(table, dialect, out);
 }
 
-// ---- every setting of a search
-// -------------------------------------------------------------------
+// ---- every setting of a search ----------------------------------------------------------------
 
 static void set_setting(const mb_table *table, const mb_table_cell *cell,
                         const mb_table_value *value, const char *shared, int32_t row,

@@ -28,8 +28,8 @@ typedef struct mb_sweep_totals {
     int64_t settings, trials;
     int64_t runs_to_come;  // final seeds of settings that are not chosen yet
     int64_t runs;          // those to come included
-    int64_t runs_done;     // in this session or before
-    int64_t runs_trained;  // in this session
+    int64_t runs_done;     // recorded by now or before the start
+    int64_t runs_trained;  // since the start
     int64_t runs_diverged; // of those
     double cost_known;     // multiply-accumulates of the runs that were missing and are known
     double cost_done;      // of those, done by now
