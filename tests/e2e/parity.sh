@@ -7,6 +7,10 @@ says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
 
+expect 0 parity "$TESTS"/fixtures/{lmf,tfn}/*.h5 "$TESTS/fixtures/trainloop/lmf_mosi.h5"
+says 'lmf_mosi.h5: holds, model lmf'
+says 'holds, model tfn'
+
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'
 says '"name":	"gradients"'

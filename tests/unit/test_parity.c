@@ -19,7 +19,14 @@ static const char *const files[] = {
     MB_FIXTURES "/attention/dropout.h5",
     MB_FIXTURES "/attention/frames.h5",
     MB_FIXTURES "/attention/frames_align.h5",
+    MB_FIXTURES "/lmf/odd.h5",
+    MB_FIXTURES "/lmf/dropout.h5",
+    MB_FIXTURES "/lmf/frames_align.h5",
+    MB_FIXTURES "/tfn/odd.h5",
+    MB_FIXTURES "/tfn/dropout.h5",
+    MB_FIXTURES "/tfn/frames_align.h5",
     MB_FIXTURES "/trainloop/attention_mer2023.h5",
+    MB_FIXTURES "/trainloop/lmf_mosi.h5",
 };
 
 static void test_fixtures_hold(void **state) {
