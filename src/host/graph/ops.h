@@ -30,6 +30,7 @@ typedef union mb_op_params {
     } constant;
     struct {
         bool relu;
+        int32_t first_output; // LINEAR_GRAD_INPUT
     } linear;
     struct {
         mb_slot rate; // or MB_SLOT_NONE:
@@ -44,6 +45,10 @@ typedef union mb_op_params {
         float factor;
         mb_slot slot; // or MB_SLOT_NONE
     } scale;
+    struct {
+        float scale;
+        mb_attention_mask mask; // ATTENTION_SCORES
+    } attention;
     struct {
         int32_t parameter; // position in the plan's parameter list
     } update;
