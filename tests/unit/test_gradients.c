@@ -123,14 +123,36 @@ static void build_thirds(mb_graph *graph, const mb_model_config *config,
            outputs);
 }
 
-// Queries of one sequence over the keys and values of another, `mask` and two heads.
+// A filter as wide as the sequence allows, up to 3 steps.
+static mb_tensor convolve(mb_graph *graph, const char *name, mb_tensor x, int32_t out) {
+    const mb_shape *shape = mb_graph_shape(graph, x);
+    int32_t in = shape->dims[2], width = shape->dims[1] < 3 ? shape->dims[1] : 3;
+    mb_initial initial = {MB_INITIAL_NORMAL, 1.0 / sqrt(in * width)};
+    return mb_convolve(graph, x, mb_graph_filter(graph, name, out, in, width, initial));
+}
+
+static void build_convolution(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
+    x = mb_block_linear(graph, "a", x, hidden_of(config));
+    x = mb_tanh(graph, convolve(graph, "wide", x, hidden_of(config) + 1));
+    mb_tensor one = mb_graph_filter(graph, "one", 5, hidden_of(config) + 1, 1,
+                                    (mb_initial){MB_INITIAL_NORMAL, 0.3});
+    finish(graph, config, mb_last_step(graph, mb_convolve(graph, x, one)), outputs);
+}
+
+// Queries of one sequence over the keys and values of another of another length, two heads.
 static void build_attention_with(mb_graph *graph, const mb_model_config *config,
                                  mb_attention_mask mask, mb_model_outputs *outputs) {
-    int32_t width = 2 * hidden_of(config);
+    int32_t width = 2 * hidden_of(config) + 2;
     mb_tensor features = mb_block_features(graph, config, MB_AUDIO);
-    mb_tensor q = mb_block_linear(graph, "q", features, width);
-    mb_tensor k = mb_block_linear(graph, "k", features, width);
-    mb_tensor v = mb_block_linear(graph, "v", features, width);
+    mb_tensor few = convolve(graph, "few", features, width);
+    bool masked = mask == MB_ATTENTION_FUTURE; // with fewer queries than keys it hides some
+    mb_tensor sources[] = {masked ? few : features, masked ? features : few};
+    mb_tensor q = mb_block_linear(graph, "q", sources[0], width);
+    mb_tensor k = mb_block_linear(graph, "k", sources[1], width);
+    mb_tensor v = mb_block_linear(graph, "v", sources[1], width);
+    q = mb_add(graph, q, mb_positions(graph, mb_add(graph, q, q)));
     mb_tensor scores = mb_attention_scores(graph, q, k, 2, 0.7, mask);
     mb_tensor y = mb_attention_apply(graph, mb_softmax(graph, scores), v);
     finish(graph, config, mb_last_step(graph, mb_tanh(graph, y)), outputs);
@@ -139,6 +161,11 @@ static void build_attention_with(mb_graph *graph, const mb_model_config *config,
 static void build_attention(mb_graph *graph, const mb_model_config *config,
                             mb_model_outputs *outputs) {
     build_attention_with(graph, config, MB_ATTENTION_ALL, outputs);
+}
+
+static void build_masked(mb_graph *graph, const mb_model_config *config,
+                         mb_model_outputs *outputs) {
+    build_attention_with(graph, config, MB_ATTENTION_FUTURE, outputs);
 }
 
 typedef struct op_case {
@@ -160,7 +187,9 @@ static const op_case cases[] = {
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"layer norm", build_layer_norm, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"linear thirds", build_thirds, MB_UTT, MB_DROPOUT_OFF},
-    {"attention", build_attention, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"convolution", build_convolution, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"attention, positions", build_attention, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"attention with a mask", build_masked, MB_FRM_UNALIGN, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

@@ -90,6 +90,19 @@ static int32_t producer_of(const mb_schedule *schedule, mb_tensor tensor) {
     return -1;
 }
 
+// The op that makes a weight's gradient and steps the weight, in the place of one that only makes
+// it; MB_OP_COUNT for none.
+static mb_op updating(mb_op op) {
+    switch (op) {
+    case MB_OP_LINEAR_GRAD_WEIGHT:
+        return MB_OP_LINEAR_UPDATE;
+    case MB_OP_CONVOLVE_GRAD_WEIGHT:
+        return MB_OP_CONVOLVE_UPDATE;
+    default:
+        return MB_OP_COUNT;
+    }
+}
+
 mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradients,
                                   mb_error *error) {
     const mb_graph *graph = schedule->graph;
@@ -103,10 +116,11 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
             return mb_fail(error, MB_FAILED, "parameter %s: its gradient is made by no node",
                            graph->parameters[info->parameter].name);
         mb_node *producer = &schedule->nodes[position];
-        if (producer->op == MB_OP_LINEAR_GRAD_WEIGHT &&
+        mb_op fused = updating(producer->op);
+        if (fused != MB_OP_COUNT &&
             only_reader(schedule, gradient, position) == -1 &&
             only_reader(schedule, tensor, position) == -1) {
-            producer->op = MB_OP_LINEAR_UPDATE;
+            producer->op = fused;
             producer->params.update.parameter = info->parameter;
             producer->output_count = 0;
             continue;
@@ -117,6 +131,12 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
                                                             .inputs = {gradient}};
     }
     return MB_OK;
+}
+
+// Every vector of dy meets as many vectors of x as the filter is wide.
+static int64_t convolution_cost(const mb_shape *x, const mb_shape *dy, int32_t rows) {
+    int64_t width = x->dims[1] - dy->dims[1] + 1;
+    return mb_shape_elements(dy, rows) * width * mb_shape_last(x);
 }
 
 int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
@@ -143,6 +163,15 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
             cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
                     mb_shape_last(&tensors[node->inputs[k + 1]].shape);
         return cost;
+    case MB_OP_CONVOLVE: // every vector of y (or dy) meets the filter (O, I, K)
+        return mb_shape_vectors(&tensors[node->outputs[0]].shape, rows) *
+               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONVOLVE_GRAD_INPUT:
+        return mb_shape_vectors(first, rows) *
+               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONVOLVE_GRAD_WEIGHT:
+    case MB_OP_CONVOLVE_UPDATE:
+        return convolution_cost(first, &tensors[node->inputs[1]].shape, rows);
     case MB_OP_ATTENTION_SCORES: // every element of q meets Lk keys
         return mb_shape_elements(first, rows) * tensors[node->inputs[1]].shape.dims[1];
     case MB_OP_ATTENTION_APPLY: // every weight meets D / heads values
