@@ -140,11 +140,11 @@ mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
-// Convolution along the time axis, without padding and bias: y[t] = sum over k of W[:, :, k] x[t+k].
-// x (B, T, I), W (O, I, K), a filter -> (B, T - K + 1, O)
+// Convolution along the time axis, without padding and bias: y[t] = sum over k of W[:, :, k]
+// x[t+k]. x (B, T, I), W (O, I, K), a filter -> (B, T - K + 1, O)
 mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
-// Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero, which
-// marks a padded frame. -> (B, T, D), no gradient
+// Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero,
+// which marks a padded frame. -> (B, T, D), no gradient
 mb_tensor mb_positions(mb_graph *graph, mb_tensor x);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes

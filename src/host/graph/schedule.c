@@ -117,8 +117,7 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
                            graph->parameters[info->parameter].name);
         mb_node *producer = &schedule->nodes[position];
         mb_op fused = updating(producer->op);
-        if (fused != MB_OP_COUNT &&
-            only_reader(schedule, gradient, position) == -1 &&
+        if (fused != MB_OP_COUNT && only_reader(schedule, gradient, position) == -1 &&
             only_reader(schedule, tensor, position) == -1) {
             producer->op = fused;
             producer->params.update.parameter = info->parameter;

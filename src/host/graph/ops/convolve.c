@@ -7,8 +7,7 @@ mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter) {
     if (!mb_given(graph, inputs, 2))
         return MB_NO_TENSOR;
     const mb_shape *xs = mb_graph_shape(graph, x), *ws = mb_graph_shape(graph, filter);
-    if (xs->count != 3 || ws->count != 3 || xs->dims[2] != ws->dims[1] ||
-        xs->dims[1] < ws->dims[2])
+    if (xs->count != 3 || ws->count != 3 || xs->dims[2] != ws->dims[1] || xs->dims[1] < ws->dims[2])
         return mb_refuse(graph, MB_OP_CONVOLVE, "x (B, T, I), W (O, I, K) with K <= T", inputs, 2);
     mb_shape shape = {3, {xs->dims[0], xs->dims[1] - ws->dims[2] + 1, ws->dims[0]}};
     return mb_graph_add_one(graph, MB_OP_CONVOLVE, mb_no_params, inputs, 2, shape);
