@@ -31,6 +31,7 @@ typedef struct mb_op_params {
         } constant;
         struct {
             bool relu;
+            int32_t first_output; // LINEAR_GRAD_INPUT
         } linear;
         struct {
             mb_dropout_mode mode; // of ops with dropout inside
@@ -46,6 +47,10 @@ typedef struct mb_op_params {
             float factor;
             mb_slot slot; // or MB_SLOT_NONE
         } scale;
+        struct {
+            float scale;
+            mb_attention_mask mask; // ATTENTION_SCORES
+        } attention;
     };
     // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {

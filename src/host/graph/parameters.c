@@ -3,10 +3,16 @@
 
 #include <string.h>
 
-// Place of logical element e of a transposed (out, in) parameter.
+// Place of logical element e of a transposed parameter: (out, in) lies as (in, out), (out, in,
+// width) as (width, in, out).
 static int64_t transposed_place(const mb_parameter *parameter, int64_t e) {
-    int64_t out = parameter->shape.dims[0], in = parameter->shape.dims[1];
-    return e % in * out + e / in;
+    int64_t place = 0;
+    for (int32_t i = parameter->shape.count - 1; i >= 0; i--) {
+        int64_t size = parameter->shape.dims[i];
+        place = place * size + e % size;
+        e /= size;
+    }
+    return place;
 }
 
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector) {

@@ -59,9 +59,9 @@ void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t a
 }
 
 // dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L1. W lies
-// at `weight` of the parameters.
-static void product_update(const mb_cpu_call *call, int64_t weight, int32_t m, int32_t n, int32_t k,
-                           mb_matrix a, mb_matrix b) {
+// at `weight` of the parameters, its rows `row` floats apart.
+static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row, int32_t m,
+                           int32_t n, int32_t k, mb_matrix a, mb_matrix b) {
     enum { BLOCK_INPUTS = 48, BLOCK_OUTPUTS = 256 };
     _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
     mb_adam adam = MB_NAME(adam_of)(call);
@@ -73,28 +73,37 @@ static void product_update(const mb_cpu_call *call, int64_t weight, int32_t m, i
             mb_matrix part_b = {b.values + o * b.column, b.row, b.column};
             MB_NAME(gemm)(rows, columns, k, part_a, part_b, block, columns, 0);
             MB_NAME(adam_block)
-            (&adam, call, weight + (int64_t)i * n + o, n, rows, columns, block);
+            (&adam, call, weight + (int64_t)i * row + o, row, rows, columns, block);
         }
     }
 }
 
-// dW (I, O) = x^T dy
+static const mb_parameter *updated(const mb_cpu_call *call) {
+    return &call->parameter_list[call->step->params.update.parameter];
+}
+
+// dW (I, O) = x^T dy, for each pair of inputs the next columns of W
 MB_KERNEL(linear_update) {
-    int32_t inputs = mb_width(&call->step->inputs[0]), outputs = mb_width(&call->step->inputs[1]);
-    int32_t vectors = (int32_t)mb_vectors(call, &call->step->inputs[0]);
-    product_update(call, call->parameter_list[call->step->params.update.parameter].offset, inputs,
-                   outputs, vectors, (mb_matrix){call->inputs[0], 1, inputs},
-                   (mb_matrix){call->inputs[1], outputs, 1});
+    const mb_parameter *parameter = updated(call);
+    int64_t at = parameter->offset;
+    for (int32_t k = 0; k < call->step->input_count; k += 2) {
+        const mb_operand *x = &call->step->inputs[k];
+        int32_t inputs = mb_width(x), outputs = mb_width(&call->step->inputs[k + 1]);
+        product_update(call, at, parameter->shape.dims[0], inputs, outputs,
+                       (int32_t)mb_vectors(call, x), (mb_matrix){call->inputs[k], 1, inputs},
+                       (mb_matrix){call->inputs[k + 1], outputs, 1});
+        at += outputs;
+    }
 }
 
 // dF[k] (I, O) = x^T dy[:, k]
 MB_KERNEL(rank_linear_update) {
     const mb_shape *dy = &call->step->inputs[1].shape; // (B, K, O)
     int32_t inputs = mb_width(&call->step->inputs[0]), ranks = dy->dims[1], outputs = dy->dims[2];
-    int64_t factor = call->parameter_list[call->step->params.update.parameter].offset;
+    int64_t factor = updated(call)->offset;
     for (int32_t k = 0; k < ranks; k++)
         product_update(
-            call, factor + (int64_t)k * inputs * outputs, inputs, outputs, call->rows,
+            call, factor + (int64_t)k * inputs * outputs, outputs, inputs, outputs, call->rows,
             (mb_matrix){call->inputs[0], 1, inputs},
             (mb_matrix){call->inputs[1] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1});
 }
