@@ -129,6 +129,22 @@ mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
 mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
 // Mean over all elements of (a - b)^2, gradients into both. -> (1)
 mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
+// Lower bound of log p(y | mu, variance exp(logvar)), all (B, D): mean over the valid rows of the
+// sum of -(mu - y)^2 / (2 exp(logvar)), less logvar / 2 with `logvar_term`. Gradients into all
+// three. -> (1)
+mb_tensor mb_gaussian_bound(mb_graph *graph, mb_tensor mu, mb_tensor y, mb_tensor logvar,
+                            bool logvar_term);
+
+typedef struct mb_unit_rule {
+    double epsilon;     // added to the norm
+    bool constant_norm; // whether the norm is a constant for the gradient
+    bool keep_zero;     // a row of zeros stays zero and has gradient zero; otherwise 0/0 = NaN
+} mb_unit_rule;
+// Rows divided by their L2 norm. (..., D) -> (..., D)
+mb_tensor mb_unit_rows(mb_graph *graph, mb_tensor x, mb_unit_rule rule);
+// Contrast of each row's pair with all pairings in the batch: mean over the valid rows b of
+// -log softmax over j (<x[b], q[j]>)[b]. (B, D), (B, D) -> (1)
+mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

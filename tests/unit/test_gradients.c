@@ -90,6 +90,25 @@ static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_
     finish(graph, config, mb_block_lstm_encoder(graph, "e", x, hidden_of(config)), outputs);
 }
 
+static void build_gaussian_bound(mb_graph *graph, const mb_model_config *config,
+                                 mb_model_outputs *outputs) {
+    mb_tensor mu = first_map(graph, config, "mu"), y = first_map(graph, config, "y");
+    mb_tensor logvar = first_map(graph, config, "logvar");
+    finish(graph, config, mu, outputs);
+    outputs->interloss =
+        mb_add(graph, mb_gaussian_bound(graph, mu, y, logvar, true),
+               mb_scale(graph, mb_gaussian_bound(graph, y, mu, logvar, false), 0.7, MB_SLOT_NONE));
+}
+
+static void build_contrastive(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    mb_tensor x = mb_unit_rows(graph, first_map(graph, config, "a"), (mb_unit_rule){.epsilon = 0});
+    mb_tensor q = mb_unit_rows(graph, first_map(graph, config, "b"),
+                               (mb_unit_rule){.epsilon = 0.1, .keep_zero = true});
+    finish(graph, config, mb_add(graph, x, q), outputs);
+    outputs->interloss = mb_scale(graph, mb_contrastive(graph, x, q), 3.0, MB_SLOT_NONE);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -107,6 +126,8 @@ static const op_case cases[] = {
     {"concat, slice, mix", build_mix, MB_UTT, MB_DROPOUT_OFF},
     {"sigmoid, tanh, multiply, scale", build_activations, MB_UTT, MB_DROPOUT_OFF},
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
+    {"gaussian bound", build_gaussian_bound, MB_UTT, MB_DROPOUT_OFF},
+    {"unit rows, contrastive", build_contrastive, MB_UTT, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

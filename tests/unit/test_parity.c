@@ -19,7 +19,11 @@ static const char *const files[] = {
     MB_FIXTURES "/attention/dropout.h5",
     MB_FIXTURES "/attention/frames.h5",
     MB_FIXTURES "/attention/frames_align.h5",
+    MB_FIXTURES "/mmim/batch1.h5",
+    MB_FIXTURES "/mmim/cpc4.h5",
+    MB_FIXTURES "/mmim/dropout.h5",
     MB_FIXTURES "/trainloop/attention_mer2023.h5",
+    MB_FIXTURES "/trainloop/mmim_mer2023.h5",
 };
 
 static void test_fixtures_hold(void **state) {

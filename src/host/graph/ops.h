@@ -45,6 +45,14 @@ typedef union mb_op_params {
         mb_slot slot; // or MB_SLOT_NONE
     } scale;
     struct {
+        bool logvar_term;
+    } gaussian_bound;
+    struct {
+        float epsilon;
+        bool constant_norm; // for the gradient
+        bool keep_zero;
+    } unit_rows;
+    struct {
         int32_t parameter; // position in the plan's parameter list
     } update;
 } mb_op_params;

@@ -37,6 +37,9 @@ mb_tensor mb_block_mlp_encoder(mb_graph *graph, const char *prefix, mb_tensor x,
 // LSTMEncoder: last hidden state of an LSTM, dropout, one linear map. (B, T, I) -> (B, H)
 mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden);
 
+// "audio_encoder" and so on, with the encoder of the configuration's feature type. -> (B, H)
+mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32_t modality);
+
 // outputs->features is there already; adds fc_out_1 (C > 0) and fc_out_2 (R > 0).
 void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);
 
