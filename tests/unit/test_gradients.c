@@ -109,6 +109,23 @@ static void build_contrastive(mb_graph *graph, const mb_model_config *config,
     outputs->interloss = mb_scale(graph, mb_contrastive(graph, x, q), 3.0, MB_SLOT_NONE);
 }
 
+// Parts of a batch against each other; two of the three read by both losses.
+static void build_batch_losses(mb_graph *graph, const mb_model_config *config,
+                               mb_model_outputs *outputs) {
+    const mb_pairs all = {3, {{0, 1}, {2, 0}, {1, 2}}}, one = {1, {{2, 1}}};
+    mb_tensor x =
+        mb_sigmoid(graph, mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
+                                          3 * hidden_of(config)));
+    mb_tensor parts = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
+    mb_tensor centered = mb_center(graph, parts);
+    mb_tensor moments = mb_add(graph, mb_moment_discrepancy(graph, parts, centered, all, true),
+                               mb_moment_discrepancy(graph, parts, centered, one, true));
+    mb_tensor units = mb_unit_rows(graph, centered, (mb_unit_rule){.epsilon = 0.1});
+    mb_tensor overlap = mb_add(graph, mb_overlap(graph, units, all), mb_overlap(graph, units, one));
+    outputs->interloss = mb_add(graph, mb_scale(graph, moments, 5.0, MB_SLOT_NONE), overlap);
+    finish(graph, config, mb_slice(graph, x, hidden_of(config) / 2, hidden_of(config)), outputs);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -128,6 +145,7 @@ static const op_case cases[] = {
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"gaussian bound", build_gaussian_bound, MB_UTT, MB_DROPOUT_OFF},
     {"unit rows, contrastive", build_contrastive, MB_UTT, MB_DROPOUT_OFF},
+    {"center, overlap, moments, slice", build_batch_losses, MB_UTT, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

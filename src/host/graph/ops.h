@@ -53,6 +53,10 @@ typedef union mb_op_params {
         bool keep_zero;
     } unit_rows;
     struct {
+        mb_pairs pairs;
+        bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
+    } pairs;
+    struct {
         int32_t parameter; // position in the plan's parameter list
     } update;
 } mb_op_params;
