@@ -37,6 +37,7 @@ done
 
 expect 2 parity
 expect 2 parity --nonsense
+complains "unknown option '--nonsense'"
 expect 0 parity --help
 says 'usage: merbench parity'
 finish

@@ -6,8 +6,7 @@
 
 static const char *const isas[] = {"portable", "avx2", "avx512"};
 
-// ---- models around one op
-// ---------------------------------------------------------------------------
+// ---- models around one op ---------------------------------------------------------------------
 
 static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3)};
 
@@ -164,8 +163,7 @@ static mb_model_config config_of(const op_case *c, int32_t dimension, int32_t hi
                              .options = {hidden, 0.3}};
 }
 
-// ---- finite differences
-// -----------------------------------------------------------------------------
+// ---- finite differences -----------------------------------------------------------------------
 
 static double total_at(model_engine *engine, const sample_set *set, int32_t rows, int64_t at,
                        float value) {
@@ -250,8 +248,7 @@ static void test_finite_differences(void **state) {
                 check_case(isas[i], &cases[k], sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3]);
 }
 
-// ---- updates
-// ----------------------------------------------------------------------------------------
+// ---- updates ----------------------------------------------------------------------------------
 
 static float clamp(float g, float clip) {
     return clip < 0.0f ? g : fminf(fmaxf(g, -clip), clip);

@@ -90,6 +90,15 @@ static int32_t producer_of(const mb_schedule *schedule, mb_tensor tensor) {
     return -1;
 }
 
+// Whether no other parameter has the same gradient tensor.
+static bool only_owner(const mb_graph *graph, const mb_tensor *gradients, mb_tensor parameter) {
+    for (mb_tensor other = 0; other < graph->tensor_count; other++)
+        if (other != parameter && graph->tensors[other].parameter >= 0 &&
+            gradients[other] == gradients[parameter])
+            return false;
+    return true;
+}
+
 mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradients,
                                   mb_error *error) {
     const mb_graph *graph = schedule->graph;
@@ -103,7 +112,7 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
             return mb_fail(error, MB_FAILED, "parameter %s: its gradient is made by no node",
                            graph->parameters[info->parameter].name);
         mb_node *producer = &schedule->nodes[position];
-        if (producer->op == MB_OP_LINEAR_GRAD_WEIGHT &&
+        if (producer->op == MB_OP_LINEAR_GRAD_WEIGHT && only_owner(graph, gradients, tensor) &&
             only_reader(schedule, gradient, position) == -1 &&
             only_reader(schedule, tensor, position) == -1) {
             producer->op = MB_OP_LINEAR_UPDATE;

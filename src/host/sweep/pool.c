@@ -32,8 +32,7 @@ struct mb_pool {
     worker *workers; // (threads)
 };
 
-// ---- the heap of waiting jobs
-// --------------------------------------------------------------------
+// ---- the heap of waiting jobs -----------------------------------------------------------------
 
 static bool before(const mb_outcome *a, const mb_outcome *b) {
     return a->job.cost != b->job.cost ? a->job.cost > b->job.cost : a->order < b->order;
@@ -77,8 +76,7 @@ static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
     return count;
 }
 
-// ---- the threads
-// ---------------------------------------------------------------------------------
+// ---- the threads ------------------------------------------------------------------------------
 
 // A disk that cannot keep up must not fill the memory with results.
 static bool crowded(const mb_pool *pool) {
@@ -137,8 +135,7 @@ static void *work(void *argument) {
     return NULL;
 }
 
-// ---- for the owner
-// -------------------------------------------------------------------------------
+// ---- for the owner ----------------------------------------------------------------------------
 
 static mb_status start_worker(mb_pool *pool, worker *w, mb_error *error) {
     size_t size = (size_t)pool->config.array_size;

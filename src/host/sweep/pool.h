@@ -23,7 +23,7 @@ typedef struct mb_pool_config {
 
 typedef struct mb_job {
     mb_run_spec spec;
-    int64_t cost;  // multiply-accumulates
+    double cost;   // multiply-accumulates
     int32_t group; // jobs of one group have the same graph, shapes and part sizes
     int32_t trial; // the owner's own
 } mb_job;

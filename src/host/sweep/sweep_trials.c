@@ -36,8 +36,7 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, 
     mb_setting_apply(trial->model, &trial->setting, &unused, &trial->training);
 }
 
-// ---- finding trials by key
-// -----------------------------------------------------------------------
+// ---- finding trials by key --------------------------------------------------------------------
 
 static int32_t *slot_of(const mb_sweep *sweep, const char *key) {
     char start[17];
@@ -74,8 +73,7 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     return MB_OK;
 }
 
-// ---- jobs
-// ----------------------------------------------------------------------------------------
+// ---- jobs -------------------------------------------------------------------------------------
 
 static void fill_spec(const sweep_cell *cell, const sweep_trial *trial, const mb_trial *described,
                       int32_t fold, mb_run_spec *spec) {

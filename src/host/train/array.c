@@ -39,8 +39,7 @@ int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
     return rows > part->count ? part->count : rows;
 }
 
-// ---- plans
-// ------------------------------------------------------------------------------------------
+// ---- plans ------------------------------------------------------------------------------------
 
 static mb_status compile_evaluation(mb_array *array, const mb_part *part, mb_plan **plan,
                                     mb_error *error) {
@@ -79,8 +78,7 @@ static int64_t largest_arena(const mb_array *array) {
     return largest;
 }
 
-// ---- device memory
-// ----------------------------------------------------------------------------------
+// ---- device memory ----------------------------------------------------------------------------
 
 static mb_status allocate(mb_array *array, size_t count, size_t size, void **memory,
                           mb_error *error) {
@@ -180,8 +178,7 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
     return MB_OK;
 }
 
-// ---- start values
-// -----------------------------------------------------------------------------------
+// ---- start values -----------------------------------------------------------------------------
 
 static void fill_slots(const mb_run_spec *spec, float *slots) {
     slots[MB_SLOT_LEARNING_RATE] = (float)spec->training.learning_rate;
