@@ -81,6 +81,12 @@ typedef struct mb_dropout_site {
     mb_mask_layout layout;
 } mb_dropout_site;
 
+// Which keys a query does not see.
+typedef enum mb_attention_mask {
+    MB_ATTENTION_ALL,    // it sees every key
+    MB_ATTENTION_FUTURE, // query i of Lq does not see key j of Lk when j - i >= 1 + |Lk - Lq|
+} mb_attention_mask;
+
 typedef struct mb_graph mb_graph;
 
 // NULL when out of memory; `max_rows` bounds the rows of a batch.
@@ -106,8 +112,21 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
 mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
+// Three maps with the thirds of one weight, for the queries, keys and values of attention:
+// y[k] = x[k] W[k*O ... k*O + O - 1]^T + b[k*O ...]. x[k] (..., I), W (3O, I), b (3O) or
+// MB_NO_TENSOR -> y[k] (..., O). All three must be used.
+void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, mb_tensor bias,
+                      mb_tensor y[3]);
 mb_tensor mb_relu(mb_graph *graph, mb_tensor x);
-mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
+mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension; exp(-inf) = 0
+// w * (x - mean) / sqrt(variance + 1e-5) + b over the last dimension. x (..., D), w (D), b (D)
+mb_tensor mb_layer_norm(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
+// scale * q k^T for every head (head h of N has columns h*D/N ...); what the mask hides is -inf,
+// for a softmax to follow. q (B, Lq, D), k (B, Lk, D) -> (B, N, Lq, Lk)
+mb_tensor mb_attention_scores(mb_graph *graph, mb_tensor queries, mb_tensor keys, int32_t heads,
+                              double scale, mb_attention_mask mask);
+// Sums of values for every head: w (B, N, Lq, Lk), v (B, Lk, D) -> (B, Lq, D)
+mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // Keeps each element with probability 1-p and scales it by 1/(1-p). Every call is a site of its
 // own, with its own masks. Identity when dropout is off.
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);

@@ -125,6 +125,57 @@ static void build_batch_losses(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, mb_slice(graph, x, hidden_of(config) / 2, hidden_of(config)), outputs);
 }
 
+static mb_tensor vector(mb_graph *graph, const char *name, int32_t width, double scale) {
+    return mb_graph_parameter(graph, name, (mb_shape){1, {width}},
+                              (mb_initial){MB_INITIAL_NORMAL, scale});
+}
+
+static void build_layer_norm(mb_graph *graph, const mb_model_config *config,
+                             mb_model_outputs *outputs) {
+    int32_t width = 2 * hidden_of(config) + 1;
+    mb_tensor x = mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO), width);
+    mb_tensor weight = vector(graph, "w", width, 1.0), bias = vector(graph, "b", width, 0.5);
+    x = mb_layer_norm(graph, x, weight, bias); // the same weight twice
+    mb_tensor y = mb_layer_norm(graph, mb_block_linear(graph, "c", x, width), weight, bias);
+    finish(graph, config, mb_last_step(graph, mb_add(graph, x, y)), outputs);
+}
+
+// Three different inputs, then the same one three times.
+static void build_thirds(mb_graph *graph, const mb_model_config *config,
+                         mb_model_outputs *outputs) {
+    int32_t hidden = hidden_of(config);
+    mb_tensor x[] = {first_map(graph, config, "a"), first_map(graph, config, "b"),
+                     first_map(graph, config, "c")};
+    mb_tensor weight =
+        mb_graph_weight(graph, "thirds", 3 * hidden, hidden, (mb_initial){MB_INITIAL_NORMAL, 0.4});
+    mb_tensor y[3], z[3];
+    mb_linear_thirds(graph, x, weight, vector(graph, "bias", 3 * hidden, 0.3), y);
+    mb_tensor sum = mb_tanh(graph, mb_add(graph, mb_multiply(graph, y[0], y[1]), y[2]));
+    mb_tensor other = mb_graph_weight(graph, "others", 3 * (hidden + 1), hidden,
+                                      (mb_initial){MB_INITIAL_NORMAL, 0.4});
+    mb_linear_thirds(graph, (mb_tensor[]){sum, sum, sum}, other, MB_NO_TENSOR, z);
+    finish(graph, config, mb_tanh(graph, mb_multiply(graph, mb_add(graph, z[0], z[1]), z[2])),
+           outputs);
+}
+
+// Queries of one sequence over the keys and values of another, `mask` and two heads.
+static void build_attention_with(mb_graph *graph, const mb_model_config *config,
+                                 mb_attention_mask mask, mb_model_outputs *outputs) {
+    int32_t width = 2 * hidden_of(config);
+    mb_tensor features = mb_block_features(graph, config, MB_AUDIO);
+    mb_tensor q = mb_block_linear(graph, "q", features, width);
+    mb_tensor k = mb_block_linear(graph, "k", features, width);
+    mb_tensor v = mb_block_linear(graph, "v", features, width);
+    mb_tensor scores = mb_attention_scores(graph, q, k, 2, 0.7, mask);
+    mb_tensor y = mb_attention_apply(graph, mb_softmax(graph, scores), v);
+    finish(graph, config, mb_last_step(graph, mb_tanh(graph, y)), outputs);
+}
+
+static void build_attention(mb_graph *graph, const mb_model_config *config,
+                            mb_model_outputs *outputs) {
+    build_attention_with(graph, config, MB_ATTENTION_ALL, outputs);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -145,6 +196,9 @@ static const op_case cases[] = {
     {"gaussian bound", build_gaussian_bound, MB_UTT, MB_DROPOUT_OFF},
     {"unit rows, contrastive", build_contrastive, MB_UTT, MB_DROPOUT_OFF},
     {"center, overlap, moments, slice", build_batch_losses, MB_UTT, MB_DROPOUT_OFF},
+    {"layer norm", build_layer_norm, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"linear thirds", build_thirds, MB_UTT, MB_DROPOUT_OFF},
+    {"attention", build_attention, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };

@@ -30,6 +30,7 @@ typedef union mb_op_params {
     } constant;
     struct {
         bool relu;
+        int32_t first_output; // LINEAR_GRAD_INPUT
     } linear;
     struct {
         mb_slot rate; // or MB_SLOT_NONE:
@@ -56,6 +57,10 @@ typedef union mb_op_params {
         mb_pairs pairs;
         bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
     } pairs;
+    struct {
+        float scale;
+        mb_attention_mask mask; // ATTENTION_SCORES
+    } attention;
     struct {
         int32_t parameter; // position in the plan's parameter list
     } update;

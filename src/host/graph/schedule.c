@@ -131,14 +131,33 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
 int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     const mb_tensor_info *tensors = graph->tensors;
     const mb_shape *first = node->input_count > 0 ? &tensors[node->inputs[0]].shape : NULL;
+    int64_t cost = 0;
     switch (node->op) {
-    case MB_OP_LINEAR: // both read (..., n) against W (O, I)
-    case MB_OP_LINEAR_GRAD_INPUT:
+    case MB_OP_LINEAR:
         return mb_shape_vectors(first, rows) *
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_LINEAR_THIRDS:
+        for (int32_t k = 0; k < 3; k++)
+            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
+                    mb_shape_last(&tensors[node->outputs[k]].shape);
+        return cost;
+    case MB_OP_LINEAR_GRAD_INPUT:
+        for (int32_t k = 0; k < node->input_count - 1; k++)
+            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
+                    mb_shape_last(&tensors[node->outputs[0]].shape);
+        return cost;
     case MB_OP_LINEAR_GRAD_WEIGHT:
     case MB_OP_LINEAR_UPDATE:
-        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->inputs[1]].shape);
+        for (int32_t k = 0; k < node->input_count; k += 2)
+            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
+                    mb_shape_last(&tensors[node->inputs[k + 1]].shape);
+        return cost;
+    case MB_OP_ATTENTION_SCORES: // every element of q meets Lk keys
+        return mb_shape_elements(first, rows) * tensors[node->inputs[1]].shape.dims[1];
+    case MB_OP_ATTENTION_APPLY: // every weight meets D / heads values
+    case MB_OP_ATTENTION_APPLY_TRANSPOSED:
+        return mb_shape_elements(first, rows) *
+               (mb_shape_last(&tensors[node->inputs[1]].shape) / first->dims[1]);
     case MB_OP_LSTM:
         return mb_shape_vectors(first, rows) *
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);

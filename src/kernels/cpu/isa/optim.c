@@ -48,28 +48,45 @@ MB_KERNEL(adam) {
      call->second_moments + parameter->offset);
 }
 
-// dW = x^T dy a block at a time; the block is stepped while it is in L1.
-MB_KERNEL(linear_update) {
-    enum { BLOCK_INPUTS = 48, BLOCK_OUTPUTS = 256 };
-    _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
-    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
-    mb_adam adam = MB_NAME(adam_of)(call);
-    int32_t inputs = mb_width(&call->step->inputs[0]), outputs = mb_width(&call->step->inputs[1]);
-    int32_t vectors = (int32_t)mb_vectors(call, &call->step->inputs[0]);
-    for (int32_t i = 0; i < inputs; i += BLOCK_INPUTS) {
-        int32_t rows = inputs - i < BLOCK_INPUTS ? inputs - i : BLOCK_INPUTS;
-        for (int32_t o = 0; o < outputs; o += BLOCK_OUTPUTS) {
-            int32_t columns = outputs - o < BLOCK_OUTPUTS ? outputs - o : BLOCK_OUTPUTS;
-            mb_matrix x = {call->inputs[0] + i, 1, inputs};
-            mb_matrix dy = {call->inputs[1] + o, outputs, 1};
-            MB_NAME(gemm)(rows, columns, vectors, x, dy, block, columns, 0);
-            int64_t at = parameter->offset + (int64_t)i * outputs + o;
-            int32_t runs = columns == outputs ? 1 : rows; // whole rows of W lie together
+enum { TILE_INPUTS = 48, TILE_OUTPUTS = 256 };
+
+// Where the columns of one block of outputs lie in its weight.
+typedef struct weight_block {
+    int64_t offset; // of the first weight, in the parameters
+    int32_t row;    // all outputs of the weight
+} weight_block;
+
+// dW = x^T dy a tile at a time; the tile is stepped while it is in L1.
+static void update_block(const mb_cpu_call *call, const mb_adam *adam, int32_t input,
+                         weight_block place) {
+    _Alignas(64) float tile[TILE_INPUTS * TILE_OUTPUTS];
+    const mb_operand *operands = &call->step->inputs[input];
+    int32_t inputs = mb_width(&operands[0]), outputs = mb_width(&operands[1]);
+    int32_t vectors = (int32_t)mb_vectors(call, &operands[0]);
+    for (int32_t i = 0; i < inputs; i += TILE_INPUTS) {
+        int32_t rows = inputs - i < TILE_INPUTS ? inputs - i : TILE_INPUTS;
+        for (int32_t o = 0; o < outputs; o += TILE_OUTPUTS) {
+            int32_t columns = outputs - o < TILE_OUTPUTS ? outputs - o : TILE_OUTPUTS;
+            mb_matrix x = {call->inputs[input] + i, 1, inputs};
+            mb_matrix dy = {call->inputs[input + 1] + o, outputs, 1};
+            MB_NAME(gemm)(rows, columns, vectors, x, dy, tile, columns, 0);
+            int64_t at = place.offset + (int64_t)i * place.row + o;
+            int32_t runs = columns == place.row ? 1 : rows; // whole rows of W lie together
             int64_t length = (int64_t)rows * columns / runs;
-            for (int32_t r = 0; r < runs; r++, at += outputs)
+            for (int32_t r = 0; r < runs; r++, at += place.row)
                 MB_NAME(adam_step)
-            (&adam, length, block + r * length, call->parameters + at, call->first_moments + at,
+            (adam, length, tile + r * length, call->parameters + at, call->first_moments + at,
              call->second_moments + at);
         }
+    }
+}
+
+MB_KERNEL(linear_update) {
+    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    mb_adam adam = MB_NAME(adam_of)(call);
+    weight_block place = {parameter->offset, parameter->shape.dims[0]};
+    for (int32_t k = 0; k < call->step->input_count; k += 2) {
+        update_block(call, &adam, k, place);
+        place.offset += mb_width(&call->step->inputs[k + 1]);
     }
 }
