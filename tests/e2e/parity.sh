@@ -6,8 +6,9 @@ expect 0 parity "$TESTS"/fixtures/attention/*.h5 "$TESTS"/fixtures/trainloop/att
 says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
-expect 0 parity "$TESTS"/fixtures/mmim/*.h5 "$TESTS"/fixtures/trainloop/mmim_mer2023.h5
+expect 0 parity "$TESTS"/fixtures/{mmim,misa}/*.h5 "$TESTS"/fixtures/trainloop/mmim_mer2023.h5
 says 'cpc4.h5: holds, model mmim'
+says 'dropout.h5: holds, model misa'
 
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'

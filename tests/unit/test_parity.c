@@ -19,6 +19,7 @@ static const char *const files[] = {
     MB_FIXTURES "/attention/dropout.h5",
     MB_FIXTURES "/attention/frames.h5",
     MB_FIXTURES "/attention/frames_align.h5",
+    MB_FIXTURES "/misa/dropout.h5",
     MB_FIXTURES "/mmim/batch1.h5",
     MB_FIXTURES "/mmim/cpc4.h5",
     MB_FIXTURES "/mmim/dropout.h5",
