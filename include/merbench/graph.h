@@ -137,6 +137,8 @@ mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
 // [1, x]: (..., D) -> (..., 1 + D)
 mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
+// Columns begin ... begin + width - 1: (..., D) -> (..., width)
+mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // x F[k] for every rank k: x (B, I), F (K, I, O) -> (B, K, O)
@@ -167,6 +169,40 @@ mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
 mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
 // Mean over all elements of (a - b)^2, gradients into both. -> (1)
 mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
+// Lower bound of log p(y | mu, variance exp(logvar)), all (B, D): mean over the valid rows of the
+// sum of -(mu - y)^2 / (2 exp(logvar)), less logvar / 2 with `logvar_term`. Gradients into all
+// three. -> (1)
+mb_tensor mb_gaussian_bound(mb_graph *graph, mb_tensor mu, mb_tensor y, mb_tensor logvar,
+                            bool logvar_term);
+
+typedef struct mb_unit_rule {
+    double epsilon;     // added to the norm
+    bool constant_norm; // whether the norm is a constant for the gradient
+    bool keep_zero;     // a row of zeros stays zero and has gradient zero; otherwise 0/0 = NaN
+} mb_unit_rule;
+// Rows divided by their L2 norm. (..., D) -> (..., D)
+mb_tensor mb_unit_rows(mb_graph *graph, mb_tensor x, mb_unit_rule rule);
+
+// Pairs of the K parts of a tensor (B, K, D).
+enum { MB_MAX_PAIRS = 8 };
+typedef struct mb_pairs {
+    int32_t count;
+    uint8_t parts[MB_MAX_PAIRS][2];
+} mb_pairs;
+// x less its mean over the valid rows of the batch.
+mb_tensor mb_center(mb_graph *graph, mb_tensor x);
+// How far from orthogonal the columns of pairs of parts are: sum over the pairs (i, j) of the mean
+// of (u_i^T u_j)^2 over its D*D elements, u_i = u[:, i] (B, D). (B, K, D) -> (1)
+mb_tensor mb_overlap(mb_graph *graph, mb_tensor u, mb_pairs pairs);
+// Central moment discrepancy, mean over pairs of parts of
+// ||mean x_i - mean x_j|| + sum over k = 2 ... 5 of ||mean c_i^k - mean c_j^k||; means over the
+// valid rows, powers element by element, L2 norms over D. `centered` is mb_center(x). The gradient
+// of a norm of 0 is 0/0 = NaN, or 0 with `zero_norm_gradient`. (B, K, D) twice -> (1)
+mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered, mb_pairs pairs,
+                                bool zero_norm_gradient);
+// Contrast of each row's pair with all pairings in the batch: mean over the valid rows b of
+// -log softmax over j (<x[b], q[j]>)[b]. (B, D), (B, D) -> (1)
+mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

@@ -123,6 +123,42 @@ static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_
     finish(graph, config, mb_block_lstm_encoder(graph, "e", x, hidden_of(config)), outputs);
 }
 
+static void build_gaussian_bound(mb_graph *graph, const mb_model_config *config,
+                                 mb_model_outputs *outputs) {
+    mb_tensor mu = first_map(graph, config, "mu"), y = first_map(graph, config, "y");
+    mb_tensor logvar = first_map(graph, config, "logvar");
+    finish(graph, config, mu, outputs);
+    outputs->interloss =
+        mb_add(graph, mb_gaussian_bound(graph, mu, y, logvar, true),
+               mb_scale(graph, mb_gaussian_bound(graph, y, mu, logvar, false), 0.7, MB_SLOT_NONE));
+}
+
+static void build_contrastive(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    mb_tensor x = mb_unit_rows(graph, first_map(graph, config, "a"), (mb_unit_rule){.epsilon = 0});
+    mb_tensor q = mb_unit_rows(graph, first_map(graph, config, "b"),
+                               (mb_unit_rule){.epsilon = 0.1, .keep_zero = true});
+    finish(graph, config, mb_add(graph, x, q), outputs);
+    outputs->interloss = mb_scale(graph, mb_contrastive(graph, x, q), 3.0, MB_SLOT_NONE);
+}
+
+// Parts of a batch against each other; two of the three read by both losses.
+static void build_batch_losses(mb_graph *graph, const mb_model_config *config,
+                               mb_model_outputs *outputs) {
+    const mb_pairs all = {3, {{0, 1}, {2, 0}, {1, 2}}}, one = {1, {{2, 1}}};
+    mb_tensor x =
+        mb_sigmoid(graph, mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
+                                          3 * hidden_of(config)));
+    mb_tensor parts = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
+    mb_tensor centered = mb_center(graph, parts);
+    mb_tensor moments = mb_add(graph, mb_moment_discrepancy(graph, parts, centered, all, true),
+                               mb_moment_discrepancy(graph, parts, centered, one, true));
+    mb_tensor units = mb_unit_rows(graph, centered, (mb_unit_rule){.epsilon = 0.1});
+    mb_tensor overlap = mb_add(graph, mb_overlap(graph, units, all), mb_overlap(graph, units, one));
+    outputs->interloss = mb_add(graph, mb_scale(graph, moments, 5.0, MB_SLOT_NONE), overlap);
+    finish(graph, config, mb_slice(graph, x, hidden_of(config) / 2, hidden_of(config)), outputs);
+}
+
 static mb_tensor vector(mb_graph *graph, const char *name, int32_t width, double scale) {
     return mb_graph_parameter(graph, name, (mb_shape){1, {width}},
                               (mb_initial){MB_INITIAL_NORMAL, scale});
@@ -221,6 +257,9 @@ static const op_case cases[] = {
     {"prepend one, rank linear, weighted sum", build_ranks, MB_UTT, MB_DROPOUT_OFF},
     {"outer linear", build_outer, MB_UTT, MB_DROPOUT_OFF},
     {"outer linear with dropout", build_outer, MB_UTT, MB_DROPOUT_RANDOM},
+    {"gaussian bound", build_gaussian_bound, MB_UTT, MB_DROPOUT_OFF},
+    {"unit rows, contrastive", build_contrastive, MB_UTT, MB_DROPOUT_OFF},
+    {"center, overlap, moments, slice", build_batch_losses, MB_UTT, MB_DROPOUT_OFF},
     {"layer norm", build_layer_norm, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"linear thirds", build_thirds, MB_UTT, MB_DROPOUT_OFF},
     {"convolution", build_convolution, MB_FRM_ALIGN, MB_DROPOUT_OFF},

@@ -27,6 +27,12 @@ static const char *const files[] = {
     MB_FIXTURES "/tfn/frames_align.h5",
     MB_FIXTURES "/trainloop/attention_mer2023.h5",
     MB_FIXTURES "/trainloop/lmf_mosi.h5",
+    MB_FIXTURES "/misa/dropout.h5",
+    MB_FIXTURES "/mmim/batch1.h5",
+    MB_FIXTURES "/mmim/cpc4.h5",
+    MB_FIXTURES "/mmim/dropout.h5",
+    MB_FIXTURES "/trainloop/attention_mer2023.h5",
+    MB_FIXTURES "/trainloop/mmim_mer2023.h5",
 };
 
 static void test_fixtures_hold(void **state) {

@@ -51,6 +51,18 @@ typedef struct mb_op_params {
             float scale;
             mb_attention_mask mask; // ATTENTION_SCORES
         } attention;
+        struct {
+            bool logvar_term;
+        } gaussian_bound;
+        struct {
+            float epsilon;
+            bool constant_norm; // for the gradient
+            bool keep_zero;
+        } unit_rows;
+        struct {
+            mb_pairs pairs;
+            bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
+        } pairs;
     };
     // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {

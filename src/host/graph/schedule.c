@@ -219,6 +219,13 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     case MB_OP_MIX:
     case MB_OP_MIX_GRAD_WEIGHTS:
         return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONTRASTIVE:
+        return rows * mb_shape_elements(first, rows);
+    case MB_OP_CONTRASTIVE_GRAD:
+        return 2 * rows * mb_shape_elements(first, rows);
+    case MB_OP_OVERLAP:
+    case MB_OP_OVERLAP_GRAD:
+        return rows * mb_shape_elements(first, rows);
     default:
         return 0; // elementwise: no products
     }

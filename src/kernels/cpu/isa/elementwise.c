@@ -125,6 +125,17 @@ MB_KERNEL(slice) {
                (size_t)part * sizeof(float));
 }
 
+// dy (B', D') -> (B', D), zero but for the columns from params.slice.begin.
+MB_KERNEL(slice_grad) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->outputs[0]);
+    int32_t width = mb_width(&step->outputs[0]), part = mb_width(&step->inputs[0]);
+    memset(call->outputs[0], 0, (size_t)(vectors * width) * sizeof(float));
+    for (int64_t r = 0; r < vectors; r++)
+        memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
+               (size_t)part * sizeof(float));
+}
+
 // x (B, T, D) -> y[:, t] = x[:, t-1], y[:, 0] = 0.
 MB_KERNEL(delay) {
     const mb_shape *shape = &call->step->outputs[0].shape;
