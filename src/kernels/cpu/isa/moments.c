@@ -100,10 +100,15 @@ static void moments_of(const float *x, const float *c, int32_t rows, int64_t str
             moments[k][j] /= rows;
 }
 
+// Squares that float32 cannot hold count as zero, as in the reference: the norm of what rounding
+// left of nothing is zero.
 static double norm_of(const float *x, int32_t count) {
+    const double smallest = 0x1p-150;
     double sum = 0.0;
-    for (int32_t j = 0; j < count; j++)
-        sum += (double)x[j] * (double)x[j];
+    for (int32_t j = 0; j < count; j++) {
+        double square = (double)x[j] * (double)x[j];
+        sum += square <= smallest ? 0.0 : square; // NaN stays NaN
+    }
     return sqrt(sum);
 }
 
