@@ -6,6 +6,8 @@ expect 0 parity "$TESTS"/fixtures/attention/*.h5 "$TESTS"/fixtures/trainloop/att
 says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
+expect 0 parity "$TESTS"/fixtures/mult/*.h5
+says 'dropout.h5: holds, model mult'
 
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'
