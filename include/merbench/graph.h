@@ -135,8 +135,20 @@ mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor value
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
+// [1, x]: (..., D) -> (..., 1 + D)
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
+// Columns begin ... begin + width - 1: (..., D) -> (..., width)
+mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
+// x F[k] for every rank k: x (B, I), F (K, I, O) -> (B, K, O)
+mb_tensor mb_rank_linear(mb_graph *graph, mb_tensor x, mb_tensor factor);
+// b + sum over k of w[0, k] * u[:, k]: w (1, K), u (B, K, H), b (1, H) -> (B, H)
+mb_tensor mb_weighted_sum(mb_graph *graph, mb_tensor weights, mb_tensor values, mb_tensor bias);
+// y = dropout(Z) W^T + b for the outer product Z[b, (i*Q + j)*R + k] = a[b, i] * v[b, j] * l[b, k]
+// of a (B, P), v (B, Q), l (B, R), which is never stored; W (O, P*Q*R), b (O) -> (B, O)
+mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropout_site site,
+                          mb_tensor weight, mb_tensor bias);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
@@ -157,6 +169,40 @@ mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
 mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
 // Mean over all elements of (a - b)^2, gradients into both. -> (1)
 mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
+// Lower bound of log p(y | mu, variance exp(logvar)), all (B, D): mean over the valid rows of the
+// sum of -(mu - y)^2 / (2 exp(logvar)), less logvar / 2 with `logvar_term`. Gradients into all
+// three. -> (1)
+mb_tensor mb_gaussian_bound(mb_graph *graph, mb_tensor mu, mb_tensor y, mb_tensor logvar,
+                            bool logvar_term);
+
+typedef struct mb_unit_rule {
+    double epsilon;     // added to the norm
+    bool constant_norm; // whether the norm is a constant for the gradient
+    bool keep_zero;     // a row of zeros stays zero and has gradient zero; otherwise 0/0 = NaN
+} mb_unit_rule;
+// Rows divided by their L2 norm. (..., D) -> (..., D)
+mb_tensor mb_unit_rows(mb_graph *graph, mb_tensor x, mb_unit_rule rule);
+
+// Pairs of the K parts of a tensor (B, K, D).
+enum { MB_MAX_PAIRS = 8 };
+typedef struct mb_pairs {
+    int32_t count;
+    uint8_t parts[MB_MAX_PAIRS][2];
+} mb_pairs;
+// x less its mean over the valid rows of the batch.
+mb_tensor mb_center(mb_graph *graph, mb_tensor x);
+// How far from orthogonal the columns of pairs of parts are: sum over the pairs (i, j) of the mean
+// of (u_i^T u_j)^2 over its D*D elements, u_i = u[:, i] (B, D). (B, K, D) -> (1)
+mb_tensor mb_overlap(mb_graph *graph, mb_tensor u, mb_pairs pairs);
+// Central moment discrepancy, mean over pairs of parts of
+// ||mean x_i - mean x_j|| + sum over k = 2 ... 5 of ||mean c_i^k - mean c_j^k||; means over the
+// valid rows, powers element by element, L2 norms over D. `centered` is mb_center(x). The gradient
+// of a norm of 0 is 0/0 = NaN, or 0 with `zero_norm_gradient`. (B, K, D) twice -> (1)
+mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered, mb_pairs pairs,
+                                bool zero_norm_gradient);
+// Contrast of each row's pair with all pairings in the batch: mean over the valid rows b of
+// -log softmax over j (<x[b], q[j]>)[b]. (B, D), (B, D) -> (1)
+mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

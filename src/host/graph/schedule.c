@@ -90,17 +90,31 @@ static int32_t producer_of(const mb_schedule *schedule, mb_tensor tensor) {
     return -1;
 }
 
-// The op that makes a weight's gradient and steps the weight, in the place of one that only makes
-// it; MB_OP_COUNT for none.
-static mb_op updating(mb_op op) {
-    switch (op) {
-    case MB_OP_LINEAR_GRAD_WEIGHT:
-        return MB_OP_LINEAR_UPDATE;
-    case MB_OP_CONVOLVE_GRAD_WEIGHT:
-        return MB_OP_CONVOLVE_UPDATE;
-    default:
-        return MB_OP_COUNT;
-    }
+// Weight gradients that can be stepped where they are made, and the op that does it.
+static const struct {
+    mb_op gradient, update;
+} fused_updates[] = {
+    {MB_OP_LINEAR_GRAD_WEIGHT, MB_OP_LINEAR_UPDATE},
+    {MB_OP_RANK_LINEAR_GRAD_WEIGHT, MB_OP_RANK_LINEAR_UPDATE},
+    {MB_OP_OUTER_LINEAR_GRAD_WEIGHT, MB_OP_OUTER_LINEAR_UPDATE},
+    {MB_OP_CONVOLVE_GRAD_WEIGHT, MB_OP_CONVOLVE_UPDATE},
+};
+
+// MB_OP_ADAM where there is none.
+static mb_op fused_update_of(mb_op gradient) {
+    for (size_t i = 0; i < sizeof fused_updates / sizeof *fused_updates; i++)
+        if (fused_updates[i].gradient == gradient)
+            return fused_updates[i].update;
+    return MB_OP_ADAM;
+}
+
+// Whether no other parameter has the same gradient tensor.
+static bool only_owner(const mb_graph *graph, const mb_tensor *gradients, mb_tensor parameter) {
+    for (mb_tensor other = 0; other < graph->tensor_count; other++)
+        if (other != parameter && graph->tensors[other].parameter >= 0 &&
+            gradients[other] == gradients[parameter])
+            return false;
+    return true;
 }
 
 mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradients,
@@ -116,10 +130,11 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
             return mb_fail(error, MB_FAILED, "parameter %s: its gradient is made by no node",
                            graph->parameters[info->parameter].name);
         mb_node *producer = &schedule->nodes[position];
-        mb_op fused = updating(producer->op);
-        if (fused != MB_OP_COUNT && only_reader(schedule, gradient, position) == -1 &&
+        mb_op update = fused_update_of(producer->op);
+        if (update != MB_OP_ADAM && only_owner(graph, gradients, tensor) &&
+            only_reader(schedule, gradient, position) == -1 &&
             only_reader(schedule, tensor, position) == -1) {
-            producer->op = fused;
+            producer->op = update;
             producer->params.update.parameter = info->parameter;
             producer->output_count = 0;
             continue;
@@ -183,9 +198,34 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     case MB_OP_LSTM_GRAD:
         return mb_shape_vectors(first, rows) *
                mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+    case MB_OP_RANK_LINEAR: // x (B, I) or dy (B, K, O) against F (K, I, O)
+    case MB_OP_RANK_LINEAR_GRAD_INPUT:
+        return rows * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_RANK_LINEAR_GRAD_WEIGHT:
+    case MB_OP_RANK_LINEAR_UPDATE: // x (B, I), dy (B, K, O)
+        return mb_shape_last(first) * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_WEIGHTED_SUM:
+    case MB_OP_WEIGHTED_SUM_GRAD_WEIGHTS:
+        return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_OUTER_LINEAR: // a, v, l, W
+        return rows * mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+    case MB_OP_OUTER_LINEAR_GRAD_INPUTS: // dy, a, v, l, W
+        return rows * mb_shape_elements(&tensors[node->inputs[4]].shape, rows);
+    case MB_OP_OUTER_LINEAR_GRAD_WEIGHT:
+    case MB_OP_OUTER_LINEAR_UPDATE: // a, v, l, dy
+        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->inputs[1]].shape) *
+               mb_shape_last(&tensors[node->inputs[2]].shape) *
+               mb_shape_last(&tensors[node->inputs[3]].shape);
     case MB_OP_MIX:
     case MB_OP_MIX_GRAD_WEIGHTS:
         return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONTRASTIVE:
+        return rows * mb_shape_elements(first, rows);
+    case MB_OP_CONTRASTIVE_GRAD:
+        return 2 * rows * mb_shape_elements(first, rows);
+    case MB_OP_OVERLAP:
+    case MB_OP_OVERLAP_GRAD:
+        return rows * mb_shape_elements(first, rows);
     default:
         return 0; // elementwise: no products
     }

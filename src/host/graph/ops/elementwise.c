@@ -42,6 +42,37 @@ void mb_gradient_concat(mb_backward *pass, const mb_node *node, const mb_tensor 
     }
 }
 
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, x);
+    shape.dims[shape.count - 1]++;
+    return mb_graph_add_one(graph, MB_OP_PREPEND_ONE, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_prepend_one(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_op_params params = {.slice = {1}};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SLICE, params, dy, 1);
+}
+
+mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, x);
+    if (begin < 0 || width < 1 || begin > mb_shape_last(&shape) - width) {
+        mb_graph_refuse(graph, "slice: no columns %d to %d in a width of %d", begin,
+                        begin + width - 1, mb_shape_last(&shape));
+        return MB_NO_TENSOR;
+    }
+    shape.dims[shape.count - 1] = width;
+    mb_op_params params = {.slice = {begin}};
+    return mb_graph_add_one(graph, MB_OP_SLICE, params, &x, 1, shape);
+}
+
+void mb_gradient_slice(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SLICE_GRAD, node->params, dy, 1);
+}
+
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b) {
     mb_tensor inputs[] = {a, b};
     if (!mb_given(graph, inputs, 2))

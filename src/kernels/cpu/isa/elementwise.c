@@ -104,6 +104,17 @@ MB_KERNEL(concat) {
     }
 }
 
+// (B', D) -> (B', 1 + D)
+MB_KERNEL(prepend_one) {
+    int64_t vectors = mb_vectors(call, &call->step->inputs[0]);
+    int32_t width = mb_width(&call->step->inputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        float *y = call->outputs[0] + r * (width + 1);
+        y[0] = 1.0f;
+        memcpy(y + 1, call->inputs[0] + r * width, (size_t)width * sizeof *y);
+    }
+}
+
 // (B', D) -> (B', D'), columns from params.slice.begin.
 MB_KERNEL(slice) {
     const mb_step *step = call->step;
@@ -111,6 +122,17 @@ MB_KERNEL(slice) {
     int32_t width = mb_width(&step->inputs[0]), part = mb_width(&step->outputs[0]);
     for (int64_t r = 0; r < vectors; r++)
         memcpy(call->outputs[0] + r * part, call->inputs[0] + r * width + step->params.slice.begin,
+               (size_t)part * sizeof(float));
+}
+
+// dy (B', D') -> (B', D), zero but for the columns from params.slice.begin.
+MB_KERNEL(slice_grad) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->outputs[0]);
+    int32_t width = mb_width(&step->outputs[0]), part = mb_width(&step->inputs[0]);
+    memset(call->outputs[0], 0, (size_t)(vectors * width) * sizeof(float));
+    for (int64_t r = 0; r < vectors; r++)
+        memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
                (size_t)part * sizeof(float));
 }
 
