@@ -79,6 +79,8 @@ typedef struct mb_dropout_site {
     mb_slot rate;         // per-run rate, or MB_SLOT_NONE:
     double constant_rate; // the same for every run
     mb_mask_layout layout;
+    int32_t whole_steps; // the reference's tensor has so many steps where this one, with a single
+                         // step, is the last of them; 0 where they are the same
 } mb_dropout_site;
 
 // Which keys a query does not see.

@@ -42,7 +42,8 @@ typedef struct mb_place {
 typedef struct mb_mask_place {
     char site[96];
     mb_mask_layout layout;
-    int64_t offset; // floats; the mask lies there in the shape of the tensor
+    int32_t whole_steps; // as in mb_dropout_site
+    int64_t offset;      // floats; the mask lies there in the shape of the tensor
     mb_shape shape;
 } mb_mask_place;
 

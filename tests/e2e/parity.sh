@@ -6,6 +6,8 @@ expect 0 parity "$TESTS"/fixtures/attention/*.h5 "$TESTS"/fixtures/trainloop/att
 says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
+expect 0 parity "$TESTS"/fixtures/mult/*.h5
+says 'dropout.h5: holds, model mult'
 expect 0 parity "$TESTS"/fixtures/{mmim,misa}/*.h5 "$TESTS"/fixtures/trainloop/mmim_mer2023.h5
 says 'cpc4.h5: holds, model mmim'
 says 'dropout.h5: holds, model misa'
