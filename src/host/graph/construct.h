@@ -14,6 +14,9 @@ bool mb_given(const mb_graph *graph, const mb_tensor *tensors, int32_t count);
 mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_tensor *tensors,
                     int32_t count);
 
+// What lies side by side in a recurrence over (B, T, D): (B, D) along time, (T, D) along the rows.
+mb_shape mb_side_shape(const mb_shape *sequence, mb_recurrence way);
+
 // An op that keeps the shape of its one input.
 mb_tensor mb_same_shape(mb_graph *graph, mb_op op, mb_op_params params, mb_tensor x);
 

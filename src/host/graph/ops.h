@@ -4,7 +4,7 @@
 
 #include "merbench/plan.h"
 
-enum { MB_MAX_INPUTS = 8, MB_MAX_OUTPUTS = 3 };
+enum { MB_MAX_INPUTS = 12, MB_MAX_OUTPUTS = 8 };
 
 typedef enum mb_op {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
@@ -44,6 +44,7 @@ typedef union mb_op_params {
         float factor;
         mb_slot slot; // or MB_SLOT_NONE
     } scale;
+    mb_recurrence recurrence;
     struct {
         int32_t parameter; // position in the plan's parameter list
     } update;

@@ -142,6 +142,7 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
         int64_t model = (int64_t)a * plan->info.parameter_floats;
         mb_cpu_call call = {
             .rows = launch->rows[a],
+            .widest = launch->widest != NULL ? launch->widest[a] : launch->rows[a],
             .slots = launch->slots + (int64_t)a * MB_SLOT_COUNT,
             .key = launch->keys[a],
             .training_step = launch->steps[a],

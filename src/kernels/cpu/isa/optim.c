@@ -39,8 +39,15 @@ void MB_NAME(adam_step)(const mb_adam *adam, int64_t count, const float *restric
     }
 }
 
+// A parameter that no batch of the run has reached so far has no gradient.
+static bool reached(const mb_cpu_call *call, const mb_parameter *parameter) {
+    return call->widest >= parameter->fewest_rows;
+}
+
 MB_KERNEL(adam) {
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    if (!reached(call, parameter))
+        return;
     mb_adam adam = MB_NAME(adam_of)(call);
     MB_NAME(adam_step)
     (&adam, mb_shape_elements(&parameter->shape, 0), call->inputs[0],
@@ -53,6 +60,8 @@ MB_KERNEL(linear_update) {
     enum { BLOCK_INPUTS = 48, BLOCK_OUTPUTS = 256 };
     _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    if (!reached(call, parameter))
+        return;
     mb_adam adam = MB_NAME(adam_of)(call);
     int32_t inputs = mb_width(&call->step->inputs[0]), outputs = mb_width(&call->step->inputs[1]);
     int32_t vectors = (int32_t)mb_vectors(call, &call->step->inputs[0]);
