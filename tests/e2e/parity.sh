@@ -7,6 +7,9 @@ says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
 
+expect 0 parity "$TESTS"/fixtures/mctn/*.h5 "$TESTS/fixtures/trainloop/mctn_mosi.h5"
+says 'dropout.h5: holds, model mctn'
+
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'
 says '"name":	"gradients"'

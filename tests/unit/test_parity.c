@@ -19,7 +19,10 @@ static const char *const files[] = {
     MB_FIXTURES "/attention/dropout.h5",
     MB_FIXTURES "/attention/frames.h5",
     MB_FIXTURES "/attention/frames_align.h5",
+    MB_FIXTURES "/mctn/batch1.h5",
+    MB_FIXTURES "/mctn/dropout.h5",
     MB_FIXTURES "/trainloop/attention_mer2023.h5",
+    MB_FIXTURES "/trainloop/mctn_mosi.h5",
 };
 
 static void test_fixtures_hold(void **state) {

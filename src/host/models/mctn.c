@@ -63,21 +63,19 @@ typedef struct translator {
     const char *encoder, *decoder, *attention; // names of its modules
     int32_t hidden, width;                     // H, D
     mb_axis axis;
+    int32_t fewest_rows; // of a batch that reaches decoder and attention
 } translator;
 
-// A tensor of the decoder or of the attention: a batch of one row does not reach it when the
-// recurrence runs over the rows.
-static mb_tensor beyond_first_row(const translator *s, mb_tensor parameter) {
-    if (s->axis == MB_AXIS_ROWS)
-        mb_graph_needs_rows(s->graph, parameter, 2);
+static mb_tensor beyond_first_place(const translator *s, mb_tensor parameter) {
+    mb_graph_needs_rows(s->graph, parameter, s->fewest_rows);
     return parameter;
 }
 
 // A weight without bias, initialisation L.
 static mb_tensor plain_weight(const translator *s, const char *prefix, const char *name,
                               int32_t out, int32_t in) {
-    return beyond_first_row(s, mb_graph_weight(s->graph, mb_name_of(prefix, name).text, out, in,
-                                               (mb_initial){MB_INITIAL_UNIFORM, 1 / sqrt(in)}));
+    return beyond_first_place(s, mb_graph_weight(s->graph, mb_name_of(prefix, name).text, out, in,
+                                                 (mb_initial){MB_INITIAL_UNIFORM, 1 / sqrt(in)}));
 }
 
 // The four tensors of one direction of an LSTM, initialisation R.
@@ -134,7 +132,7 @@ static mb_tensor decode(const translator *s, encoded source, mb_tensor y, mb_ten
         direction d = lstm_direction(s, s->decoder, s->width + s->hidden, k == 1);
         mb_tensor all[] = {d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh};
         for (int i = 0; i < 4; i++)
-            beyond_first_row(s, all[i]);
+            beyond_first_place(s, all[i]);
         cells[k] = (mb_decoder_cell){d.weight_ih, mb_add(s->graph, d.bias_ih, d.bias_hh)};
         idle[k] = d.weight_hh;
     }
@@ -145,9 +143,9 @@ static mb_tensor decode(const translator *s, encoded source, mb_tensor y, mb_ten
         mb_attention_decoder(s->graph, y, source.joint, source.start, attention, score, cells, way);
     mb_initial initial = {MB_INITIAL_UNIFORM, 1 / sqrt(2 * s->hidden)};
     mb_tensor weight = plain_weight(s, s->decoder, "fc_out.weight", s->width, 2 * s->hidden);
-    mb_tensor bias =
-        beyond_first_row(s, mb_graph_parameter(s->graph, mb_name_of(s->decoder, "fc_out.bias").text,
-                                               (mb_shape){1, {s->width}}, initial));
+    mb_tensor bias = beyond_first_place(
+        s, mb_graph_parameter(s->graph, mb_name_of(s->decoder, "fc_out.bias").text,
+                              (mb_shape){1, {s->width}}, initial));
     return mb_delay_along(s->graph, mb_linear(s->graph, decoded, weight, bias), way);
 }
 
@@ -162,8 +160,10 @@ static void build(mb_graph *graph, const mb_model_config *config, mb_model_outpu
     mb_tensor text = features[MB_TEXT], audio = features[MB_AUDIO], video = features[MB_VIDEO];
     mb_axis axis =
         (int)config->options[RECURRENCE] == RECURRENCE_TIME ? MB_AXIS_TIME : MB_AXIS_ROWS;
-    translator first = {graph, "encoder1", "decoder1", "attn1", hidden, width, axis};
-    translator second = {graph, "encoder2", "decoder2", "attn2", hidden, width, axis};
+    // One place alone is never decoded.
+    int32_t fewest_rows = axis == MB_AXIS_ROWS ? 2 : config->steps[MB_TEXT] > 1 ? 1 : INT32_MAX;
+    translator first = {graph, "encoder1", "decoder1", "attn1", hidden, width, axis, fewest_rows};
+    translator second = {graph, "encoder2", "decoder2", "attn2", hidden, width, axis, fewest_rows};
 
     encoded text_joint = encode(&first, text, "dropout#0");
     mb_tensor video_back = decode(&first, text_joint, video, idle);
