@@ -70,15 +70,17 @@ static void attend(const mb_way *way, int32_t hidden, const float *v, const floa
     }
 }
 
-// Activates the gates i, g, o of a cell that starts from zero. Assigns, or adds to the state.
-static void decoder_cell(int32_t hidden, float *restrict z, float *restrict state, bool add) {
+// Activates the gates i, g, o of a cell that starts from zero; adds its hidden state. Blocks of z
+// are arguments of their own, never inlined, so that the loop vectorises.
+static __attribute__((noinline)) void add_cell(int32_t hidden, float *restrict zi,
+                                               float *restrict zg, float *restrict zo,
+                                               float *restrict state) {
     for (int32_t j = 0; j < hidden; j++) {
-        float i = mb_sigmoid_of(z[j]), g = mb_tanh_of(z[2 * hidden + j]);
-        float o = mb_sigmoid_of(z[3 * hidden + j]), h = o * mb_tanh_of(i * g);
-        z[j] = i;
-        z[2 * hidden + j] = g;
-        z[3 * hidden + j] = o;
-        state[j] = add ? state[j] + h : h;
+        float i = mb_sigmoid_of(zi[j]), g = mb_tanh_of(zg[j]), o = mb_sigmoid_of(zo[j]);
+        zi[j] = i;
+        zg[j] = g;
+        zo[j] = o;
+        state[j] += o * mb_tanh_of(i * g);
     }
 }
 
@@ -108,6 +110,7 @@ MB_KERNEL(attention_decoder) {
      (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
     for (int k = 0; k < 2; k++)
         input_products(call, 5 + 2 * k, h, gates[k]);
+    memset(out, 0, (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof *out);
     for (int32_t n = 0; n + 1 < way.length; n++) {
         int64_t at = mb_way_at(&way, n);
         mb_matrix before = {call->inputs[2], h, 1};
@@ -125,28 +128,33 @@ MB_KERNEL(attention_decoder) {
             (way.sides, g, h, (mb_matrix){out + at * 2 * h + h, way.aside * 2 * h, 1},
              (mb_matrix){call->inputs[5 + 2 * k] + (int64_t)d * g, g, 1}, gates[k] + at * g,
              way.aside * g, 1);
-            for (int32_t s = 0; s < way.sides; s++)
-                decoder_cell(h, gates[k] + (at + s * way.aside) * g,
-                             out + (at + s * way.aside) * 2 * h, k == 1);
+            for (int32_t s = 0; s < way.sides; s++) {
+                float *z = gates[k] + (at + s * way.aside) * g;
+                add_cell(h, z, z + 2 * h, z + 3 * h, out + (at + s * way.aside) * 2 * h);
+            }
         }
     }
-    for (int32_t s = 0; s < way.sides; s++)
-        memset(out + (mb_way_at(&way, way.length - 1) + s * way.aside) * 2 * h, 0,
-               2 * (size_t)h * sizeof *out);
 }
 
-// Gradient of the sums of a cell; dstate = dout + dnext.
-static void decoder_cell_grad(int32_t hidden, const float *restrict dout,
-                              const float *restrict dnext, const float *restrict gates,
-                              float *restrict dz) {
+// Gradient of the sums of a cell, whose hidden state has the gradient dout + dnext.
+static __attribute__((noinline)) void add_cell_grad(int32_t hidden, const float *restrict dout,
+                                                    const float *restrict dnext,
+                                                    const float *restrict gates,
+                                                    float *restrict dzi, float *restrict dzf,
+                                                    float *restrict dzg, float *restrict dzo) {
     for (int32_t j = 0; j < hidden; j++) {
         float i = gates[j], g = gates[2 * hidden + j], o = gates[3 * hidden + j];
         float dh = dout[j] + dnext[j], tc = mb_tanh_of(i * g), dc = dh * o * (1.0f - tc * tc);
-        dz[j] = dc * g * i * (1.0f - i);
-        dz[hidden + j] = 0.0f;
-        dz[2 * hidden + j] = dc * i * (1.0f - g * g);
-        dz[3 * hidden + j] = dh * tc * o * (1.0f - o);
+        dzi[j] = dc * g * i * (1.0f - i);
+        dzf[j] = 0.0f;
+        dzg[j] = dc * i * (1.0f - g * g);
+        dzo[j] = dh * tc * o * (1.0f - o);
     }
+}
+
+static void decoder_cell_grad(int32_t hidden, const float *dout, const float *dnext,
+                              const float *gates, float *dz) {
+    add_cell_grad(hidden, dout, dnext, gates, dz, dz + hidden, dz + 2 * hidden, dz + 3 * hidden);
 }
 
 // dv += dscore * e, dk += p, dq += p with e = tanh(q + k), p = dscore * v * (1 - e^2)

@@ -5,20 +5,29 @@
 #include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
 
-// Activates the gates of step t and moves the state. z holds the sums of the gates.
-static void lstm_cell(int32_t hidden, float *restrict z, const float *restrict cell_before,
-                      float *restrict cell, float *restrict state) {
+// Activates the gates of step t and moves the state. The blocks of z hold the sums of the gates.
+// They are arguments of their own, never inlined, so that the loop vectorises.
+static __attribute__((noinline)) void move_cell(int32_t hidden, float *restrict zi,
+                                                float *restrict zf, float *restrict zg,
+                                                float *restrict zo,
+                                                const float *restrict cell_before,
+                                                float *restrict cell, float *restrict state) {
     for (int32_t j = 0; j < hidden; j++) {
-        float i = mb_sigmoid_of(z[j]), f = mb_sigmoid_of(z[hidden + j]);
-        float g = mb_tanh_of(z[2 * hidden + j]), o = mb_sigmoid_of(z[3 * hidden + j]);
+        float i = mb_sigmoid_of(zi[j]), f = mb_sigmoid_of(zf[j]);
+        float g = mb_tanh_of(zg[j]), o = mb_sigmoid_of(zo[j]);
         float c = i * g + (cell_before != NULL ? f * cell_before[j] : 0.0f);
-        z[j] = i;
-        z[hidden + j] = f;
-        z[2 * hidden + j] = g;
-        z[3 * hidden + j] = o;
+        zi[j] = i;
+        zf[j] = f;
+        zg[j] = g;
+        zo[j] = o;
         cell[j] = c;
         state[j] = o * mb_tanh_of(c);
     }
+}
+
+static void lstm_cell(int32_t hidden, float *z, const float *cell_before, float *cell,
+                      float *state) {
+    move_cell(hidden, z, z + hidden, z + 2 * hidden, z + 3 * hidden, cell_before, cell, state);
 }
 
 // z (B, T, 4H), W (H, 4H), b (4H) -> hidden (B, T, H), cell (B, T, H), gates (B, T, 4H) activated.
@@ -46,24 +55,31 @@ MB_KERNEL(lstm) {
     }
 }
 
-// One side of one step: dstate = [gradient of hidden | gradient of cell] from the steps after it;
-// the cell's part moves on to the step before.
-static void lstm_cell_grad(int32_t hidden, const float *restrict dhidden,
-                           const float *restrict gates, const float *restrict cell,
-                           const float *restrict cell_before, float *restrict dstate,
-                           float *restrict dz) {
+// One side of one step: dh, dc are the gradients of hidden and cell from the steps after it; the
+// cell's moves on to the step before.
+static __attribute__((noinline)) void
+move_cell_grad(int32_t hidden, const float *restrict dhidden, const float *restrict gates,
+               const float *restrict cell, const float *restrict cell_before,
+               const float *restrict dh_after, float *restrict dc_after, float *restrict dzi,
+               float *restrict dzf, float *restrict dzg, float *restrict dzo) {
     for (int32_t j = 0; j < hidden; j++) {
         float i = gates[j], f = gates[hidden + j];
         float g = gates[2 * hidden + j], o = gates[3 * hidden + j];
-        float dh = dhidden[j] + dstate[j], tc = mb_tanh_of(cell[j]);
-        float dc = dstate[hidden + j] + dh * o * (1.0f - tc * tc);
+        float dh = dhidden[j] + dh_after[j], tc = mb_tanh_of(cell[j]);
+        float dc = dc_after[j] + dh * o * (1.0f - tc * tc);
         float before = cell_before != NULL ? cell_before[j] : 0.0f;
-        dz[j] = dc * g * i * (1.0f - i);
-        dz[hidden + j] = dc * before * f * (1.0f - f);
-        dz[2 * hidden + j] = dc * i * (1.0f - g * g);
-        dz[3 * hidden + j] = dh * tc * o * (1.0f - o);
-        dstate[hidden + j] = dc * f;
+        dzi[j] = dc * g * i * (1.0f - i);
+        dzf[j] = dc * before * f * (1.0f - f);
+        dzg[j] = dc * i * (1.0f - g * g);
+        dzo[j] = dh * tc * o * (1.0f - o);
+        dc_after[j] = dc * f;
     }
+}
+
+static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *gates,
+                           const float *cell, const float *cell_before, float *dstate, float *dz) {
+    move_cell_grad(hidden, dhidden, gates, cell, cell_before, dstate, dstate + hidden, dz,
+                   dz + hidden, dz + 2 * hidden, dz + 3 * hidden);
 }
 
 // dhidden (B, T, H), cell (B, T, H), gates (B, T, 4H), W (H, 4H) -> dz (B, T, 4H), dstate (S, 2H).
