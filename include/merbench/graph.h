@@ -127,8 +127,18 @@ mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
+// [1, x]: (..., D) -> (..., 1 + D)
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
+// x F[k] for every rank k: x (B, I), F (K, I, O) -> (B, K, O)
+mb_tensor mb_rank_linear(mb_graph *graph, mb_tensor x, mb_tensor factor);
+// b + sum over k of w[0, k] * u[:, k]: w (1, K), u (B, K, H), b (1, H) -> (B, H)
+mb_tensor mb_weighted_sum(mb_graph *graph, mb_tensor weights, mb_tensor values, mb_tensor bias);
+// y = dropout(Z) W^T + b for the outer product Z[b, (i*Q + j)*R + k] = a[b, i] * v[b, j] * l[b, k]
+// of a (B, P), v (B, Q), l (B, R), which is never stored; W (O, P*Q*R), b (O) -> (B, O)
+mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropout_site site,
+                          mb_tensor weight, mb_tensor bias);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);

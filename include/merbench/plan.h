@@ -52,7 +52,7 @@ typedef struct mb_plan_info {
     int32_t parameter_count;
     const mb_parameter *parameters; // in the order of creation
     int64_t parameter_floats;       // of one model, padding included
-    int64_t parameter_elements;     // trained numbers of one model
+    int64_t parameter_elements;     // numbers of one model, without padding
     int64_t arena_floats;
     int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
     int32_t mask_count;

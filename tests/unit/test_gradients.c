@@ -6,8 +6,7 @@
 
 static const char *const isas[] = {"portable", "avx2", "avx512"};
 
-// ---- models around one op
-// ---------------------------------------------------------------------------
+// ---- models around one op ---------------------------------------------------------------------
 
 static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3)};
 
@@ -83,6 +82,40 @@ static void build_reshape(mb_graph *graph, const mb_model_config *config,
                                   3 * hidden_of(config));
     x = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
     finish(graph, config, mb_last_step(graph, mb_softmax(graph, x)), outputs);
+}
+
+// As in lmf: three factors of several ranks, multiplied and summed.
+static void build_ranks(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+    static const char *const names[] = {"a", "b", "c"};
+    int32_t hidden = hidden_of(config), out = hidden / 2 + 1;
+    mb_initial initial = {MB_INITIAL_NORMAL, 1.0 / sqrt(hidden + 1.0)};
+    mb_tensor product = MB_NO_TENSOR;
+    for (int i = 0; i < 3; i++) {
+        mb_tensor x = mb_prepend_one(graph, first_map(graph, config, names[i]));
+        mb_tensor factor = mb_graph_parameter(graph, mb_name_of(names[i], "factor").text,
+                                              (mb_shape){3, {3, hidden + 1, out}}, initial);
+        mb_tensor y = mb_rank_linear(graph, x, factor);
+        product = i == 0 ? y : mb_multiply(graph, product, y);
+    }
+    mb_tensor weights = mb_graph_parameter(graph, "weights", (mb_shape){2, {1, 3}},
+                                           (mb_initial){MB_INITIAL_NORMAL, 1.0});
+    mb_tensor bias = mb_graph_parameter(graph, "bias", (mb_shape){2, {1, out}},
+                                        (mb_initial){MB_INITIAL_NORMAL, 1.0});
+    finish(graph, config, mb_weighted_sum(graph, weights, product, bias), outputs);
+}
+
+// As in tfn, with factors of different widths, dropout inside.
+static void build_outer(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+    static const char *const names[] = {"a", "b", "c"};
+    int32_t hidden = hidden_of(config), widths[] = {1, 2, hidden}, width = 2 * 3 * (hidden + 1);
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO), factors[3];
+    for (int i = 0; i < 3; i++)
+        factors[i] = mb_prepend_one(graph, mb_block_linear(graph, names[i], x, widths[i]));
+    mb_initial initial = {MB_INITIAL_NORMAL, 1.0 / sqrt((double)width)};
+    mb_tensor weight = mb_graph_weight(graph, "d.weight", hidden, width, initial);
+    mb_tensor bias = mb_graph_parameter(graph, "d.bias", (mb_shape){1, {hidden}}, initial);
+    mb_dropout_site site = {.name = "d#0", .rate = MB_SLOT_DROPOUT};
+    finish(graph, config, mb_outer_linear(graph, factors, site, weight, bias), outputs);
 }
 
 static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
@@ -180,6 +213,9 @@ static const op_case cases[] = {
     {"concat, slice, mix", build_mix, MB_UTT, MB_DROPOUT_OFF},
     {"sigmoid, tanh, multiply, scale", build_activations, MB_UTT, MB_DROPOUT_OFF},
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
+    {"prepend one, rank linear, weighted sum", build_ranks, MB_UTT, MB_DROPOUT_OFF},
+    {"outer linear", build_outer, MB_UTT, MB_DROPOUT_OFF},
+    {"outer linear with dropout", build_outer, MB_UTT, MB_DROPOUT_RANDOM},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
     {"lstm along the rows", build_lstm_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"delay, end, idle weights along the rows", build_places_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
@@ -203,8 +239,7 @@ static mb_model_config config_of(const op_case *c, int32_t dimension, int32_t hi
                              .options = {hidden, 0.3}};
 }
 
-// ---- finite differences
-// -----------------------------------------------------------------------------
+// ---- finite differences -----------------------------------------------------------------------
 
 static double total_at(model_engine *engine, const sample_set *set, int32_t rows, int64_t at,
                        float value) {
@@ -255,7 +290,7 @@ static void check_case(const char *isa, const op_case *c, int32_t dimension, int
     sample_set set;
     model_engine engine;
     samples_open(&set, &config);
-    engine_open(&engine, isa, &model, &config, MB_PLAN_GRADIENTS, c->dropout, 35);
+    engine_open(&engine, isa, &model, &config, MB_PLAN_GRADIENTS, c->dropout, rows + 2);
     engine_run(&engine, &set, 0, rows, 3);
     float *gradients = malloc((size_t)engine.info->arena_floats * sizeof *gradients);
     memcpy(gradients, engine.arena, (size_t)engine.info->arena_floats * sizeof *gradients);
@@ -282,15 +317,15 @@ static void test_finite_differences(void **state) {
                                        {1, 1, 1, 1},
                                        {5, 3, 2, 2},
                                        {33, 31, 5, 7},
-                                       {31, 33, 3, 33}};
+                                       {31, 33, 3, 33},
+                                       {9, 6, 2, 131}};
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
         for (int k = 0; available(isas[i]) && k < CASE_COUNT; k++)
             for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
                 check_case(isas[i], &cases[k], sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3]);
 }
 
-// ---- updates
-// ----------------------------------------------------------------------------------------
+// ---- updates ----------------------------------------------------------------------------------
 
 static float clamp(float g, float clip) {
     return clip < 0.0f ? g : fminf(fmaxf(g, -clip), clip);
@@ -348,6 +383,35 @@ static void test_updates(void **state) {
         }
 }
 
+// Training needs no room for the gradient of a weight that is used once, however large.
+static void test_updates_store_no_gradient(void **state) {
+    (void)state;
+    static const char *const names[] = {"attention", "lmf", "tfn"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const mb_model *model = mb_model_find(names[i]);
+        mb_model_config config = {.feature_type = MB_UTT,
+                                  .dims = {300, 300, 300},
+                                  .steps = {1, 1, 1},
+                                  .class_count = 4,
+                                  .value_count = 1};
+        mb_model_defaults(model, &config);
+        config.options[MB_OPTION_HIDDEN_DIM] = 64;
+        mb_plan *plan = NULL;
+        mb_error error = {""};
+        assert_int_equal(
+            mb_plan_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, 4, &plan, &error),
+            MB_OK);
+        const mb_plan_info *info = mb_plan_get(plan);
+        int64_t largest = 0;
+        for (int32_t p = 0; p < info->parameter_count; p++) {
+            int64_t elements = mb_shape_elements(&info->parameters[p].shape, 0);
+            largest = elements > largest ? elements : largest;
+        }
+        assert_true(info->arena_floats < largest);
+        mb_plan_free(plan);
+    }
+}
+
 // The instruction sets agree with the portable one.
 static void test_instruction_sets_agree(void **state) {
     (void)state;
@@ -376,6 +440,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finite_differences),
         cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_updates_store_no_gradient),
         cmocka_unit_test(test_instruction_sets_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

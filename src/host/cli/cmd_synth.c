@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/suggest.h"
+#include "cli/arguments.h"
 #include "cli/cli.h"
 #include "data/corpus_write.h"
 #include "data/synth.h"
@@ -67,16 +68,6 @@ static mb_status find_rules(const char *name, const mb_dataset_rules **found, mb
                    nearest);
 }
 
-// The whole text as a number; false when it is none.
-static bool parse_number(const char *text, double *number) {
-    char *end;
-    if (text[0] == '\0' || isspace((unsigned char)text[0]))
-        return false;
-    errno = 0;
-    *number = strtod(text, &end);
-    return *end == '\0' && errno == 0 && isfinite(*number);
-}
-
 static mb_status parse_seed(const char *text, uint32_t *seed, mb_error *error) {
     char *end = NULL;
     errno = 0;
@@ -86,54 +77,6 @@ static mb_status parse_seed(const char *text, uint32_t *seed, mb_error *error) {
                        text);
     *seed = (uint32_t)number;
     return MB_OK;
-}
-
-static mb_status find_modality(const char *option, const char *name, int32_t *modality,
-                               mb_error *error) {
-    for (*modality = 0; *modality < MB_MODALITY_COUNT; ++*modality)
-        if (strcmp(mb_modality_names[*modality], name) == 0)
-            return MB_OK;
-    const char *nearest = mb_nearest_name(name, mb_modality_names, MB_MODALITY_COUNT);
-    return mb_fail(error, MB_USAGE, "%s: unknown modality '%s'%s%s%s", option, name,
-                   nearest != NULL ? "; did you mean '" : "; expected audio, text or video",
-                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
-}
-
-// "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value.
-static mb_status parse_by_modality(const char *option, const char *text, double minimum,
-                                   double maximum, bool whole, double values[MB_MODALITY_COUNT],
-                                   mb_error *error) {
-    char *copy = strdup(text), *rest = copy, *item;
-    if (copy == NULL)
-        return mb_out_of_memory(error, option);
-    bool given[MB_MODALITY_COUNT] = {false};
-    mb_status status = MB_OK;
-    while (status == MB_OK && (item = strsep(&rest, ",")) != NULL) {
-        char *number = strchr(item, '=');
-        if (number == NULL) {
-            status = mb_fail(error, MB_USAGE,
-                             "%s: expected MODALITY=NUMBER, as in 'audio=1,text=2', found '%s'",
-                             option, item);
-            break;
-        }
-        *number++ = '\0';
-        int32_t m;
-        status = find_modality(option, item, &m, error);
-        if (status != MB_OK)
-            break;
-        double value;
-        if (given[m])
-            status = mb_fail(error, MB_USAGE, "%s: %s is given twice", option, item);
-        else if (!parse_number(number, &value) || value < minimum || value > maximum ||
-                 (whole && value != floor(value)))
-            status = mb_fail(error, MB_USAGE, "%s: %s: expected a %snumber %.0f..%.0f, found '%s'",
-                             option, item, whole ? "whole " : "", minimum, maximum, number);
-        else
-            values[m] = value;
-        given[m] = true;
-    }
-    free(copy);
-    return status;
 }
 
 typedef struct arguments {
@@ -148,20 +91,6 @@ static const struct option long_options[] = {
     {"force", no_argument, NULL, 'f'},      {"frames", no_argument, NULL, 'r'},
     {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
 };
-
-static mb_status unknown_option(const char *option, mb_error *error) {
-    enum { COUNT = sizeof long_options / sizeof *long_options - 1 };
-    const char *names[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        names[i] = long_options[i].name;
-    const char *nearest =
-        strncmp(option, "--", 2) == 0 ? mb_nearest_name(option + 2, names, COUNT) : NULL;
-    if (nearest != NULL)
-        return mb_fail(error, MB_USAGE, "unknown option '%s'; did you mean '--%s'?", option,
-                       nearest);
-    return mb_fail(error, MB_USAGE,
-                   "unknown option '%s'; 'merbench synth --help' lists the options", option);
-}
 
 static mb_status parse_arguments(int argc, char **argv, arguments *given, mb_error *error) {
     *given = (arguments){0};
@@ -199,7 +128,7 @@ static mb_status parse_arguments(int argc, char **argv, arguments *given, mb_err
         case ':':
             return mb_fail(error, MB_USAGE, "option '%s' needs a value", argv[optind - 1]);
         default:
-            return unknown_option(argv[optind - 1], error);
+            return mb_unknown_option("synth", long_options, argv[optind - 1], error);
         }
     }
     if (optind < argc)
@@ -222,19 +151,19 @@ static mb_status read_options(const arguments *given, mb_synth_options *options,
     if (given->seed != NULL)
         status = parse_seed(given->seed, &options->seed, error);
     if (status == MB_OK && given->signal != NULL)
-        status = parse_by_modality("--signal", given->signal, 0, MB_SYNTH_MAX_SIGNAL, false,
-                                   options->signal, error);
+        status = mb_parse_by_modality("--signal", given->signal, 0, MB_SYNTH_MAX_SIGNAL, false,
+                                      options->signal, error);
     if (status == MB_OK && given->dims != NULL) {
         double dims[MB_MODALITY_COUNT];
         for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
             dims[m] = options->dims[m];
-        status =
-            parse_by_modality("--dims", given->dims, 1, MB_SYNTH_MAX_DIMENSION, true, dims, error);
+        status = mb_parse_by_modality("--dims", given->dims, 1, MB_SYNTH_MAX_DIMENSION, true, dims,
+                                      error);
         for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
             options->dims[m] = (int32_t)dims[m];
     }
     if (status == MB_OK && given->scale != NULL &&
-        (!parse_number(given->scale, &options->scale) || options->scale <= 0 ||
+        (!mb_parse_number(given->scale, &options->scale) || options->scale <= 0 ||
          options->scale > MB_SYNTH_MAX_SCALE))
         status =
             mb_fail(error, MB_USAGE, "--scale: expected a number above 0 and up to %g, found '%s'",

@@ -17,6 +17,10 @@ mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_te
 // What lies side by side in a recurrence over (B, T, D): (B, D) along time, (T, D) along the rows.
 mb_shape mb_side_shape(const mb_shape *sequence, mb_recurrence way);
 
+// A new dropout site on a tensor of this shape; mode off where the graph has no dropout. For a mask
+// from outside it notes where that will lie.
+mb_op_params mb_dropout_params(mb_graph *graph, mb_dropout_site site, const mb_shape *shape);
+
 // An op that keeps the shape of its one input.
 mb_tensor mb_same_shape(mb_graph *graph, mb_op op, mb_op_params params, mb_tensor x);
 

@@ -14,8 +14,7 @@ static void count_up(int32_t *indices, int32_t first, int32_t count) {
         indices[i] = first + i;
 }
 
-// ---- forward
-// ----------------------------------------------------------------------------------------
+// ---- forward ----------------------------------------------------------------------------------
 
 // A result of the last run against a dataset; both must exist, or neither.
 static mb_status compare_result(const mb_fixture *fixture, mb_runner *runner, const char *name,
@@ -65,8 +64,7 @@ static mb_status compare_forward(const mb_fixture *fixture, mb_runner *runner, i
     return status;
 }
 
-// ---- gradients
-// --------------------------------------------------------------------------------------
+// ---- gradients --------------------------------------------------------------------------------
 
 // Whether a JSON list of names in a root attribute holds `name`.
 static bool listed(const mb_fixture *fixture, const char *attribute, const char *name) {
@@ -175,8 +173,7 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     return status;
 }
 
-// ---- Adam
-// -------------------------------------------------------------------------------------------
+// ---- Adam -------------------------------------------------------------------------------------
 
 static mb_status compare_parameters(const mb_fixture *fixture, mb_runner *runner,
                                     mb_parity_report *report, mb_error *error) {

@@ -7,8 +7,7 @@
 
 typedef struct mb_cpu_call {
     const mb_step *step;
-    int32_t rows;   // valid rows of the batch, >= 1
-    int32_t widest; // rows of the run's largest batch so far, this one included
+    int32_t rows; // valid rows of the batch, >= 1
     const float *inputs[MB_MAX_INPUTS];
     float *outputs[MB_MAX_OUTPUTS];
     // Of the run:

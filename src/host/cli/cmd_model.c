@@ -1,0 +1,339 @@
+// merbench model: the options of a fusion model, and what it costs, from its graph.
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "cli/arguments.h"
+#include "cli/cli.h"
+#include "merbench/plan.h"
+
+static const char help[] =
+    "usage: merbench model [NAME [OPTIONS]]\n"
+    "\n"
+    "Without a name: lists the fusion models. With a name: shows the model's options, and counts "
+    "its\n"
+    "parameters, multiply-accumulates and memory from its graph.\n"
+    "\n"
+    "  --dims audio=D,text=D,video=D    feature dimensions (1024, 5120, 768); 0 leaves a modality "
+    "out\n"
+    "  --feature-type TYPE              utt, frm_align or frm_unalign (utt)\n"
+    "  --steps audio=T,text=T,video=T   frames, for frame-level features (20 each)\n"
+    "  --classes C, --values R          emotion classes and regression outputs (6, 1)\n"
+    "  --batch B                        rows of a batch (32)\n"
+    "  --set OPTION=VALUE               an option of the model; may be given several times\n"
+    "  --json                           print one JSON document\n";
+
+static const struct option long_options[] = {
+    {"dims", required_argument, NULL, 'd'},   {"feature-type", required_argument, NULL, 'f'},
+    {"steps", required_argument, NULL, 't'},  {"classes", required_argument, NULL, 'c'},
+    {"values", required_argument, NULL, 'r'}, {"batch", required_argument, NULL, 'b'},
+    {"set", required_argument, NULL, 's'},    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+};
+
+typedef struct request {
+    const mb_model *model;
+    mb_model_config config;
+    int32_t batch;
+    bool json;
+} request;
+
+// What the plans of a model tell.
+typedef struct costs {
+    int64_t parameters;
+    int64_t forward, training;      // multiply-accumulates of a batch
+    int64_t activations, optimiser; // bytes: arena of a training step; weights and moments
+    int64_t evaluation_activations; // bytes: arena of an evaluation of a batch
+} costs;
+
+// ---- arguments
+
+static mb_status find_model(const char *name, const mb_model **model, mb_error *error) {
+    const char *names[32], *nearest;
+    int count = 0;
+    *model = mb_model_find(name);
+    if (*model != NULL)
+        return MB_OK;
+    for (const mb_model *const *known = mb_model_all(); *known != NULL && count < 32; known++)
+        names[count++] = (*known)->name;
+    nearest = mb_nearest_name(name, names, count);
+    return mb_fail(error, MB_USAGE, "unknown model '%s'%s%s%s", name,
+                   nearest != NULL ? "; did you mean '" : "; 'merbench model' lists them",
+                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+}
+
+static mb_status parse_whole(const char *option, const char *text, double minimum, double maximum,
+                             int32_t *value, mb_error *error) {
+    double number;
+    if (!mb_parse_number(text, &number) || number < minimum || number > maximum ||
+        number != floor(number))
+        return mb_fail(error, MB_USAGE, "%s: expected a whole number %.0f..%.0f, found '%s'",
+                       option, minimum, maximum, text);
+    *value = (int32_t)number;
+    return MB_OK;
+}
+
+static mb_status parse_modalities(const char *option, const char *text, double minimum,
+                                  int32_t values[MB_MODALITY_COUNT], mb_error *error) {
+    double numbers[MB_MODALITY_COUNT];
+    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        numbers[m] = values[m];
+    mb_status status = mb_parse_by_modality(option, text, minimum, 1e6, true, numbers, error);
+    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        values[m] = (int32_t)numbers[m];
+    return status;
+}
+
+static mb_status parse_feature_type(const char *text, mb_feature_type *type, mb_error *error) {
+    for (int i = 0; i < 3; i++)
+        if (strcmp(mb_feature_type_names[i], text) == 0) {
+            *type = (mb_feature_type)i;
+            return MB_OK;
+        }
+    return mb_fail(error, MB_USAGE,
+                   "--feature-type: expected utt, frm_align or frm_unalign, found '%s'", text);
+}
+
+static mb_status choose(const mb_option *option, const char *text, double *value, mb_error *error) {
+    if (option->kind != MB_OPTION_CHOICE) {
+        if (mb_parse_number(text, value))
+            return MB_OK;
+        return mb_fail(error, MB_USAGE, "--set %s: expected a number, found '%s'", option->name,
+                       text);
+    }
+    for (int i = 0; option->choices[i] != NULL; i++)
+        if (strcmp(option->choices[i], text) == 0) {
+            *value = i;
+            return MB_OK;
+        }
+    return mb_fail(error, MB_USAGE, "--set %s: '%s' is not one of its choices", option->name, text);
+}
+
+static mb_status set_option(request *r, const char *text, mb_error *error) {
+    const char *equals = strchr(text, '=');
+    if (equals == NULL)
+        return mb_fail(error, MB_USAGE, "--set: expected OPTION=VALUE, found '%s'", text);
+    const char *names[MB_MAX_OPTIONS];
+    for (int32_t i = 0; i < r->model->option_count; i++) {
+        const mb_option *option = &r->model->options[i];
+        names[i] = option->name;
+        if (strlen(option->name) == (size_t)(equals - text) &&
+            strncmp(option->name, text, (size_t)(equals - text)) == 0)
+            return choose(option, equals + 1, &r->config.options[i], error);
+    }
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    const char *nearest = mb_nearest_name(name, names, r->model->option_count);
+    return mb_fail(error, MB_USAGE, "--set: model %s has no option '%s'%s%s%s", r->model->name,
+                   name, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "'?" : "");
+}
+
+static mb_status parse_option(request *r, int letter, const char *text, mb_error *error) {
+    switch (letter) {
+    case 'd':
+        return parse_modalities("--dims", text, 0, r->config.dims, error);
+    case 't':
+        return parse_modalities("--steps", text, 1, r->config.steps, error);
+    case 'f':
+        return parse_feature_type(text, &r->config.feature_type, error);
+    case 'c':
+        return parse_whole("--classes", text, 0, 1000, &r->config.class_count, error);
+    case 'r':
+        return parse_whole("--values", text, 0, 1, &r->config.value_count, error);
+    case 'b':
+        return parse_whole("--batch", text, 1, 65536, &r->batch, error);
+    default:
+        return set_option(r, text, error);
+    }
+}
+
+static mb_status parse(int argc, char **argv, request *r, bool *show_help, mb_error *error) {
+    *r = (request){.config = {.feature_type = MB_UTT,
+                              .dims = {1024, 5120, 768},
+                              .steps = {20, 20, 20},
+                              .class_count = 6,
+                              .value_count = 1},
+                   .batch = 32};
+    // The model comes first: its options are checked as they are read.
+    int first = argc > 1 && argv[1][0] != '-' ? 1 : 0;
+    mb_status status = first == 1 ? find_model(argv[1], &r->model, error) : MB_OK;
+    if (status == MB_OK && r->model != NULL)
+        mb_model_defaults(r->model, &r->config);
+    opterr = 0;
+    optind = 1 + first;
+    for (int letter;
+         status == MB_OK && (letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1;) {
+        if (letter == 'h') {
+            *show_help = true;
+            return MB_OK;
+        }
+        if (letter == ':')
+            return mb_fail(error, MB_USAGE, "option '%s' needs a value", argv[optind - 1]);
+        if (letter == '?')
+            return mb_unknown_option("model", long_options, argv[optind - 1], error);
+        if (letter == 'j')
+            r->json = true;
+        else if (r->model == NULL)
+            return mb_fail(error, MB_USAGE, "the name of a model comes first");
+        else
+            status = parse_option(r, letter, optarg, error);
+    }
+    if (status == MB_OK && optind < argc)
+        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    return status;
+}
+
+// ---- costs
+
+static mb_status measure_plan(const request *r, mb_plan_mode mode, mb_plan_info *info,
+                              mb_error *error) {
+    mb_plan *plan = NULL;
+    mb_status status = mb_plan_compile(r->model, &r->config, mode,
+                                       mode == MB_PLAN_TRAIN ? MB_DROPOUT_RANDOM : MB_DROPOUT_OFF,
+                                       r->batch, &plan, error);
+    if (status != MB_OK)
+        return status;
+    *info = *mb_plan_get(plan);
+    mb_plan_free(plan);
+    return MB_OK;
+}
+
+static mb_status measure(const request *r, costs *c, mb_error *error) {
+    mb_plan_info train, evaluate;
+    mb_status status = mb_model_check(r->model, &r->config, error);
+    if (status == MB_OK)
+        status = measure_plan(r, MB_PLAN_TRAIN, &train, error);
+    if (status == MB_OK)
+        status = measure_plan(r, MB_PLAN_EVALUATE, &evaluate, error);
+    if (status != MB_OK)
+        return status;
+    int64_t size = (int64_t)sizeof(float);
+    *c = (costs){.parameters = train.parameter_elements,
+                 .forward = evaluate.multiply_accumulates,
+                 .training = train.multiply_accumulates,
+                 .activations = train.arena_floats * size,
+                 .evaluation_activations = evaluate.arena_floats * size,
+                 .optimiser = 3 * train.parameter_floats * size};
+    return MB_OK;
+}
+
+// ---- output
+
+static void print_value(const mb_option *option, double value) {
+    if (option->kind == MB_OPTION_CHOICE)
+        printf("%s", option->choices[(int)value]);
+    else
+        printf("%g", value);
+}
+
+static void print_option(const mb_option *option, double value) {
+    printf("  %-22s ", option->name);
+    print_value(option, value);
+    if (option->corrected) {
+        printf(" (protocol strict: ");
+        print_value(option, option->corrected_initial);
+        printf(")");
+    }
+    if (option->grid_count > 0)
+        printf("; paper");
+    for (int32_t i = 0; i < option->grid_count; i++)
+        printf(" %g", option->grid[i]);
+    if (option->kind == MB_OPTION_CHOICE)
+        for (int i = 0; option->choices[i] != NULL; i++)
+            printf("%s%s", i == 0 ? "; " : " | ", option->choices[i]);
+    printf("\n  %-22s   %s\n", "", option->help != NULL ? option->help : "");
+}
+
+static void print_text(const request *r, const costs *c) {
+    printf("%s: %s\n\noptions\n", r->model->name, r->model->paper);
+    for (int32_t i = 0; i < r->model->option_count; i++)
+        print_option(&r->model->options[i], r->config.options[i]);
+    printf("\nfor %s features of dimensions %d, %d, %d, %d classes, %d values, batches of %d\n",
+           mb_feature_type_names[r->config.feature_type], r->config.dims[0], r->config.dims[1],
+           r->config.dims[2], r->config.class_count, r->config.value_count, r->batch);
+    printf("  parameters                          %lld\n", (long long)c->parameters);
+    printf("  multiply-accumulates, forward       %lld\n", (long long)c->forward);
+    printf("  multiply-accumulates, training step %lld\n", (long long)c->training);
+    printf("  activations of a training step      %lld bytes\n", (long long)c->activations);
+    printf("  activations of an evaluation        %lld bytes\n",
+           (long long)c->evaluation_activations);
+    printf("  weights and moments                 %lld bytes\n", (long long)c->optimiser);
+}
+
+static void add_value(cJSON *object, const char *key, const mb_option *option, double value) {
+    if (option->kind == MB_OPTION_CHOICE)
+        cJSON_AddStringToObject(object, key, option->choices[(int)value]);
+    else
+        cJSON_AddNumberToObject(object, key, value);
+}
+
+static cJSON *to_json(const request *r, const costs *c) {
+    cJSON *document = cJSON_CreateObject();
+    cJSON *options = cJSON_AddObjectToObject(document, "options");
+    cJSON *dims = cJSON_AddObjectToObject(document, "dims");
+    cJSON_AddStringToObject(document, "model", r->model->name);
+    cJSON_AddStringToObject(document, "paper", r->model->paper);
+    cJSON_AddStringToObject(document, "feature_type",
+                            mb_feature_type_names[r->config.feature_type]);
+    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        cJSON_AddNumberToObject(dims, mb_modality_names[m], r->config.dims[m]);
+    for (int32_t i = 0; i < r->model->option_count; i++)
+        add_value(options, r->model->options[i].name, &r->model->options[i], r->config.options[i]);
+    cJSON_AddNumberToObject(document, "classes", r->config.class_count);
+    cJSON_AddNumberToObject(document, "values", r->config.value_count);
+    cJSON_AddNumberToObject(document, "batch", r->batch);
+    cJSON_AddNumberToObject(document, "parameters", (double)c->parameters);
+    cJSON_AddNumberToObject(document, "forward_multiply_accumulates", (double)c->forward);
+    cJSON_AddNumberToObject(document, "training_multiply_accumulates", (double)c->training);
+    cJSON_AddNumberToObject(document, "training_activation_bytes", (double)c->activations);
+    cJSON_AddNumberToObject(document, "evaluation_activation_bytes",
+                            (double)c->evaluation_activations);
+    cJSON_AddNumberToObject(document, "weight_and_moment_bytes", (double)c->optimiser);
+    return document;
+}
+
+static mb_status print_json(cJSON *document, mb_error *error) {
+    char *text = document != NULL ? cJSON_Print(document) : NULL;
+    cJSON_Delete(document);
+    if (text == NULL)
+        return mb_out_of_memory(error, "model");
+    puts(text);
+    free(text);
+    return MB_OK;
+}
+
+static mb_status list_models(bool json, mb_error *error) {
+    cJSON *list = json ? cJSON_CreateArray() : NULL;
+    for (const mb_model *const *model = mb_model_all(); *model != NULL; model++)
+        if (json)
+            cJSON_AddItemToArray(list, cJSON_CreateString((*model)->name));
+        else
+            printf("%-12s %s\n", (*model)->name, (*model)->paper);
+    return json ? print_json(list, error) : MB_OK;
+}
+
+mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
+    request r;
+    costs c;
+    bool show_help = false;
+    mb_status status = parse(argc, argv, &r, &show_help, error);
+    if (status != MB_OK)
+        return status;
+    if (show_help) {
+        fputs(help, stdout);
+        return MB_OK;
+    }
+    if (r.model == NULL)
+        return list_models(r.json, error);
+    status = measure(&r, &c, error);
+    if (status != MB_OK)
+        return status;
+    if (r.json)
+        return print_json(to_json(&r, &c), error);
+    print_text(&r, &c);
+    return MB_OK;
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# merbench model: the list, one model's options and costs, and wrong arguments.
+source "$(dirname "$0")/lib.sh"
+
+expect 0 model
+prints 'attention'
+expect 0 model --json
+prints '"attention"'
+
+# 6912 * 128 first-layer weights, 11 * 128^2 others, biases and heads.
+expect 0 model attention --dims audio=1024,text=5120,video=768 --set hidden_dim=128
+prints 'parameters                          1067786'
+expect 0 model attention --dims audio=0,video=0 --set hidden_dim=64 --json
+prints '"parameters":	336519'
+prints '"audio":	0'
+expect 0 model attention --feature-type frm_align --steps audio=5,text=5,video=5 --set weights=softmax
+prints 'frm_align'
+
+expect 2 model atention
+complains "did you mean 'attention'?"
+expect 2 model attention --set hiden_dim=3
+complains "did you mean 'hidden_dim'?"
+expect 2 model attention --set weights=hard
+expect 2 model attention --set hidden_dim=wide
+expect 2 model attention --dims sound=4
+expect 2 model attention --batch 0
+expect 2 model attention --nonsense
+expect 2 model attention --dims
+expect 2 model --dims text=4
+expect 3 model attention --set hidden_dim=0
+complains 'hidden_dim'
+expect 3 model attention --dims audio=0,text=0,video=0
+expect 3 model attention --classes 0 --values 0
+expect 0 model --help
+prints 'usage: merbench model'
+finish
