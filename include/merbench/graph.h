@@ -60,6 +60,14 @@ typedef struct mb_initial {
     double scale;
 } mb_initial;
 
+// Which way a recurrence goes through (B, T, D): over the steps of each row, or over the rows of
+// the batch with the T steps side by side; from the front or from the end.
+typedef enum mb_axis { MB_AXIS_TIME, MB_AXIS_ROWS } mb_axis;
+typedef struct mb_recurrence {
+    mb_axis axis;
+    bool reverse;
+} mb_recurrence;
+
 // How dropout acts in a graph.
 typedef enum mb_dropout_mode {
     MB_DROPOUT_OFF,    // evaluation, or training without
@@ -103,6 +111,7 @@ void mb_graph_refuse(mb_graph *graph, const char *format, ...)
 const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor);
 
 // ---- sources ----------------------------------------------------------------------------------
+// Features may be asked for wider than they are: the columns behind theirs are zero.
 mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape);
 // A trained tensor; the name is the one in the reference's state_dict. Asking again for a name
 // returns the same tensor (the shape must agree): a weight used more than once.
@@ -113,6 +122,11 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 // The filter (out, in, width) of a convolution, stored with its dimensions reversed.
 mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_t in, int32_t width,
                           mb_initial initial);
+
+// In a batch of fewer rows than this the parameter has no gradient: the graph of such a batch does
+// not reach it. A run that has had a larger batch gives it a gradient of zero, one that has not
+// skips it.
+void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -160,7 +174,32 @@ mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
 // Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero,
 // which marks a padded frame. -> (B, T, D), no gradient
 mb_tensor mb_positions(mb_graph *graph, mb_tensor x);
-mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
+// The same along another way.
+mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                        mb_recurrence way);
+mb_tensor mb_last_step(mb_graph *graph, mb_tensor x); // (B, T, D) -> (B, D)
+// Where a recurrence ends: (B, T, D) -> (B, D) along time, (T, D) along the rows.
+mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
+// Each place gets what the place before it had, the first one zeros. (B, T, D)
+mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
+// One direction of an LSTM that takes single steps from the zero state, so that its forget gate and
+// weight_hh do nothing.
+typedef struct mb_decoder_cell {
+    mb_tensor weight; // (4H, D + H)
+    mb_tensor bias;   // (4H), the sum of both of its biases
+} mb_decoder_cell;
+// Decoder with attention, n = 0 .. N-2 along the way:
+//   context[n] = sum over m of alpha[n, m] x[m],  alpha[n] = softmax over m of
+//                v . tanh(W concat(query, x[m])),  query = state[n-1], or `start` for n = 0
+//   state[n]   = sum over both cells of their hidden state on concat(y[n], context[n])
+// N-1 has nothing to come after it and is zero. y (B, T, D), x (B, T, H), start as mb_last_along,
+// W (H, 2H), v (1, H) -> concat(state, context) (B, T, 2H)
+mb_tensor mb_attention_decoder(mb_graph *graph, mb_tensor y, mb_tensor x, mb_tensor start,
+                               mb_tensor attention, mb_tensor score, const mb_decoder_cell cells[2],
+                               mb_recurrence way);
+// x itself. The weights count as reaching the loss through it, with gradients of exactly zero: they
+// are trained (weight decay moves them) where a tensor without gradient would be skipped.
+mb_tensor mb_idle_weights(mb_graph *graph, mb_tensor x, const mb_tensor *weights, int32_t count);
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);
 mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x);

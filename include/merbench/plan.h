@@ -27,6 +27,8 @@ typedef struct mb_parameter {
     int64_t gradient; // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
     bool transposed;  // stored with its dimensions reversed: input-major
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
+    // Smallest batch whose graph reaches it. Adam skips it until a run has had such a batch.
+    int32_t fewest_rows;
 } mb_parameter;
 
 typedef struct mb_plan mb_plan;

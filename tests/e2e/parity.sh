@@ -16,6 +16,9 @@ expect 0 parity "$TESTS"/fixtures/{lmf,tfn}/*.h5 "$TESTS/fixtures/trainloop/lmf_
 says 'lmf_mosi.h5: holds, model lmf'
 says 'holds, model tfn'
 
+expect 0 parity "$TESTS"/fixtures/mctn/*.h5 "$TESTS/fixtures/trainloop/mctn_mosi.h5"
+says 'dropout.h5: holds, model mctn'
+
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'
 says '"name":	"gradients"'

@@ -34,6 +34,9 @@ static const char *const files[] = {
     MB_FIXTURES "/mmim/dropout.h5",
     MB_FIXTURES "/trainloop/attention_mer2023.h5",
     MB_FIXTURES "/trainloop/mmim_mer2023.h5",
+    MB_FIXTURES "/mctn/batch1.h5",
+    MB_FIXTURES "/mctn/dropout.h5",
+    MB_FIXTURES "/trainloop/mctn_mosi.h5",
 };
 
 static void test_fixtures_hold(void **state) {

@@ -208,3 +208,8 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
     mb_shape shape = {2, {out, in}};
     return add_parameter(graph, name, shape, true, initial);
 }
+
+void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows) {
+    if (graph->status == MB_OK && parameter != MB_NO_TENSOR)
+        graph->parameters[graph->tensors[parameter].parameter].fewest_rows = rows;
+}

@@ -4,7 +4,7 @@
 
 #include "merbench/plan.h"
 
-enum { MB_MAX_INPUTS = 8, MB_MAX_OUTPUTS = 3 };
+enum { MB_MAX_INPUTS = 12, MB_MAX_OUTPUTS = 8 };
 
 typedef enum mb_op {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
@@ -63,6 +63,7 @@ typedef struct mb_op_params {
             mb_pairs pairs;
             bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
         } pairs;
+        mb_recurrence recurrence;
     };
     // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {

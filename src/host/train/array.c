@@ -156,6 +156,7 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
         {(void **)&array->keys, runs, sizeof(mb_key)},
         {(void **)&array->steps, runs, sizeof(uint32_t)},
         {(void **)&array->rows, runs, sizeof(int32_t)},
+        {(void **)&array->widest, runs, sizeof(int32_t)},
         {(void **)&array->indices, runs * (size_t)array->index_stride, sizeof(int32_t)},
         {(void **)&array->index_pointers, runs, sizeof(int32_t *)},
         {(void **)&array->losses, runs * (size_t)array->steps_per_epoch, sizeof(float)},
@@ -168,11 +169,13 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
     }
     array->host_steps = calloc(runs, sizeof *array->host_steps);
     array->host_rows = calloc(runs, sizeof *array->host_rows);
+    array->host_widest = calloc(runs, sizeof *array->host_widest);
     array->host_indices = calloc(runs * (size_t)array->index_stride, sizeof *array->host_indices);
     array->host_index_pointers = calloc(runs, sizeof *array->host_index_pointers);
     array->host_losses = calloc(runs * (size_t)array->steps_per_epoch, sizeof(float));
-    if (array->host_steps == NULL || array->host_rows == NULL || array->host_indices == NULL ||
-        array->host_index_pointers == NULL || array->host_losses == NULL)
+    if (array->host_steps == NULL || array->host_rows == NULL || array->host_widest == NULL ||
+        array->host_indices == NULL || array->host_index_pointers == NULL ||
+        array->host_losses == NULL)
         return mb_out_of_memory(error, "array");
     return MB_OK;
 }
@@ -255,8 +258,9 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
 void mb_array_close(mb_array *array) {
     if (array->device == NULL)
         return;
-    void *memory[] = {array->parameters, array->first_moments,  array->second_moments, array->arena,
-                      array->slots,      array->keys,           array->steps,          array->rows,
+    void *memory[] = {array->parameters, array->first_moments,  array->second_moments,
+                      array->arena,      array->slots,          array->keys,
+                      array->steps,      array->rows,           array->widest,
                       array->indices,    array->index_pointers, array->losses};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
@@ -273,6 +277,7 @@ void mb_array_close(mb_array *array) {
     free(array->tests);
     free(array->host_steps);
     free(array->host_rows);
+    free(array->host_widest);
     free(array->host_indices);
     free(array->host_index_pointers);
     free(array->host_losses);

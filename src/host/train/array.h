@@ -25,13 +25,14 @@ typedef struct mb_array {
     mb_key *keys;                                       // (A)
     uint32_t *steps;                                    // (A)
     int32_t *rows;                                      // (A)
-    int32_t *indices;                                   // (A, index_stride)
-    const int32_t **index_pointers;                     // (A) into indices
-    float *losses;                                      // (A, steps_per_epoch)
+    int32_t *widest;                // (A) rows of the largest training batch so far
+    int32_t *indices;               // (A, index_stride)
+    const int32_t **index_pointers; // (A) into indices
+    float *losses;                  // (A, steps_per_epoch)
     int32_t index_stride, steps_per_epoch;
     // Host copies of the tables.
     uint32_t *host_steps;
-    int32_t *host_rows, *host_indices;
+    int32_t *host_rows, *host_widest, *host_indices;
     const int32_t **host_index_pointers;
     float *host_losses;
 } mb_array;

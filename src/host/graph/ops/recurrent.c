@@ -1,8 +1,12 @@
-// LSTM over sequences, and the last step of one.
+// LSTM over sequences, and the places of a sequence. A recurrence goes along time or along the
+// rows.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+static const mb_recurrence along_time = {MB_AXIS_TIME, false};
+
+mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                        mb_recurrence way) {
     mb_tensor inputs[] = {z, weight_hh, bias_hh};
     if (!mb_given(graph, inputs, 3))
         return MB_NO_TENSOR;
@@ -14,8 +18,13 @@ mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor b
     mb_shape hidden = {3, {zs->dims[0], zs->dims[1], ws->dims[1]}};
     mb_shape shapes[] = {hidden, hidden, *zs};
     mb_tensor outputs[MB_MAX_OUTPUTS];
-    mb_graph_add(graph, MB_OP_LSTM, mb_no_params, inputs, 3, shapes, outputs);
+    mb_op_params params = {.recurrence = way};
+    mb_graph_add(graph, MB_OP_LSTM, params, inputs, 3, shapes, outputs);
     return outputs[0];
+}
+
+mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+    return mb_lstm_along(graph, z, weight_hh, bias_hh, along_time);
 }
 
 // Only the hidden states (output 0) are seen by the rest of a graph.
@@ -24,28 +33,55 @@ void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *d
     mb_tensor hidden = node->outputs[0], cell = node->outputs[1], gates = node->outputs[2];
     mb_tensor inputs[] = {dy[0], cell, gates, weight};
     mb_shape states = mb_backward_shape(pass, hidden);
-    mb_shape shapes[] = {mb_backward_shape(pass, z), {2, {states.dims[0], 2 * states.dims[2]}}};
+    mb_shape running = mb_side_shape(&states, node->params.recurrence);
+    running.dims[1] *= 2;
+    mb_shape shapes[] = {mb_backward_shape(pass, z), running};
     mb_tensor outputs[MB_MAX_OUTPUTS];
-    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, mb_no_params, inputs, 4, shapes, outputs);
+    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, node->params, inputs, 4, shapes, outputs);
     mb_tensor dz = outputs[0];
     if (mb_backward_wants(pass, z))
         mb_backward_contribute(pass, z, dz);
-    mb_tensor before = mb_graph_add_one(pass->graph, MB_OP_DELAY, mb_no_params, &hidden, 1, states);
+    mb_tensor before = mb_delay_along(pass->graph, hidden, node->params.recurrence);
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params,
                               (mb_tensor[]){before, dz}, 2);
     mb_backward_contribute_op(pass, bias, MB_OP_LINEAR_GRAD_BIAS, mb_no_params, &dz, 1);
 }
 
-mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
+mb_shape mb_side_shape(const mb_shape *sequence, mb_recurrence way) {
+    int32_t side = sequence->dims[way.axis == MB_AXIS_ROWS ? 1 : 0];
+    return (mb_shape){2, {side, sequence->dims[2]}};
+}
+
+mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    if (mb_graph_shape(graph, x)->count != 3)
+        return mb_refuse(graph, MB_OP_DELAY, "x (B, T, D)", &x, 1);
+    mb_op_params params = {.recurrence = way};
+    return mb_same_shape(graph, MB_OP_DELAY, params, x);
+}
+
+// The same the other way. A given start (gradient rules alone give one) gets no gradient.
+void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_op_params back = node->params;
+    back.recurrence.reverse = !back.recurrence.reverse;
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_DELAY, back, dy, 1);
+}
+
+mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;
     const mb_shape *xs = mb_graph_shape(graph, x);
     if (xs->count != 3)
         return mb_refuse(graph, MB_OP_LAST_STEP, "x (B, T, D)", &x, 1);
-    mb_shape shape = {2, {xs->dims[0], xs->dims[2]}};
-    return mb_graph_add_one(graph, MB_OP_LAST_STEP, mb_no_params, &x, 1, shape);
+    mb_op_params params = {.recurrence = way};
+    return mb_graph_add_one(graph, MB_OP_LAST_STEP, params, &x, 1, mb_side_shape(xs, way));
+}
+
+mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
+    return mb_last_along(graph, x, along_time);
 }
 
 void mb_gradient_last_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_LAST_STEP_GRAD, mb_no_params, dy, 1);
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_LAST_STEP_GRAD, node->params, dy, 1);
 }

@@ -4,7 +4,9 @@
 #include "cpu/isa/kernel.h"
 
 MB_KERNEL(constant) {
-    call->outputs[0][0] = call->step->params.constant.value;
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    for (int64_t i = 0; i < elements; i++)
+        call->outputs[0][i] = call->step->params.constant.value;
 }
 
 MB_KERNEL(relu) {
@@ -85,6 +87,11 @@ MB_KERNEL(scale) {
         y[i] = factor * x[i];
 }
 
+MB_KERNEL(idle_weights) {
+    memcpy(call->outputs[0], call->inputs[0],
+           (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
+}
+
 MB_KERNEL(reshape) {
     memcpy(call->outputs[0], call->inputs[0],
            (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
@@ -134,37 +141,4 @@ MB_KERNEL(slice_grad) {
     for (int64_t r = 0; r < vectors; r++)
         memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
                (size_t)part * sizeof(float));
-}
-
-// x (B, T, D) -> y[:, t] = x[:, t-1], y[:, 0] = 0.
-MB_KERNEL(delay) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++) {
-        float *y = call->outputs[0] + (size_t)b * sequence;
-        memset(y, 0, step * sizeof *y);
-        memcpy(y + step, call->inputs[0] + (size_t)b * sequence, (sequence - step) * sizeof *y);
-    }
-}
-
-// x (B, T, D) -> (B, D)
-MB_KERNEL(last_step) {
-    const mb_shape *shape = &call->step->inputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++)
-        memcpy(call->outputs[0] + (size_t)b * step,
-               call->inputs[0] + ((size_t)b + 1) * sequence - step, step * sizeof(float));
-}
-
-// dy (B, D) -> (B, T, D), zero but for the last step.
-MB_KERNEL(last_step_grad) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    memset(call->outputs[0], 0, (size_t)call->rows * sequence * sizeof(float));
-    for (int32_t b = 0; b < call->rows; b++)
-        memcpy(call->outputs[0] + ((size_t)b + 1) * sequence - step,
-               call->inputs[0] + (size_t)b * step, step * sizeof(float));
 }
