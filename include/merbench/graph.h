@@ -118,6 +118,23 @@ mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// The same, with the cells beside the hidden states; (B, T, H) both.
+typedef struct mb_lstm_states {
+    mb_tensor hidden, cell;
+} mb_lstm_states;
+mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// x (B, T, D) -> y with y[t] = x[t-1], y[0] = 0
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
+// One of the two gates of a memory: its sigmoid network on concat(x, memory).
+typedef struct mb_memory_gate {
+    mb_tensor weight_1, bias_1, weight_2, bias_2; // (H, D+M), (H), (M, H), (M)
+    mb_dropout_site dropout;                      // behind the max(0, .) in between
+} mb_memory_gate;
+// Memory u over a whole sequence, u[-1] = 0: u[t] = g_1 * u[t-1] + g_2 * c[t] with gates
+// g_k = sigmoid(drop(max(0, concat(x[t], u[t-1]) W_1^T + b_1)) W_2^T + b_2) of their own weights.
+// x (B, T, D), c (B, T, M) -> (B, T, M)
+mb_tensor mb_gated_memory(mb_graph *graph, mb_tensor x, mb_tensor candidate,
+                          const mb_memory_gate gates[2]);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);

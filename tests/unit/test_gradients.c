@@ -2,14 +2,16 @@
 // fused update against the gradient followed by Adam.
 #include "engine_support.h"
 
-#include "models/blocks.h"
+#include "models/memory_blocks.h"
 
 static const char *const isas[] = {"portable", "avx2", "avx512"};
 
 // ---- models around one op
 // ---------------------------------------------------------------------------
 
-static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3)};
+static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3),
+                                    MB_OPTION_MEM_DIM_ROW};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
 
 static int32_t hidden_of(const mb_model_config *config) {
     return (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
@@ -90,6 +92,20 @@ static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_
     finish(graph, config, mb_block_lstm_encoder(graph, "e", x, hidden_of(config)), outputs);
 }
 
+// A gradient that reaches the cells only, now and a step later.
+static void build_cells(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
+    mb_tensor cell = mb_memory_lstm(graph, "e", x, hidden_of(config)).cell;
+    x = mb_block_linear(graph, "a", mb_add(graph, mb_delay(graph, cell), cell), hidden_of(config));
+    finish(graph, config, mb_last_step(graph, mb_softmax(graph, x)), outputs);
+}
+
+static void build_memory(mb_graph *graph, const mb_model_config *config,
+                         mb_model_outputs *outputs) {
+    mb_tensor memory = mb_memory_of(graph, config, "m", first_map(graph, config, "a"));
+    finish(graph, config, memory, outputs);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -108,11 +124,15 @@ static const op_case cases[] = {
     {"sigmoid, tanh, multiply, scale", build_activations, MB_UTT, MB_DROPOUT_OFF},
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
+    {"lstm cells, delay", build_cells, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"gated memory", build_memory, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"gated memory with dropout", build_memory, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 
 static mb_model model_of(const op_case *c) {
-    return (mb_model){.name = c->name, .options = options, .option_count = 2, .build = c->build};
+    return (mb_model){
+        .name = c->name, .options = options, .option_count = OPTION_COUNT, .build = c->build};
 }
 
 static mb_model_config config_of(const op_case *c, int32_t dimension, int32_t hidden,
@@ -122,7 +142,7 @@ static mb_model_config config_of(const op_case *c, int32_t dimension, int32_t hi
                              .steps = {steps, 1, 1},
                              .class_count = 4,
                              .value_count = 1,
-                             .options = {hidden, 0.3}};
+                             .options = {hidden, 0.3, hidden + 2}};
 }
 
 // ---- finite differences

@@ -17,4 +17,7 @@ mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_te
 // An op that keeps the shape of its one input.
 mb_tensor mb_same_shape(mb_graph *graph, mb_op op, mb_op_params params, mb_tensor x);
 
+// Dropout inside an op, on a tensor of this shape: takes a site.
+mb_dropout_params mb_dropout_place(mb_graph *graph, mb_dropout_site site, mb_shape shape);
+
 #endif

@@ -4,7 +4,7 @@
 
 #include "merbench/plan.h"
 
-enum { MB_MAX_INPUTS = 8, MB_MAX_OUTPUTS = 3 };
+enum { MB_MAX_INPUTS = 12, MB_MAX_OUTPUTS = 8 };
 
 typedef enum mb_op {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
@@ -20,6 +20,15 @@ typedef struct mb_op_info {
 
 extern const mb_op_info mb_op_infos[MB_OP_COUNT];
 
+// Dropout inside or as an op.
+typedef struct mb_dropout_params {
+    mb_dropout_mode mode;
+    mb_slot rate; // or MB_SLOT_NONE:
+    float constant_rate;
+    uint32_t site;       // counts the dropout places of a graph from 0
+    int64_t mask_offset; // MB_DROPOUT_STORED
+} mb_dropout_params;
+
 // Parameters of an op; which member counts follows from the op.
 typedef union mb_op_params {
     struct {
@@ -31,12 +40,13 @@ typedef union mb_op_params {
     struct {
         bool relu;
     } linear;
+    mb_dropout_params dropout;
     struct {
-        mb_slot rate; // or MB_SLOT_NONE:
-        float constant_rate;
-        uint32_t site;       // counts the dropout places of a graph from 0
-        int64_t mask_offset; // STORED_DROPOUT
-    } dropout;
+        bool hidden, cell; // which gradients follow the other inputs
+    } lstm_grad;
+    struct {
+        mb_dropout_params gates[2];
+    } gated_memory;
     struct {
         int32_t begin;
     } slice;

@@ -119,6 +119,15 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
     return MB_OK;
 }
 
+// Every weight is used once for each row and step.
+static int64_t gated_memory_cost(const mb_tensor_info *tensors, const mb_node *node,
+                                 const int32_t weights[4], int32_t rows) {
+    int64_t elements = 0;
+    for (int32_t i = 0; i < 4; i++)
+        elements += mb_shape_elements(&tensors[node->inputs[weights[i]]].shape, rows);
+    return mb_shape_vectors(&tensors[node->inputs[1]].shape, rows) * elements;
+}
+
 int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     const mb_tensor_info *tensors = graph->tensors;
     const mb_shape *first = node->input_count > 0 ? &tensors[node->inputs[0]].shape : NULL;
@@ -135,7 +144,11 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
     case MB_OP_LSTM_GRAD:
         return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+               mb_shape_elements(&tensors[node->inputs[2]].shape, rows);
+    case MB_OP_GATED_MEMORY: // W, V of both gates
+        return gated_memory_cost(tensors, node, (const int32_t[]){2, 4, 6, 8}, rows);
+    case MB_OP_GATED_MEMORY_GRAD:
+        return gated_memory_cost(tensors, node, (const int32_t[]){7, 8, 9, 10}, rows);
     case MB_OP_MIX:
     case MB_OP_MIX_GRAD_WEIGHTS:
         return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);

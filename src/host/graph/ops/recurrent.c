@@ -1,39 +1,63 @@
-// LSTM over sequences, and the last step of one.
+// LSTM over sequences; steps of a sequence.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+    mb_lstm_states none = {MB_NO_TENSOR, MB_NO_TENSOR};
     mb_tensor inputs[] = {z, weight_hh, bias_hh};
     if (!mb_given(graph, inputs, 3))
-        return MB_NO_TENSOR;
+        return none;
     const mb_shape *zs = mb_graph_shape(graph, z), *ws = mb_graph_shape(graph, weight_hh);
     const mb_shape *bs = mb_graph_shape(graph, bias_hh);
     if (zs->count != 3 || ws->count != 2 || ws->dims[0] != 4 * ws->dims[1] ||
-        zs->dims[2] != ws->dims[0] || bs->count != 1 || bs->dims[0] != ws->dims[0])
-        return mb_refuse(graph, MB_OP_LSTM, "z (B, T, 4H), W (4H, H), b (4H)", inputs, 3);
+        zs->dims[2] != ws->dims[0] || bs->count != 1 || bs->dims[0] != ws->dims[0]) {
+        mb_refuse(graph, MB_OP_LSTM, "z (B, T, 4H), W (4H, H), b (4H)", inputs, 3);
+        return none;
+    }
     mb_shape hidden = {3, {zs->dims[0], zs->dims[1], ws->dims[1]}};
     mb_shape shapes[] = {hidden, hidden, *zs};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_graph_add(graph, MB_OP_LSTM, mb_no_params, inputs, 3, shapes, outputs);
-    return outputs[0];
+    return (mb_lstm_states){outputs[0], outputs[1]};
 }
 
-// Only the hidden states (output 0) are seen by the rest of a graph.
+mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+    return mb_lstm_all(graph, z, weight_hh, bias_hh).hidden;
+}
+
+// The rest of a graph sees hidden states (output 0) and cells (output 1).
 void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor z = node->inputs[0], weight = node->inputs[1], bias = node->inputs[2];
     mb_tensor hidden = node->outputs[0], cell = node->outputs[1], gates = node->outputs[2];
-    mb_tensor inputs[] = {dy[0], cell, gates, weight};
+    mb_tensor inputs[5] = {cell, gates, weight};
+    mb_op_params params = {.lstm_grad = {dy[0] != MB_NO_TENSOR, dy[1] != MB_NO_TENSOR}};
+    int32_t count = 3;
+    for (int32_t k = 0; k < 2; k++)
+        if (dy[k] != MB_NO_TENSOR)
+            inputs[count++] = dy[k];
     mb_shape states = mb_backward_shape(pass, hidden);
     mb_shape shapes[] = {mb_backward_shape(pass, z), {2, {states.dims[0], 2 * states.dims[2]}}};
     mb_tensor outputs[MB_MAX_OUTPUTS];
-    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, mb_no_params, inputs, 4, shapes, outputs);
+    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, params, inputs, count, shapes, outputs);
     mb_tensor dz = outputs[0];
     if (mb_backward_wants(pass, z))
         mb_backward_contribute(pass, z, dz);
-    mb_tensor before = mb_graph_add_one(pass->graph, MB_OP_DELAY, mb_no_params, &hidden, 1, states);
+    mb_tensor before = mb_delay(pass->graph, hidden);
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params,
                               (mb_tensor[]){before, dz}, 2);
     mb_backward_contribute_op(pass, bias, MB_OP_LINEAR_GRAD_BIAS, mb_no_params, &dz, 1);
+}
+
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    if (mb_graph_shape(graph, x)->count != 3)
+        return mb_refuse(graph, MB_OP_DELAY, "x (B, T, D)", &x, 1);
+    return mb_same_shape(graph, MB_OP_DELAY, mb_no_params, x);
+}
+
+void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_ADVANCE, mb_no_params, dy, 1);
 }
 
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {

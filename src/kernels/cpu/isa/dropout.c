@@ -3,7 +3,7 @@
 // Element e of a site is kept when 16 random bits reach round(p * 65536). Groups of 128 elements
 // use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half (e/16)%2 of word
 // (e/32)%4.
-#include "cpu/isa/kernel.h"
+#include "cpu/isa/dropout.h"
 
 enum { COUNTERS = 16, GROUP = 8 * COUNTERS };
 
@@ -40,43 +40,63 @@ static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t fi
     }
 }
 
-static float rate_of(const mb_cpu_call *call) {
-    mb_slot slot = call->step->params.dropout.rate;
-    return slot == MB_SLOT_NONE ? call->step->params.dropout.constant_rate : call->slots[slot];
+static float rate_of(const mb_cpu_call *call, const mb_dropout_params *site) {
+    return site->rate == MB_SLOT_NONE ? site->constant_rate : call->slots[site->rate];
+}
+
+float MB_NAME(dropout_scale)(const mb_cpu_call *call, const mb_dropout_params *site) {
+    return site->mode == MB_DROPOUT_OFF ? 1.0f : 1.0f / (1.0f - rate_of(call, site));
+}
+
+// Factors of the elements `first` ... of a site, a whole group.
+static void group_factors(const mb_cpu_call *call, uint32_t stream, int64_t first,
+                          uint32_t threshold, float scale, float factors[GROUP]) {
+    random_group group;
+    philox_group(call->key, stream, call->training_step, (uint64_t)first / 8, &group);
+    for (int word = 0; word < 4; word++)
+        for (int i = 0; i < COUNTERS; i++) {
+            uint32_t bits = group.words[word][i];
+            factors[word * 32 + i] = (bits & 0xFFFFu) >= threshold ? scale : 0.0f;
+            factors[word * 32 + 16 + i] = (bits >> 16) >= threshold ? scale : 0.0f;
+        }
+}
+
+static void apply_random(const mb_cpu_call *call, const mb_dropout_params *site, int64_t begin,
+                         int64_t count, const float *x, float *y) {
+    float p = rate_of(call, site), scale = 1.0f / (1.0f - p), factors[GROUP];
+    uint32_t threshold = (uint32_t)(p * 65536.0f + 0.5f), stream = MB_STREAM_DROPOUT + site->site;
+    if (threshold == 0) {
+        memmove(y, x, (size_t)count * sizeof *y);
+        return;
+    }
+    for (int64_t first = begin / GROUP * GROUP; first < begin + count; first += GROUP) {
+        group_factors(call, stream, first, threshold, scale, factors);
+        int64_t from = first < begin ? begin - first : 0, left = begin + count - first;
+        int64_t to = left < GROUP ? left : GROUP, shift = first - begin;
+        for (int64_t i = from; i < to; i++)
+            y[shift + i] = x[shift + i] * factors[i];
+    }
+}
+
+void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_params *site, int64_t begin,
+                            int64_t count, const float *x, float *y) {
+    if (site->mode == MB_DROPOUT_RANDOM) {
+        apply_random(call, site, begin, count, x, y);
+        return;
+    }
+    float scale = MB_NAME(dropout_scale)(call, site);
+    const float *mask = site->mode == MB_DROPOUT_STORED ? call->masks + site->mask_offset : NULL;
+    for (int64_t i = 0; i < count; i++)
+        y[i] = x[i] * (mask != NULL ? mask[begin + i] * scale : 1.0f);
 }
 
 MB_KERNEL(dropout) {
-    int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float p = rate_of(call), scale = 1.0f / (1.0f - p);
-    uint32_t threshold = (uint32_t)(p * 65536.0f + 0.5f);
-    uint32_t stream = MB_STREAM_DROPOUT + call->step->params.dropout.site;
-    const float *restrict x = call->inputs[0];
-    float *restrict y = call->outputs[0];
-    if (threshold == 0) {
-        memcpy(y, x, (size_t)elements * sizeof *y);
-        return;
-    }
-    random_group group;
-    for (int64_t begin = 0; begin < elements; begin += GROUP) {
-        philox_group(call->key, stream, call->training_step, (uint64_t)begin / 8, &group);
-        float factors[GROUP];
-        for (int word = 0; word < 4; word++)
-            for (int i = 0; i < COUNTERS; i++) {
-                uint32_t bits = group.words[word][i];
-                factors[word * 32 + i] = (bits & 0xFFFFu) >= threshold ? scale : 0.0f;
-                factors[word * 32 + 16 + i] = (bits >> 16) >= threshold ? scale : 0.0f;
-            }
-        int64_t count = elements - begin < GROUP ? elements - begin : GROUP;
-        for (int64_t i = 0; i < count; i++)
-            y[begin + i] = x[begin + i] * factors[i];
-    }
+    MB_NAME(dropout_apply)
+    (call, &call->step->params.dropout, 0, mb_elements(call, &call->step->outputs[0]),
+     call->inputs[0], call->outputs[0]);
 }
 
 // The mask (1 keep, 0 drop) was given from outside.
 MB_KERNEL(stored_dropout) {
-    int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float scale = 1.0f / (1.0f - rate_of(call));
-    const float *mask = call->masks + call->step->params.dropout.mask_offset;
-    for (int64_t i = 0; i < elements; i++)
-        call->outputs[0][i] = call->inputs[0][i] * (mask[i] * scale);
+    MB_NAME(dropout)(call);
 }

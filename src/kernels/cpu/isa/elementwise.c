@@ -126,6 +126,18 @@ MB_KERNEL(delay) {
     }
 }
 
+// x (B, T, D) -> y[:, t] = x[:, t+1], y[:, T-1] = 0.
+MB_KERNEL(advance) {
+    const mb_shape *shape = &call->step->outputs[0].shape;
+    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
+           step = (size_t)shape->dims[2];
+    for (int32_t b = 0; b < call->rows; b++) {
+        float *y = call->outputs[0] + (size_t)b * sequence;
+        memcpy(y, call->inputs[0] + (size_t)b * sequence + step, (sequence - step) * sizeof *y);
+        memset(y + sequence - step, 0, step * sizeof *y);
+    }
+}
+
 // x (B, T, D) -> (B, D)
 MB_KERNEL(last_step) {
     const mb_shape *shape = &call->step->inputs[0].shape;
