@@ -103,6 +103,11 @@ mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape, 
 mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,
                           mb_initial initial);
 
+// Never trained: no gradient, no update. To be said before an op reads the parameter.
+void mb_graph_freeze(mb_graph *graph, mb_tensor parameter);
+// Draws the same start values as for `other`, a parameter of the same shape and initialisation.
+void mb_graph_start_as(mb_graph *graph, mb_tensor parameter, mb_tensor other);
+
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
 mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
@@ -113,6 +118,10 @@ mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
+// Joins with a factor each: x_1 (..., D_1) ... x_K -> concat(s[begin] * x_1, s[begin+1] * x_2,
+// ...); scales s (..., N), one for every vector.
+mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
+                           const mb_tensor *tensors, int32_t count);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // One-layer LSTM from a zero state over the input products of all steps.

@@ -26,6 +26,8 @@ typedef struct mb_parameter {
     int64_t gradient; // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
     bool transposed;  // stored input-major
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
+    bool frozen;      // never trained, by the model's design
+    int32_t drawn_as; // position of the parameter whose start values it has: its own, mostly
 } mb_parameter;
 
 typedef struct mb_plan mb_plan;
@@ -50,7 +52,7 @@ typedef struct mb_plan_info {
     int32_t parameter_count;
     const mb_parameter *parameters; // in the order of creation
     int64_t parameter_floats;       // of one model, padding included
-    int64_t parameter_elements;     // trained numbers of one model
+    int64_t parameter_elements;     // numbers of one model, frozen ones left out
     int64_t arena_floats;
     int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
     int32_t mask_count;
@@ -70,9 +72,9 @@ const mb_plan_info *mb_plan_get(const mb_plan *plan);
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector);
 void mb_parameter_load(const mb_parameter *parameter, const float *vector, float *logical);
 
-// Start values of a whole model. Element e (logical order) of parameter i comes from Philox at
-// (key, MB_STREAM_INITIAL, step = i): uniform ones from word e % 4 of index e / 4, normal ones at
-// index e.
+// Start values of a whole model. Element e (logical order) of a parameter comes from Philox at
+// (key, MB_STREAM_INITIAL, step = drawn_as): uniform ones from word e % 4 of index e / 4, normal
+// ones at index e.
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector);
 
 #endif

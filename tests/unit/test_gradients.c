@@ -106,6 +106,17 @@ static void build_memory(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, memory, outputs);
 }
 
+// Some scales unused, and a scale that is itself a part.
+static void build_scaled_concat(mb_graph *graph, const mb_model_config *config,
+                                mb_model_outputs *outputs) {
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
+    mb_tensor scales = mb_block_linear(graph, "s", x, 5);
+    mb_tensor parts[] = {mb_block_linear(graph, "a", x, hidden_of(config)),
+                         mb_block_linear(graph, "b", x, 3), scales};
+    mb_tensor joined = mb_scaled_concat(graph, scales, 1, parts, 3);
+    finish(graph, config, mb_last_step(graph, joined), outputs);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -125,6 +136,7 @@ static const op_case cases[] = {
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
     {"lstm cells, delay", build_cells, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"scaled concat", build_scaled_concat, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory", build_memory, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory with dropout", build_memory, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };

@@ -42,6 +42,10 @@ typedef union mb_op_params {
     } linear;
     mb_dropout_params dropout;
     struct {
+        int32_t column; // of the scales: that of the first part, or of the one at hand
+        int32_t begin;  // of the part at hand in the joined vector
+    } scaled_concat;
+    struct {
         bool hidden, cell; // which gradients follow the other inputs
     } lstm_grad;
     struct {

@@ -27,8 +27,8 @@ void mb_parameter_load(const mb_parameter *parameter, const float *vector, float
         logical[e] = place[transposed_place(parameter, e)];
 }
 
-// Elements 4 * group ... of parameter `index`: a uniform element e is word e % 4 of counter e / 4,
-// a normal one is drawn at index e.
+// Elements 4 * group ... of the parameter drawn as `index`: a uniform element e is word e % 4 of
+// counter e / 4, a normal one is drawn at index e.
 static void start_values(const mb_initial *initial, mb_key key, uint32_t index, int64_t group,
                          float values[4]) {
     if (initial->kind == MB_INITIAL_UNIFORM) {
@@ -55,7 +55,8 @@ void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
         float values[4];
         for (int64_t e = 0; e < elements; e++) {
             if (e % 4 == 0)
-                start_values(&parameter->initial, key, (uint32_t)i, e / 4, values);
+                start_values(&parameter->initial, key, (uint32_t)parameter->drawn_as, e / 4,
+                             values);
             int64_t place = parameter->transposed ? transposed_place(parameter, e) : e;
             vector[parameter->offset + place] = values[e % 4];
         }

@@ -3,8 +3,14 @@
 #include <math.h>
 #include <stdio.h>
 
-const char mb_memory_letters[MB_MEMORY_MODALITIES] = {'l', 'a', 'v'};
+static const char letters[MB_MEMORY_MODALITIES] = {'l', 'a', 'v'};
 const int32_t mb_memory_modalities[MB_MEMORY_MODALITIES] = {MB_TEXT, MB_AUDIO, MB_VIDEO};
+
+mb_name mb_memory_name(const char *before, int32_t modality, const char *after) {
+    mb_name name;
+    snprintf(name.text, sizeof name.text, "%s%c%s", before, letters[modality], after);
+    return name;
+}
 
 mb_status mb_memory_check(const mb_model_config *config, mb_error *error) {
     if (config->feature_type != MB_FRM_ALIGN)
@@ -94,10 +100,9 @@ mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor last[MB_MEMORY_MODALITIES + 1], cells[2 * MB_MEMORY_MODALITIES];
     for (int32_t x = 0; x < MB_MEMORY_MODALITIES; x++) {
-        char name[] = {'l', 's', 't', 'm', '_', mb_memory_letters[x], '\0'};
         mb_tensor features = mb_block_features(graph, config, mb_memory_modalities[x]);
-        mb_lstm_states states =
-            mb_memory_lstm(graph, mb_name_of(prefix, name).text, features, hidden);
+        mb_lstm_states states = mb_memory_lstm(
+            graph, mb_name_of(prefix, mb_memory_name("lstm_", x, "").text).text, features, hidden);
         cells[x] = mb_delay(graph, states.cell);
         cells[MB_MEMORY_MODALITIES + x] = states.cell;
         last[x] = mb_last_step(graph, states.hidden);

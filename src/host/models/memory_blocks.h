@@ -21,9 +21,11 @@ enum { MB_OPTION_MEM_DIM = MB_COMMON_OPTION_COUNT, MB_MEMORY_OPTION_COUNT };
         .help = "cells that the attention sees: the one before and the new one"                    \
     }
 
-enum { MB_MEMORY_MODALITIES = 3 };
-extern const char mb_memory_letters[MB_MEMORY_MODALITIES]; // l, a, v
+enum { MB_MEMORY_MODALITIES = 3 }; // l, a, v
 extern const int32_t mb_memory_modalities[MB_MEMORY_MODALITIES];
+
+// "beforeXafter" with the letter of a modality for X.
+mb_name mb_memory_name(const char *before, int32_t modality, const char *after);
 
 // Refuses feature types without common time steps, and a hidden_dim below 2 (features have half).
 mb_status mb_memory_check(const mb_model_config *config, mb_error *error);

@@ -83,13 +83,15 @@ static bool listed(const mb_fixture *fixture, const char *attribute, const char 
 static mb_status compare_gradient(const mb_fixture *fixture, mb_runner *runner,
                                   const mb_parameter *parameter, mb_parity_report *report,
                                   mb_error *error) {
-    bool absent = listed(fixture, "grad_none", parameter->name);
+    // What the reference's optimiser never sees has a gradient only where the engine trains it.
+    bool outside = mb_h5_has(fixture->h5, mb_path_of("/frozen", parameter->name).text);
+    bool absent = outside ? parameter->frozen : listed(fixture, "grad_none", parameter->name);
+    mb_path path = mb_path_of(outside ? "/frozen_grads" : "/grads", parameter->name);
     if (absent != !parameter->trained) {
         mb_parity_find(report, "gradient of %s: the reference has %s, the engine %s",
                        parameter->name, absent ? "none" : "one", absent ? "one" : "none");
         return MB_OK;
     }
-    mb_path path = mb_path_of("/grads", parameter->name);
     if (absent || listed(fixture, "grad_not_stored", parameter->name))
         return MB_OK;
     int64_t count = mb_shape_elements(&parameter->shape, 0), stored_count = 0;
@@ -123,12 +125,12 @@ static mb_status compare_gradients(const mb_fixture *fixture, mb_runner *runner,
 }
 
 // Every stored parameter must be one of the model's.
-static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
+static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner, const char *group,
                              mb_parity_report *report, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(runner->plan);
     char **names = NULL;
     int count = 0;
-    mb_status status = mb_h5_list(fixture->h5, "/params", &names, &count, error);
+    mb_status status = mb_h5_list(fixture->h5, group, &names, &count, error);
     if (status != MB_OK)
         return status;
     for (int n = 0; n < count; n++) {
@@ -154,7 +156,9 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
             mb_runner_open(device, fixture, MB_PLAN_GRADIENTS,
                            masks ? MB_DROPOUT_STORED : MB_DROPOUT_OFF, data.count, &runner, error);
     if (status == MB_OK)
-        status = check_names(fixture, &runner, report, error);
+        status = check_names(fixture, &runner, "/params", report, error);
+    if (status == MB_OK && mb_h5_has(fixture->h5, "/frozen"))
+        status = check_names(fixture, &runner, "/frozen", report, error);
     if (status == MB_OK)
         status = mb_runner_load(&runner, fixture, "/params", error);
     if (status == MB_OK && masks)
@@ -172,6 +176,19 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     free(indices);
     mb_runner_close(&runner);
     mb_fixture_data_free(&data);
+    return status;
+}
+
+// Gradients of what the reference leaves frozen: those of the model that trains it.
+static mb_status check_frozen(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                              mb_error *error) {
+    int32_t option = mb_model_option(fixture->model, "node_networks");
+    if (option < 0 || !mb_h5_has(fixture->h5, "/frozen_grads"))
+        return MB_OK;
+    double before = fixture->config.options[option];
+    fixture->config.options[option] = fixture->model->options[option].maximum;
+    mb_status status = check_step(device, fixture, report, error);
+    fixture->config.options[option] = before;
     return status;
 }
 
@@ -266,6 +283,8 @@ mb_status mb_parity_model_file(mb_device *device, mb_fixture *fixture, mb_parity
     mb_status status = mb_fixture_shapes(fixture, "/inputs", 1, error);
     if (status == MB_OK)
         status = check_step(device, fixture, report, error);
+    if (status == MB_OK)
+        status = check_frozen(device, fixture, report, error);
     if (status == MB_OK)
         status = check_adam(device, fixture, report, error);
     return status == MB_OK ? mb_parity_verdict(report) : status;
