@@ -60,11 +60,13 @@ typedef struct mb_initial {
     double scale;
 } mb_initial;
 
-// How dropout acts in a graph.
+// How dropout acts in a graph. Noise that is part of a model (mb_noise) is random in every mode
+// that does not store it.
 typedef enum mb_dropout_mode {
     MB_DROPOUT_OFF,    // evaluation, or training without
     MB_DROPOUT_RANDOM, // Philox masks, made again in the backward pass
-    MB_DROPOUT_STORED, // masks given from outside, in the order of the sites (fixtures)
+    MB_DROPOUT_STORED, // masks and noise given from outside, found by their names (fixtures)
+    MB_NOISE_STORED,   // no dropout, noise given from outside (fixtures)
 } mb_dropout_mode;
 
 // How the masks of a site lie in a fixture.
@@ -72,6 +74,7 @@ typedef enum mb_mask_layout {
     MB_MASK_AS_TENSOR,  // one mask in the shape of the tensor
     MB_MASK_TIME_FIRST, // one mask with the first two dimensions swapped: (T, B, ...)
     MB_MASK_PER_STEP,   // T masks (B, ...) of calls 0, 1, ...: "module#0", "module#1", ...
+    MB_MASK_NOISE,      // no mask: the numbers of mb_noise, a dataset of that name
 } mb_mask_layout;
 
 typedef struct mb_dropout_site {
@@ -107,6 +110,10 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 void mb_graph_freeze(mb_graph *graph, mb_tensor parameter);
 // Draws the same start values as for `other`, a parameter of the same shape and initialisation.
 void mb_graph_start_as(mb_graph *graph, mb_tensor parameter, mb_tensor other);
+
+// Standard normal numbers (B, width), new in every step, in evaluation too, and independent of
+// which other utterances are in the batch. `name` finds them in a fixture.
+mb_tensor mb_noise(mb_graph *graph, const char *name, int32_t width);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -144,6 +151,8 @@ typedef struct mb_memory_gate {
 // x (B, T, D), c (B, T, M) -> (B, T, M)
 mb_tensor mb_gated_memory(mb_graph *graph, mb_tensor x, mb_tensor candidate,
                           const mb_memory_gate gates[2]);
+// (B, D) -> (B, T, D), zero but for the first step
+mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);
@@ -155,6 +164,10 @@ mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
 mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
 // Mean over all elements of (a - b)^2, gradients into both. -> (1)
 mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
+// Maximum mean discrepancy between the valid rows of a and b under k(x, y) = exp(-||x - y||^2 /
+// D^2): mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j), gradient into a. (B, D) both ->
+// (1)
+mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

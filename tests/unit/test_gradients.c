@@ -117,6 +117,23 @@ static void build_scaled_concat(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, mb_last_step(graph, joined), outputs);
 }
 
+// As much of the loss as the heads, whatever the width.
+static void build_discrepancy(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    int32_t width = hidden_of(config);
+    mb_tensor x = first_map(graph, config, "a");
+    mb_tensor discrepancy = mb_mean_discrepancy(graph, x, mb_noise(graph, "noise", width));
+    finish(graph, config, x, outputs);
+    outputs->interloss = mb_scale(graph, discrepancy, (double)width * (double)width, MB_SLOT_NONE);
+}
+
+static void build_feedback(mb_graph *graph, const mb_model_config *config,
+                           mb_model_outputs *outputs) {
+    mb_tensor first = mb_last_step(graph, first_map(graph, config, "a"));
+    mb_tensor states = mb_memory_feedback_lstm(graph, "d", first, config->steps[MB_AUDIO] + 1);
+    finish(graph, config, mb_last_step(graph, states), outputs);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -136,6 +153,8 @@ static const op_case cases[] = {
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
     {"lstm cells, delay", build_cells, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"noise, mean discrepancy", build_discrepancy, MB_UTT, MB_DROPOUT_OFF},
+    {"first step, lstm that feeds itself", build_feedback, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"scaled concat", build_scaled_concat, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory", build_memory, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory with dropout", build_memory, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},

@@ -18,7 +18,8 @@ static const char *const files[] = {
     MB_FIXTURES "/attention/frames.h5", MB_FIXTURES "/attention/frames_align.h5",
     MB_FIXTURES "/mfn/dropout.h5",      MB_FIXTURES "/mfn/small.h5",
     MB_FIXTURES "/mfn/t1.h5",           MB_FIXTURES "/graph_mfn/dropout.h5",
-    MB_FIXTURES "/graph_mfn/t1.h5",     MB_FIXTURES "/trainloop/attention_mer2023.h5",
+    MB_FIXTURES "/graph_mfn/t1.h5",     MB_FIXTURES "/mfm/dropout.h5",
+    MB_FIXTURES "/mfm/t1.h5",           MB_FIXTURES "/trainloop/attention_mer2023.h5",
 };
 
 static void test_fixtures_hold(void **state) {
@@ -113,6 +114,8 @@ static void test_differences_are_found(void **state) {
         {"/attention/dropout.h5", "/noise/dropout/0003", "outputs"},
         {"/graph_mfn/t1.h5", "/frozen/graph_mfn.networks.012.0.bias", "outputs"},
         {"/graph_mfn/t1.h5", "/frozen_grads/graph_mfn.networks.01.0.bias", "gradients"},
+        {"/mfm/t1.h5", "/noise/randn_3_zy", "losses"},
+        {"/mfm/t1.h5", "/adam/noise/randn_1_za", "adam losses"},
         {"/mfn/dropout.h5", "/noise/dropout/0003", "outputs"},
         {"/attention/frames.h5", "/params/text_encoder.rnn.bias_hh_l0", "outputs"},
         {"/trainloop/attention_mer2023.h5", "/final_test_vals", "predictions"},

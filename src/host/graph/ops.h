@@ -38,6 +38,11 @@ typedef union mb_op_params {
         float value;
     } constant;
     struct {
+        uint32_t site;       // counts the noise of a graph from 0
+        bool stored;         // given from outside:
+        int64_t mask_offset; // where among the masks
+    } noise;
+    struct {
         bool relu;
     } linear;
     mb_dropout_params dropout;

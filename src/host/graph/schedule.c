@@ -149,6 +149,10 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
         return gated_memory_cost(tensors, node, (const int32_t[]){2, 4, 6, 8}, rows);
     case MB_OP_GATED_MEMORY_GRAD:
         return gated_memory_cost(tensors, node, (const int32_t[]){7, 8, 9, 10}, rows);
+    case MB_OP_MEAN_DISCREPANCY: // three, two kernels for each pair of rows
+        return 3 * rows * mb_shape_elements(first, rows);
+    case MB_OP_MEAN_DISCREPANCY_GRAD:
+        return 2 * rows * mb_shape_elements(first, rows);
     case MB_OP_MIX:
     case MB_OP_MIX_GRAD_WEIGHTS:
         return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);

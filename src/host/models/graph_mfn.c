@@ -64,10 +64,11 @@ static linear_map map_of(mb_graph *graph, const char *node, const char *layer, i
     snprintf(name, sizeof name, "%s.%s", node, layer);
     mb_name prefix = mb_name_of("graph_mfn", name);
     mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)in)};
-    return (linear_map){
-        mb_graph_weight(graph, mb_name_of(prefix.text, "weight").text, out, in, initial),
-        mb_graph_parameter(graph, mb_name_of(prefix.text, "bias").text, (mb_shape){1, {out}},
-                           initial)};
+    linear_map map;
+    map.weight = mb_graph_weight(graph, mb_name_of(prefix.text, "weight").text, out, in, initial);
+    map.bias = mb_graph_parameter(graph, mb_name_of(prefix.text, "bias").text, (mb_shape){1, {out}},
+                                  initial);
+    return map;
 }
 
 static void freeze(mb_graph *graph, linear_map map) {
@@ -125,11 +126,12 @@ static mb_tensor fusion_graph(mb_graph *graph, const mb_model_config *config,
 static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor last[MB_MEMORY_MODALITIES + 1], singles[MB_MEMORY_MODALITIES];
+    mb_tensor features[MB_MEMORY_MODALITIES];
+    mb_memory_features(graph, config, features);
     for (int32_t x = 0; x < MB_MEMORY_MODALITIES; x++) {
         mb_name lstm = mb_memory_name("lstm_", x, ""),
                 transform = mb_memory_name("", x, "_transform");
-        mb_tensor features = mb_block_features(graph, config, mb_memory_modalities[x]);
-        mb_tensor states = mb_memory_lstm(graph, lstm.text, features, hidden).hidden;
+        mb_tensor states = mb_memory_lstm(graph, lstm.text, features[x], hidden).hidden;
         mb_tensor both[] = {mb_delay(graph, states), states};
         singles[x] = mb_relu(
             graph, mb_block_linear(graph, transform.text, mb_concat(graph, both, 2), hidden));

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 static const char letters[MB_MEMORY_MODALITIES] = {'l', 'a', 'v'};
-const int32_t mb_memory_modalities[MB_MEMORY_MODALITIES] = {MB_TEXT, MB_AUDIO, MB_VIDEO};
 
 mb_name mb_memory_name(const char *before, int32_t modality, const char *after) {
     mb_name name;
@@ -25,21 +24,49 @@ mb_status mb_memory_check(const mb_model_config *config, mb_error *error) {
     return MB_OK;
 }
 
+// The parameters of an LSTM cell, initialisation R: by the hidden size, not the fan-in.
+typedef struct lstm_parameters {
+    mb_tensor weight_ih, weight_hh, bias_ih, bias_hh;
+} lstm_parameters;
+
+static lstm_parameters lstm_of(mb_graph *graph, const char *prefix, int32_t in, int32_t hidden) {
+    mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)hidden)};
+    mb_shape bias = {1, {4 * hidden}};
+    lstm_parameters p; // one after the other: start values follow the order of making
+    p.weight_ih =
+        mb_graph_weight(graph, mb_name_of(prefix, "weight_ih").text, 4 * hidden, in, initial);
+    p.weight_hh =
+        mb_graph_weight(graph, mb_name_of(prefix, "weight_hh").text, 4 * hidden, hidden, initial);
+    p.bias_ih = mb_graph_parameter(graph, mb_name_of(prefix, "bias_ih").text, bias, initial);
+    p.bias_hh = mb_graph_parameter(graph, mb_name_of(prefix, "bias_hh").text, bias, initial);
+    return p;
+}
+
 mb_lstm_states mb_memory_lstm(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden) {
     if (x == MB_NO_TENSOR)
         return (mb_lstm_states){MB_NO_TENSOR, MB_NO_TENSOR};
-    int32_t in = mb_shape_last(mb_graph_shape(graph, x));
-    mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)hidden)}; // R: not the fan-in
-    mb_shape bias = {1, {4 * hidden}};
-    mb_tensor weight_ih =
-        mb_graph_weight(graph, mb_name_of(prefix, "weight_ih").text, 4 * hidden, in, initial);
-    mb_tensor weight_hh =
-        mb_graph_weight(graph, mb_name_of(prefix, "weight_hh").text, 4 * hidden, hidden, initial);
-    mb_tensor bias_ih =
-        mb_graph_parameter(graph, mb_name_of(prefix, "bias_ih").text, bias, initial);
-    mb_tensor bias_hh =
-        mb_graph_parameter(graph, mb_name_of(prefix, "bias_hh").text, bias, initial);
-    return mb_lstm_all(graph, mb_linear(graph, x, weight_ih, bias_ih), weight_hh, bias_hh);
+    lstm_parameters p = lstm_of(graph, prefix, mb_shape_last(mb_graph_shape(graph, x)), hidden);
+    return mb_lstm_all(graph, mb_linear(graph, x, p.weight_ih, p.bias_ih), p.weight_hh, p.bias_hh);
+}
+
+// From the second step on the input is the hidden state, so that both weights act on it and their
+// sum is the recurrent weight; the first input acts on the first step alone.
+mb_tensor mb_memory_feedback_lstm(mb_graph *graph, const char *prefix, mb_tensor first,
+                                  int32_t steps) {
+    if (first == MB_NO_TENSOR)
+        return MB_NO_TENSOR;
+    int32_t hidden = mb_shape_last(mb_graph_shape(graph, first));
+    lstm_parameters p = lstm_of(graph, prefix, hidden, hidden);
+    mb_tensor z = mb_first_step(graph, mb_linear(graph, first, p.weight_ih, MB_NO_TENSOR), steps);
+    mb_tensor weight = mb_add(graph, p.weight_ih, p.weight_hh);
+    return mb_lstm(graph, z, weight, mb_add(graph, p.bias_ih, p.bias_hh));
+}
+
+void mb_memory_features(mb_graph *graph, const mb_model_config *config,
+                        mb_tensor features[MB_MEMORY_MODALITIES]) {
+    static const int32_t modalities[MB_MEMORY_MODALITIES] = {MB_TEXT, MB_AUDIO, MB_VIDEO};
+    for (int32_t x = 0; x < MB_MEMORY_MODALITIES; x++)
+        features[x] = mb_block_features(graph, config, modalities[x]);
 }
 
 // "prefix.stem_part"
@@ -96,13 +123,14 @@ mb_tensor mb_memory_of(mb_graph *graph, const mb_model_config *config, const cha
     return mb_last_step(graph, mb_gated_memory(graph, attended, candidate, gates));
 }
 
-mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const char *prefix) {
+mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const char *prefix,
+                           const mb_tensor features[MB_MEMORY_MODALITIES]) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor last[MB_MEMORY_MODALITIES + 1], cells[2 * MB_MEMORY_MODALITIES];
     for (int32_t x = 0; x < MB_MEMORY_MODALITIES; x++) {
-        mb_tensor features = mb_block_features(graph, config, mb_memory_modalities[x]);
-        mb_lstm_states states = mb_memory_lstm(
-            graph, mb_name_of(prefix, mb_memory_name("lstm_", x, "").text).text, features, hidden);
+        mb_name lstm = mb_memory_name("lstm_", x, "");
+        mb_lstm_states states =
+            mb_memory_lstm(graph, mb_name_of(prefix, lstm.text).text, features[x], hidden);
         cells[x] = mb_delay(graph, states.cell);
         cells[MB_MEMORY_MODALITIES + x] = states.cell;
         last[x] = mb_last_step(graph, states.hidden);

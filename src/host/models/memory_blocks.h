@@ -22,7 +22,6 @@ enum { MB_OPTION_MEM_DIM = MB_COMMON_OPTION_COUNT, MB_MEMORY_OPTION_COUNT };
     }
 
 enum { MB_MEMORY_MODALITIES = 3 }; // l, a, v
-extern const int32_t mb_memory_modalities[MB_MEMORY_MODALITIES];
 
 // "beforeXafter" with the letter of a modality for X.
 mb_name mb_memory_name(const char *before, int32_t modality, const char *after);
@@ -30,9 +29,17 @@ mb_name mb_memory_name(const char *before, int32_t modality, const char *after);
 // Refuses feature types without common time steps, and a hidden_dim below 2 (features have half).
 mb_status mb_memory_check(const mb_model_config *config, mb_error *error);
 
+// The features in the order of these models.
+void mb_memory_features(mb_graph *graph, const mb_model_config *config,
+                        mb_tensor features[MB_MEMORY_MODALITIES]);
+
 // An LSTM cell over the steps of x: prefix.weight_ih, .weight_hh, .bias_ih, .bias_hh.
 // (B, T, I) -> hidden states and cells (B, T, H)
 mb_lstm_states mb_memory_lstm(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden);
+
+// An LSTM cell that reads `first` (B, H) and then its own hidden states. -> (B, T, H)
+mb_tensor mb_memory_feedback_lstm(mb_graph *graph, const char *prefix, mb_tensor first,
+                                  int32_t steps);
 
 // fc2(drop(max(0, fc1(x)))): stem_fc1 (hidden), stem_dropout, stem_fc2 (out), inside `prefix`.
 // (..., I) -> (..., out)
@@ -45,7 +52,8 @@ mb_tensor mb_memory_of(mb_graph *graph, const mb_model_config *config, const cha
                        mb_tensor attended);
 
 // mfn up to the last hidden states and memory, concat(h_l, h_a, h_v, u). -> (B, 3H + M)
-mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const char *prefix);
+mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const char *prefix,
+                           const mb_tensor features[MB_MEMORY_MODALITIES]);
 
 // features = out_fc2(drop(max(0, out_fc1(last)))), (B, H/2), and the heads on them.
 void mb_memory_outputs(mb_graph *graph, const mb_model_config *config, const char *prefix,

@@ -22,7 +22,9 @@ static const mb_option options[OPTION_COUNT] = {
 };
 
 static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
-    mb_memory_outputs(graph, config, "", mb_memory_fusion(graph, config, ""), outputs);
+    mb_tensor features[MB_MEMORY_MODALITIES];
+    mb_memory_features(graph, config, features);
+    mb_memory_outputs(graph, config, "", mb_memory_fusion(graph, config, "", features), outputs);
 }
 
 extern const mb_model mb_model_mfn;

@@ -150,19 +150,21 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     mb_runner runner = {0};
     int32_t *indices = NULL;
     mb_status status = mb_fixture_read(fixture, "/inputs", 1, &data, error);
-    bool masks = mb_h5_has(fixture->h5, "/noise/dropout");
+    bool stored = mb_h5_has(fixture->h5, "/noise");
+    mb_dropout_mode mode = mb_h5_has(fixture->h5, "/noise/dropout") ? MB_DROPOUT_STORED
+                           : stored                                 ? MB_NOISE_STORED
+                                                                    : MB_DROPOUT_OFF;
     if (status == MB_OK)
         status =
-            mb_runner_open(device, fixture, MB_PLAN_GRADIENTS,
-                           masks ? MB_DROPOUT_STORED : MB_DROPOUT_OFF, data.count, &runner, error);
+            mb_runner_open(device, fixture, MB_PLAN_GRADIENTS, mode, data.count, &runner, error);
     if (status == MB_OK)
         status = check_names(fixture, &runner, "/params", report, error);
     if (status == MB_OK && mb_h5_has(fixture->h5, "/frozen"))
         status = check_names(fixture, &runner, "/frozen", report, error);
     if (status == MB_OK)
         status = mb_runner_load(&runner, fixture, "/params", error);
-    if (status == MB_OK && masks)
-        status = mb_parity_load_masks(fixture, &runner, error);
+    if (status == MB_OK && stored)
+        status = mb_parity_load_masks(fixture, "/noise", &runner, error);
     if (status == MB_OK && (indices = malloc((size_t)data.count * sizeof *indices)) == NULL)
         status = mb_out_of_memory(error, "parity");
     if (status == MB_OK) {
@@ -259,9 +261,12 @@ static mb_status check_adam(mb_device *device, mb_fixture *fixture, mb_parity_re
             mb_fail(error, MB_BAD_INPUT, "%s: /adam/batches: expected %d batches, found %d rows",
                     fixture->path, BATCHES, data.count);
     int32_t rows = data.count / BATCHES;
+    bool noise = mb_h5_has(fixture->h5, "/adam/noise");
     if (status == MB_OK)
-        status =
-            mb_runner_open(device, fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, rows, &runner, error);
+        status = mb_runner_open(device, fixture, MB_PLAN_TRAIN,
+                                noise ? MB_NOISE_STORED : MB_DROPOUT_OFF, rows, &runner, error);
+    if (status == MB_OK && noise)
+        status = mb_parity_load_masks(fixture, "/adam/noise", &runner, error);
     if (status == MB_OK)
         status = run_adam(fixture, &runner, &data, STEPS, rows, losses, error);
     if (status == MB_OK)

@@ -60,6 +60,20 @@ void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_ADVANCE, mb_no_params, dy, 1);
 }
 
+mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    const mb_shape *xs = mb_graph_shape(graph, x);
+    if (xs->count != 2 || steps < 1)
+        return mb_refuse(graph, MB_OP_FIRST_STEP, "x (B, D) and at least one step", &x, 1);
+    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
+    return mb_graph_add_one(graph, MB_OP_FIRST_STEP, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_first_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_FIRST_STEP_GRAD, mb_no_params, dy, 1);
+}
+
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;
