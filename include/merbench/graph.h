@@ -84,6 +84,12 @@ typedef struct mb_dropout_site {
     mb_mask_layout layout;
 } mb_dropout_site;
 
+// Which keys a query does not see.
+typedef enum mb_attention_mask {
+    MB_ATTENTION_ALL,    // it sees every key
+    MB_ATTENTION_FUTURE, // query i of Lq does not see key j of Lk when j - i >= 1 + |Lk - Lq|
+} mb_attention_mask;
+
 typedef struct mb_graph mb_graph;
 
 // NULL when out of memory; `max_rows` bounds the rows of a batch.
@@ -105,6 +111,9 @@ mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape, 
 // The weight (out, in) of a linear map; a plan stores it input-major, see mb_parameter in plan.h.
 mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,
                           mb_initial initial);
+// The filter (out, in, width) of a convolution, stored with its dimensions reversed.
+mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_t in, int32_t width,
+                          mb_initial initial);
 
 // Never trained: no gradient, no update. To be said before an op reads the parameter.
 void mb_graph_freeze(mb_graph *graph, mb_tensor parameter);
@@ -118,8 +127,21 @@ mb_tensor mb_noise(mb_graph *graph, const char *name, int32_t width);
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
 mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
+// Three maps with the thirds of one weight, for the queries, keys and values of attention:
+// y[k] = x[k] W[k*O ... k*O + O - 1]^T + b[k*O ...]. x[k] (..., I), W (3O, I), b (3O) or
+// MB_NO_TENSOR -> y[k] (..., O). All three must be used.
+void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, mb_tensor bias,
+                      mb_tensor y[3]);
 mb_tensor mb_relu(mb_graph *graph, mb_tensor x);
-mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension
+mb_tensor mb_softmax(mb_graph *graph, mb_tensor x); // over the last dimension; exp(-inf) = 0
+// w * (x - mean) / sqrt(variance + 1e-5) + b over the last dimension. x (..., D), w (D), b (D)
+mb_tensor mb_layer_norm(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bias);
+// scale * q k^T for every head (head h of N has columns h*D/N ...); what the mask hides is -inf,
+// for a softmax to follow. q (B, Lq, D), k (B, Lk, D) -> (B, N, Lq, Lk)
+mb_tensor mb_attention_scores(mb_graph *graph, mb_tensor queries, mb_tensor keys, int32_t heads,
+                              double scale, mb_attention_mask mask);
+// Sums of values for every head: w (B, N, Lq, Lk), v (B, Lk, D) -> (B, Lq, D)
+mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // Keeps each element with probability 1-p and scales it by 1/(1-p). Every call is a site of its
 // own, with its own masks. Identity when dropout is off.
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
@@ -129,8 +151,18 @@ mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
 // ...); scales s (..., N), one for every vector.
 mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
                            const mb_tensor *tensors, int32_t count);
+// [1, x]: (..., D) -> (..., 1 + D)
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
+// x F[k] for every rank k: x (B, I), F (K, I, O) -> (B, K, O)
+mb_tensor mb_rank_linear(mb_graph *graph, mb_tensor x, mb_tensor factor);
+// b + sum over k of w[0, k] * u[:, k]: w (1, K), u (B, K, H), b (1, H) -> (B, H)
+mb_tensor mb_weighted_sum(mb_graph *graph, mb_tensor weights, mb_tensor values, mb_tensor bias);
+// y = dropout(Z) W^T + b for the outer product Z[b, (i*Q + j)*R + k] = a[b, i] * v[b, j] * l[b, k]
+// of a (B, P), v (B, Q), l (B, R), which is never stored; W (O, P*Q*R), b (O) -> (B, O)
+mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropout_site site,
+                          mb_tensor weight, mb_tensor bias);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
@@ -153,6 +185,12 @@ mb_tensor mb_gated_memory(mb_graph *graph, mb_tensor x, mb_tensor candidate,
                           const mb_memory_gate gates[2]);
 // (B, D) -> (B, T, D), zero but for the first step
 mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps);
+// Convolution along the time axis, without padding and bias: y[t] = sum over k of W[:, :, k]
+// x[t+k]. x (B, T, I), W (O, I, K), a filter -> (B, T - K + 1, O)
+mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
+// Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero,
+// which marks a padded frame. -> (B, T, D), no gradient
+mb_tensor mb_positions(mb_graph *graph, mb_tensor x);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);

@@ -17,14 +17,15 @@ typedef enum mb_plan_mode {
 } mb_plan_mode;
 
 // A trained tensor in the parameter vector of a model. The weights of linear maps (out, in) lie
-// there input-major, as (in, out), so that a forward product reads along the outputs.
+// there input-major, as (in, out), so that a forward product reads along the outputs; filters (out,
+// in, width) as (width, in, out).
 typedef struct mb_parameter {
     char name[96];  // as in the reference's state_dict
     mb_shape shape; // logical: (out, in)
     mb_initial initial;
     int64_t offset;   // floats, a multiple of 16
     int64_t gradient; // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
-    bool transposed;  // stored input-major
+    bool transposed;  // stored with its dimensions reversed: input-major
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
     bool frozen;      // never trained, by the model's design
     int32_t drawn_as; // position of the parameter whose start values it has: its own, mostly
@@ -52,7 +53,7 @@ typedef struct mb_plan_info {
     int32_t parameter_count;
     const mb_parameter *parameters; // in the order of creation
     int64_t parameter_floats;       // of one model, padding included
-    int64_t parameter_elements;     // numbers of one model, frozen ones left out
+    int64_t parameter_elements;     // numbers of one model, without padding and frozen ones
     int64_t arena_floats;
     int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
     int32_t mask_count;

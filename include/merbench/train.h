@@ -49,7 +49,8 @@ typedef struct mb_epoch {
     double select_metric;
 } mb_epoch;
 
-// Predictions on one part, in the order of its rows.
+// Predictions on one part, in the order of its rows; count 0 where a run diverged before it had
+// any.
 typedef struct mb_predictions {
     int32_t count;
     float *logits; // (count, C) or NULL
@@ -73,7 +74,7 @@ typedef struct mb_run_result {
 // What a run costs, from its graph alone.
 typedef struct mb_run_cost {
     int64_t parameters;
-    int64_t multiply_accumulates; // of the whole run: training steps and evaluations
+    double multiply_accumulates; // of the whole run: training steps and evaluations
     int64_t training_steps;
     int64_t memory_bytes; // parameters, moments, snapshot, activations
 } mb_run_cost;

@@ -38,9 +38,9 @@ prints '"frames_maximum":	3'
 expect 0 info mosi.h5
 prints 'negative 6, zero 2, positive 3'
 expect 3 doctor mer.h5
-prints 'warning: missing-valence: train: 4 utterances'
+prints 'error: missing-valence: train: 4 utterances'
 prints "note: missing-valence: test3: 1 utterances"
-prints 'mer.h5: 0 errors, 1 warnings'
+prints 'mer.h5: 1 errors, 0 warnings'
 expect 3 doctor mer.h5 --entries 1
 prints '... and 3 more'
 expect 0 doctor mosi.h5
@@ -133,6 +133,16 @@ expect 0 import mertools broken --dataset MER2023 -o nan.h5 --allow-nonfinite
 expect 3 doctor nan.h5
 prints 'error: nonfinite: wavlm-tiny-UTT: 1 utterances with NaN or Inf'
 prints "'sample_00370': 1 NaN, 0 Inf, the first in frame 0, column 2"
+# training refuses such values, and leaves no ledger behind
+cp -r "$FOLDERS/cmumosi" nan && chmod -R u+w nan
+printf '\0\0\300\177' | dd of=nan/features/words/val-1.npy bs=1 seek=136 conv=notrunc status=none
+expect 0 import mertools nan --dataset CMUMOSI -o nan.h5 --force --allow-nonfinite
+echo '{"name": "nan", "corpora": {"c": "nan.h5"}, "final": {"seeds": [1]},
+       "cells": [{"corpus": "c", "model": "attention", "feature": "words"}]}' >nan.json
+expect 3 run nan.json --results nan.db
+complains "utterance 'val-1', frame 0, column 2: expected a finite value, found nan"
+missing nan.db
+missing nan.db-lock
 # of two bad files the first in the order of the utterances is named, whatever the threads do
 broken && : >$feature/sample_00037.npy && : >$feature/sample_00407.npy
 for threads in 1 2 8 8 8; do

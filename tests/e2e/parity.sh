@@ -7,6 +7,10 @@ says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
 
+expect 0 parity "$TESTS"/fixtures/{lmf,tfn}/*.h5 "$TESTS/fixtures/trainloop/lmf_mosi.h5"
+says 'lmf_mosi.h5: holds, model lmf'
+says 'holds, model tfn'
+
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'
 says '"name":	"gradients"'
@@ -35,6 +39,7 @@ done
 
 expect 2 parity
 expect 2 parity --nonsense
+complains "unknown option '--nonsense'"
 expect 0 parity --help
 says 'usage: merbench parity'
 finish

@@ -81,6 +81,10 @@ prints 'runs                   12'
 prints 'done already           0'
 matches '^multiply-accumulates +[0-9.e+]+$'
 check 'nothing changed' [ "$before" = "$(ls)" ]
+sed 's/"epochs": 4/"epochs": 100000, "batch_size": 65536/;s/\[8, 16\]/[4095, 4096]/' short.json >huge.json
+expect 0 run huge.json --dry-run
+matches '^multiply-accumulates +[0-9.]+e\+(1[89]|2[0-9])$'
+rm huge.json
 
 # ---- one thread, two threads; again: nothing to do
 expect 0 run short.json --results one.db --threads 1
@@ -92,6 +96,9 @@ same_results one.db two.db
 expect 0 run short.json --results two.db --no-table
 quiet
 complains '12 done already'
+complains 'training: 0 runs in'
+capture bash -c '"$0" run short.json --results two.db 2>&1' "$MERBENCH"
+check 'the place of the results stands below the table' [ "$(tail -n 1 "$STDOUT")" = 'results: two.db' ]
 expect 0 run short.json --results two.db --dry-run
 prints 'done already           12'
 missing two.db-wal

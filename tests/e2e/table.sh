@@ -26,6 +26,7 @@ for format in text markdown latex csv json; do
     same "first.$format" "second.$format"
     expect 0 table results.db -f "$format" --all-settings
     prints 'hidden'
+    prints 'dropout=0.2' # fixed settings, too
 done
 check 'text: the best of two is marked' grep -q '^\(text\|video\)  *\* [0-9]' first.text
 check 'csv: a line an entry' [ "$(wc -l <first.csv)" = 3 ]

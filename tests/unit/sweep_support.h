@@ -75,10 +75,10 @@ static inline mb_status sweep_plan_from(const sweep_folder *folder, const char *
     return status;
 }
 
-// Opens, prepares, trains, closes: one session with a plan.
-static inline mb_status sweep_session(const sweep_folder *folder, const char *text,
-                                      const char *results, const mb_pool_config *config,
-                                      mb_sweep_totals *totals, mb_error *error) {
+// Opens, prepares, trains, closes: one start of the program with a plan.
+static inline mb_status sweep_start(const sweep_folder *folder, const char *text,
+                                    const char *results, const mb_pool_config *config,
+                                    mb_sweep_totals *totals, mb_error *error) {
     char path[256];
     mb_sweep_plan plan;
     mb_sweep *sweep = NULL;

@@ -68,11 +68,17 @@ static void test_labels(void **state) {
     small.valences[1] = 5.5f;
     expect(&small, MB_ERROR, "valence-range", "MER2023", 1, "'u1': 5.5 is not in [-5, 5]");
     small.valences[1] = NAN;
-    expect(&small, MB_WARNING, "missing-valence", "train", 1, "'u1'");
+    expect(&small, MB_ERROR, "missing-valence", "train", 1, "'u1'");
     small.valences[1] = 0;
     small.valences[3] = NAN;
     expect(&small, MB_NOTE, "missing-valence", "test1", 1, "'drei'");
     small.valences[3] = 0;
+    small.emotions[3] = MB_EMOTION_MISSING; // the only one of its class, too
+    mb_audit found = audit(&small);
+    assert_int_equal(mb_audit_count(&found, MB_ERROR), 1);
+    assert_string_equal(found.findings[0].check, "missing-emotion");
+    mb_audit_free(&found);
+    small.emotions[3] = 3;
     small.emotions[0] = 1;
     expect(&small, MB_WARNING, "absent-class", "MER2023", 1, "0 'neutral'");
     small_corpus_free(&small);
@@ -105,6 +111,10 @@ static void test_sessions(void **state) {
         small.valences[i] = NAN;
     }
     expect(&small, MB_ERROR, "no-session", "IEMOCAPFour", 1, "'Ses06F_1'");
+    char fifth[] = "Ses05F_2", second[] = "Ses01F_2";
+    small.names[5] = fifth;
+    small.names[1] = second;
+    expect(&small, MB_ERROR, "empty-session", "IEMOCAPFour", 1, "session 2");
     small_corpus_free(&small);
 }
 

@@ -1,5 +1,6 @@
 // Corpus files: round trip, determinism, and every way in which a file can be wrong.
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 #include <hdf5.h>
 
+#include "base/utf8.h"
 #include "corpus_support.h"
 #include "data/corpus_file.h"
 #include "data/h5.h"
@@ -386,6 +388,26 @@ static void test_places_that_cannot_be_written(void **state) {
     small_corpus_free(&small);
 }
 
+static void test_interrupted_while_writing(void **state) {
+    (void)state;
+    mb_error error = {""};
+    small_corpus small;
+    small_corpus_init(&small);
+    sigset_t term, before;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &before);
+    raise(SIGTERM);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, &error), MB_FAILED);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    assert_non_null(strstr(error.message, "interrupted"));
+    char temporary[512];
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", small.path, (long)getpid());
+    assert_int_not_equal(access(temporary, F_OK), 0);
+    assert_int_not_equal(access(small.path, F_OK), 0);
+    small_corpus_free(&small);
+}
+
 static void test_utf8(void **state) {
     (void)state;
     assert_true(mb_is_utf8("a\xc3\xbc\xe4\xbd\xa0\xf0\x9f\x98\x80", 10));
@@ -414,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_content_is_not_written),
         cmocka_unit_test(test_nonfinite_values),
         cmocka_unit_test(test_places_that_cannot_be_written),
+        cmocka_unit_test(test_interrupted_while_writing),
         cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-// ---- several processes
-// ---------------------------------------------------------------------------
+// ---- several processes ------------------------------------------------------------------------
 
 // Runs `body` in a child; its return value is the exit code.
 static int in_child(int (*body)(const scratch *), const scratch *here) {
@@ -110,8 +109,7 @@ static void killed_writer_loses_no_run(void **state) {
     assert_false(exists(here->path, "-lock"));
 }
 
-// ---- files that are no ledgers
-// -------------------------------------------------------------------
+// ---- files that are no ledgers ----------------------------------------------------------------
 
 static void execute(const char *path, const char *sql) {
     sqlite3 *database;
@@ -186,6 +184,24 @@ static void places_without_a_file_are_refused(void **state) {
     assert_non_null(strstr(error.message, "an empty file"));
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_WRITE));
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_READ));
+}
+
+// A plan that turns out to be refused leaves no file behind.
+static void nothing_written_leaves_no_file(void **state) {
+    scratch *here = *state;
+    mb_error error = {""};
+    for (int pass = 0; pass < 2; pass++) {
+        mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
+        assert_true(exists(here->path, ""));
+        assert_int_equal(mb_ledger_begin(ledger, &error), MB_OK);
+        assert_int_equal(mb_ledger_put_plan(ledger, KEY, "p", "{}", NULL, 0, &error), MB_OK);
+        if (pass == 1)
+            assert_int_equal(mb_ledger_end(ledger, false, &error), MB_OK);
+        mb_ledger_close(ledger);
+        assert_false(exists(here->path, ""));
+        assert_false(exists(here->path, "-wal"));
+        assert_false(exists(here->path, "-lock"));
+    }
 }
 
 static void other_versions_are_refused(void **state) {
@@ -279,8 +295,7 @@ static void flipped_bytes_never_crash(void **state) {
     assert_int_equal(read_the_run(here), 0);
 }
 
-// ---- places that cannot be written
-// ---------------------------------------------------------------
+// ---- places that cannot be written ------------------------------------------------------------
 
 // Becomes a user who may read the folder but not write it (root may write anywhere).
 static bool become_reader(const scratch *here) {
@@ -385,18 +400,39 @@ static void full_disk_keeps_what_was_written(void **state) {
     mb_ledger_close(ledger);
 }
 
+static int make_on_full_disk(const scratch *here) {
+    enum { FAILED = 250 };
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit = {10000, 10000};
+    mb_ledger *ledger;
+    mb_error error = {""};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+        mb_ledger_open(here->path, MB_LEDGER_WRITE, &ledger, &error) != MB_FAILED)
+        return FAILED;
+    return access(here->path, F_OK) == 0 ? FAILED + 1 : 0;
+}
+
+static void full_disk_keeps_no_empty_file(void **state) {
+    const scratch *here = *state;
+    assert_int_equal(in_child(make_on_full_disk, here), 0);
+    fill_file(here->path, "", 0); // was there before: stays
+    assert_int_equal(in_child(make_on_full_disk, here), 251);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(one_writer_and_readers),
         SCRATCH_TEST(killed_writer_loses_no_run),
         SCRATCH_TEST(other_files_are_refused),
         SCRATCH_TEST(places_without_a_file_are_refused),
+        SCRATCH_TEST(nothing_written_leaves_no_file),
         SCRATCH_TEST(other_versions_are_refused),
         SCRATCH_TEST(damaged_files_are_refused),
         SCRATCH_TEST(damaged_rows_are_refused),
         SCRATCH_TEST(flipped_bytes_never_crash),
         SCRATCH_TEST(read_only_folders_can_be_read),
         SCRATCH_TEST(full_disk_keeps_what_was_written),
+        SCRATCH_TEST(full_disk_keeps_no_empty_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,8 +207,7 @@ static void test_unfolding(void **state) {
     free(bytes);
 }
 
-// ---- files written by numpy
-// -------------------------------------------------------------------------
+// ---- files written by numpy -------------------------------------------------------------------
 
 static double number(const mb_python *values, const char *key) {
     const mb_python *value = mb_python_get(values, key);

@@ -1,4 +1,4 @@
-// Sweeps: choice of settings, final seeds, resuming, and that threads and sessions change no bit.
+// Sweeps: choice of settings, final seeds, resuming, and that threads and restarts change no bit.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +28,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-// ---- a trainer that only makes up selection values
-// ------------------------------------------------
+// ---- a trainer that only makes up selection values --------------------------------------------
 
 enum { FOREVER = 1000000 };
 static atomic_int calls_left; // until it fails
@@ -82,11 +81,11 @@ static mb_pool_config config_of(mb_train_function train, int32_t threads) {
         .backend = &mb_cpu_backend, .train = train, .threads = threads, .array_size = 1};
 }
 
-static void expect_session(const char *plan, const char *results, mb_train_function train,
-                           int32_t threads, mb_sweep_totals *totals) {
+static void expect_start(const char *plan, const char *results, mb_train_function train,
+                         int32_t threads, mb_sweep_totals *totals) {
     mb_error error = {""};
     mb_pool_config config = config_of(train, threads);
-    if (sweep_session(&folder, plan, results, &config, totals, &error) != MB_OK)
+    if (sweep_start(&folder, plan, results, &config, totals, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 
@@ -162,7 +161,7 @@ static void test_choice(void **state) {
         snprintf(results, sizeof results, "choice%zu.db", i);
         write_plan(plan, sizeof plan, "quick.h5", cases[i].dims, cases[i].search, "5, 6, 7");
         atomic_store(&calls_left, FOREVER);
-        expect_session(plan, results, make_up, 2, &totals);
+        expect_start(plan, results, make_up, 2, &totals);
         int32_t search = strchr(cases[i].search, ',') != NULL ? 4 : 2;
         assert_int_equal(totals.runs, search + 3);
         assert_int_equal(totals.runs_done, search + 3);
@@ -179,11 +178,11 @@ static void test_shared_seeds(void **state) {
     mb_sweep_totals totals;
     atomic_store(&calls_left, FOREVER);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "2, 3", "1, 2, 3");
-    expect_session(plan, "shared.db", make_up, 2, &totals);
+    expect_start(plan, "shared.db", make_up, 2, &totals);
     assert_int_equal(totals.runs, (4 + 1) * 5); // five folds
     assert_int_equal(totals.runs_trained, 25);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2, 3", "");
-    expect_session(plan, "shared.db", make_up, 2, &totals);
+    expect_start(plan, "shared.db", make_up, 2, &totals);
     assert_int_equal(totals.runs, 30);
     assert_int_equal(totals.runs_trained, 5); // one trial of the other plan is missing
     check_cell("shared.db", 6, 0, "\"hidden_dim\":8,", NAN);
@@ -198,24 +197,55 @@ static void test_power_cuts(void **state) {
     mb_pool_config config = config_of(make_up, 2);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2", "1, 2, 3, 4");
     int64_t done = 0;
-    int sessions = 0;
-    for (mb_status status = MB_FAILED; status != MB_OK && sessions < 100; sessions++) {
+    int starts = 0;
+    for (mb_status status = MB_FAILED; status != MB_OK && starts < 100; starts++) {
         atomic_store(&calls_left, 3);
-        status = sweep_session(&folder, plan, "cuts.db", &config, &totals, &error);
+        status = sweep_start(&folder, plan, "cuts.db", &config, &totals, &error);
         if (status != MB_OK)
-            assert_string_equal(error.message, "power cut");
+            assert_non_null(strstr(error.message, ": power cut"));
         assert_int_equal(totals.runs_done, done + totals.runs_trained);
         assert_true(totals.runs_trained <= 3);
         assert_int_equal(totals.runs, 30);
         done = totals.runs_done;
     }
     assert_int_equal(done, 30);
-    assert_true(sessions >= 10);
+    assert_true(starts >= 10);
     check_cell("cuts.db", 4, 4, "\"hidden_dim\":8,", NAN);
 }
 
-// ---- the real trainer
-// ----------------------------------------------------------------------------
+static atomic_int training; // runs that have begun
+
+// Three runs at a time: seed 1 fails, then seed 2, and seed 3 is finished behind them.
+static mb_status fail_twice(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+                            const atomic_int *stop, atomic_llong *steps_done,
+                            mb_run_result *results, mb_error *error) {
+    atomic_fetch_add(&training, 1);
+    while (atomic_load(&training) < 3 || (specs->seed > 1 && !atomic_load(stop)))
+        usleep(1000);
+    if (specs->seed < 3)
+        return mb_fail(error, MB_FAILED, "failure %u", specs->seed);
+    usleep(50000);
+    return make_up(device, specs, run_count, stop, steps_done, results, error);
+}
+
+// What was finished is recorded, however many other runs fail; the first failure is told.
+static void test_failures(void **state) {
+    (void)state;
+    char plan[1024];
+    mb_sweep_totals totals = {0};
+    mb_error error = {""};
+    mb_pool_config config = config_of(fail_twice, 3);
+    write_plan(plan, sizeof plan, "quick.h5", "8", "1, 2, 3", "");
+    atomic_store(&calls_left, FOREVER);
+    atomic_store(&training, 0);
+    assert_int_equal(sweep_start(&folder, plan, "failures.db", &config, &totals, &error),
+                     MB_FAILED);
+    assert_non_null(strstr(error.message, "cells[0]"));
+    assert_non_null(strstr(error.message, "seed 1, fold 0: failure 1"));
+    assert_int_equal(totals.runs_trained, 1);
+}
+
+// ---- the real trainer -------------------------------------------------------------------------
 
 static void load(mb_ledger *ledger, const char *key, int32_t fold, int32_t *tests,
                  mb_run_result *result) {
@@ -288,8 +318,8 @@ static void test_threads(void **state) {
         snprintf(one, sizeof one, "one%d.db", i);
         snprintf(three, sizeof three, "three%d.db", i);
         write_plan(plan, sizeof plan, corpora[i], "8, 16", "1, 2", "1, 3");
-        expect_session(plan, one, mb_train_runs, 1, &totals);
-        expect_session(plan, three, mb_train_runs, 3, &totals);
+        expect_start(plan, one, mb_train_runs, 1, &totals);
+        expect_start(plan, three, mb_train_runs, 3, &totals);
         assert_int_equal(same_results(one, three), runs[i]);
     }
 }
@@ -303,8 +333,8 @@ static void test_strict(void **state) {
         "\"attention\", \"settings\": {\"hidden_dim\": 8}, " SYNTH_FEATURES "}], \"final\": "
         "{\"seeds\": [1, 2]}}";
     mb_sweep_totals totals;
-    expect_session(plan, "strict1.db", mb_train_runs, 1, &totals);
-    expect_session(plan, "strict2.db", mb_train_runs, 2, &totals);
+    expect_start(plan, "strict1.db", mb_train_runs, 1, &totals);
+    expect_start(plan, "strict2.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 20);
     assert_int_equal(same_results("strict1.db", "strict2.db"), 20);
     check_cell("strict1.db", 0, 2, "\"hidden_dim\":8,", NAN);
@@ -315,19 +345,18 @@ static void test_halves(void **state) {
     char plan[1024];
     mb_sweep_totals totals;
     write_plan(plan, sizeof plan, "mer.h5", "16", "1", ""); // half of the next plan
-    expect_session(plan, "halves.db", mb_train_runs, 2, &totals);
+    expect_start(plan, "halves.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 5);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1", "1, 2");
-    expect_session(plan, "halves.db", mb_train_runs, 2, &totals);
+    expect_start(plan, "halves.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 10);
-    expect_session(plan, "whole.db", mb_train_runs, 2, &totals);
+    expect_start(plan, "whole.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 15);
     assert_int_equal(same_results("halves.db", "whole.db"), 20);
     assert_int_equal(same_results("whole.db", "halves.db"), 20);
 }
 
-// ---- refusals
-// ------------------------------------------------------------------------------------
+// ---- refusals ---------------------------------------------------------------------------------
 
 static void refuse(const char *text, const char *message) {
     mb_sweep_plan plan;
@@ -363,9 +392,9 @@ static void test_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choice),     cmocka_unit_test(test_shared_seeds),
-        cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_halves),     cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_strict),     cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

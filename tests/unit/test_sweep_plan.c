@@ -258,6 +258,8 @@ static void test_refused_cells(void **state) {
          "cells[0].settings.learning_rate: expected"},
         {CELL ", \"settings\": {\"dropout\": 0.1}, \"grid\": {\"dropout\": [0.2]}",
          "cells[0].grid.dropout: stands in \"settings\" too"},
+        {CELL ", \"label\": \"a\\u001b[31m\"",
+         "cells[0].label: expected a text without control characters"},
         {CELL ", \"lable\": \"x\"", "cells[0]: unknown key \"lable\"; did you mean \"label\"?"},
     };
 #undef CELL

@@ -6,8 +6,7 @@
 #include "report/grid.h"
 #include "report/table_data.h"
 
-// ---- a ledger to print
-// ---------------------------------------------------------------------------
+// ---- a ledger to print ------------------------------------------------------------------------
 
 // A trial of one fold. `waf` NaN: not trained yet; infinite: diverged.
 typedef struct seed_of_cell {
@@ -57,10 +56,11 @@ static void link_seed(mb_ledger *ledger, const seed_of_cell *s) {
     mb_error error = {""};
     char description[256];
     mb_ledger_trial trial = {.description = description, .fold_count = 1};
-    snprintf(description, sizeof description,
-             "{\"dropout\":0.3,\"features\":{\"audio\":{\"name\":\"A\"},\"text\":{\"name\":\"T\"}},"
-             "\"options\":{\"cell\":%d,\"hidden_dim\":%d},\"seed\":%d}",
-             s->cell, s->hidden_dim, s->seed);
+    snprintf(
+        description, sizeof description,
+        "{\"corpus\":\"%d\",\"features\":{\"audio\":{\"name\":\"A\"},\"text\":{\"name\":\"T\"}},"
+        "\"learning_rate\":0.5,\"options\":{\"dropout\":0.3,\"hidden_dim\":%d},\"seed\":%d}",
+        s->cell, s->hidden_dim, s->seed);
     key_of(s, trial.key);
     assert_int_equal(mb_ledger_put_trial(ledger, &trial, &error), MB_OK);
     assert_int_equal(mb_ledger_link(ledger, PLAN, s->cell, s->final, trial.key, &error), MB_OK);
@@ -112,7 +112,7 @@ static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
         link_seed(ledger, &seeds[i]);
     for (int i = 0; i < SEED_COUNT; i++)
         put_seed(ledger, &seeds[backwards ? SEED_COUNT - 1 - i : i]);
-    static const char chosen[] = "{\"hidden_dim\":128}";
+    static const char chosen[] = "{\"dropout\":0.3,\"hidden_dim\":128,\"learning_rate\":0.5}";
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, chosen, &error), MB_OK);
     return ledger;
 }
@@ -204,8 +204,7 @@ static void json_holds_the_exact_numbers(void **state) {
     mb_ledger_close(ledger);
 }
 
-// ---- shapes of tables
-// ----------------------------------------------------------------------------
+// ---- shapes of tables -------------------------------------------------------------------------
 
 static void headings_tell_what_differs(void **state) {
     scratch *here = *state;
@@ -245,8 +244,7 @@ static void headings_tell_what_differs(void **state) {
     mb_ledger_close(ledger);
 }
 
-// ---- refusals
-// ------------------------------------------------------------------------------------
+// ---- refusals ---------------------------------------------------------------------------------
 
 static void assert_refused(mb_ledger *ledger, mb_table_options options, mb_status status,
                            const char *expected) {
@@ -286,8 +284,7 @@ static void wrong_wishes_are_refused(void **state) {
     mb_ledger_close(ledger);
 }
 
-// ---- texts
-// ---------------------------------------------------------------------------------------
+// ---- texts ------------------------------------------------------------------------------------
 
 static void check_text(char *found, const char *expected) {
     assert_string_equal(found, expected);

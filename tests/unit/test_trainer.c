@@ -155,6 +155,10 @@ static void test_divergence_stays_alone(void **state) {
     train(b.specs, RUNS, NULL, together);
     assert_int_equal(together[1].status, MB_RUN_DIVERGED);
     assert_non_null(strstr(together[1].cause, "epoch 1"));
+    assert_int_equal(together[1].select_predictions.count, 0);
+    assert_int_equal(together[1].held_predictions.count, 0);
+    assert_int_equal(together[1].tests[0].count, 0);
+    assert_null(together[1].tests[0].logits);
     for (int i = 0; i < RUNS; i++) {
         train(&b.specs[i], 1, NULL, &alone[i]);
         assert_same_result(&together[i], &alone[i]);
@@ -248,7 +252,7 @@ static void test_estimate(void **state) {
     int64_t biases = 12 * h, heads = 3 * h + 3 + 6 * h + 6 + h + 1;
     assert_int_equal(cost.parameters, first + hidden + biases + heads);
     assert_int_equal(cost.training_steps, 18);
-    assert_true(cost.multiply_accumulates > 18 * 32 * 2 * cost.parameters * 9 / 10);
+    assert_true(cost.multiply_accumulates > (double)(18 * 32 * 2 * cost.parameters * 9 / 10));
     assert_true(cost.memory_bytes >= 16 * cost.parameters);
     bench_close(&b);
 }

@@ -58,7 +58,8 @@ mb_status mb_json_integer(const mb_json *at, int64_t minimum, int64_t maximum, i
                           mb_error *error);
 mb_status mb_json_number(const mb_json *at, double minimum, double maximum, double *value,
                          mb_error *error);
-mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error); // not empty
+// Not empty, without control characters.
+mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error);
 mb_status mb_json_boolean(const mb_json *at, bool *value, mb_error *error);
 // One of `names`; *choice is its position.
 mb_status mb_json_choice(const mb_json *at, const char *const *names, int count, int *choice,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 enum { MAX_DEPTH = 32, MAX_BYTES = 64 << 20 };
 
@@ -62,30 +63,6 @@ static mb_status scan_number(scan *s) {
     return MB_OK;
 }
 
-// Bytes of the UTF-8 character at `position`, 0 when there is none.
-static size_t character_bytes(const scan *s, size_t position) {
-    const unsigned char *c = (const unsigned char *)s->text + position;
-    size_t left = s->length - position, bytes = 1;
-    if (c[0] < 0x80)
-        return 1;
-    if (c[0] >= 0xC2 && c[0] <= 0xDF)
-        bytes = 2;
-    else if ((c[0] & 0xF0) == 0xE0)
-        bytes = 3;
-    else if (c[0] >= 0xF0 && c[0] <= 0xF4)
-        bytes = 4;
-    else
-        return 0;
-    if (bytes > left)
-        return 0;
-    for (size_t i = 1; i < bytes; i++)
-        if ((c[i] & 0xC0) != 0x80)
-            return 0;
-    bool overlong = (c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xF0 && c[1] < 0x90);
-    bool surrogate = c[0] == 0xED && c[1] >= 0xA0, beyond = c[0] == 0xF4 && c[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : bytes;
-}
-
 static mb_status scan_string(scan *s) {
     size_t start = s->position++;
     while (s->position < s->length) {
@@ -103,7 +80,7 @@ static mb_status scan_string(scan *s) {
             s->position += 2;
             continue;
         }
-        size_t bytes = character_bytes(s, s->position);
+        size_t bytes = mb_utf8_character(s->text + s->position, s->length - s->position);
         if (bytes == 0)
             return refuse_at(s, s->position, "the string is not UTF-8");
         s->position += bytes;

@@ -91,8 +91,9 @@ void mb_progress_finish(mb_progress *progress, const char *note) {
     if (progress->terminal)
         fprintf(progress->stream, "\r%*s\r", progress->width, "");
     mb_format_duration(mb_seconds() - progress->started, took);
-    fprintf(progress->stream, "%s: %lld %s in %s%s%s\n", progress->label, (long long)progress->done,
-            progress->unit, took, note != NULL ? ", " : "", note != NULL ? note : "");
+    fprintf(progress->stream, "%s: %lld %s in %s%s%s\n", progress->label,
+            (long long)(progress->done - progress->first), progress->unit, took,
+            note != NULL ? ", " : "", note != NULL ? note : "");
     fflush(progress->stream);
     progress->stream = NULL;
 }

@@ -52,8 +52,7 @@ static mb_status describe(const mb_corpus *corpus, description *known, mb_error 
     return status;
 }
 
-// ---- for people
-// ------------------------------------------------------------------------------------
+// ---- for people -------------------------------------------------------------------------------
 
 static void print_labels(const mb_corpus *corpus, const char *name, const mb_split *split) {
     const mb_dataset_rules *rules = corpus->rules;
@@ -113,8 +112,7 @@ static void print_text(const mb_corpus *corpus, const description *known) {
         printf("  %s  %s\n", known->digests[i], known->files[i]);
 }
 
-// ---- for programs; cJSON passes NULL through, the end tells whether memory lasted
-// ------------------
+// ---- for programs; cJSON passes NULL through, the end tells whether memory lasted -------------
 
 static void add_number(cJSON *object, const char *key, double number) {
     if (isnan(number))

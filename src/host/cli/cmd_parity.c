@@ -106,13 +106,16 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    opterr = 0;
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         if (option == 'h') {
             fputs(help, stdout);
             return MB_OK;
         }
         if (option != 'j')
-            return mb_fail(error, MB_USAGE, "see 'merbench parity --help'");
+            return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench parity --help'",
+                           argv[optind - 1]);
         json = true;
     }
     if (optind == argc)

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
@@ -139,8 +141,7 @@ static mb_status parse(int argc, char **argv, run_options *options, bool *done, 
     return MB_OK;
 }
 
-// ---- dry run
-// -------------------------------------------------------------------------------------
+// ---- dry run ----------------------------------------------------------------------------------
 
 static void print_bytes(const char *label, double bytes) {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
@@ -158,14 +159,14 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     printf("%-22s %lld\n", "trials", (long long)totals->trials);
     printf("%-22s %lld\n", "runs", (long long)totals->runs);
     printf("%-22s %lld\n", "done already", (long long)totals->runs_done);
-    printf("%-22s %.4g\n", "multiply-accumulates",
-           (double)totals->cost_known + (double)totals->cost_to_come);
+    printf("%-22s %.4g\n", "multiply-accumulates", totals->cost_known + totals->cost_to_come);
     print_bytes("memory: features", (double)totals->shared_bytes);
     print_bytes("memory: largest run", (double)totals->run_bytes);
     char label[64];
     snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
              options->threads == 1 ? "" : "s");
     print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
+    puts("(the program and its libraries take some 40 MiB more)");
     if (totals->runs_to_come > 0)
         printf("\nFinal seeds that wait for the choice of a setting count in runs and\n"
                "multiply-accumulates (by the mean of the search), not in trials.\n");
@@ -188,8 +189,7 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
     return status;
 }
 
-// ---- training
-// ------------------------------------------------------------------------------------
+// ---- training ---------------------------------------------------------------------------------
 
 // What the display knows.
 typedef struct display {
@@ -221,7 +221,8 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_pool_config config = {.backend = &mb_cpu_backend,
                              .train = mb_train_runs,
                              .threads = options->threads,
-                             .array_size = 1};
+                             .array_size = 1,
+                             .memory = mb_memory_available() / 20 * 19};
     display d = {.started = mb_seconds()};
     if (!options->quiet)
         fprintf(stderr, "%s: %lld runs, %lld done already; %d thread%s on %s\n", plan->name,
@@ -232,8 +233,12 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_status status = mb_sweep_train(sweep, &config, mb_cpu_description(), show, &d, error);
     mb_sweep_get_totals(sweep, &totals);
     show(&d, &totals);
-    char note[96];
+    char note[128];
     write_note(&d, &totals, note, sizeof note);
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) // ru_maxrss: KiB
+        snprintf(note + strlen(note), sizeof note - strlen(note), ", peak memory %.0f MiB",
+                 (double)usage.ru_maxrss / 1024.0);
     mb_progress_finish(&d.progress, note);
     return status;
 }
@@ -244,7 +249,9 @@ static mb_status print_table(const run_options *options, const mb_sweep_plan *pl
         .format = MB_TABLE_TEXT, .phase = MB_TABLE_FINAL, .plan = plan->digest};
     if (options->no_table)
         return MB_OK;
-    return mb_table_print(ledger, &table, stdout, error);
+    mb_status status = mb_table_print(ledger, &table, stdout, error);
+    fflush(stdout); // what follows on stderr stands below the table; main looks for errors
+    return status;
 }
 
 static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,

@@ -36,7 +36,11 @@ static mb_status flush_output(mb_error *error) {
     return mb_fail(error, MB_FAILED, "cannot write to standard output");
 }
 
-static int say(const char *who, mb_status status, const mb_error *error) {
+static int say(const char *who, mb_status status, mb_error *error) {
+    // Names out of files and arguments do not command the terminal.
+    for (char *c = error->message; *c != '\0'; c++)
+        if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
+            *c = '?';
     if (error->message[0] != '\0')
         fprintf(stderr, "%s: %s\n", who, error->message);
     return status;

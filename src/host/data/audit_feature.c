@@ -83,8 +83,7 @@ static mb_status audit_columns(const mb_corpus *corpus, const mb_feature *featur
     return mb_check_finish(&check, error);
 }
 
-// ---- utterances with equal values
-// ------------------------------------------------------------------
+// ---- utterances with equal values -------------------------------------------------------------
 
 typedef struct hashed {
     char digest[33];

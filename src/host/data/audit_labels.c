@@ -11,10 +11,21 @@ static bool is_test(const char *split) {
     return strncmp(split, "test", 4) == 0;
 }
 
-// Missing labels matter where models train or are selected; test sets without are common.
+// Training refuses a corpus without the labels that it learns from or scores; only a test set whose
+// emotions can be scored may lack valences.
+static mb_severity missing_severity(const mb_corpus *corpus, const char *split, bool emotion) {
+    static const char *const learnt[] = {"train", "val", "whole"};
+    if (is_test(split))
+        return emotion || corpus->rules->class_count == 0 ? MB_ERROR : MB_NOTE;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(split, learnt[i]) == 0)
+            return MB_ERROR;
+    return MB_WARNING; // a split that nothing uses
+}
+
 static mb_status audit_missing(const mb_corpus *corpus, const mb_split *split, bool emotion,
                                mb_audit *audit, mb_error *error) {
-    mb_check check = mb_check_start(audit, is_test(split->name) ? MB_NOTE : MB_WARNING,
+    mb_check check = mb_check_start(audit, missing_severity(corpus, split->name, emotion),
                                     emotion ? "missing-emotion" : "missing-valence", split->name,
                                     emotion ? "utterances of the split without emotion"
                                             : "utterances of the split without valence");
@@ -89,17 +100,28 @@ static mb_status audit_empty_splits(const mb_corpus *corpus, mb_audit *audit, mb
     return mb_check_finish(&check, error);
 }
 
-// "Ses01F_impro01_F000" belongs to session 1.
+// "Ses01F_impro01_F000" belongs to session 1. Every session is a fold.
 static mb_status audit_sessions(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {
+    if (corpus->rules->splits != MB_SPLIT_SESSIONS)
+        return MB_OK;
     mb_check check = mb_check_start(audit, MB_ERROR, "no-session", corpus->rules->name,
                                     "names whose fifth letter is no session from 1 to 5");
-    for (int32_t i = 0; corpus->rules->splits == MB_SPLIT_SESSIONS && i < corpus->utterance_count;
-         i++) {
+    int32_t counts[5] = {0};
+    for (int32_t i = 0; i < corpus->utterance_count; i++) {
         const char *name = corpus->names[i];
         if (strlen(name) < 5 || name[4] < '1' || name[4] > '5')
             mb_check_add(&check, "'%s'", name);
+        else
+            counts[name[4] - '1']++;
     }
-    return mb_check_finish(&check, error);
+    mb_check empty = mb_check_start(audit, MB_ERROR, "empty-session", corpus->rules->name,
+                                    "sessions without utterances");
+    for (int session = 1; session <= 5; session++)
+        if (counts[session - 1] == 0)
+            mb_check_add(&empty, "session %d", session);
+    mb_status status = mb_check_finish(&check, error);
+    mb_status other = mb_check_finish(&empty, error);
+    return status != MB_OK ? status : other;
 }
 
 mb_status mb_audit_labels(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {

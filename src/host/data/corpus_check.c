@@ -5,34 +5,10 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "data/corpus_file.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "digests are of little-endian numbers");
-
-bool mb_is_utf8(const char *text, size_t length) {
-    const unsigned char *byte = (const unsigned char *)text, *end = byte + length;
-    while (byte < end) {
-        int more = *byte < 0x80                    ? 0
-                   : *byte >= 0xC2 && *byte < 0xE0 ? 1
-                   : (*byte >> 4) == 14            ? 2
-                                                   : 3;
-        if (more == 3 && (*byte < 0xF0 || *byte > 0xF4))
-            return false;
-        if (end - byte <= more)
-            return false;
-        uint32_t code = more == 0 ? *byte : *byte & (0x3Fu >> more);
-        for (int i = 1; i <= more; i++) {
-            if ((byte[i] & 0xC0) != 0x80)
-                return false;
-            code = code << 6 | (byte[i] & 0x3Fu);
-        }
-        bool overlong = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
-        if (overlong || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-            return false;
-        byte += more + 1;
-    }
-    return true;
-}
 
 static int compare_names(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);

@@ -47,6 +47,4 @@ int32_t mb_utterance_of_frame(const int64_t *offsets, int32_t utterance_count, i
 mb_status mb_corpus_sources(const mb_corpus *corpus, char ***files, char ***digests, int *count,
                             mb_error *error);
 
-bool mb_is_utf8(const char *text, size_t length);
-
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "data/corpus_file.h"
 #include "data/h5_object.h"
 #include "data/seal.h"
@@ -44,8 +45,7 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
     return status;
 }
 
-// ---- pieces of HDF5; each returns whether it succeeded
-// ----------------------------------------------
+// ---- pieces of HDF5; each returns whether it succeeded ----------------------------------------
 
 // Contiguous and without time stamps, so that equal corpora are equal files.
 static hid_t creation_properties(void) {
@@ -118,8 +118,7 @@ static hid_t create_group(hid_t where, const char *name) {
     return H5Gcreate2(where, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 }
 
-// ---- parts of a corpus
-// ---------------------------------------------------------------------------
+// ---- parts of a corpus ------------------------------------------------------------------------
 
 static bool write_root(hid_t file, const mb_corpus *corpus, const char *digest) {
     return write_text_attribute(file, "format", "merbench-corpus") &&
@@ -204,19 +203,21 @@ typedef struct digests {
 } digests;
 
 static bool write_content(hid_t file, const mb_corpus *corpus, const digests *known,
-                          const mb_source *sources, int32_t source_count) {
+                          const mb_source *sources, int32_t source_count, mb_interrupt *interrupt) {
     bool done = write_root(file, corpus, known->corpus) && write_utterances(file, corpus) &&
                 write_splits(file, corpus) && write_provenance(file, sources, source_count);
     hid_t group = done ? create_group(file, "features") : -1;
     done = group >= 0;
     for (int32_t f = 0; done && f < corpus->feature_count; f++)
-        done = write_feature(group, &corpus->features[f], corpus->utterance_count,
+        done = !mb_interrupt_came(interrupt) &&
+               write_feature(group, &corpus->features[f], corpus->utterance_count,
                              known->features[f], &known->extents[f]);
     return group >= 0 && H5Gclose(group) >= 0 && done;
 }
 
 static mb_status write_file(const mb_corpus *corpus, const digests *known, const mb_source *sources,
-                            int32_t source_count, const char *temporary, mb_error *error) {
+                            int32_t source_count, const char *temporary, mb_interrupt *interrupt,
+                            mb_error *error) {
     hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_userblock(creation, (hsize_t)mb_seal_block_size(corpus->feature_count));
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
@@ -225,12 +226,15 @@ static mb_status write_file(const mb_corpus *corpus, const digests *known, const
     hid_t file = H5Fcreate(temporary, H5F_ACC_EXCL, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
-    bool done = file >= 0 && write_content(file, corpus, known, sources, source_count);
+    bool done = file >= 0 && write_content(file, corpus, known, sources, source_count, interrupt);
     int cause = errno;
     if (file >= 0 && H5Fclose(file) < 0) {
         cause = done ? errno : cause;
         done = false;
     }
+    if (!done && interrupt->signal != 0)
+        return mb_fail(error, MB_FAILED, "interrupted (%s) while the corpus was written",
+                       strsignal(interrupt->signal));
     if (!done)
         return mb_fail(error, MB_FAILED, "%s: cannot write the corpus: %s", temporary,
                        cause != 0 ? strerror(cause) : "HDF5 failed");
@@ -272,13 +276,16 @@ mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int
     digests known = {0};
     status = compute_digests(corpus, &known, error);
     if (status == MB_OK) {
+        mb_interrupt interrupt; // signals are held back: half a file would stay behind
+        mb_interrupt_begin(&interrupt);
         unlink(temporary); // of an earlier process with this number
-        status = write_file(corpus, &known, sources, source_count, temporary, error);
+        status = write_file(corpus, &known, sources, source_count, temporary, &interrupt, error);
         if (status == MB_OK && rename(temporary, path) != 0)
             status = mb_fail(error, MB_FAILED, "%s: cannot rename '%s' to this: %s", path,
                              temporary, strerror(errno));
         if (status != MB_OK)
             unlink(temporary);
+        mb_interrupt_end(&interrupt);
     }
     free(known.features);
     free(known.extents);

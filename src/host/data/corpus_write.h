@@ -18,7 +18,8 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error);
 
 // Writes the corpus, whose features are all loaded; `path`, `digest`s and `tool_version` of the
 // corpus are not looked at. The file appears under its name when it is complete and on disk,
-// replacing a file of that name; after a failure (MB_FAILED: disk full ...) nothing is left behind.
+// replacing a file of that name; after a failure (MB_FAILED: disk full,
+// SIGINT, SIGTERM ...) nothing is left behind.
 // The bytes depend on nothing but the arguments.
 mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int32_t source_count,
                           const char *path, mb_error *error);

@@ -15,8 +15,7 @@
 #include "data/mertools_files.h"
 #include "data/mertools_labels.h"
 
-// ---- modalities
-// ------------------------------------------------------------------------------------
+// ---- modalities -------------------------------------------------------------------------------
 
 // Whether a part of the name (between signs) starts with the word, without regard to case.
 static bool has_word(const char *name, const char *word) {
@@ -107,8 +106,7 @@ static int32_t modality_of(const mb_import_options *options, const char *name) {
     return mb_guess_modality(name);
 }
 
-// ---- which features
-// --------------------------------------------------------------------------------
+// ---- which features ---------------------------------------------------------------------------
 
 static mb_status join_path(char path[PATH_MAX], const char *folder, const char *name,
                            mb_error *error) {
@@ -169,8 +167,7 @@ static mb_status check_asked(const mb_import_options *options, char **there, int
     return status;
 }
 
-// ---- the whole folder
-// ------------------------------------------------------------------------------
+// ---- the whole folder -------------------------------------------------------------------------
 
 typedef struct mertools_import {
     const mb_import_options *options;

@@ -163,8 +163,7 @@ static mb_status add_split(mb_corpus *corpus, const mb_python *dict, place *at, 
     return status;
 }
 
-// ---- the whole file
-// --------------------------------------------------------------------------------
+// ---- the whole file ---------------------------------------------------------------------------
 
 typedef struct named_row {
     const char *name;

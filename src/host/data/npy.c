@@ -6,8 +6,7 @@
 
 #include "data/float_bits.h"
 
-// ---- the header: a Python dict of three known keys
-// ---------------------------------------------------
+// ---- the header: a Python dict of three known keys --------------------------------------------
 
 typedef struct cursor {
     const unsigned char *bytes;
@@ -188,8 +187,7 @@ mb_status mb_npy_parse_header(const unsigned char *bytes, size_t size, const cha
     return take_dict(&at, header);
 }
 
-// ---- values
-// ----------------------------------------------------------------------------------------
+// ---- values -----------------------------------------------------------------------------------
 
 static mb_status count_values(const mb_npy_header *header, const char *file, int64_t *count,
                               mb_error *error) {

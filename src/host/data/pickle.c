@@ -3,15 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/corpus_file.h"
+#include "base/utf8.h"
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
 
 // No honest pickle needs more memory for its values than this many times its size.
 enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 
-// ---- operands
-// --------------------------------------------------------------------------------------
+// ---- operands ---------------------------------------------------------------------------------
 
 static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **bytes) {
     *bytes = NULL;
@@ -86,8 +85,7 @@ static mb_status push_real(mb_pickle *pickle) {
         pickle, (mb_python){.kind = MB_PYTHON_REAL, .real = mb_float_from_bytes(bytes, 8, true)});
 }
 
-// ---- containers
-// ------------------------------------------------------------------------------------
+// ---- containers -------------------------------------------------------------------------------
 
 static mb_status append_all(mb_pickle *pickle, mb_python *list, mb_python **items, size_t count) {
     mb_status status = MB_OK;
@@ -145,8 +143,7 @@ static mb_status extend_from_mark(mb_pickle *pickle, mb_python_kind kind) {
     return status == MB_OK ? extend(pickle, kind, items, count) : status;
 }
 
-// ---- memo
-// ------------------------------------------------------------------------------------------
+// ---- memo -------------------------------------------------------------------------------------
 
 static mb_status memo_opcode(mb_pickle *pickle, int size,
                              mb_status (*action)(mb_pickle *, uint64_t)) {
@@ -155,8 +152,7 @@ static mb_status memo_opcode(mb_pickle *pickle, int size,
     return status == MB_OK ? action(pickle, index) : status;
 }
 
-// ---- names
-// -----------------------------------------------------------------------------------------
+// ---- names ------------------------------------------------------------------------------------
 
 // "module\nname\n".
 static mb_status global(mb_pickle *pickle) {
@@ -206,8 +202,7 @@ static mb_status build(mb_pickle *pickle) {
     return mb_pickle_build(pickle, mb_pickle_top(pickle), state);
 }
 
-// ---- the machine
-// -----------------------------------------------------------------------------------
+// ---- the machine ------------------------------------------------------------------------------
 
 // Names of the opcodes that are refused.
 static const char *opcode_name(unsigned char opcode) {

@@ -79,8 +79,7 @@ mb_status mb_pickle_append(mb_pickle *pickle, mb_python *list, mb_python *item) 
     return MB_OK;
 }
 
-// ---- the stack
-// -------------------------------------------------------------------------------------
+// ---- the stack --------------------------------------------------------------------------------
 
 mb_status mb_pickle_push(mb_pickle *pickle, mb_python value) {
     mb_python *kept = mb_pickle_allocate(pickle, sizeof *kept);

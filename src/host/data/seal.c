@@ -95,8 +95,7 @@ mb_status mb_seal_write(int file, const char *path, const mb_extent *extents, in
     return status;
 }
 
-// ---- checking
-// --------------------------------------------------------------------------------------
+// ---- checking ---------------------------------------------------------------------------------
 
 typedef struct parsed_seal {
     int64_t block, length;

@@ -12,8 +12,7 @@ const mb_op_info mb_op_infos[MB_OP_COUNT] = {
 #undef MB_OP
 };
 
-// ---- shapes
-// ---------------------------------------------------------------------------------------
+// ---- shapes -----------------------------------------------------------------------------------
 
 mb_shape mb_shape_of(int32_t count, const int32_t *dims) {
     mb_shape shape = {.count = count};
@@ -59,8 +58,7 @@ void mb_shape_print(const mb_shape *shape, char *text, int32_t size) {
         snprintf(text + length, (size_t)(size - length), ")");
 }
 
-// ---- graph
-// ----------------------------------------------------------------------------------------
+// ---- graph ------------------------------------------------------------------------------------
 
 mb_graph *mb_graph_create(mb_dropout_mode dropout, int32_t max_rows) {
     mb_graph *graph = calloc(1, sizeof *graph);
@@ -163,8 +161,7 @@ mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape) {
     return mb_graph_add_one(graph, MB_OP_GATHER, params, NULL, 0, shape);
 }
 
-// ---- parameters
-// -------------------------------------------------------------------------------------
+// ---- parameters -------------------------------------------------------------------------------
 
 static mb_tensor find_parameter(mb_graph *graph, const char *name, const mb_shape *shape) {
     for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++) {
@@ -201,6 +198,12 @@ static mb_tensor add_parameter(mb_graph *graph, const char *name, mb_shape shape
 mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape,
                              mb_initial initial) {
     return add_parameter(graph, name, shape, false, initial);
+}
+
+mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_t in, int32_t width,
+                          mb_initial initial) {
+    mb_shape shape = {3, {out, in, width}};
+    return add_parameter(graph, name, shape, true, initial);
 }
 
 mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,

@@ -20,49 +20,57 @@ typedef struct mb_op_info {
 
 extern const mb_op_info mb_op_infos[MB_OP_COUNT];
 
-// Dropout inside or as an op.
-typedef struct mb_dropout_params {
-    mb_dropout_mode mode;
-    mb_slot rate; // or MB_SLOT_NONE:
+// Dropout as an op or inside of one.
+typedef struct mb_dropout_setting {
+    mb_dropout_mode mode; // of ops with dropout inside
+    mb_slot rate;         // or MB_SLOT_NONE:
     float constant_rate;
     uint32_t site;       // counts the dropout places of a graph from 0
     int64_t mask_offset; // MB_DROPOUT_STORED
-} mb_dropout_params;
+} mb_dropout_setting;
 
-// Parameters of an op; which member counts follows from the op.
-typedef union mb_op_params {
-    struct {
-        mb_input input;
-    } gather;
-    struct {
-        float value;
-    } constant;
-    struct {
-        uint32_t site;       // counts the noise of a graph from 0
-        bool stored;         // given from outside:
-        int64_t mask_offset; // where among the masks
-    } noise;
-    struct {
-        bool relu;
-    } linear;
-    mb_dropout_params dropout;
-    struct {
-        int32_t column; // of the scales: that of the first part, or of the one at hand
-        int32_t begin;  // of the part at hand in the joined vector
-    } scaled_concat;
-    struct {
-        bool hidden, cell; // which gradients follow the other inputs
-    } lstm_grad;
-    struct {
-        mb_dropout_params gates[2];
-    } gated_memory;
-    struct {
-        int32_t begin;
-    } slice;
-    struct {
-        float factor;
-        mb_slot slot; // or MB_SLOT_NONE
-    } scale;
+// Parameters of an op; which member of the union counts follows from the op.
+typedef struct mb_op_params {
+    union {
+        struct {
+            mb_input input;
+        } gather;
+        struct {
+            float value;
+        } constant;
+        struct {
+            bool relu;
+            int32_t first_output; // LINEAR_GRAD_INPUT
+        } linear;
+        struct {
+            uint32_t site;       // counts the noise of a graph from 0
+            bool stored;         // given from outside:
+            int64_t mask_offset; // where among the masks
+        } noise;
+        mb_dropout_setting dropout;
+        struct {
+            mb_dropout_setting gates[2];
+        } gated_memory;
+        struct {
+            bool hidden, cell; // which gradients follow the other inputs
+        } lstm_grad;
+        struct {
+            int32_t column; // of the scales: that of the first part, or of the one at hand
+            int32_t begin;  // of the part at hand in the joined vector
+        } scaled_concat;
+        struct {
+            int32_t begin;
+        } slice;
+        struct {
+            float factor;
+            mb_slot slot; // or MB_SLOT_NONE
+        } scale;
+        struct {
+            float scale;
+            mb_attention_mask mask; // ATTENTION_SCORES
+        } attention;
+    };
+    // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {
         int32_t parameter; // position in the plan's parameter list
     } update;

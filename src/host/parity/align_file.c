@@ -74,7 +74,7 @@ mb_status mb_parity_mapping_file(mb_fixture *fixture, mb_parity_report *report, 
     return status == MB_OK ? mb_parity_verdict(report) : status;
 }
 
-// ---- whole pipelines
+// ---- whole pipelines --------------------------------------------------------------------------
 
 // A corpus in memory that holds the file's ragged input as loaded features.
 typedef struct ragged {

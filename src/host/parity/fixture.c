@@ -125,8 +125,7 @@ mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading
     return status == MB_OK ? MB_OK : mb_fail_in(error, status, "%s: ", fixture->path);
 }
 
-// ---- samples
-// ----------------------------------------------------------------------------------------
+// ---- samples ----------------------------------------------------------------------------------
 
 static mb_status read_modality(const mb_fixture *fixture, const char *inputs, int leading, int m,
                                mb_fixture_data *data, mb_error *error) {

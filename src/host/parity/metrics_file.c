@@ -138,7 +138,7 @@ static mb_status check_family(const mb_fixture *fixture, const char *family,
     return status;
 }
 
-// ---- averages over folds
+// ---- averages over folds ----------------------------------------------------------------------
 
 static mb_status compare_average(const mb_fixture *fixture, const char *group, const char *name,
                                  const float *expected, int64_t n, int32_t width,

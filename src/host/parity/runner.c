@@ -25,7 +25,6 @@ static mb_status allocate_all(mb_runner *runner, mb_error *error) {
         {(void **)&runner->second_moments, info->parameter_floats, sizeof(float)},
         {(void **)&runner->arena, info->arena_floats, sizeof(float)},
         {(void **)&runner->masks, info->mask_floats, sizeof(float)},
-        {(void **)&runner->loss, 1, sizeof(float)},
         {(void **)&runner->slots, MB_SLOT_COUNT, sizeof(float)},
         {(void **)&runner->keys, 1, sizeof(mb_key)},
         {(void **)&runner->steps, 1, sizeof(uint32_t)},
@@ -77,10 +76,17 @@ void mb_runner_close(mb_runner *runner) {
     if (runner->device == NULL)
         return;
     void *parameters = runner->borrowed ? NULL : runner->parameters;
-    void *memory[] = {parameters,    runner->first_moments, runner->second_moments,
-                      runner->arena, runner->masks,         runner->loss,
-                      runner->slots, runner->keys,          runner->steps,
-                      runner->rows,  runner->indices,       (void *)runner->index_pointers};
+    void *memory[] = {parameters,
+                      runner->first_moments,
+                      runner->second_moments,
+                      runner->arena,
+                      runner->masks,
+                      runner->slots,
+                      runner->keys,
+                      runner->steps,
+                      runner->rows,
+                      runner->indices,
+                      (void *)runner->index_pointers};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             runner->device->backend->release(runner->device, memory[i]);

@@ -7,7 +7,7 @@
 typedef struct mb_runner {
     mb_device *device;
     mb_plan *plan;
-    float *parameters, *first_moments, *second_moments, *arena, *masks, *loss; // device memory
+    float *parameters, *first_moments, *second_moments, *arena, *masks; // device memory
     float *slots;
     mb_key *keys;
     uint32_t *steps;

@@ -15,7 +15,8 @@ typedef struct training_loop {
     mb_fixture *fixture;
     mb_parity_report *report;
     mb_fixture_data train, test;
-    mb_runner trainer, evaluator;
+    mb_runner trainer;
+    mb_runner on_train, on_test; // evaluators: the test set may be padded to another length
     const mb_dataset_rules *rules;
     int32_t folds, epochs, batch;
     // Of the fold at hand.
@@ -71,8 +72,7 @@ static mb_status read_order(const training_loop *loop, const char *name, int64_t
     return MB_OK;
 }
 
-// ---- predictions
-// ------------------------------------------------------------------------------------
+// ---- predictions ------------------------------------------------------------------------------
 
 static mb_status predictions_open(const training_loop *loop, int32_t count,
                                   mb_predictions *predictions, mb_error *error) {
@@ -93,11 +93,11 @@ static void predictions_free(mb_predictions *predictions) {
     *predictions = (mb_predictions){0};
 }
 
-static mb_status take(training_loop *loop, mb_place place, int32_t rows, float *to,
+static mb_status take(mb_runner *evaluator, mb_place place, int32_t rows, float *to,
                       mb_error *error) {
     float *values = NULL;
     int64_t count = 0;
-    mb_status status = mb_runner_result(&loop->evaluator, place, rows, &values, &count, error);
+    mb_status status = mb_runner_result(evaluator, place, rows, &values, &count, error);
     if (status == MB_OK && values != NULL && to != NULL)
         memcpy(to, values, (size_t)count * sizeof *to);
     free(values);
@@ -109,7 +109,8 @@ static mb_status take(training_loop *loop, mb_place place, int32_t rows, float *
 static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, const int32_t *order,
                           int32_t count, mb_predictions *predictions, double *interloss,
                           mb_error *error) {
-    const mb_plan_info *info = mb_plan_get(loop->evaluator.plan);
+    mb_runner *evaluator = data == &loop->test ? &loop->on_test : &loop->on_train;
+    const mb_plan_info *info = mb_plan_get(evaluator->plan);
     mb_status status = MB_OK;
     for (int32_t first = 0, batch = 0; status == MB_OK && first < count;
          first += loop->batch, batch++) {
@@ -119,20 +120,19 @@ static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, cons
             logits += (int64_t)first * loop->fixture->config.class_count;
         if (values != NULL)
             values += first;
-        status = mb_runner_run(&loop->evaluator, &data->resident, order + first, rows, 0, error);
+        status = mb_runner_run(evaluator, &data->resident, order + first, rows, 0, error);
         if (status == MB_OK)
-            status = take(loop, info->emos_out, rows, logits, error);
+            status = take(evaluator, info->emos_out, rows, logits, error);
         if (status == MB_OK)
-            status = take(loop, info->vals_out, rows, values, error);
+            status = take(evaluator, info->vals_out, rows, values, error);
         if (status == MB_OK)
-            status = take(loop, info->interloss, rows, &auxiliary, error);
+            status = take(evaluator, info->interloss, rows, &auxiliary, error);
         interloss[batch] = (double)auxiliary;
     }
     return status;
 }
 
-// ---- comparison of an epoch
-// -------------------------------------------------------------------------
+// ---- comparison of an epoch -------------------------------------------------------------------
 
 static mb_status compare_attribute(training_loop *loop, const char *group, const char *attribute,
                                    double found, double limit, mb_error *error) {
@@ -219,8 +219,7 @@ static mb_status compare_predictions(training_loop *loop, const char *name, cons
     return status;
 }
 
-// ---- epochs and folds
-// -------------------------------------------------------------------------------
+// ---- epochs and folds -------------------------------------------------------------------------
 
 static int32_t *as_indices(const int64_t *order, int32_t count) {
     int32_t *indices = malloc(((size_t)count + 1) * sizeof *indices);
@@ -366,6 +365,16 @@ static mb_status check_final(training_loop *loop, mb_error *error) {
     return status;
 }
 
+// An evaluator of the trained parameters for samples of the fixture's present shapes.
+static mb_status evaluator_open(training_loop *loop, mb_device *device, mb_runner *evaluator,
+                                mb_error *error) {
+    mb_status status = mb_runner_open(device, loop->fixture, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                                      loop->batch, evaluator, error);
+    if (status == MB_OK)
+        mb_runner_borrow(evaluator, &loop->trainer);
+    return status;
+}
+
 static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *error) {
     mb_status status = find_rules(loop, error);
     if (status == MB_OK)
@@ -379,15 +388,14 @@ static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *err
     if (status == MB_OK)
         status = mb_runner_open(device, loop->fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, loop->batch,
                                 &loop->trainer, error);
-    if (status == MB_OK) // the test set may be padded to another length
+    if (status == MB_OK)
+        status = evaluator_open(loop, device, &loop->on_train, error);
+    if (status == MB_OK)
         status = mb_fixture_shapes(loop->fixture, "/test", 1, error);
     if (status == MB_OK)
         status = mb_fixture_read(loop->fixture, "/test", 1, &loop->test, error);
     if (status == MB_OK)
-        status = mb_runner_open(device, loop->fixture, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                                loop->batch, &loop->evaluator, error);
-    if (status == MB_OK)
-        mb_runner_borrow(&loop->evaluator, &loop->trainer);
+        status = evaluator_open(loop, device, &loop->on_test, error);
     loop->fold_tests = calloc((size_t)loop->folds + 1, sizeof *loop->fold_tests);
     return status == MB_OK && loop->fold_tests == NULL ? mb_out_of_memory(error, "parity") : status;
 }
@@ -406,7 +414,8 @@ mb_status mb_parity_trainloop_file(mb_device *device, mb_fixture *fixture, mb_pa
         predictions_free(&loop.fold_tests[fold]);
     free(loop.fold_tests);
     predictions_free(&loop.best_test);
-    mb_runner_close(&loop.evaluator);
+    mb_runner_close(&loop.on_train);
+    mb_runner_close(&loop.on_test);
     mb_runner_close(&loop.trainer);
     mb_fixture_data_free(&loop.train);
     mb_fixture_data_free(&loop.test);

@@ -1,4 +1,4 @@
-// Settings of trials: read from their descriptions, grouped, and shortened to what differs.
+// Settings of trials: read from their descriptions and grouped.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,7 @@
 
 #include "report/table_data.h"
 
-// ---- one description as a flat list
-// --------------------------------------------------------------
+// ---- one description as a flat list -----------------------------------------------------------
 
 typedef struct setting {
     char *path;       // "options.hidden_dim"
@@ -93,8 +92,7 @@ static bool same_value(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-// ---- text
-// ----------------------------------------------------------------------------------------
+// ---- text -------------------------------------------------------------------------------------
 
 // The settings that `shown` admits, separated by spaces; `shown` NULL = all.
 static mb_status join(const settings *list, const bool *shown, char **text, mb_error *error) {
@@ -126,8 +124,7 @@ mb_status mb_settings_text(const char *json, char **text, mb_error *error) {
     return status;
 }
 
-// ---- groups
-// --------------------------------------------------------------------------------------
+// ---- groups -----------------------------------------------------------------------------------
 
 static bool same_but_seed(const settings *a, const settings *b) {
     if (a->count != b->count)
@@ -139,17 +136,26 @@ static bool same_but_seed(const settings *a, const settings *b) {
     return true;
 }
 
-// Text of one group: those of its settings whose value is not the same in all groups.
-static mb_status describe(const settings *group, const settings *firsts, int32_t count, char **text,
-                          mb_error *error) {
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const setting *)a)->name, ((const setting *)b)->name);
+}
+
+// What a search can vary: the options of the model and how it is trained. The rest of a description
+// (digests, epochs ...) is the same for all trials of a cell.
+static bool is_setting(const char *path) {
+    return strncmp(path, "options.", 8) == 0 || strcmp(path, "learning_rate") == 0 ||
+           strcmp(path, "grad_clip") == 0 || strcmp(path, "weight_decay") == 0;
+}
+
+// Text of one group: its settings in the order of their names, as the ledger keeps chosen ones.
+static mb_status describe(settings *group, char **text, mb_error *error) {
     bool *shown = calloc((size_t)group->count + 1, sizeof *shown);
     if (shown == NULL)
         return mb_out_of_memory(error, "settings of a trial");
-    for (int32_t i = 0; i < group->count; i++) {
-        const setting *own = &group->items[i];
-        for (int32_t j = 0; strcmp(own->path, "seed") != 0 && !shown[i] && j < count; j++)
-            shown[i] = !same_value(own->value, value_of(&firsts[j], own->path));
-    }
+    if (group->count > 0)
+        qsort(group->items, (size_t)group->count, sizeof *group->items, by_name);
+    for (int32_t i = 0; i < group->count; i++)
+        shown[i] = is_setting(group->items[i].path);
     mb_status status = join(group, shown, text, error);
     free(shown);
     return status;
@@ -187,7 +193,7 @@ mb_status mb_setting_groups_make(const mb_ledger_entry *entries, int32_t count,
     if (status == MB_OK)
         status = assign(entries, count, groups, firsts, error);
     for (int32_t i = 0; status == MB_OK && i < groups->count; i++)
-        status = describe(&firsts[i], firsts, groups->count, &groups->texts[i], error);
+        status = describe(&firsts[i], &groups->texts[i], error);
     for (int32_t i = 0; firsts != NULL && i < groups->count; i++)
         free_settings(&firsts[i]);
     free(firsts);

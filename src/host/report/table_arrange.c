@@ -9,8 +9,7 @@
 #include "merbench/metrics.h"
 #include "report/table_data.h"
 
-// ---- options
-// -------------------------------------------------------------------------------------
+// ---- options ----------------------------------------------------------------------------------
 
 static bool among(const char *name, const char *const *names) {
     for (; *names != NULL; names++)
@@ -89,8 +88,7 @@ static mb_status find_plan(const mb_ledger *ledger, mb_table *table, mb_error *e
     return table->plan != NULL ? MB_OK : no_such_plan(ledger, table, error);
 }
 
-// ---- rows and columns
-// ----------------------------------------------------------------------------
+// ---- rows and columns -------------------------------------------------------------------------
 
 // Position of a heading, added when it is new; -1 = out of memory.
 static int32_t heading(char ***headings, int32_t *count, const char *text) {
@@ -157,8 +155,7 @@ mb_status mb_table_arrange(mb_table *table, mb_error *error) {
     return MB_OK;
 }
 
-// ---- ranks
-// ---------------------------------------------------------------------------------------
+// ---- ranks ------------------------------------------------------------------------------------
 
 // The best mean of a column that is worse than `bound`; NaN = none.
 static double best_below(const mb_table *table, int32_t column, double bound) {
@@ -188,8 +185,7 @@ static void rank_column(mb_table *table, int32_t column) {
     }
 }
 
-// ---- all of it
-// -----------------------------------------------------------------------------------
+// ---- all of it --------------------------------------------------------------------------------
 
 static mb_status collect_cells(mb_ledger *ledger, mb_table *table, mb_error *error) {
     table->cells = calloc((size_t)table->plan->cell_count + 1, sizeof *table->cells);

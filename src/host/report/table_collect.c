@@ -12,8 +12,7 @@ bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
            cell->search_finished == cell->search_asked;
 }
 
-// ---- seeds to values
-// -----------------------------------------------------------------------------
+// ---- seeds to values --------------------------------------------------------------------------
 
 // Mean and deviation over the entries of one group (every entry when `groups` is NULL).
 static void summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,
@@ -140,12 +139,6 @@ mb_status mb_table_collect_cell(mb_ledger *ledger, const mb_table *table, mb_tab
         status = collect_search(table, search, search_count, cell, error);
         if (status == MB_OK && !table->options.all_settings)
             keep_chosen(cell);
-        // The seeds of a chosen setting speak for themselves.
-        if (status == MB_OK && cell->value_count == 1 && cell->values[0].chosen &&
-            cell->values[0].settings[0] == '\0' && cell->cell->chosen != NULL) {
-            free(cell->values[0].settings);
-            status = mb_settings_text(cell->cell->chosen, &cell->values[0].settings, error);
-        }
     }
     mb_ledger_entries_free(search, search_count);
     mb_ledger_entries_free(final, final_count);

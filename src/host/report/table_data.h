@@ -60,7 +60,7 @@ mb_status mb_table_arrange(mb_table *table, mb_error *error);
 mb_status mb_settings_text(const char *json, char **text, mb_error *error);
 
 // Groups trials that differ in their seed only: groups[i] of trial i counts from 0 in the order of
-// first appearance. texts[group] tells the settings in which the groups differ.
+// first appearance. texts[group] tells all settings, as mb_settings_text tells chosen ones.
 typedef struct mb_setting_groups {
     int32_t count;
     int32_t *groups;

@@ -27,8 +27,7 @@ static void set_seeds(mb_grid *grid, int32_t row, int32_t column, const mb_table
     mb_grid_set(grid, row, column + 1, "%" PRId32, value->diverged);
 }
 
-// ---- settings that every entry shares
-// --------------------------------------------------------------
+// ---- settings that every entry shares ---------------------------------------------------------
 
 // Whether the word of `length` letters stands in a text of words separated by spaces.
 static bool has_word(const char *text, const char *word, size_t length) {
@@ -41,26 +40,13 @@ static bool has_word(const char *text, const char *word, size_t length) {
     return false;
 }
 
-// "grad_clip=-1" is shared when every entry whose settings are known has it, and there are several.
-static bool is_shared(const mb_table *table, const char *word, size_t length) {
-    int32_t known = 0;
-    for (int32_t i = 0; i < table->cell_count; i++) {
-        const char *settings = table->cells[i].values[0].settings;
-        if (settings[0] == '\0')
-            continue;
-        if (!has_word(settings, word, length))
-            return false;
-        known++;
-    }
-    return known > 1;
-}
-
-// The words of `settings` that are shared, or those that are not; malloc'ed, NULL = out of memory.
-static char *pick(const mb_table *table, const char *settings, bool shared) {
+// The words of `settings` that stand in `other` (or those that do not); malloc'ed, NULL = out of
+// memory.
+static char *pick(const char *settings, const char *other, bool common) {
     char *picked = calloc(1, strlen(settings) + 2), *end = picked;
     while (picked != NULL && *settings != '\0') {
         size_t length = strcspn(settings, " ");
-        if (is_shared(table, settings, length) == shared) {
+        if (has_word(other, settings, length) == common) {
             if (end != picked)
                 *end++ = ' ';
             end = mempcpy(end, settings, length);
@@ -70,37 +56,57 @@ static char *pick(const mb_table *table, const char *settings, bool shared) {
     return picked;
 }
 
+// "grad_clip=-1" is shared when every entry whose settings are known has it, and there are several.
+// malloc'ed, NULL = out of memory.
+static char *find_shared(const mb_table *table) {
+    char *shared = NULL;
+    int32_t known = 0;
+    for (int32_t i = 0; i < table->cell_count; i++)
+        for (int32_t j = 0; j < table->cells[i].value_count; j++) {
+            const char *settings = table->cells[i].values[j].settings;
+            if (settings[0] == '\0')
+                continue;
+            char *left = known++ == 0 ? strdup(settings) : pick(shared, settings, true);
+            free(shared);
+            shared = left;
+            if (shared == NULL)
+                return NULL;
+        }
+    if (known > 1)
+        return shared;
+    free(shared);
+    return strdup("");
+}
+
 // The shared settings as a line; false = out of memory.
-static bool print_shared(const mb_table *table, const mb_dialect *dialect, FILE *out) {
-    const char *settings = "";
-    for (int32_t i = 0; i < table->cell_count && settings[0] == '\0'; i++)
-        settings = table->cells[i].values[0].settings;
-    char *shared = pick(table, settings, true);
-    char *safe = shared != NULL ? dialect->escape(shared) : NULL;
+static bool print_shared(const char *shared, const mb_dialect *dialect, FILE *out) {
+    char *safe = dialect->escape(shared);
     if (safe != NULL && safe[0] != '\0')
         fprintf(out, "\n%ssettings of every entry: %s%s", dialect->line[0], safe, dialect->line[1]);
     free(safe);
-    free(shared);
     return safe != NULL;
 }
 
-// ---- entries
-// -------------------------------------------------------------------------------------
-
-static void set_details(const mb_table *table, const mb_table_cell *cell, int32_t row,
-                        const mb_dialect *dialect, mb_grid *grid) {
-    const mb_table_value *value = &cell->values[0];
-    char *settings = pick(table, value->settings, false);
-    if (settings == NULL) {
+static void set_settings(mb_grid *grid, int32_t row, int32_t column, const mb_dialect *dialect,
+                         const mb_table_value *value, const char *shared) {
+    char *settings = pick(value->settings, shared, false);
+    if (settings == NULL)
         grid->failed = true;
-        return;
-    }
+    else
+        mb_grid_set_text(grid, row, column, dialect, settings[0] != '\0' ? settings : "-");
+    free(settings);
+}
+
+// ---- entries ----------------------------------------------------------------------------------
+
+static void set_details(const mb_table *table, const mb_table_cell *cell, const char *shared,
+                        int32_t row, const mb_dialect *dialect, mb_grid *grid) {
+    const mb_table_value *value = &cell->values[0];
     mb_grid_set_text(grid, row, 0, dialect, table->rows[cell->row]);
     mb_grid_set_text(grid, row, 1, dialect, table->columns[cell->column]);
     set_seeds(grid, row, 2, value);
     mb_grid_set_text(grid, row, 4, dialect, value->part[0] != '\0' ? value->part : "-");
-    mb_grid_set_text(grid, row, 5, dialect, settings[0] != '\0' ? settings : "-");
-    free(settings);
+    set_settings(grid, row, 5, dialect, value, shared);
 }
 
 static bool same_inputs(const mb_table *table, int32_t a, int32_t b) {
@@ -131,28 +137,32 @@ static bool print_inputs(const mb_table *table, const mb_dialect *dialect, FILE 
 bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *out) {
     static const char *const headings[] = {"features", "column", "seeds",
                                            "diverged", "part",   "settings"};
+    char *shared = find_shared(table);
+    if (shared == NULL)
+        return false;
     mb_grid grid;
     mb_grid_init(&grid, table->cell_count + 1, 6);
     set_headings(&grid, headings, "llrrll");
     for (int32_t i = 0; i < table->cell_count; i++)
-        set_details(table, &table->cells[i], i + 1, dialect, &grid);
-    if (!finish(&grid, dialect, out) || !print_shared(table, dialect, out))
+        set_details(table, &table->cells[i], shared, i + 1, dialect, &grid);
+    bool done = finish(&grid, dialect, out) && print_shared(shared, dialect, out);
+    free(shared);
+    if (!done)
         return false;
     fputc('\n', out);
     return print_inputs(table, dialect, out);
 }
 
-// ---- every setting of a search
-// -------------------------------------------------------------------
+// ---- every setting of a search ----------------------------------------------------------------
 
 static void set_setting(const mb_table *table, const mb_table_cell *cell,
-                        const mb_table_value *value, int32_t row, const mb_dialect *dialect,
-                        mb_grid *grid) {
+                        const mb_table_value *value, const char *shared, int32_t row,
+                        const mb_dialect *dialect, mb_grid *grid) {
     mb_entry_text text;
     mb_entry_write(table, cell, value, dialect, &text);
     mb_grid_set_text(grid, row, 0, dialect, table->rows[cell->row]);
     mb_grid_set_text(grid, row, 1, dialect, table->columns[cell->column]);
-    mb_grid_set_text(grid, row, 2, dialect, value->settings[0] != '\0' ? value->settings : "-");
+    set_settings(grid, row, 2, dialect, value, shared);
     if (isfinite(value->selection))
         mb_grid_set(grid, row, 3, "%.4f", value->selection);
     else
@@ -169,12 +179,18 @@ bool mb_print_settings(const mb_table *table, const mb_dialect *dialect, FILE *o
     int32_t count = 0;
     for (int32_t i = 0; i < table->cell_count; i++)
         count += table->cells[i].value_count;
+    char *shared = find_shared(table);
+    if (shared == NULL)
+        return false;
     mb_grid grid;
     mb_grid_init(&grid, count + 1, 7);
     set_headings(&grid, headings, "lllrrrr");
     int32_t row = 1;
     for (int32_t i = 0; i < table->cell_count; i++)
         for (int32_t j = 0; j < table->cells[i].value_count; j++)
-            set_setting(table, &table->cells[i], &table->cells[i].values[j], row++, dialect, &grid);
-    return finish(&grid, dialect, out);
+            set_setting(table, &table->cells[i], &table->cells[i].values[j], shared, row++, dialect,
+                        &grid);
+    bool done = finish(&grid, dialect, out) && print_shared(shared, dialect, out);
+    free(shared);
+    return done;
 }

@@ -9,8 +9,7 @@ static const char *phase_name(const mb_table_value *value) {
     return value->final ? "final" : "search";
 }
 
-// ---- CSV
-// -----------------------------------------------------------------------------------------
+// ---- CSV --------------------------------------------------------------------------------------
 
 static void csv_text(const char *text, FILE *out) {
     mb_text_csv(text, out);
@@ -54,8 +53,7 @@ void mb_table_print_csv(const mb_table *table, FILE *out) {
             csv_line(table, &table->cells[i], &table->cells[i].values[j], out);
 }
 
-// ---- JSON
-// ----------------------------------------------------------------------------------------
+// ---- JSON -------------------------------------------------------------------------------------
 
 static void json_text(const char *key, const char *text, FILE *out) {
     fprintf(out, "\"%s\": ", key);

@@ -164,6 +164,7 @@ static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
 
 static mb_status open_for_writing(mb_ledger *ledger, mb_error *error) {
     mb_status status = mb_ledger_lock(ledger, error);
+    ledger->created = status == MB_OK && access(ledger->file, F_OK) != 0 && errno == ENOENT;
     if (status == MB_OK)
         status = connect(ledger, ledger->file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
     if (status == MB_OK)
@@ -197,18 +198,33 @@ mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **resu
     return status;
 }
 
+// Whether a file that was made here, and that nobody else could write to since, is as good as none.
+static bool holds_nothing(mb_ledger *ledger) {
+    int64_t plans = 0, trials = 0;
+    if (!ledger->created || ledger->lock < 0)
+        return false;
+    if (!ledger->ready)
+        return true;
+    return read_number(ledger, "SELECT count(*) FROM plans", &plans, NULL) == MB_OK &&
+           read_number(ledger, "SELECT count(*) FROM trials", &trials, NULL) == MB_OK &&
+           plans + trials == 0;
+}
+
 void mb_ledger_close(mb_ledger *ledger) {
     if (ledger == NULL)
         return;
+    if (ledger->ready && !sqlite3_get_autocommit(ledger->database))
+        sqlite3_exec(ledger->database, "ROLLBACK", NULL, NULL, NULL);
+    bool remove = holds_nothing(ledger);
     if (ledger->ready) {
-        if (!sqlite3_get_autocommit(ledger->database))
-            sqlite3_exec(ledger->database, "ROLLBACK", NULL, NULL, NULL);
         // Moves the log into the file and removes it; while somebody reads, it simply stays.
         sqlite3_busy_timeout(ledger->database, 0);
         sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         sqlite3_exec(ledger->database, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     }
     sqlite3_close(ledger->database);
+    if (remove)
+        unlink(ledger->file);
     mb_ledger_unlock(ledger);
     free(ledger->file);
     free(ledger->path);

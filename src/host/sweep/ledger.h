@@ -18,7 +18,7 @@ typedef struct mb_ledger mb_ledger;
 
 // MB_LEDGER_WRITE creates the file when it is missing and holds it for this process alone (a second
 // writer gets a message that names the process); readers are welcome at any time (WAL). A ledger
-// that was closed is a single plain file.
+// that was closed is a single plain file; one that was made and then not written is removed again.
 typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE } mb_ledger_mode;
 
 // MB_BAD_INPUT: no SQLite file, no ledger, another schema version. MB_FAILED: in use by another
@@ -35,10 +35,10 @@ const char *mb_ledger_path(const mb_ledger *ledger); // as it was opened, for me
 mb_status mb_ledger_begin(mb_ledger *ledger, mb_error *error);
 mb_status mb_ledger_end(mb_ledger *ledger, bool keep, mb_error *error);
 
-// ---- plans and cells
-// ----------------------------------------------------------------------------- A cell is one entry
-// of a table: corpus, features, model, protocol. Its label fields are what tables show. All strings
-// belong to the caller when writing, to the ledger's list when reading.
+// ---- plans and cells --------------------------------------------------------------------------
+
+// A cell is one entry of a table: corpus, features, model, protocol. Its label fields are what
+// tables show. All strings belong to the caller when writing, to the ledger's list when reading.
 typedef struct mb_ledger_cell {
     int32_t index;       // position in the plan
     char *label;         // row label given in the plan, or one made from the features
@@ -62,8 +62,7 @@ mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t c
 mb_status mb_ledger_link(mb_ledger *ledger, const char *plan_digest, int32_t cell, bool final,
                          const char *trial_key, mb_error *error);
 
-// ---- trials and runs
-// ------------------------------------------------------------------------------
+// ---- trials and runs --------------------------------------------------------------------------
 typedef struct mb_ledger_trial {
     char key[33];
     char *description; // canonical JSON of everything that the result depends on
@@ -115,9 +114,9 @@ mb_status mb_ledger_get_trial(mb_ledger *ledger, const char *key_or_prefix, mb_l
                               mb_error *error);
 void mb_ledger_trial_free(mb_ledger_trial *trial);
 
-// ---- reading for reports
-// -------------------------------------------------------------------------- Plans, newest first:
-// digest and name.
+// ---- reading for reports ----------------------------------------------------------------------
+
+// Plans, newest first.
 typedef struct mb_ledger_plan {
     char digest[33];
     char *name;

@@ -17,6 +17,7 @@ struct mb_ledger {
     char *file; // absolute, links resolved
     mb_ledger_mode mode;
     sqlite3 *database;
+    bool created;    // by this process
     bool ready;      // opened for writing and found to be a ledger
     int lock;        // descriptor of the lock file, -1 = none
     char *lock_file; // NULL = none

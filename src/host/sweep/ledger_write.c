@@ -15,8 +15,7 @@ static mb_status finish(mb_ledger *ledger, mb_status status, mb_error *error) {
     return status;
 }
 
-// ---- plans and cells
-// -----------------------------------------------------------------------------
+// ---- plans and cells --------------------------------------------------------------------------
 
 static mb_status put_cells(mb_ledger *ledger, const char *digest, const mb_ledger_cell *cells,
                            int32_t cell_count, mb_error *error) {
@@ -104,8 +103,7 @@ mb_status mb_ledger_link(mb_ledger *ledger, const char *plan_digest, int32_t cel
     return status;
 }
 
-// ---- trials
-// --------------------------------------------------------------------------------------
+// ---- trials -----------------------------------------------------------------------------------
 
 // What an existing trial must agree with: results of two descriptions must never meet under one
 // key.
@@ -146,8 +144,7 @@ mb_status mb_ledger_put_trial(mb_ledger *ledger, const mb_ledger_trial *trial, m
     return status == MB_OK && !added ? check_same_trial(ledger, trial, error) : status;
 }
 
-// ---- runs
-// ----------------------------------------------------------------------------------------
+// ---- runs -------------------------------------------------------------------------------------
 
 static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_t *id,
                              mb_error *error) {

@@ -10,8 +10,7 @@
 #include "sweep/score.h"
 #include "sweep/store.h"
 
-// ---- the corpus
-// ----------------------------------------------------------------------------------
+// ---- the corpus -------------------------------------------------------------------------------
 
 static mb_status try_corpus(const mb_trial *trial, const char *path, bool *match, mb_error *why) {
     mb_corpus corpus = {0};
@@ -87,8 +86,7 @@ mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places
     return MB_OK;
 }
 
-// ---- training again
-// ------------------------------------------------------------------------------
+// ---- training again ---------------------------------------------------------------------------
 
 typedef struct replay {
     mb_ledger *ledger;

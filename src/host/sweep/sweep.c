@@ -72,8 +72,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep);
 }
 
-// ---- what is recorded
-// ----------------------------------------------------------------------------
+// ---- what is recorded -------------------------------------------------------------------------
 
 // "audio=..., text=..., video=..."
 static void feature_text(const mb_sweep_cell *cell, char *text, size_t size) {
@@ -123,8 +122,7 @@ static mb_status link_trial(mb_sweep *sweep, int32_t cell, bool final, int32_t t
                           error);
 }
 
-// ---- search, choice, final seeds
-// -----------------------------------------------------------------
+// ---- search, choice, final seeds --------------------------------------------------------------
 
 static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_cell *cell = &sweep->cells[index];
@@ -245,8 +243,7 @@ mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_e
     return status == MB_OK ? ended : status;
 }
 
-// ---- totals
-// --------------------------------------------------------------------------------------
+// ---- totals -----------------------------------------------------------------------------------
 
 // Runs of final seeds that come when the setting of a cell is chosen: not those that the search
 // has.
@@ -273,6 +270,6 @@ void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals) {
     totals->runs += totals->runs_to_come;
     int64_t missing = known - (sweep->totals.runs_done - sweep->totals.runs_trained);
     if (missing > 0)
-        totals->cost_to_come = (int64_t)((double)sweep->totals.cost_known / (double)missing *
-                                         (double)totals->runs_to_come);
+        totals->cost_to_come =
+            sweep->totals.cost_known / (double)missing * (double)totals->runs_to_come;
 }

@@ -6,7 +6,7 @@
 #ifndef MB_SWEEP_SWEEP_H
 #define MB_SWEEP_SWEEP_H
 
-#include "sweep/interrupt.h"
+#include "base/interrupt.h"
 #include "sweep/ledger.h"
 #include "sweep/pool.h"
 #include "sweep/sweep_plan.h"
@@ -28,12 +28,12 @@ typedef struct mb_sweep_totals {
     int64_t settings, trials;
     int64_t runs_to_come;  // final seeds of settings that are not chosen yet
     int64_t runs;          // those to come included
-    int64_t runs_done;     // in this session or before
-    int64_t runs_trained;  // in this session
+    int64_t runs_done;     // recorded by now or before the start
+    int64_t runs_trained;  // since the start
     int64_t runs_diverged; // of those
-    int64_t cost_known;    // multiply-accumulates of the runs that were missing and are known
-    int64_t cost_done;     // of those, done by now
-    int64_t cost_to_come;  // estimate for final seeds of settings that are not chosen yet
+    double cost_known;     // multiply-accumulates of the runs that were missing and are known
+    double cost_done;      // of those, done by now
+    double cost_to_come;   // estimate for final seeds of settings that are not chosen yet
     int64_t shared_bytes;  // features
     int64_t run_bytes;     // of the largest run
     long long steps;       // model-steps trained

@@ -15,7 +15,7 @@ typedef struct training {
 } training;
 
 // The results of all folds of a trial: the new one, the others as the ledger has them, so that it
-// does not matter in which session they were trained.
+// does not matter which start of the program trained them.
 static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_outcome *outcome,
                          mb_run_result *results, mb_error *error) {
     for (int32_t k = 0; k < trial->folds->fold_count; k++) {
@@ -98,6 +98,17 @@ static mb_status give_jobs(training *t, mb_error *error) {
     return status;
 }
 
+// Says which run failed.
+static mb_status fail_in_run(mb_sweep *sweep, const mb_outcome *outcome, mb_error *error) {
+    const sweep_trial *trial = &sweep->trials[outcome->job.trial];
+    const sweep_cell *cell = &sweep->cells[trial->cell];
+    char *setting = mb_setting_json(cell->plan->model, &cell->plan->settings[trial->setting]);
+    mb_fail_in(error, outcome->status, "model %s, %s, seed %u, fold %d: ", cell->plan->model->name,
+               setting != NULL ? setting : "", trial->seed, outcome->job.spec.fold_index);
+    free(setting);
+    return sweep_fail_in_cell(sweep, cell, outcome->status, error);
+}
+
 // Takes one outcome, if there is one within `seconds`, and frees it.
 static mb_status handle_next(training *t, double seconds, bool *taken, mb_error *error) {
     mb_outcome *outcome = mb_pool_take(t->pool, seconds, error);
@@ -107,6 +118,8 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
     mb_status status = outcome->status;
     if (status == MB_OK && outcome->result.status != MB_RUN_STOPPED)
         status = record(t, outcome, error);
+    if (outcome->status != MB_OK)
+        status = fail_in_run(t->sweep, outcome, error);
     if (status == MB_OK)
         status = give_jobs(t, error);
     mb_run_result_free(&outcome->result, outcome->job.spec.test_count);
@@ -123,14 +136,18 @@ static void report(training *t, mb_sweep_listener listener, void *context) {
         listener(context, &totals);
 }
 
-// Ends the training and records what was finished by then.
+// Ends the training and records what was finished by then, also behind a failure; the first one is
+// told.
 static mb_status end(training *t, mb_error *error) {
     bool taken = true;
-    mb_status status = MB_OK;
+    mb_status first = MB_OK;
     mb_pool_stop(t->pool);
-    while (taken && status == MB_OK)
-        status = handle_next(t, 0, &taken, error);
-    return status;
+    while (taken) {
+        mb_error later;
+        mb_status status = handle_next(t, 0, &taken, first == MB_OK ? error : &later);
+        first = first == MB_OK ? status : first;
+    }
+    return first;
 }
 
 static mb_status interrupted(training *t, mb_error *error) {

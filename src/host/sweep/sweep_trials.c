@@ -36,8 +36,7 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, 
     mb_setting_apply(trial->model, &trial->setting, &unused, &trial->training);
 }
 
-// ---- finding trials by key
-// -----------------------------------------------------------------------
+// ---- finding trials by key --------------------------------------------------------------------
 
 static int32_t *slot_of(const mb_sweep *sweep, const char *key) {
     char start[17];
@@ -74,8 +73,7 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     return MB_OK;
 }
 
-// ---- jobs
-// ----------------------------------------------------------------------------------------
+// ---- jobs -------------------------------------------------------------------------------------
 
 static void fill_spec(const sweep_cell *cell, const sweep_trial *trial, const mb_trial *described,
                       int32_t fold, mb_run_spec *spec) {
@@ -164,6 +162,7 @@ static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t tri
     if (status != MB_OK)
         return status;
     job->cost = sweep->groups[job->group].cost.multiply_accumulates;
+    job->memory = sweep->groups[job->group].cost.memory_bytes;
     job->trial = trial;
     sweep->job_count++;
     sweep->totals.cost_known += job->cost;

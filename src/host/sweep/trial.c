@@ -74,8 +74,7 @@ mb_status mb_trial_describe(const mb_trial *trial, char **description, char key[
     return MB_OK;
 }
 
-// ---- reading back
-// --------------------------------------------------------------------------------
+// ---- reading back -----------------------------------------------------------------------------
 
 static mb_status read_digest(const mb_json *object, const char *key, char digest[33],
                              mb_error *error) {

@@ -14,7 +14,7 @@ static mb_status add_evaluation(const mb_run_spec *spec, const mb_part *part, in
         return status;
     const mb_plan_info *info = mb_plan_get(plan);
     int64_t chunks = (part->count + rows - 1) / rows;
-    cost->multiply_accumulates += info->multiply_accumulates * chunks * times;
+    cost->multiply_accumulates += (double)info->multiply_accumulates * (double)chunks * times;
     *arena = info->arena_floats > *arena ? info->arena_floats : *arena;
     mb_plan_free(plan);
     return MB_OK;
@@ -33,7 +33,7 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
     int64_t steps = (spec->fold->train.count + batch - 1) / batch * spec->training.epochs;
     cost->parameters = info->parameter_elements;
     cost->training_steps = steps;
-    cost->multiply_accumulates = info->multiply_accumulates * steps;
+    cost->multiply_accumulates = (double)info->multiply_accumulates * (double)steps;
     int64_t model_floats = 4 * info->parameter_floats; // weights, two moments, snapshot
     mb_plan_free(plan);
     status = add_evaluation(spec, &spec->fold->select, spec->training.epochs, cost, &arena, error);

@@ -52,8 +52,7 @@ mb_status mb_array_step(mb_array *array, int32_t step_of_epoch, mb_error *error)
     return status;
 }
 
-// ---- evaluation
-// -------------------------------------------------------------------------------------
+// ---- evaluation -------------------------------------------------------------------------------
 
 static const mb_plan *plan_of(const mb_array *array, mb_part_kind kind, int32_t test) {
     return kind == MB_PART_SELECT ? array->select

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/progress.h"
 #include "train/array.h"
 #include "train/loss.h"
 
@@ -27,14 +27,7 @@ typedef struct mb_trainer {
     progress progress;
 } mb_trainer;
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-// ---- results
-// ----------------------------------------------------------------------------------------
+// ---- results ----------------------------------------------------------------------------------
 
 static mb_status predictions_open(const mb_run_spec *spec, int32_t count,
                                   mb_predictions *predictions, mb_error *error) {
@@ -128,8 +121,7 @@ static void training_close(mb_trainer *trainer, int32_t run_count) {
     mb_array_close(&trainer->array);
 }
 
-// ---- one epoch
-// --------------------------------------------------------------------------------------
+// ---- one epoch --------------------------------------------------------------------------------
 
 static mb_status order_rows(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
@@ -198,7 +190,7 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
             if (!isfinite(losses[s])) {
                 char what[80];
                 snprintf(what, sizeof what, "the training loss of step %d is %g", s + 1,
-                         (double)losses[s]);
+                         isnan(losses[s]) ? (double)NAN : (double)losses[s]); // never "-nan"
                 diverge(trainer, a, epoch, what);
             }
         }
@@ -207,8 +199,7 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
     return status;
 }
 
-// ---- selection
-// --------------------------------------------------------------------------------------
+// ---- selection --------------------------------------------------------------------------------
 
 static bool all_finite(const float *values, int64_t count) {
     bool finite = true;
@@ -293,8 +284,18 @@ static mb_status select_epoch(mb_trainer *trainer, int32_t epoch, mb_error *erro
     return status;
 }
 
-// ---- the end
-// ----------------------------------------------------------------------------------------
+// ---- the end ----------------------------------------------------------------------------------
+
+// A run that diverged has no predictions but those of its best epoch on the selection part.
+static void drop_predictions(const mb_run_spec *spec, mb_run_result *result) {
+    if (result->status != MB_RUN_DIVERGED)
+        return;
+    predictions_free(&result->held_predictions);
+    for (int32_t t = 0; t < spec->test_count; t++)
+        predictions_free(&result->tests[t]);
+    if (result->epochs_done == 0)
+        predictions_free(&result->select_predictions);
+}
 
 static mb_predictions *part_predictions(mb_run_result *result, mb_part_kind kind, int32_t test) {
     return kind == MB_PART_HELD ? &result->held_predictions : &result->tests[test];
@@ -344,20 +345,22 @@ static mb_status train(mb_trainer *trainer, mb_error *error) {
 mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error) {
-    double began = now();
+    double began = mb_seconds();
     mb_trainer trainer = {.results = results, .progress = {stop, steps_done}};
     memset(results, 0, (size_t)run_count * sizeof *results);
     mb_status status = training_open(&trainer, device, specs, run_count, error);
     if (status == MB_OK)
         status = train(&trainer, error);
     for (int32_t a = 0; a < run_count; a++) {
-        results[a].seconds = (now() - began) / run_count;
+        results[a].seconds = (mb_seconds() - began) / run_count;
         if (status == MB_OK)
             results[a].steps = trainer.array.host_steps[a];
         if (status == MB_OK && stopped(&trainer) && trainer.active[a] &&
             results[a].epochs_done < specs[a].training.epochs)
             results[a].status = MB_RUN_STOPPED;
-        if (status != MB_OK)
+        if (status == MB_OK)
+            drop_predictions(&specs[a], &results[a]);
+        else
             mb_run_result_free(&results[a], specs[a].test_count);
     }
     training_close(&trainer, run_count);

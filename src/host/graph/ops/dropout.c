@@ -20,25 +20,23 @@ static bool drops(const mb_graph *graph) {
     return graph->dropout == MB_DROPOUT_RANDOM || graph->dropout == MB_DROPOUT_STORED;
 }
 
-mb_dropout_params mb_dropout_place(mb_graph *graph, mb_dropout_site site, mb_shape shape) {
-    mb_dropout_params params = {.mode = drops(graph) ? graph->dropout : MB_DROPOUT_OFF,
-                                .rate = site.rate,
-                                .constant_rate = (float)site.constant_rate};
-    if (params.mode != MB_DROPOUT_OFF)
-        params.site = graph->dropout_sites++;
-    if (params.mode == MB_DROPOUT_STORED)
-        params.mask_offset = place_mask(graph, site, &shape);
+mb_op_params mb_dropout_params(mb_graph *graph, mb_dropout_site site, const mb_shape *shape) {
+    mb_op_params params = {.dropout = {.mode = drops(graph) ? graph->dropout : MB_DROPOUT_OFF,
+                                       .rate = site.rate,
+                                       .constant_rate = (float)site.constant_rate}};
+    if (params.dropout.mode != MB_DROPOUT_OFF)
+        params.dropout.site = graph->dropout_sites++;
+    if (params.dropout.mode == MB_DROPOUT_STORED)
+        params.dropout.mask_offset = place_mask(graph, site, shape);
     return params;
 }
 
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site) {
     if (!drops(graph) || !mb_given(graph, &x, 1))
         return x;
-    mb_shape shape = *mb_graph_shape(graph, x);
-    mb_op_params params = {.dropout = mb_dropout_place(graph, site, shape)};
-    return mb_same_shape(graph,
-                         graph->dropout == MB_DROPOUT_RANDOM ? MB_OP_DROPOUT : MB_OP_STORED_DROPOUT,
-                         params, x);
+    mb_op_params params = mb_dropout_params(graph, site, mb_graph_shape(graph, x));
+    mb_op op = graph->dropout == MB_DROPOUT_RANDOM ? MB_OP_DROPOUT : MB_OP_STORED_DROPOUT;
+    return mb_same_shape(graph, op, params, x);
 }
 
 void mb_gradient_dropout(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {

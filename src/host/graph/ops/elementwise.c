@@ -92,6 +92,19 @@ void mb_gradient_scaled_concat(mb_backward *pass, const mb_node *node, const mb_
                               for_scales, node->input_count);
 }
 
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, x);
+    shape.dims[shape.count - 1]++;
+    return mb_graph_add_one(graph, MB_OP_PREPEND_ONE, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_prepend_one(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_op_params params = {.slice = {1}};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SLICE, params, dy, 1);
+}
+
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b) {
     mb_tensor inputs[] = {a, b};
     if (!mb_given(graph, inputs, 2))

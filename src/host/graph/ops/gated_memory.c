@@ -56,7 +56,7 @@ mb_tensor mb_gated_memory(mb_graph *graph, mb_tensor x, mb_tensor candidate,
     hidden.dims[2] = mb_graph_shape(graph, gates[0].weight_1)->dims[0];
     mb_op_params params = {.gated_memory = {.gates = {{0}}}};
     for (int32_t k = 0; k < 2; k++)
-        params.gated_memory.gates[k] = mb_dropout_place(graph, gates[k].dropout, hidden);
+        params.gated_memory.gates[k] = mb_dropout_params(graph, gates[k].dropout, &hidden).dropout;
     mb_shape shapes[OUT_COUNT] = {memory, hidden, hidden, memory, memory};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_graph_add(graph, MB_OP_GATED_MEMORY, params, inputs, IN_COUNT, shapes, outputs);

@@ -25,11 +25,65 @@ mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bi
 void mb_gradient_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor x = node->inputs[0], weight = node->inputs[1];
     mb_tensor for_input[] = {dy[0], weight}, for_weight[] = {x, dy[0]};
-    mb_backward_contribute_op(pass, x, MB_OP_LINEAR_GRAD_INPUT, mb_no_params, for_input, 2);
+    mb_op_params all = {.linear = {.first_output = 0}};
+    mb_backward_contribute_op(pass, x, MB_OP_LINEAR_GRAD_INPUT, all, for_input, 2);
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params, for_weight, 2);
     if (node->input_count == 3)
         mb_backward_contribute_op(pass, node->inputs[2], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy,
                                   1);
+}
+
+void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, mb_tensor bias,
+                      mb_tensor y[3]) {
+    mb_tensor inputs[] = {x[0], x[1], x[2], weight, bias};
+    int32_t count = bias == MB_NO_TENSOR ? 4 : 5;
+    y[0] = y[1] = y[2] = MB_NO_TENSOR;
+    if (!mb_given(graph, inputs, count))
+        return;
+    const mb_shape *ws = mb_graph_shape(graph, weight);
+    bool fits = ws->count == 2 && ws->dims[0] % 3 == 0;
+    if (count == 5) {
+        const mb_shape *bs = mb_graph_shape(graph, bias);
+        fits = fits && bs->count == 1 && bs->dims[0] == ws->dims[0];
+    }
+    mb_shape shapes[3];
+    for (int k = 0; k < 3; k++) {
+        shapes[k] = *mb_graph_shape(graph, x[k]);
+        fits = fits && mb_shape_last(&shapes[k]) == ws->dims[1];
+        shapes[k].dims[shapes[k].count - 1] = ws->dims[0] / 3;
+    }
+    if (fits)
+        mb_graph_add(graph, MB_OP_LINEAR_THIRDS, mb_no_params, inputs, count, shapes, y);
+    else
+        mb_refuse(graph, MB_OP_LINEAR_THIRDS, "x1, x2, x3 (..., I), W (3O, I), b (3O)", inputs,
+                  count);
+}
+
+// Products with W first, as above; one product where the three inputs are the same tensor.
+void mb_gradient_linear_thirds(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    const mb_tensor *x = node->inputs;
+    mb_tensor weight = node->inputs[3];
+    if (dy[1] == MB_NO_TENSOR || dy[2] == MB_NO_TENSOR) {
+        mb_graph_refuse(pass->graph, "linear_thirds: a third of the outputs is not used");
+        return;
+    }
+    mb_op_params params = {.linear = {.first_output = 0}};
+    if (x[0] == x[1] && x[0] == x[2]) {
+        mb_tensor for_input[] = {dy[0], dy[1], dy[2], weight};
+        mb_backward_contribute_op(pass, x[0], MB_OP_LINEAR_GRAD_INPUT, params, for_input, 4);
+    } else {
+        for (int k = 0; k < 3; k++) {
+            mb_tensor for_input[] = {dy[k], weight};
+            mb_shape third = mb_backward_shape(pass, dy[k]);
+            params.linear.first_output = k * mb_shape_last(&third);
+            mb_backward_contribute_op(pass, x[k], MB_OP_LINEAR_GRAD_INPUT, params, for_input, 2);
+        }
+    }
+    mb_tensor for_weight[] = {x[0], dy[0], x[1], dy[1], x[2], dy[2]};
+    mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params, for_weight, 6);
+    if (node->input_count == 5)
+        mb_backward_contribute_op(pass, node->inputs[4], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy,
+                                  3);
 }
 
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values) {

@@ -5,7 +5,7 @@
 // (e/32)%4.
 #include "cpu/isa/dropout.h"
 
-enum { COUNTERS = 16, GROUP = 8 * COUNTERS };
+enum { COUNTERS = 16, GROUP = MB_DROPOUT_GROUP };
 
 // Words of COUNTERS successive counters, each word for itself so that the loops vectorise.
 typedef struct random_group {
@@ -40,19 +40,22 @@ static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t fi
     }
 }
 
-static float rate_of(const mb_cpu_call *call, const mb_dropout_params *site) {
-    return site->rate == MB_SLOT_NONE ? site->constant_rate : call->slots[site->rate];
+mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call, const mb_dropout_setting *setting) {
+    float p = setting->rate == MB_SLOT_NONE ? setting->constant_rate : call->slots[setting->rate];
+    return (mb_random_mask){
+        .key = call->key,
+        .stream = MB_STREAM_DROPOUT + setting->site,
+        .step = call->training_step,
+        .threshold = (uint32_t)(p * 65536.0f + 0.5f),
+        .scale = 1.0f / (1.0f - p),
+    };
 }
 
-float MB_NAME(dropout_scale)(const mb_cpu_call *call, const mb_dropout_params *site) {
-    return site->mode == MB_DROPOUT_OFF ? 1.0f : 1.0f / (1.0f - rate_of(call, site));
-}
-
-// Factors of the elements `first` ... of a site, a whole group.
-static void group_factors(const mb_cpu_call *call, uint32_t stream, int64_t first,
-                          uint32_t threshold, float scale, float factors[GROUP]) {
+void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *factors) {
     random_group group;
-    philox_group(call->key, stream, call->training_step, (uint64_t)first / 8, &group);
+    uint32_t threshold = mask->threshold;
+    float scale = mask->scale;
+    philox_group(mask->key, mask->stream, mask->step, (uint64_t)first / 8, &group);
     for (int word = 0; word < 4; word++)
         for (int i = 0; i < COUNTERS; i++) {
             uint32_t bits = group.words[word][i];
@@ -61,33 +64,31 @@ static void group_factors(const mb_cpu_call *call, uint32_t stream, int64_t firs
         }
 }
 
-static void apply_random(const mb_cpu_call *call, const mb_dropout_params *site, int64_t begin,
-                         int64_t count, const float *x, float *y) {
-    float p = rate_of(call, site), scale = 1.0f / (1.0f - p), factors[GROUP];
-    uint32_t threshold = (uint32_t)(p * 65536.0f + 0.5f), stream = MB_STREAM_DROPOUT + site->site;
-    if (threshold == 0) {
-        memmove(y, x, (size_t)count * sizeof *y);
-        return;
-    }
+// Of a random mask; the groups at both ends may be cut.
+static void apply_random(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
+                         float *y) {
     for (int64_t first = begin / GROUP * GROUP; first < begin + count; first += GROUP) {
-        group_factors(call, stream, first, threshold, scale, factors);
+        float factors[GROUP];
+        MB_NAME(random_factors)(mask, first, factors);
         int64_t from = first < begin ? begin - first : 0, left = begin + count - first;
-        int64_t to = left < GROUP ? left : GROUP, shift = first - begin;
+        int64_t to = left < GROUP ? left : GROUP, at = first - begin;
         for (int64_t i = from; i < to; i++)
-            y[shift + i] = x[shift + i] * factors[i];
+            y[at + i] = x[at + i] * factors[i];
     }
 }
 
-void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_params *site, int64_t begin,
-                            int64_t count, const float *x, float *y) {
-    if (site->mode == MB_DROPOUT_RANDOM) {
-        apply_random(call, site, begin, count, x, y);
-        return;
+void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *setting,
+                            int64_t begin, int64_t count, const float *x, float *y) {
+    mb_random_mask mask = MB_NAME(random_mask)(call, setting);
+    if (setting->mode == MB_DROPOUT_STORED) {
+        const float *stored = call->masks + setting->mask_offset + begin;
+        for (int64_t i = 0; i < count; i++)
+            y[i] = x[i] * (stored[i] * mask.scale);
+    } else if (setting->mode == MB_DROPOUT_RANDOM && mask.threshold > 0) {
+        apply_random(&mask, begin, count, x, y);
+    } else if (x != y) {
+        memcpy(y, x, (size_t)count * sizeof *y);
     }
-    float scale = MB_NAME(dropout_scale)(call, site);
-    const float *mask = site->mode == MB_DROPOUT_STORED ? call->masks + site->mask_offset : NULL;
-    for (int64_t i = 0; i < count; i++)
-        y[i] = x[i] * (mask != NULL ? mask[begin + i] * scale : 1.0f);
 }
 
 MB_KERNEL(dropout) {

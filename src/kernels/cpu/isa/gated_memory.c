@@ -18,7 +18,7 @@ static inline int64_t step_at(const memory_sizes *n, int32_t row, int32_t t, int
 
 typedef struct gate_pointers {
     const float *weight_1, *bias_1, *weight_2, *bias_2;
-    const mb_dropout_params *dropout;
+    const mb_dropout_setting *dropout;
     float *hidden, *gate; // r_k, g_k
 } gate_pointers;
 
@@ -83,8 +83,12 @@ MB_KERNEL(gated_memory) {
     }
 }
 
-// ---- backward
-// ---------------------------------------------------------------------------------------
+// ---- backward ---------------------------------------------------------------------------------
+
+// 1/(1-p), 1 without dropout
+static float scale_of(const mb_cpu_call *call, const mb_dropout_setting *setting) {
+    return setting->mode == MB_DROPOUT_OFF ? 1.0f : MB_NAME(random_mask)(call, setting).scale;
+}
 
 typedef struct gate_gradients {
     const float *weight_1, *weight_2, *hidden, *gate;
@@ -136,14 +140,13 @@ MB_KERNEL(gated_memory_grad) {
                       mb_width(&step->outputs[1]), mb_width(&step->outputs[2])};
     gate_gradients gates[2];
     for (int32_t k = 0; k < 2; k++)
-        gates[k] = (gate_gradients){
-            .weight_1 = call->inputs[7 + 2 * k],
-            .weight_2 = call->inputs[8 + 2 * k],
-            .hidden = call->inputs[3 + k],
-            .gate = call->inputs[5 + k],
-            .scale = MB_NAME(dropout_scale)(call, &step->params.gated_memory.gates[k]),
-            .dhidden = call->outputs[2 + k],
-            .dgate = call->outputs[4 + k]};
+        gates[k] = (gate_gradients){.weight_1 = call->inputs[7 + 2 * k],
+                                    .weight_2 = call->inputs[8 + 2 * k],
+                                    .hidden = call->inputs[3 + k],
+                                    .gate = call->inputs[5 + k],
+                                    .scale = scale_of(call, &step->params.gated_memory.gates[k]),
+                                    .dhidden = call->outputs[2 + k],
+                                    .dgate = call->outputs[4 + k]};
     float *running = call->outputs[6];
     memset(running, 0, (size_t)n.rows * (size_t)n.memory * sizeof *running);
     for (int32_t t = n.steps - 1; t >= 0; t--) {

@@ -2,6 +2,13 @@
 // I inputs, O outputs; W is stored input-major (I, O).
 #include "cpu/isa/gemm.h"
 
+static void add_bias(int32_t vectors, int32_t outputs, const float *restrict bias,
+                     float *restrict y) {
+    for (int32_t r = 0; r < vectors; r++, y += outputs)
+        for (int32_t o = 0; o < outputs; o++)
+            y[o] += bias[o];
+}
+
 // y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
 MB_KERNEL(linear) {
     const mb_step *step = call->step;
@@ -11,43 +18,70 @@ MB_KERNEL(linear) {
     MB_NAME(gemm)
     (vectors, outputs, inputs, (mb_matrix){call->inputs[0], inputs, 1},
      (mb_matrix){call->inputs[1], outputs, 1}, y, outputs, 0);
-    const float *bias = step->input_count == 3 ? call->inputs[2] : NULL;
-    for (int32_t r = 0; bias != NULL && r < vectors; r++)
-        for (int32_t o = 0; o < outputs; o++)
-            y[(int64_t)r * outputs + o] += bias[o];
+    if (step->input_count == 3)
+        add_bias(vectors, outputs, call->inputs[2], y);
     int64_t elements = (int64_t)vectors * outputs;
     for (int64_t i = 0; step->params.linear.relu && i < elements; i++)
         y[i] = y[i] < 0.0f ? 0.0f : y[i]; // NaN stays NaN
 }
 
-// dx (B', I) = dy (B', O) W^T. Assigns.
+// yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
+// Assigns.
+MB_KERNEL(linear_thirds) {
+    const mb_step *step = call->step;
+    int32_t inputs = mb_width(&step->inputs[0]), outputs = mb_width(&step->outputs[0]);
+    for (int32_t k = 0; k < 3; k++) {
+        int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[k]);
+        mb_matrix x = {call->inputs[k], inputs, 1};
+        mb_matrix weight = {call->inputs[3] + k * outputs, 3 * (int64_t)outputs, 1};
+        MB_NAME(gemm)(vectors, outputs, inputs, x, weight, call->outputs[k], outputs, 0);
+        if (step->input_count == 5)
+            add_bias(vectors, outputs, call->inputs[4] + k * outputs, call->outputs[k]);
+    }
+}
+
+// dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where Wk (I, Ok) are neighbouring columns of W.
+// Assigns.
 MB_KERNEL(linear_grad_input) {
     const mb_step *step = call->step;
-    int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[0]);
-    int32_t outputs = mb_width(&step->inputs[0]), inputs = mb_width(&step->outputs[0]);
-    MB_NAME(gemm)
-    (vectors, inputs, outputs, (mb_matrix){call->inputs[0], outputs, 1},
-     (mb_matrix){call->inputs[1], 1, outputs}, call->outputs[0], inputs, 0);
+    int32_t blocks = step->input_count - 1, inputs = mb_width(&step->outputs[0]);
+    int32_t vectors = (int32_t)mb_vectors(call, &step->outputs[0]);
+    int32_t row = step->inputs[blocks].shape.dims[0]; // all outputs of W
+    const float *weight = call->inputs[blocks] + step->params.linear.first_output;
+    for (int32_t k = 0; k < blocks; k++) {
+        int32_t outputs = mb_width(&step->inputs[k]);
+        MB_NAME(gemm)
+        (vectors, inputs, outputs, (mb_matrix){call->inputs[k], outputs, 1},
+         (mb_matrix){weight, 1, row}, call->outputs[0], inputs, k > 0);
+        weight += outputs;
+    }
 }
 
-// dW (I, O) = x^T dy. Assigns.
+// dW (I, all O): columns of block k = xk^T dyk. Assigns.
 MB_KERNEL(linear_grad_weight) {
     const mb_step *step = call->step;
-    int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[0]);
-    int32_t inputs = mb_width(&step->inputs[0]), outputs = mb_width(&step->inputs[1]);
-    MB_NAME(gemm)
-    (inputs, outputs, vectors, (mb_matrix){call->inputs[0], 1, inputs},
-     (mb_matrix){call->inputs[1], outputs, 1}, call->outputs[0], outputs, 0);
+    int32_t inputs = mb_width(&step->inputs[0]), row = step->outputs[0].shape.dims[0];
+    float *gradient = call->outputs[0];
+    for (int32_t k = 0; k < step->input_count; k += 2) {
+        int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[k]);
+        int32_t outputs = mb_width(&step->inputs[k + 1]);
+        MB_NAME(gemm)
+        (inputs, outputs, vectors, (mb_matrix){call->inputs[k], 1, inputs},
+         (mb_matrix){call->inputs[k + 1], outputs, 1}, gradient, row, 0);
+        gradient += outputs;
+    }
 }
 
-// db (O) = sum over B' of dy, row after row. Assigns.
+// db (all O): block k = sum over B' of dyk, row after row. Assigns.
 MB_KERNEL(linear_grad_bias) {
-    const mb_operand *dy = &call->step->inputs[0];
-    int64_t vectors = mb_vectors(call, dy);
-    int32_t outputs = mb_width(dy);
     float *sum = call->outputs[0];
-    memset(sum, 0, (size_t)outputs * sizeof *sum);
-    for (int64_t r = 0; r < vectors; r++)
-        for (int32_t o = 0; o < outputs; o++)
-            sum[o] += call->inputs[0][r * outputs + o];
+    for (int32_t k = 0; k < call->step->input_count; k++) {
+        int64_t vectors = mb_vectors(call, &call->step->inputs[k]);
+        int32_t outputs = mb_width(&call->step->inputs[k]);
+        memset(sum, 0, (size_t)outputs * sizeof *sum);
+        for (int64_t r = 0; r < vectors; r++)
+            for (int32_t o = 0; o < outputs; o++)
+                sum[o] += call->inputs[k][r * outputs + o];
+        sum += outputs;
+    }
 }

@@ -1,4 +1,5 @@
 // Softmax over the last dimension, max-subtracted, and its gradient.
+#include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
 MB_KERNEL(softmax) {
@@ -10,9 +11,11 @@ MB_KERNEL(softmax) {
         for (int32_t j = 1; j < width; j++)
             largest = x[j] > largest ? x[j] : largest;
         for (int32_t j = 0; j < width; j++) {
-            y[j] = expf(x[j] - largest);
-            sum += y[j];
+            float e = mb_exponential(x[j] - largest);
+            y[j] = x[j] - largest < -87.0f ? 0.0f : e; // -infinity too
         }
+        for (int32_t j = 0; j < width; j++)
+            sum += y[j];
         for (int32_t j = 0; j < width; j++)
             y[j] /= sum;
     }

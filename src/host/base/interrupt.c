@@ -1,4 +1,4 @@
-#include "sweep/interrupt.h"
+#include "base/interrupt.h"
 
 #include <pthread.h>
 #include <stddef.h>

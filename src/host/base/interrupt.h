@@ -1,6 +1,6 @@
 // SIGINT, SIGTERM and SIGHUP without a handler: they are held back and asked for.
-#ifndef MB_SWEEP_INTERRUPT_H
-#define MB_SWEEP_INTERRUPT_H
+#ifndef MB_BASE_INTERRUPT_H
+#define MB_BASE_INTERRUPT_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,0 +1,87 @@
+// The products of multi-head attention. B rows, H heads, Lq queries, Lk keys, D columns of which
+// each head owns E = D / H: head h has h*E ... h*E + E - 1.
+#include <stdlib.h>
+
+#include "cpu/isa/gemm.h"
+
+// One (row, head) of a sequence (B, L, D).
+static int64_t head_offset(const mb_shape *sequence, int32_t heads, int32_t row, int32_t head) {
+    int32_t width = sequence->dims[2];
+    return (int64_t)row * sequence->dims[1] * width + (int64_t)head * (width / heads);
+}
+
+// Scales the scores (Lq, Lk) of one head; position (i, j) with j - i >= 1 + |Lk - Lq| becomes
+// -infinity. Every query keeps key 0.
+static void finish_scores(float *scores, int32_t queries, int32_t keys, float scale,
+                          mb_attention_mask mask) {
+    for (int32_t i = 0; i < queries; i++, scores += keys) {
+        int64_t visible = mask == MB_ATTENTION_FUTURE ? (int64_t)i + 1 + abs(keys - queries) : keys;
+        if (visible > keys)
+            visible = keys;
+        for (int32_t j = 0; j < visible; j++)
+            scores[j] *= scale;
+        for (int32_t j = (int32_t)visible; j < keys; j++)
+            scores[j] = -INFINITY;
+    }
+}
+
+// q (B, Lq, D), k (B, Lk, D) -> s (B, H, Lq, Lk):
+//   s[b,h,i,j] = scale * sum over head h of q[b,i] * k[b,j], masked
+MB_KERNEL(attention_scores) {
+    const mb_step *step = call->step;
+    const mb_shape *queries = &step->inputs[0].shape, *keys = &step->inputs[1].shape;
+    int32_t heads = step->outputs[0].shape.dims[1], width = queries->dims[2];
+    int32_t lq = queries->dims[1], lk = keys->dims[1];
+    float *scores = call->outputs[0];
+    for (int32_t b = 0; b < call->rows; b++)
+        for (int32_t h = 0; h < heads; h++, scores += (int64_t)lq * lk) {
+            mb_matrix q = {call->inputs[0] + head_offset(queries, heads, b, h), width, 1};
+            mb_matrix k = {call->inputs[1] + head_offset(keys, heads, b, h), 1, width};
+            MB_NAME(gemm)(lq, lk, width / heads, q, k, scores, lk, 0);
+            finish_scores(scores, lq, lk, step->params.attention.scale,
+                          step->params.attention.mask);
+        }
+}
+
+static void scale_all(const mb_cpu_call *call) {
+    float scale = call->step->params.attention.scale;
+    int64_t elements = scale == 1.0f ? 0 : mb_elements(call, &call->step->outputs[0]);
+    for (int64_t i = 0; i < elements; i++)
+        call->outputs[0][i] *= scale;
+}
+
+// w (B, H, Lq, Lk), v (B, Lk, D) -> y (B, Lq, D):
+//   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h
+MB_KERNEL(attention_apply) {
+    const mb_step *step = call->step;
+    const mb_shape *values = &step->inputs[1].shape, *out = &step->outputs[0].shape;
+    int32_t heads = step->inputs[0].shape.dims[1], width = values->dims[2];
+    int32_t lq = out->dims[1], lk = values->dims[1];
+    const float *weights = call->inputs[0];
+    for (int32_t b = 0; b < call->rows; b++)
+        for (int32_t h = 0; h < heads; h++, weights += (int64_t)lq * lk) {
+            mb_matrix w = {weights, lk, 1};
+            mb_matrix v = {call->inputs[1] + head_offset(values, heads, b, h), width, 1};
+            float *y = call->outputs[0] + head_offset(out, heads, b, h);
+            MB_NAME(gemm)(lq, width / heads, lk, w, v, y, width, 0);
+        }
+    scale_all(call);
+}
+
+// w (B, H, Lq, Lk), x (B, Lq, D) -> y (B, Lk, D):
+//   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h
+MB_KERNEL(attention_apply_transposed) {
+    const mb_step *step = call->step;
+    const mb_shape *from = &step->inputs[1].shape, *out = &step->outputs[0].shape;
+    int32_t heads = step->inputs[0].shape.dims[1], width = from->dims[2];
+    int32_t lq = from->dims[1], lk = out->dims[1];
+    const float *weights = call->inputs[0];
+    for (int32_t b = 0; b < call->rows; b++)
+        for (int32_t h = 0; h < heads; h++, weights += (int64_t)lq * lk) {
+            mb_matrix w = {weights, 1, lk};
+            mb_matrix x = {call->inputs[1] + head_offset(from, heads, b, h), width, 1};
+            float *y = call->outputs[0] + head_offset(out, heads, b, h);
+            MB_NAME(gemm)(lk, width / heads, lq, w, x, y, width, 0);
+        }
+    scale_all(call);
+}
