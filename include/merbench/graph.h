@@ -68,11 +68,13 @@ typedef struct mb_recurrence {
     bool reverse;
 } mb_recurrence;
 
-// How dropout acts in a graph.
+// How dropout acts in a graph. Noise that is part of a model (mb_noise) is random in every mode
+// that does not store it.
 typedef enum mb_dropout_mode {
     MB_DROPOUT_OFF,    // evaluation, or training without
     MB_DROPOUT_RANDOM, // Philox masks, made again in the backward pass
-    MB_DROPOUT_STORED, // masks given from outside, in the order of the sites (fixtures)
+    MB_DROPOUT_STORED, // masks and noise given from outside, found by their names (fixtures)
+    MB_NOISE_STORED,   // no dropout, noise given from outside (fixtures)
 } mb_dropout_mode;
 
 // How the masks of a site lie in a fixture.
@@ -80,6 +82,7 @@ typedef enum mb_mask_layout {
     MB_MASK_AS_TENSOR,  // one mask in the shape of the tensor
     MB_MASK_TIME_FIRST, // one mask with the first two dimensions swapped: (T, B, ...)
     MB_MASK_PER_STEP,   // T masks (B, ...) of calls 0, 1, ...: "module#0", "module#1", ...
+    MB_MASK_NOISE,      // no mask: the numbers of mb_noise, a dataset of that name
 } mb_mask_layout;
 
 typedef struct mb_dropout_site {
@@ -127,6 +130,14 @@ mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_
 // not reach it. A run that has had a larger batch gives it a gradient of zero, one that has not
 // skips it.
 void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows);
+// Never trained: no gradient, no update. To be said before an op reads the parameter.
+void mb_graph_freeze(mb_graph *graph, mb_tensor parameter);
+// Draws the same start values as for `other`, a parameter of the same shape and initialisation.
+void mb_graph_start_as(mb_graph *graph, mb_tensor parameter, mb_tensor other);
+
+// Standard normal numbers (B, width), new in every step, in evaluation too, and independent of
+// which other utterances are in the batch. `name` finds them in a fixture.
+mb_tensor mb_noise(mb_graph *graph, const char *name, int32_t width);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -151,6 +162,10 @@ mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor value
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
+// Joins with a factor each: x_1 (..., D_1) ... x_K -> concat(s[begin] * x_1, s[begin+1] * x_2,
+// ...); scales s (..., N), one for every vector.
+mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
+                           const mb_tensor *tensors, int32_t count);
 // [1, x]: (..., D) -> (..., 1 + D)
 mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
 // Columns begin ... begin + width - 1: (..., D) -> (..., width)
@@ -168,6 +183,25 @@ mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropou
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// The same, with the cells beside the hidden states; (B, T, H) both.
+typedef struct mb_lstm_states {
+    mb_tensor hidden, cell;
+} mb_lstm_states;
+mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// x (B, T, D) -> y with y[t] = x[t-1], y[0] = 0
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
+// One of the two gates of a memory: its sigmoid network on concat(x, memory).
+typedef struct mb_memory_gate {
+    mb_tensor weight_1, bias_1, weight_2, bias_2; // (H, D+M), (H), (M, H), (M)
+    mb_dropout_site dropout;                      // behind the max(0, .) in between
+} mb_memory_gate;
+// Memory u over a whole sequence, u[-1] = 0: u[t] = g_1 * u[t-1] + g_2 * c[t] with gates
+// g_k = sigmoid(drop(max(0, concat(x[t], u[t-1]) W_1^T + b_1)) W_2^T + b_2) of their own weights.
+// x (B, T, D), c (B, T, M) -> (B, T, M)
+mb_tensor mb_gated_memory(mb_graph *graph, mb_tensor x, mb_tensor candidate,
+                          const mb_memory_gate gates[2]);
+// (B, D) -> (B, T, D), zero but for the first step
+mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps);
 // Convolution along the time axis, without padding and bias: y[t] = sum over k of W[:, :, k]
 // x[t+k]. x (B, T, I), W (O, I, K), a filter -> (B, T - K + 1, O)
 mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
@@ -244,6 +278,10 @@ mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered
 // Contrast of each row's pair with all pairings in the batch: mean over the valid rows b of
 // -log softmax over j (<x[b], q[j]>)[b]. (B, D), (B, D) -> (1)
 mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q);
+// Maximum mean discrepancy between the valid rows of a and b under k(x, y) = exp(-||x - y||^2 /
+// D^2): mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j), gradient into a. (B, D) both ->
+// (1)
+mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

@@ -16,6 +16,9 @@ typedef enum mb_stream {
     MB_STREAM_SEARCH = 4,    // random search; step = draw
     MB_STREAM_SYNTHETIC = 5, // synthetic corpora; step = what is drawn
     MB_STREAM_DROPOUT = 16,  // + dropout site; step = training step
+    // + place of noise in the graph; step = training steps so far, index = utterance * width +
+    // column
+    MB_STREAM_NOISE = 1 << 24,
 } mb_stream;
 
 typedef struct mb_key {

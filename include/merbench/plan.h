@@ -29,6 +29,8 @@ typedef struct mb_parameter {
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
     // Smallest batch whose graph reaches it. Adam skips it until a run has had such a batch.
     int32_t fewest_rows;
+    bool frozen;      // never trained, by the model's design
+    int32_t drawn_as; // position of the parameter whose start values it has: its own, mostly
 } mb_parameter;
 
 typedef struct mb_plan mb_plan;
@@ -54,7 +56,7 @@ typedef struct mb_plan_info {
     int32_t parameter_count;
     const mb_parameter *parameters; // in the order of creation
     int64_t parameter_floats;       // of one model, padding included
-    int64_t parameter_elements;     // numbers of one model, without padding
+    int64_t parameter_elements;     // numbers of one model, without padding and frozen ones
     int64_t arena_floats;
     int64_t mask_floats; // stored dropout masks, MB_DROPOUT_STORED only
     int32_t mask_count;
@@ -74,9 +76,9 @@ const mb_plan_info *mb_plan_get(const mb_plan *plan);
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector);
 void mb_parameter_load(const mb_parameter *parameter, const float *vector, float *logical);
 
-// Start values of a whole model. Element e (logical order) of parameter i comes from Philox at
-// (key, MB_STREAM_INITIAL, step = i): uniform ones from word e % 4 of index e / 4, normal ones at
-// index e.
+// Start values of a whole model. Element e (logical order) of a parameter comes from Philox at
+// (key, MB_STREAM_INITIAL, step = drawn_as): uniform ones from word e % 4 of index e / 4, normal
+// ones at index e.
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector);
 
 #endif

@@ -2,7 +2,7 @@
 # merbench parity: stored values of the reference hold; other files are refused with their exit codes.
 source "$(dirname "$0")/lib.sh"
 
-expect 0 parity "$TESTS"/fixtures/attention/*.h5 "$TESTS"/fixtures/trainloop/attention_mer2023.h5
+expect 0 parity "$TESTS"/fixtures/{attention,mfn,graph_mfn,mfm}/*.h5 "$TESTS"/fixtures/trainloop/attention_mer2023.h5
 says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'

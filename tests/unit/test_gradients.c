@@ -1,30 +1,14 @@
 // Every op's gradient against central differences, on small models made for one op each; and the
 // fused update against the gradient followed by Adam.
-#include "engine_support.h"
-
-#include "models/blocks.h"
+#include "gradient_memory.h"
 
 static const char *const isas[] = {"portable", "avx2", "avx512"};
 
 // ---- models around one op ---------------------------------------------------------------------
 
-static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3)};
-
-static int32_t hidden_of(const mb_model_config *config) {
-    return (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
-}
-
-// features -> linear -> OP -> heads
-static void finish(mb_graph *graph, const mb_model_config *config, mb_tensor features,
-                   mb_model_outputs *outputs) {
-    outputs->features = features;
-    mb_block_heads(graph, config, outputs);
-}
-
-static mb_tensor first_map(mb_graph *graph, const mb_model_config *config, const char *name) {
-    return mb_block_linear(graph, name, mb_block_features(graph, config, MB_AUDIO),
-                           hidden_of(config));
-}
+static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3),
+                                    MB_OPTION_MEM_DIM_ROW};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
 
 static void build_linear(mb_graph *graph, const mb_model_config *config,
                          mb_model_outputs *outputs) {
@@ -344,11 +328,18 @@ static const op_case cases[] = {
     {"delay, end, idle weights along time", build_places_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"decoder along the rows", build_decoder_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"decoder along time", build_decoder_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"lstm cells, delay", build_cells, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"noise, mean discrepancy", build_discrepancy, MB_UTT, MB_DROPOUT_OFF},
+    {"first step, lstm that feeds itself", build_feedback, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"scaled concat", build_scaled_concat, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"gated memory", build_memory, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"gated memory with dropout", build_memory, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 
 static mb_model model_of(const op_case *c) {
-    return (mb_model){.name = c->name, .options = options, .option_count = 2, .build = c->build};
+    return (mb_model){
+        .name = c->name, .options = options, .option_count = OPTION_COUNT, .build = c->build};
 }
 
 static mb_model_config config_of(const op_case *c, int32_t dimension, int32_t hidden,
@@ -358,7 +349,7 @@ static mb_model_config config_of(const op_case *c, int32_t dimension, int32_t hi
                              .steps = {steps, 1, 1},
                              .class_count = 4,
                              .value_count = 1,
-                             .options = {hidden, 0.3}};
+                             .options = {hidden, 0.3, hidden + 2}};
 }
 
 // ---- finite differences -----------------------------------------------------------------------

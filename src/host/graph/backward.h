@@ -20,7 +20,7 @@ void mb_backward_contribute_op(mb_backward *pass, mb_tensor tensor, mb_op op, mb
                                const mb_tensor *inputs, int32_t count);
 
 // The rules of all ops that have one. dy[i] is the gradient of output i, MB_NO_TENSOR where there
-// is none; that of output 0 is always there.
+// is none; at least one is there.
 #define MB_RULE_RULE(name)                                                                         \
     void mb_gradient_##name(mb_backward *pass, const mb_node *node, const mb_tensor *dy);
 #define MB_RULE_NONE(name)

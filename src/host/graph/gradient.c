@@ -45,15 +45,17 @@ mb_status mb_graph_differentiate(mb_graph *graph, mb_tensor loss, mb_tensor *gra
     gradients[loss] = mb_graph_add_one(graph, MB_OP_CONSTANT, one, NULL, 0, (mb_shape){1, {1}});
     for (int32_t i = forward_nodes - 1; i >= 0 && graph->status == MB_OK; i--) {
         mb_node node = graph->nodes[i]; // a copy: rules add nodes, which may move the array
-        mb_tensor dy = gradients[node.outputs[0]];
-        if (dy == MB_NO_TENSOR || !graph->tensors[node.outputs[0]].needs_gradient)
+        mb_tensor dys[MB_MAX_OUTPUTS];
+        bool reached = false;
+        for (int32_t k = 0; k < node.output_count; k++) {
+            dys[k] = gradients[node.outputs[k]];
+            reached |= dys[k] != MB_NO_TENSOR;
+        }
+        if (!reached || !graph->tensors[node.outputs[0]].needs_gradient)
             continue;
         if (rules[node.op] == NULL)
             return mb_fail(error, MB_UNSUPPORTED, "op %s has no gradient rule",
                            mb_op_infos[node.op].name);
-        mb_tensor dys[MB_MAX_OUTPUTS] = {dy};
-        for (int32_t k = 1; k < node.output_count; k++)
-            dys[k] = gradients[node.outputs[k]];
         rules[node.op](&pass, &node, dys);
     }
     return mb_graph_status(graph, error);

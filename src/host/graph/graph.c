@@ -186,8 +186,11 @@ static mb_tensor add_parameter(mb_graph *graph, const char *name, mb_shape shape
                           &graph->parameter_capacity, sizeof *graph->parameters))
         return MB_NO_TENSOR;
     mb_parameter *parameter = &graph->parameters[graph->parameter_count];
-    *parameter = (mb_parameter){
-        .shape = shape, .initial = initial, .transposed = transposed, .gradient = -1};
+    *parameter = (mb_parameter){.shape = shape,
+                                .initial = initial,
+                                .transposed = transposed,
+                                .gradient = -1,
+                                .drawn_as = graph->parameter_count};
     snprintf(parameter->name, sizeof parameter->name, "%s", name);
     return add_tensor(graph, shape, -1, graph->parameter_count++, true);
 }
@@ -212,4 +215,34 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows) {
     if (graph->status == MB_OK && parameter != MB_NO_TENSOR)
         graph->parameters[graph->tensors[parameter].parameter].fewest_rows = rows;
+}
+
+// The parameter behind a tensor; NULL (and a failure) for any other tensor.
+static mb_parameter *parameter_of(mb_graph *graph, mb_tensor tensor) {
+    if (graph->status != MB_OK || tensor == MB_NO_TENSOR)
+        return NULL;
+    int32_t index = graph->tensors[tensor].parameter;
+    if (index < 0)
+        mb_graph_refuse(graph, "tensor %d is not a parameter", tensor);
+    return index < 0 ? NULL : &graph->parameters[index];
+}
+
+void mb_graph_freeze(mb_graph *graph, mb_tensor tensor) {
+    mb_parameter *parameter = parameter_of(graph, tensor);
+    if (parameter == NULL)
+        return;
+    parameter->frozen = true;
+    graph->tensors[tensor].needs_gradient = false;
+}
+
+void mb_graph_start_as(mb_graph *graph, mb_tensor tensor, mb_tensor other) {
+    mb_parameter *parameter = parameter_of(graph, tensor), *drawn = parameter_of(graph, other);
+    if (parameter == NULL || drawn == NULL)
+        return;
+    if (!mb_shape_equal(&parameter->shape, &drawn->shape) ||
+        parameter->initial.kind != drawn->initial.kind ||
+        parameter->initial.scale != drawn->initial.scale)
+        mb_graph_refuse(graph, "parameter %s cannot start as %s: they are not alike",
+                        parameter->name, drawn->name);
+    parameter->drawn_as = drawn->drawn_as;
 }

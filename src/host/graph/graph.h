@@ -32,7 +32,7 @@ struct mb_graph {
     mb_tensor_info *tensors;
     int32_t parameter_count, parameter_capacity;
     mb_parameter *parameters; // offsets are the plan's
-    uint32_t dropout_sites;
+    uint32_t dropout_sites, noise_sites;
     int32_t mask_count, mask_capacity; // stored masks so far, in the order of the sites
     mb_mask_place *masks;
     int64_t mask_floats;

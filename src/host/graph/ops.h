@@ -20,6 +20,15 @@ typedef struct mb_op_info {
 
 extern const mb_op_info mb_op_infos[MB_OP_COUNT];
 
+// Dropout as an op or inside of one.
+typedef struct mb_dropout_setting {
+    mb_dropout_mode mode; // of ops with dropout inside
+    mb_slot rate;         // or MB_SLOT_NONE:
+    float constant_rate;
+    uint32_t site;       // counts the dropout places of a graph from 0
+    int64_t mask_offset; // MB_DROPOUT_STORED
+} mb_dropout_setting;
+
 // Parameters of an op; which member of the union counts follows from the op.
 typedef struct mb_op_params {
     union {
@@ -34,12 +43,23 @@ typedef struct mb_op_params {
             int32_t first_output; // LINEAR_GRAD_INPUT
         } linear;
         struct {
-            mb_dropout_mode mode; // of ops with dropout inside
-            mb_slot rate;         // or MB_SLOT_NONE:
-            float constant_rate;
-            uint32_t site;       // counts the dropout places of a graph from 0
-            int64_t mask_offset; // MB_DROPOUT_STORED
-        } dropout;
+            uint32_t site;       // counts the noise of a graph from 0
+            bool stored;         // given from outside:
+            int64_t mask_offset; // where among the masks
+        } noise;
+        mb_dropout_setting dropout;
+        struct {
+            mb_dropout_setting gates[2];
+        } gated_memory;
+        mb_recurrence recurrence;
+        struct {
+            mb_recurrence recurrence; // first: also read as params.recurrence
+            bool hidden, cell;        // which gradients follow the other inputs
+        } lstm_grad;
+        struct {
+            int32_t column; // of the scales: that of the first part, or of the one at hand
+            int32_t begin;  // of the part at hand in the joined vector
+        } scaled_concat;
         struct {
             int32_t begin;
         } slice;
@@ -63,7 +83,6 @@ typedef struct mb_op_params {
             mb_pairs pairs;
             bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
         } pairs;
-        mb_recurrence recurrence;
     };
     // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {

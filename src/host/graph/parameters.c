@@ -33,8 +33,8 @@ void mb_parameter_load(const mb_parameter *parameter, const float *vector, float
         logical[e] = place[transposed_place(parameter, e)];
 }
 
-// Elements 4 * group ... of parameter `index`: a uniform element e is word e % 4 of counter e / 4,
-// a normal one is drawn at index e.
+// Elements 4 * group ... of the parameter drawn as `index`: a uniform element e is word e % 4 of
+// counter e / 4, a normal one is drawn at index e.
 static void start_values(const mb_initial *initial, mb_key key, uint32_t index, int64_t group,
                          float values[4]) {
     if (initial->kind == MB_INITIAL_UNIFORM) {
@@ -79,10 +79,11 @@ void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
     for (int32_t i = 0; i < info->parameter_count; i++) {
         const mb_parameter *parameter = &info->parameters[i];
         float *to = vector + parameter->offset;
+        uint32_t index = (uint32_t)parameter->drawn_as;
         if (parameter->transposed)
-            start_transposed(parameter, key, (uint32_t)i, to);
+            start_transposed(parameter, key, index, to);
         else
-            start_elements(parameter, key, (uint32_t)i, 0, mb_shape_elements(&parameter->shape, 0),
-                           to, 1);
+            start_elements(parameter, key, index, 0, mb_shape_elements(&parameter->shape, 0), to,
+                           1);
     }
 }

@@ -126,7 +126,7 @@ static void lay_out_parameters(const compilation *c, mb_plan *plan) {
         int64_t elements = mb_shape_elements(&parameter->shape, 0);
         parameter->offset = plan->info.parameter_floats;
         plan->info.parameter_floats += (elements + 15) / 16 * 16;
-        plan->info.parameter_elements += elements;
+        plan->info.parameter_elements += parameter->frozen ? 0 : elements;
     }
     for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++) {
         int32_t index = graph->tensors[tensor].parameter;

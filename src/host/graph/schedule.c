@@ -147,6 +147,15 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
     return MB_OK;
 }
 
+// Every weight is used once for each row and step.
+static int64_t gated_memory_cost(const mb_tensor_info *tensors, const mb_node *node,
+                                 const int32_t weights[4], int32_t rows) {
+    int64_t elements = 0;
+    for (int32_t i = 0; i < 4; i++)
+        elements += mb_shape_elements(&tensors[node->inputs[weights[i]]].shape, rows);
+    return mb_shape_vectors(&tensors[node->inputs[1]].shape, rows) * elements;
+}
+
 // Every vector of dy meets as many vectors of x as the filter is wide.
 static int64_t convolution_cost(const mb_shape *x, const mb_shape *dy, int32_t rows) {
     int64_t width = x->dims[1] - dy->dims[1] + 1;
@@ -209,10 +218,18 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
     case MB_OP_LSTM_GRAD:
         return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+               mb_shape_elements(&tensors[node->inputs[2]].shape, rows);
     case MB_OP_ATTENTION_DECODER:
     case MB_OP_ATTENTION_DECODER_GRAD:
         return decoder_cost(tensors, node, rows);
+    case MB_OP_GATED_MEMORY: // W, V of both gates
+        return gated_memory_cost(tensors, node, (const int32_t[]){2, 4, 6, 8}, rows);
+    case MB_OP_GATED_MEMORY_GRAD:
+        return gated_memory_cost(tensors, node, (const int32_t[]){7, 8, 9, 10}, rows);
+    case MB_OP_MEAN_DISCREPANCY: // three, two kernels for each pair of rows
+        return 3 * rows * mb_shape_elements(first, rows);
+    case MB_OP_MEAN_DISCREPANCY_GRAD:
+        return 2 * rows * mb_shape_elements(first, rows);
     case MB_OP_RANK_LINEAR: // x (B, I) or dy (B, K, O) against F (K, I, O)
     case MB_OP_RANK_LINEAR_GRAD_INPUT:
         return rows * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);

@@ -5,7 +5,7 @@
 
 mb_name mb_name_of(const char *prefix, const char *name) {
     mb_name joined;
-    snprintf(joined.text, sizeof joined.text, "%s.%s", prefix, name);
+    snprintf(joined.text, sizeof joined.text, "%s%s%s", prefix, *prefix != '\0' ? "." : "", name);
     return joined;
 }
 

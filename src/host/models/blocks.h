@@ -46,7 +46,7 @@ mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32
 // outputs->features is there already; adds fc_out_1 (C > 0) and fc_out_2 (R > 0).
 void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);
 
-// "prefix.name" for parameters; the buffer is the caller's.
+// "prefix.name" for parameters, "name" for an empty prefix; the buffer is the caller's.
 typedef struct mb_name {
     char text[96];
 } mb_name;

@@ -14,6 +14,8 @@ typedef struct mask_list {
 
 static mb_status list_open(const mb_fixture *fixture, mask_list *list, mb_error *error) {
     *list = (mask_list){.names = NULL};
+    if (!mb_h5_has(fixture->h5, "/noise/dropout")) // noise alone
+        return MB_OK;
     mb_status status = mb_h5_list(fixture->h5, "/noise/dropout", &list->names, &list->count, error);
     list->sites = calloc((size_t)list->count + 1, sizeof *list->sites);
     list->used = calloc((size_t)list->count + 1, sizeof *list->used);
@@ -86,6 +88,18 @@ static mb_status fill_last_step(const mb_fixture *fixture, mask_list *list,
     return status;
 }
 
+static mb_status fill_noise(const mb_fixture *fixture, const char *group,
+                            const mb_mask_place *place, int32_t rows, float *to, mb_error *error) {
+    float *noise = NULL;
+    int64_t count = mb_shape_elements(&place->shape, rows);
+    mb_status status =
+        mb_fixture_floats(fixture, mb_path_of(group, place->site).text, count, &noise, error);
+    if (status == MB_OK)
+        memcpy(to, noise, (size_t)count * sizeof *to);
+    free(noise);
+    return status;
+}
+
 static mb_status fill_site(const mb_fixture *fixture, mask_list *list, const mb_mask_place *place,
                            int32_t rows, float *to, mb_error *error) {
     int32_t steps = place->shape.count > 2 ? place->shape.dims[1] : 1;
@@ -116,16 +130,21 @@ static mb_status fill_site(const mb_fixture *fixture, mask_list *list, const mb_
     return status;
 }
 
-mb_status mb_parity_load_masks(const mb_fixture *fixture, mb_runner *runner, mb_error *error) {
+mb_status mb_parity_load_masks(const mb_fixture *fixture, const char *noise, mb_runner *runner,
+                               mb_error *error) {
     const mb_plan_info *info = mb_plan_get(runner->plan);
     float *masks = calloc((size_t)info->mask_floats + 1, sizeof *masks);
     mask_list list;
     mb_status status = list_open(fixture, &list, error);
     if (status == MB_OK && masks == NULL)
         status = mb_out_of_memory(error, "dropout masks");
-    for (int32_t i = 0; status == MB_OK && i < info->mask_count; i++)
-        status = fill_site(fixture, &list, &info->masks[i], info->max_rows,
-                           masks + info->masks[i].offset, error);
+    for (int32_t i = 0; status == MB_OK && i < info->mask_count; i++) {
+        const mb_mask_place *place = &info->masks[i];
+        float *to = masks + place->offset;
+        status = place->layout == MB_MASK_NOISE
+                     ? fill_noise(fixture, noise, place, info->max_rows, to, error)
+                     : fill_site(fixture, &list, place, info->max_rows, to, error);
+    }
     for (int i = 0; status == MB_OK && i < list.count; i++)
         if (!list.used[i])
             status = mb_fail(error, MB_BAD_INPUT,

@@ -97,13 +97,15 @@ static bool listed(const mb_fixture *fixture, const char *attribute, const char 
 static mb_status compare_gradient(const mb_fixture *fixture, mb_runner *runner,
                                   const mb_parameter *parameter, int32_t rows,
                                   mb_parity_report *report, mb_error *error) {
-    bool absent = listed(fixture, "grad_none", parameter->name);
+    // What the reference's optimiser never sees has a gradient only where the engine trains it.
+    bool outside = mb_h5_has(fixture->h5, mb_path_of("/frozen", parameter->name).text);
+    bool absent = outside ? parameter->frozen : listed(fixture, "grad_none", parameter->name);
+    mb_path path = mb_path_of(outside ? "/frozen_grads" : "/grads", parameter->name);
     if (absent != (!parameter->trained || rows < parameter->fewest_rows)) {
         mb_parity_find(report, "gradient of %s: the reference has %s, the engine %s",
                        parameter->name, absent ? "none" : "one", absent ? "one" : "none");
         return MB_OK;
     }
-    mb_path path = mb_path_of("/grads", parameter->name);
     if (absent || listed(fixture, "grad_not_stored", parameter->name))
         return MB_OK;
     int64_t count = mb_shape_elements(&parameter->shape, 0), stored_count = 0;
@@ -137,12 +139,12 @@ static mb_status compare_gradients(const mb_fixture *fixture, mb_runner *runner,
 }
 
 // Every stored parameter must be one of the model's.
-static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
+static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner, const char *group,
                              mb_parity_report *report, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(runner->plan);
     char **names = NULL;
     int count = 0;
-    mb_status status = mb_h5_list(fixture->h5, "/params", &names, &count, error);
+    mb_status status = mb_h5_list(fixture->h5, group, &names, &count, error);
     if (status != MB_OK)
         return status;
     for (int n = 0; n < count; n++) {
@@ -162,17 +164,21 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     mb_runner runner = {0};
     int32_t *indices = NULL;
     mb_status status = mb_fixture_read(fixture, "/inputs", 1, &data, error);
-    bool masks = mb_h5_has(fixture->h5, "/noise/dropout");
+    bool stored = mb_h5_has(fixture->h5, "/noise");
+    mb_dropout_mode mode = mb_h5_has(fixture->h5, "/noise/dropout") ? MB_DROPOUT_STORED
+                           : stored                                 ? MB_NOISE_STORED
+                                                                    : MB_DROPOUT_OFF;
     if (status == MB_OK)
         status =
-            mb_runner_open(device, fixture, MB_PLAN_GRADIENTS,
-                           masks ? MB_DROPOUT_STORED : MB_DROPOUT_OFF, data.count, &runner, error);
+            mb_runner_open(device, fixture, MB_PLAN_GRADIENTS, mode, data.count, &runner, error);
     if (status == MB_OK)
-        status = check_names(fixture, &runner, report, error);
+        status = check_names(fixture, &runner, "/params", report, error);
+    if (status == MB_OK && mb_h5_has(fixture->h5, "/frozen"))
+        status = check_names(fixture, &runner, "/frozen", report, error);
     if (status == MB_OK)
         status = mb_runner_load(&runner, fixture, "/params", error);
-    if (status == MB_OK && masks)
-        status = mb_parity_load_masks(fixture, &runner, error);
+    if (status == MB_OK && stored)
+        status = mb_parity_load_masks(fixture, "/noise", &runner, error);
     if (status == MB_OK && (indices = malloc((size_t)data.count * sizeof *indices)) == NULL)
         status = mb_out_of_memory(error, "parity");
     if (status == MB_OK) {
@@ -186,6 +192,19 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     free(indices);
     mb_runner_close(&runner);
     mb_fixture_data_free(&data);
+    return status;
+}
+
+// Gradients of what the reference leaves frozen: those of the model that trains it.
+static mb_status check_frozen(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
+                              mb_error *error) {
+    int32_t option = mb_model_option(fixture->model, "node_networks");
+    if (option < 0 || !mb_h5_has(fixture->h5, "/frozen_grads"))
+        return MB_OK;
+    double before = fixture->config.options[option];
+    fixture->config.options[option] = fixture->model->options[option].maximum;
+    mb_status status = check_step(device, fixture, report, error);
+    fixture->config.options[option] = before;
     return status;
 }
 
@@ -255,9 +274,12 @@ static mb_status check_adam(mb_device *device, mb_fixture *fixture, mb_parity_re
             mb_fail(error, MB_BAD_INPUT, "%s: /adam/batches: expected %d batches, found %d rows",
                     fixture->path, BATCHES, data.count);
     int32_t rows = data.count / BATCHES;
+    bool noise = mb_h5_has(fixture->h5, "/adam/noise");
     if (status == MB_OK)
-        status =
-            mb_runner_open(device, fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, rows, &runner, error);
+        status = mb_runner_open(device, fixture, MB_PLAN_TRAIN,
+                                noise ? MB_NOISE_STORED : MB_DROPOUT_OFF, rows, &runner, error);
+    if (status == MB_OK && noise)
+        status = mb_parity_load_masks(fixture, "/adam/noise", &runner, error);
     if (status == MB_OK)
         status = run_adam(fixture, &runner, &data, STEPS, rows, losses, error);
     if (status == MB_OK)
@@ -279,6 +301,8 @@ mb_status mb_parity_model_file(mb_device *device, mb_fixture *fixture, mb_parity
     mb_status status = mb_fixture_shapes(fixture, "/inputs", 1, error);
     if (status == MB_OK)
         status = check_step(device, fixture, report, error);
+    if (status == MB_OK)
+        status = check_frozen(device, fixture, report, error);
     if (status == MB_OK)
         status = check_adam(device, fixture, report, error);
     return status == MB_OK ? mb_parity_verdict(report) : status;

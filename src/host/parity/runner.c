@@ -89,6 +89,13 @@ void mb_runner_close(mb_runner *runner) {
     *runner = (mb_runner){0};
 }
 
+// Tensors that the reference leaves out of its state_dict lie in a group of their own.
+static mb_path parameter_path(const mb_fixture *fixture, const char *group, const char *name) {
+    mb_path path = mb_path_of(group, name), frozen = mb_path_of("/frozen", name);
+    return !mb_h5_has(fixture->h5, path.text) && mb_h5_has(fixture->h5, frozen.text) ? frozen
+                                                                                     : path;
+}
+
 mb_status mb_runner_load(mb_runner *runner, const mb_fixture *fixture, const char *group,
                          mb_error *error) {
     const mb_plan_info *info = mb_plan_get(runner->plan);
@@ -101,7 +108,7 @@ mb_status mb_runner_load(mb_runner *runner, const mb_fixture *fixture, const cha
     for (int32_t i = 0; status == MB_OK && i < info->parameter_count; i++) {
         const mb_parameter *parameter = &info->parameters[i];
         float *values = NULL;
-        status = mb_fixture_floats(fixture, mb_path_of(group, parameter->name).text,
+        status = mb_fixture_floats(fixture, parameter_path(fixture, group, parameter->name).text,
                                    mb_shape_elements(&parameter->shape, 0), &values, error);
         if (status == MB_OK)
             mb_parameter_store(parameter, values, runner->host_parameters);

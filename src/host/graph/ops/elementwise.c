@@ -1,4 +1,6 @@
 // Element by element, and the joining of columns.
+#include <string.h>
+
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -40,6 +42,54 @@ void mb_gradient_concat(mb_backward *pass, const mb_node *node, const mb_tensor 
         mb_backward_contribute_op(pass, node->inputs[i], MB_OP_SLICE, params, dy, 1);
         begin += mb_shape_last(&shape);
     }
+}
+
+// Whether tensors agree in all dimensions but the last.
+static bool same_vectors(const mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_shape first = *mb_graph_shape(graph, a), second = *mb_graph_shape(graph, b);
+    first.dims[first.count - 1] = second.dims[second.count - 1] = 1;
+    return mb_shape_equal(&first, &second);
+}
+
+mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
+                           const mb_tensor *tensors, int32_t count) {
+    mb_tensor inputs[MB_MAX_INPUTS] = {scales};
+    if (count < 1 || count >= MB_MAX_INPUTS) {
+        mb_graph_refuse(graph, "scaled_concat: expected 1 to %d tensors, found %d",
+                        MB_MAX_INPUTS - 1, count);
+        return MB_NO_TENSOR;
+    }
+    memcpy(inputs + 1, tensors, (size_t)count * sizeof *tensors);
+    if (!mb_given(graph, inputs, count + 1))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, scales);
+    bool fits = begin >= 0 && begin + count <= mb_shape_last(&shape);
+    int32_t width = 0;
+    for (int32_t i = 0; i < count; i++) {
+        fits = fits && same_vectors(graph, scales, tensors[i]);
+        width += mb_shape_last(mb_graph_shape(graph, tensors[i]));
+    }
+    if (!fits)
+        return mb_refuse(graph, MB_OP_SCALED_CONCAT, "s (..., N >= begin + K), K times x (..., D)",
+                         inputs, count + 1);
+    shape.dims[shape.count - 1] = width;
+    mb_op_params params = {.scaled_concat = {.column = begin}};
+    return mb_graph_add_one(graph, MB_OP_SCALED_CONCAT, params, inputs, count + 1, shape);
+}
+
+void mb_gradient_scaled_concat(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor for_part[] = {dy[0], node->inputs[0]}, for_scales[MB_MAX_INPUTS] = {dy[0]};
+    mb_op_params params = node->params;
+    for (int32_t i = 1; i < node->input_count; i++) {
+        mb_shape shape = mb_backward_shape(pass, node->inputs[i]);
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_SCALED_CONCAT_GRAD_PART, params,
+                                  for_part, 2);
+        params.scaled_concat.column++;
+        params.scaled_concat.begin += mb_shape_last(&shape);
+        for_scales[i] = node->inputs[i];
+    }
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SCALED_CONCAT_GRAD_SCALES, node->params,
+                              for_scales, node->input_count);
 }
 
 mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x) {

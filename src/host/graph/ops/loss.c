@@ -77,3 +77,23 @@ void mb_gradient_mean_squared_difference(mb_backward *pass, const mb_node *node,
                                   mb_no_params, inputs, 3);
     }
 }
+
+mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b) {
+    mb_tensor inputs[] = {a, b};
+    if (!mb_given(graph, inputs, 2))
+        return MB_NO_TENSOR;
+    if (mb_graph_shape(graph, a)->count != 2 ||
+        !mb_shape_equal(mb_graph_shape(graph, a), mb_graph_shape(graph, b)))
+        return mb_refuse(graph, MB_OP_MEAN_DISCREPANCY, "a (B, D), b (B, D)", inputs, 2);
+    if (graph->tensors[b].needs_gradient)
+        return mb_refuse(graph, MB_OP_MEAN_DISCREPANCY, "a second tensor without a gradient",
+                         inputs, 2);
+    return mb_graph_add_one(graph, MB_OP_MEAN_DISCREPANCY, mb_no_params, inputs, 2,
+                            (mb_shape){1, {1}});
+}
+
+void mb_gradient_mean_discrepancy(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {node->inputs[0], node->inputs[1], dy[0]};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_MEAN_DISCREPANCY_GRAD, mb_no_params,
+                              inputs, 3);
+}

@@ -40,16 +40,11 @@ static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t fi
     }
 }
 
-static float rate_of(const mb_cpu_call *call) {
-    mb_slot slot = call->step->params.dropout.rate;
-    return slot == MB_SLOT_NONE ? call->step->params.dropout.constant_rate : call->slots[slot];
-}
-
-mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call) {
-    float p = rate_of(call);
+mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call, const mb_dropout_setting *setting) {
+    float p = setting->rate == MB_SLOT_NONE ? setting->constant_rate : call->slots[setting->rate];
     return (mb_random_mask){
         .key = call->key,
-        .stream = MB_STREAM_DROPOUT + call->step->params.dropout.site,
+        .stream = MB_STREAM_DROPOUT + setting->site,
         .step = call->training_step,
         .threshold = (uint32_t)(p * 65536.0f + 0.5f),
         .scale = 1.0f / (1.0f - p),
@@ -69,29 +64,40 @@ void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *f
         }
 }
 
-MB_KERNEL(dropout) {
-    int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    mb_random_mask mask = MB_NAME(random_mask)(call);
-    const float *restrict x = call->inputs[0];
-    float *restrict y = call->outputs[0];
-    if (mask.threshold == 0) {
-        memcpy(y, x, (size_t)elements * sizeof *y);
-        return;
-    }
-    for (int64_t begin = 0; begin < elements; begin += GROUP) {
+// Of a random mask; the groups at both ends may be cut.
+static void apply_random(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
+                         float *y) {
+    for (int64_t first = begin / GROUP * GROUP; first < begin + count; first += GROUP) {
         float factors[GROUP];
-        MB_NAME(random_factors)(&mask, begin, factors);
-        int64_t count = elements - begin < GROUP ? elements - begin : GROUP;
-        for (int64_t i = 0; i < count; i++)
-            y[begin + i] = x[begin + i] * factors[i];
+        MB_NAME(random_factors)(mask, first, factors);
+        int64_t from = first < begin ? begin - first : 0, left = begin + count - first;
+        int64_t to = left < GROUP ? left : GROUP, at = first - begin;
+        for (int64_t i = from; i < to; i++)
+            y[at + i] = x[at + i] * factors[i];
     }
+}
+
+void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *setting,
+                            int64_t begin, int64_t count, const float *x, float *y) {
+    mb_random_mask mask = MB_NAME(random_mask)(call, setting);
+    if (setting->mode == MB_DROPOUT_STORED) {
+        const float *stored = call->masks + setting->mask_offset + begin;
+        for (int64_t i = 0; i < count; i++)
+            y[i] = x[i] * (stored[i] * mask.scale);
+    } else if (setting->mode == MB_DROPOUT_RANDOM && mask.threshold > 0) {
+        apply_random(&mask, begin, count, x, y);
+    } else if (x != y) {
+        memcpy(y, x, (size_t)count * sizeof *y);
+    }
+}
+
+MB_KERNEL(dropout) {
+    MB_NAME(dropout_apply)
+    (call, &call->step->params.dropout, 0, mb_elements(call, &call->step->outputs[0]),
+     call->inputs[0], call->outputs[0]);
 }
 
 // The mask (1 keep, 0 drop) was given from outside.
 MB_KERNEL(stored_dropout) {
-    int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float scale = MB_NAME(random_mask)(call).scale;
-    const float *mask = call->masks + call->step->params.dropout.mask_offset;
-    for (int64_t i = 0; i < elements; i++)
-        call->outputs[0][i] = call->inputs[0][i] * (mask[i] * scale);
+    MB_NAME(dropout)(call);
 }

@@ -1,4 +1,4 @@
-// Random dropout masks, for the kernels that have dropout inside.
+// Dropout masks, for the kernels that have dropout inside.
 #ifndef MB_KERNELS_CPU_DROPOUT_H
 #define MB_KERNELS_CPU_DROPOUT_H
 
@@ -14,11 +14,15 @@ typedef struct mb_random_mask {
     float scale;        // 1 / (1 - p)
 } mb_random_mask;
 
-// Of the site in the call's params.dropout.
-mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call);
+mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call, const mb_dropout_setting *setting);
 
 // What elements [first, first + MB_DROPOUT_GROUP) are multiplied by: scale or 0. `first` is a
 // multiple of the group.
 void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *factors);
+
+// Drops elements [begin, begin + count) of the site's tensor as the setting's mode says; x and y
+// may be the same.
+void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *setting,
+                            int64_t begin, int64_t count, const float *x, float *y);
 
 #endif

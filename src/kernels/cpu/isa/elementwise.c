@@ -2,6 +2,7 @@
 // columns.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
+#include "cpu/isa/sums.h"
 
 MB_KERNEL(constant) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
@@ -111,6 +112,56 @@ MB_KERNEL(concat) {
     }
 }
 
+// s (B', N), x_1 (B', D_1) ... -> concat(s[column] * x_1, s[column+1] * x_2, ...)
+MB_KERNEL(scaled_concat) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->outputs[0]);
+    int32_t width = mb_width(&step->outputs[0]), scales = mb_width(&step->inputs[0]), begin = 0;
+    for (int32_t k = 1; k < step->input_count; k++) {
+        int32_t part = mb_width(&step->inputs[k]),
+                column = step->params.scaled_concat.column + k - 1;
+        for (int64_t r = 0; r < vectors; r++) {
+            float s = call->inputs[0][r * scales + column];
+            const float *restrict x = call->inputs[k] + r * part;
+            float *restrict y = call->outputs[0] + r * width + begin;
+            for (int32_t j = 0; j < part; j++)
+                y[j] = s * x[j];
+        }
+        begin += part;
+    }
+}
+
+// dy (B', W), s (B', N) -> dx (B', D) = s[column] * dy[begin ...]
+MB_KERNEL(scaled_concat_grad_part) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->outputs[0]);
+    int32_t width = mb_width(&step->inputs[0]), scales = mb_width(&step->inputs[1]);
+    int32_t part = mb_width(&step->outputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        float s = call->inputs[1][r * scales + step->params.scaled_concat.column];
+        const float *restrict dy = call->inputs[0] + r * width + step->params.scaled_concat.begin;
+        float *restrict dx = call->outputs[0] + r * part;
+        for (int32_t j = 0; j < part; j++)
+            dx[j] = s * dy[j];
+    }
+}
+
+// dy (B', W), x_1, x_2 ... -> ds (B', N): ds[column + k] = sum of dy * x over part k, 0 elsewhere
+MB_KERNEL(scaled_concat_grad_scales) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->outputs[0]);
+    int32_t width = mb_width(&step->inputs[0]), scales = mb_width(&step->outputs[0]), begin = 0;
+    memset(call->outputs[0], 0, (size_t)(vectors * scales) * sizeof(float));
+    for (int32_t k = 1; k < step->input_count; k++) {
+        int32_t part = mb_width(&step->inputs[k]),
+                column = step->params.scaled_concat.column + k - 1;
+        for (int64_t r = 0; r < vectors; r++)
+            call->outputs[0][r * scales + column] =
+                mb_dot_of(part, call->inputs[0] + r * width + begin, call->inputs[k] + r * part);
+        begin += part;
+    }
+}
+
 // (B', D) -> (B', 1 + D)
 MB_KERNEL(prepend_one) {
     int64_t vectors = mb_vectors(call, &call->step->inputs[0]);
@@ -141,4 +192,26 @@ MB_KERNEL(slice_grad) {
     for (int64_t r = 0; r < vectors; r++)
         memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
                (size_t)part * sizeof(float));
+}
+
+// x (B, D) -> (B, T, D), zero but for the first step.
+MB_KERNEL(first_step) {
+    const mb_shape *shape = &call->step->outputs[0].shape;
+    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
+           step = (size_t)shape->dims[2];
+    for (int32_t b = 0; b < call->rows; b++) {
+        float *y = call->outputs[0] + (size_t)b * sequence;
+        memcpy(y, call->inputs[0] + (size_t)b * step, step * sizeof *y);
+        memset(y + step, 0, (sequence - step) * sizeof *y);
+    }
+}
+
+// dy (B, T, D) -> dy[:, 0]
+MB_KERNEL(first_step_grad) {
+    const mb_shape *shape = &call->step->inputs[0].shape;
+    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
+           step = (size_t)shape->dims[2];
+    for (int32_t b = 0; b < call->rows; b++)
+        memcpy(call->outputs[0] + (size_t)b * step, call->inputs[0] + (size_t)b * sequence,
+               step * sizeof(float));
 }

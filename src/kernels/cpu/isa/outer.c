@@ -37,7 +37,7 @@ static outer_product product_of(const mb_cpu_call *call, int first) {
                        .mode = call->step->params.dropout.mode};
     z.width = (int64_t)z.p * z.q * z.r;
     if (z.mode != MB_DROPOUT_OFF)
-        z.mask = MB_NAME(random_mask)(call);
+        z.mask = MB_NAME(random_mask)(call, &call->step->params.dropout);
     if (z.mode == MB_DROPOUT_STORED)
         z.stored = call->masks + call->step->params.dropout.mask_offset;
     return z;
