@@ -79,6 +79,8 @@ typedef struct mb_dropout_site {
     mb_slot rate;         // per-run rate, or MB_SLOT_NONE:
     double constant_rate; // the same for every run
     mb_mask_layout layout;
+    int32_t whole_steps; // the reference's tensor has so many steps where this one, with a single
+                         // step, is the last of them; 0 where they are the same
 } mb_dropout_site;
 
 // Which keys a query does not see.
@@ -108,6 +110,9 @@ mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape, 
 // The weight (out, in) of a linear map; a plan stores it input-major, see mb_parameter in plan.h.
 mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,
                           mb_initial initial);
+// The filter (out, in, width) of a convolution, stored with its dimensions reversed.
+mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_t in, int32_t width,
+                          mb_initial initial);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -132,13 +137,29 @@ mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor value
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site);
 // (..., D1), (..., D2) ... -> (..., D1 + D2 + ...); at most MB_MAX_INPUTS tensors
 mb_tensor mb_concat(mb_graph *graph, const mb_tensor *tensors, int32_t count);
+// [1, x]: (..., D) -> (..., 1 + D)
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
 // Columns begin ... begin + width - 1: (..., D) -> (..., width)
 mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
+// x F[k] for every rank k: x (B, I), F (K, I, O) -> (B, K, O)
+mb_tensor mb_rank_linear(mb_graph *graph, mb_tensor x, mb_tensor factor);
+// b + sum over k of w[0, k] * u[:, k]: w (1, K), u (B, K, H), b (1, H) -> (B, H)
+mb_tensor mb_weighted_sum(mb_graph *graph, mb_tensor weights, mb_tensor values, mb_tensor bias);
+// y = dropout(Z) W^T + b for the outer product Z[b, (i*Q + j)*R + k] = a[b, i] * v[b, j] * l[b, k]
+// of a (B, P), v (B, Q), l (B, R), which is never stored; W (O, P*Q*R), b (O) -> (B, O)
+mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropout_site site,
+                          mb_tensor weight, mb_tensor bias);
 // One-layer LSTM from a zero state over the input products of all steps.
 // z (B, T, 4H) = x W_ih^T + b_ih, W_hh (4H, H), b_hh (4H) -> hidden states (B, T, H)
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// Convolution along the time axis, without padding and bias: y[t] = sum over k of W[:, :, k]
+// x[t+k]. x (B, T, I), W (O, I, K), a filter -> (B, T - K + 1, O)
+mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
+// Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero,
+// which marks a padded frame. -> (B, T, D), no gradient
+mb_tensor mb_positions(mb_graph *graph, mb_tensor x);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);

@@ -17,14 +17,15 @@ typedef enum mb_plan_mode {
 } mb_plan_mode;
 
 // A trained tensor in the parameter vector of a model. The weights of linear maps (out, in) lie
-// there input-major, as (in, out), so that a forward product reads along the outputs.
+// there input-major, as (in, out), so that a forward product reads along the outputs; filters (out,
+// in, width) as (width, in, out).
 typedef struct mb_parameter {
     char name[96];  // as in the reference's state_dict
     mb_shape shape; // logical: (out, in)
     mb_initial initial;
     int64_t offset;   // floats, a multiple of 16
     int64_t gradient; // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
-    bool transposed;  // stored input-major
+    bool transposed;  // stored with its dimensions reversed: input-major
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
 } mb_parameter;
 
@@ -41,7 +42,8 @@ typedef struct mb_place {
 typedef struct mb_mask_place {
     char site[96];
     mb_mask_layout layout;
-    int64_t offset; // floats; the mask lies there in the shape of the tensor
+    int32_t whole_steps; // as in mb_dropout_site
+    int64_t offset;      // floats; the mask lies there in the shape of the tensor
     mb_shape shape;
 } mb_mask_place;
 

@@ -13,7 +13,7 @@
 
 #include "merbench/device.h"
 
-enum { SAMPLES = 40 };
+enum { SAMPLES = 140 };
 
 typedef struct sample_set {
     mb_resident resident;

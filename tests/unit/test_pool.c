@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "sweep/pool.h"
+#include "base/memory.h"
+#include "sweep/job_heap.h"
 
 // What the trainers below write down; `seed` of a run is its number.
 static struct {
@@ -206,11 +207,130 @@ static void test_failures(void **state) {
     assert_null(pool);
 }
 
+// ---- memory -----------------------------------------------------------------------------------
+
+// Runs whose seed is their memory; notes the most that was in flight at a time.
+static struct { atomic_llong now, most; } flight;
+
+static mb_status fly(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+                     const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
+                     mb_error *error) {
+    (void)device;
+    (void)stop;
+    (void)steps_done;
+    (void)error;
+    long long bytes = 0;
+    for (int32_t i = 0; i < run_count; i++) {
+        bytes += specs[i].seed;
+        results[i].steps = specs[i].seed;
+    }
+    long long now = atomic_fetch_add(&flight.now, bytes) + bytes, most = atomic_load(&flight.most);
+    while (now > most && !atomic_compare_exchange_weak(&flight.most, &most, now))
+        ;
+    for (int i = 0; i < 20; i++)
+        sched_yield();
+    atomic_fetch_sub(&flight.now, bytes);
+    return MB_OK;
+}
+
+static mb_pool *open_limited(int32_t threads, int32_t array_size, int64_t memory) {
+    mb_pool_config config = {.backend = &fake,
+                             .train = fly,
+                             .threads = threads,
+                             .array_size = array_size,
+                             .memory = memory};
+    mb_pool *pool = NULL;
+    mb_error error = {""};
+    assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
+    return pool;
+}
+
+static void test_memory_is_not_exceeded(void **state) {
+    (void)state;
+    for (int32_t array_size = 1; array_size <= 3; array_size += 2) {
+        atomic_store(&flight.most, 0);
+        mb_pool *pool = open_limited(4, array_size, 100);
+        mb_job jobs[200];
+        mb_error error = {""};
+        for (uint32_t i = 0; i < 200; i++) {
+            uint32_t bytes = 1 + i * 37 % 100;
+            jobs[i] = (mb_job){.spec = {.seed = bytes}, .cost = i * 13 % 50, .memory = bytes};
+        }
+        assert_int_equal(mb_pool_add(pool, jobs, 200, &error), MB_OK);
+        for (int i = 0; i < 200; i++)
+            take(pool, MB_RUN_DONE);
+        assert_int_equal(mb_pool_pending(pool), 0);
+        assert_true(atomic_load(&flight.most) <= 100);
+        assert_true(atomic_load(&flight.most) > 60); // but it is used
+        mb_pool_close(pool);
+    }
+}
+
+static void test_run_too_large_alone_fails(void **state) {
+    (void)state;
+    mb_pool *pool = open_limited(2, 1, (int64_t)1 << 30);
+    mb_job job = {.cost = 1, .memory = (int64_t)5 << 29};
+    mb_error error = {""};
+    assert_int_equal(mb_pool_add(pool, &job, 1, &error), MB_OK);
+    mb_outcome *outcome = mb_pool_take(pool, 30, &error);
+    assert_non_null(outcome);
+    assert_int_equal(outcome->status, MB_FAILED);
+    assert_string_equal(error.message,
+                        "out of memory: the run needs 2.50 GiB, 1.00 GiB are available");
+    free(outcome);
+    mb_pool_close(pool);
+}
+
+// What is taken is the first in order of those that fit, whatever was taken before.
+static void test_heap_order(void **state) {
+    (void)state;
+    enum { COUNT = 300 };
+    mb_job_heap heap = {0};
+    mb_error error = {""};
+    bool taken[COUNT] = {false};
+    assert_int_equal(mb_job_heap_reserve(&heap, COUNT, &error), MB_OK);
+    for (int64_t i = 0; i < COUNT; i++) {
+        mb_outcome *job = calloc(1, sizeof *job);
+        assert_non_null(job);
+        job->job = (mb_job){.cost = (double)(i * 7919 % 41), .memory = i * 104729 % 97};
+        job->order = i;
+        mb_job_heap_push(&heap, job);
+    }
+    for (int64_t round = 0; heap.count > 0; round++) {
+        int64_t memory = round * 31 % 120, best = -1; // some rounds find nothing
+        for (int64_t i = 0; i < COUNT; i++)
+            if (!taken[i] && i * 104729 % 97 <= memory &&
+                (best < 0 || i * 7919 % 41 > best * 7919 % 41))
+                best = i;
+        mb_outcome *job = mb_job_heap_take(&heap, memory);
+        assert_int_equal(job == NULL ? -1 : job->order, best);
+        if (job != NULL)
+            taken[best] = true;
+        free(job);
+    }
+    assert_null(mb_job_heap_take(&heap, INT64_MAX));
+    mb_job_heap_free(&heap);
+}
+
+static void test_memory_available(void **state) {
+    (void)state;
+    int64_t available = mb_memory_available();
+    assert_true(available == 0 || available >= 1 << 20);
+    assert_true(available < (int64_t)1 << 50);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_longest_first),      cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_many_threads),       cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_close_with_results), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_longest_first),
+        cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_close_with_results),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_memory_is_not_exceeded),
+        cmocka_unit_test(test_run_too_large_alone_fails),
+        cmocka_unit_test(test_heap_order),
+        cmocka_unit_test(test_memory_available),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

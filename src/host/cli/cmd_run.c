@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
@@ -220,7 +221,8 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_pool_config config = {.backend = &mb_cpu_backend,
                              .train = mb_train_runs,
                              .threads = options->threads,
-                             .array_size = 1};
+                             .array_size = 1,
+                             .memory = mb_memory_available() / 20 * 19};
     display d = {.started = mb_seconds()};
     if (!options->quiet)
         fprintf(stderr, "%s: %lld runs, %lld done already; %d thread%s on %s\n", plan->name,

@@ -14,6 +14,10 @@ bool mb_given(const mb_graph *graph, const mb_tensor *tensors, int32_t count);
 mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_tensor *tensors,
                     int32_t count);
 
+// A new dropout site on a tensor of this shape; mode off where the graph has no dropout. For a mask
+// from outside it notes where that will lie.
+mb_op_params mb_dropout_params(mb_graph *graph, mb_dropout_site site, const mb_shape *shape);
+
 // An op that keeps the shape of its one input.
 mb_tensor mb_same_shape(mb_graph *graph, mb_op op, mb_op_params params, mb_tensor x);
 

@@ -197,6 +197,12 @@ mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape,
     return add_parameter(graph, name, shape, false, initial);
 }
 
+mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_t in, int32_t width,
+                          mb_initial initial) {
+    mb_shape shape = {3, {out, in, width}};
+    return add_parameter(graph, name, shape, true, initial);
+}
+
 mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_t in,
                           mb_initial initial) {
     mb_shape shape = {2, {out, in}};

@@ -20,47 +20,51 @@ typedef struct mb_op_info {
 
 extern const mb_op_info mb_op_infos[MB_OP_COUNT];
 
-// Parameters of an op; which member counts follows from the op.
-typedef union mb_op_params {
-    struct {
-        mb_input input;
-    } gather;
-    struct {
-        float value;
-    } constant;
-    struct {
-        bool relu;
-        int32_t first_output; // LINEAR_GRAD_INPUT
-    } linear;
-    struct {
-        mb_slot rate; // or MB_SLOT_NONE:
-        float constant_rate;
-        uint32_t site;       // counts the dropout places of a graph from 0
-        int64_t mask_offset; // STORED_DROPOUT
-    } dropout;
-    struct {
-        int32_t begin;
-    } slice;
-    struct {
-        float factor;
-        mb_slot slot; // or MB_SLOT_NONE
-    } scale;
-    struct {
-        bool logvar_term;
-    } gaussian_bound;
-    struct {
-        float epsilon;
-        bool constant_norm; // for the gradient
-        bool keep_zero;
-    } unit_rows;
-    struct {
-        mb_pairs pairs;
-        bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
-    } pairs;
-    struct {
-        float scale;
-        mb_attention_mask mask; // ATTENTION_SCORES
-    } attention;
+// Parameters of an op; which member of the union counts follows from the op.
+typedef struct mb_op_params {
+    union {
+        struct {
+            mb_input input;
+        } gather;
+        struct {
+            float value;
+        } constant;
+        struct {
+            bool relu;
+            int32_t first_output; // LINEAR_GRAD_INPUT
+        } linear;
+        struct {
+            mb_dropout_mode mode; // of ops with dropout inside
+            mb_slot rate;         // or MB_SLOT_NONE:
+            float constant_rate;
+            uint32_t site;       // counts the dropout places of a graph from 0
+            int64_t mask_offset; // MB_DROPOUT_STORED
+        } dropout;
+        struct {
+            int32_t begin;
+        } slice;
+        struct {
+            float factor;
+            mb_slot slot; // or MB_SLOT_NONE
+        } scale;
+        struct {
+            float scale;
+            mb_attention_mask mask; // ATTENTION_SCORES
+        } attention;
+        struct {
+            bool logvar_term;
+        } gaussian_bound;
+        struct {
+            float epsilon;
+            bool constant_norm; // for the gradient
+            bool keep_zero;
+        } unit_rows;
+        struct {
+            mb_pairs pairs;
+            bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
+        } pairs;
+    };
+    // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {
         int32_t parameter; // position in the plan's parameter list
     } update;

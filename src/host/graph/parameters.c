@@ -3,10 +3,16 @@
 
 #include <string.h>
 
-// Place of logical element e of a transposed (out, in) parameter.
+// Place of logical element e of a transposed parameter: (out, in) lies as (in, out), (out, in,
+// width) as (width, in, out).
 static int64_t transposed_place(const mb_parameter *parameter, int64_t e) {
-    int64_t out = parameter->shape.dims[0], in = parameter->shape.dims[1];
-    return e % in * out + e / in;
+    int64_t place = 0;
+    for (int32_t i = parameter->shape.count - 1; i >= 0; i--) {
+        int64_t size = parameter->shape.dims[i];
+        place = place * size + e % size;
+        e /= size;
+    }
+    return place;
 }
 
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector) {
@@ -46,18 +52,37 @@ static void start_values(const mb_initial *initial, mb_key key, uint32_t index, 
     }
 }
 
+// Logical elements [first, first + count), at distances of `stride` from `to` on.
+static void start_elements(const mb_parameter *parameter, mb_key key, uint32_t index, int64_t first,
+                           int64_t count, float *to, int64_t stride) {
+    float values[4];
+    for (int64_t e = first; e < first + count; e++) {
+        if (e % 4 == 0 || e == first)
+            start_values(&parameter->initial, key, index, e / 4, values);
+        to[(e - first) * stride] = values[e % 4];
+    }
+}
+
+// A part of the inputs at a time, so that what lies together is written while it is in the cache.
+static void start_transposed(const mb_parameter *parameter, mb_key key, uint32_t index, float *to) {
+    enum { PART = 1024 };
+    int64_t out = parameter->shape.dims[0], in = parameter->shape.dims[1];
+    for (int64_t i = 0; i < in; i += PART)
+        for (int64_t o = 0; o < out; o++)
+            start_elements(parameter, key, index, o * in + i, in - i < PART ? in - i : PART,
+                           to + i * out + o, out);
+}
+
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
     const mb_plan_info *info = mb_plan_get(plan);
     memset(vector, 0, (size_t)info->parameter_floats * sizeof *vector);
     for (int32_t i = 0; i < info->parameter_count; i++) {
         const mb_parameter *parameter = &info->parameters[i];
-        int64_t elements = mb_shape_elements(&parameter->shape, 0);
-        float values[4];
-        for (int64_t e = 0; e < elements; e++) {
-            if (e % 4 == 0)
-                start_values(&parameter->initial, key, (uint32_t)i, e / 4, values);
-            int64_t place = parameter->transposed ? transposed_place(parameter, e) : e;
-            vector[parameter->offset + place] = values[e % 4];
-        }
+        float *to = vector + parameter->offset;
+        if (parameter->transposed)
+            start_transposed(parameter, key, (uint32_t)i, to);
+        else
+            start_elements(parameter, key, (uint32_t)i, 0, mb_shape_elements(&parameter->shape, 0),
+                           to, 1);
     }
 }

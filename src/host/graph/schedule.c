@@ -90,6 +90,24 @@ static int32_t producer_of(const mb_schedule *schedule, mb_tensor tensor) {
     return -1;
 }
 
+// Weight gradients that can be stepped where they are made, and the op that does it.
+static const struct {
+    mb_op gradient, update;
+} fused_updates[] = {
+    {MB_OP_LINEAR_GRAD_WEIGHT, MB_OP_LINEAR_UPDATE},
+    {MB_OP_RANK_LINEAR_GRAD_WEIGHT, MB_OP_RANK_LINEAR_UPDATE},
+    {MB_OP_OUTER_LINEAR_GRAD_WEIGHT, MB_OP_OUTER_LINEAR_UPDATE},
+    {MB_OP_CONVOLVE_GRAD_WEIGHT, MB_OP_CONVOLVE_UPDATE},
+};
+
+// MB_OP_ADAM where there is none.
+static mb_op fused_update_of(mb_op gradient) {
+    for (size_t i = 0; i < sizeof fused_updates / sizeof *fused_updates; i++)
+        if (fused_updates[i].gradient == gradient)
+            return fused_updates[i].update;
+    return MB_OP_ADAM;
+}
+
 // Whether no other parameter has the same gradient tensor.
 static bool only_owner(const mb_graph *graph, const mb_tensor *gradients, mb_tensor parameter) {
     for (mb_tensor other = 0; other < graph->tensor_count; other++)
@@ -112,10 +130,11 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
             return mb_fail(error, MB_FAILED, "parameter %s: its gradient is made by no node",
                            graph->parameters[info->parameter].name);
         mb_node *producer = &schedule->nodes[position];
-        if (producer->op == MB_OP_LINEAR_GRAD_WEIGHT && only_owner(graph, gradients, tensor) &&
+        mb_op update = fused_update_of(producer->op);
+        if (update != MB_OP_ADAM && only_owner(graph, gradients, tensor) &&
             only_reader(schedule, gradient, position) == -1 &&
             only_reader(schedule, tensor, position) == -1) {
-            producer->op = MB_OP_LINEAR_UPDATE;
+            producer->op = update;
             producer->params.update.parameter = info->parameter;
             producer->output_count = 0;
             continue;
@@ -126,6 +145,12 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
                                                             .inputs = {gradient}};
     }
     return MB_OK;
+}
+
+// Every vector of dy meets as many vectors of x as the filter is wide.
+static int64_t convolution_cost(const mb_shape *x, const mb_shape *dy, int32_t rows) {
+    int64_t width = x->dims[1] - dy->dims[1] + 1;
+    return mb_shape_elements(dy, rows) * width * mb_shape_last(x);
 }
 
 int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
@@ -152,6 +177,15 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
             cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
                     mb_shape_last(&tensors[node->inputs[k + 1]].shape);
         return cost;
+    case MB_OP_CONVOLVE: // every vector of y (or dy) meets the filter (O, I, K)
+        return mb_shape_vectors(&tensors[node->outputs[0]].shape, rows) *
+               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONVOLVE_GRAD_INPUT:
+        return mb_shape_vectors(first, rows) *
+               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONVOLVE_GRAD_WEIGHT:
+    case MB_OP_CONVOLVE_UPDATE:
+        return convolution_cost(first, &tensors[node->inputs[1]].shape, rows);
     case MB_OP_ATTENTION_SCORES: // every element of q meets Lk keys
         return mb_shape_elements(first, rows) * tensors[node->inputs[1]].shape.dims[1];
     case MB_OP_ATTENTION_APPLY: // every weight meets D / heads values
@@ -164,6 +198,24 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     case MB_OP_LSTM_GRAD:
         return mb_shape_vectors(first, rows) *
                mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+    case MB_OP_RANK_LINEAR: // x (B, I) or dy (B, K, O) against F (K, I, O)
+    case MB_OP_RANK_LINEAR_GRAD_INPUT:
+        return rows * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_RANK_LINEAR_GRAD_WEIGHT:
+    case MB_OP_RANK_LINEAR_UPDATE: // x (B, I), dy (B, K, O)
+        return mb_shape_last(first) * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_WEIGHTED_SUM:
+    case MB_OP_WEIGHTED_SUM_GRAD_WEIGHTS:
+        return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_OUTER_LINEAR: // a, v, l, W
+        return rows * mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+    case MB_OP_OUTER_LINEAR_GRAD_INPUTS: // dy, a, v, l, W
+        return rows * mb_shape_elements(&tensors[node->inputs[4]].shape, rows);
+    case MB_OP_OUTER_LINEAR_GRAD_WEIGHT:
+    case MB_OP_OUTER_LINEAR_UPDATE: // a, v, l, dy
+        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->inputs[1]].shape) *
+               mb_shape_last(&tensors[node->inputs[2]].shape) *
+               mb_shape_last(&tensors[node->inputs[3]].shape);
     case MB_OP_MIX:
     case MB_OP_MIX_GRAD_WEIGHTS:
         return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);

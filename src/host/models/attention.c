@@ -35,9 +35,6 @@ static const mb_option options[OPTION_COUNT] = {
                      "modality weights: raw scores as in the toolkit, or softmax as in the paper"},
 };
 
-static const char *const encoder_names[MB_MODALITY_COUNT] = {
-    [MB_AUDIO] = "audio_encoder", [MB_TEXT] = "text_encoder", [MB_VIDEO] = "video_encoder"};
-
 // One linear map with ReLU, on dropped features like every encoder.
 static mb_tensor single_projection(mb_graph *graph, const char *prefix, mb_tensor x,
                                    int32_t hidden) {
@@ -46,14 +43,11 @@ static mb_tensor single_projection(mb_graph *graph, const char *prefix, mb_tenso
 }
 
 static mb_tensor encode(mb_graph *graph, const mb_model_config *config, int32_t modality) {
-    int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
-    const char *prefix = encoder_names[modality];
-    mb_tensor x = mb_block_features(graph, config, modality);
-    if (config->feature_type != MB_UTT)
-        return mb_block_lstm_encoder(graph, prefix, x, hidden);
-    if ((int)config->options[PROJECTION] == PROJECTION_SINGLE)
-        return single_projection(graph, prefix, x, hidden);
-    return mb_block_mlp_encoder(graph, prefix, x, hidden);
+    if (config->feature_type != MB_UTT || (int)config->options[PROJECTION] != PROJECTION_SINGLE)
+        return mb_block_encoder(graph, config, modality);
+    return single_projection(graph, mb_block_encoder_name(modality),
+                             mb_block_features(graph, config, modality),
+                             (int32_t)config->options[MB_OPTION_HIDDEN_DIM]);
 }
 
 static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {

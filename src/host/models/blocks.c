@@ -60,7 +60,7 @@ mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x
     return mb_block_linear(graph, mb_name_of(prefix, "linear_1").text, last, hidden);
 }
 
-static const char *encoder_name(int32_t modality) {
+const char *mb_block_encoder_name(int32_t modality) {
     static const char *const names[MB_MODALITY_COUNT] = {
         [MB_AUDIO] = "audio_encoder", [MB_TEXT] = "text_encoder", [MB_VIDEO] = "video_encoder"};
     return names[modality];
@@ -70,8 +70,8 @@ mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor x = mb_block_features(graph, config, modality);
     return config->feature_type == MB_UTT
-               ? mb_block_mlp_encoder(graph, encoder_name(modality), x, hidden)
-               : mb_block_lstm_encoder(graph, encoder_name(modality), x, hidden);
+               ? mb_block_mlp_encoder(graph, mb_block_encoder_name(modality), x, hidden)
+               : mb_block_lstm_encoder(graph, mb_block_encoder_name(modality), x, hidden);
 }
 
 void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {

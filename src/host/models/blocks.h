@@ -8,10 +8,11 @@
 // Options that every model has, first in its table and in this order.
 enum { MB_OPTION_HIDDEN_DIM, MB_OPTION_DROPOUT, MB_COMMON_OPTION_COUNT };
 
-#define MB_OPTION_HIDDEN_DIM_ROW(...)                                                              \
+#define MB_OPTION_HIDDEN_DIM_ROW(...) MB_OPTION_HIDDEN_DIM_BETWEEN(1, 4096, 128, __VA_ARGS__)
+#define MB_OPTION_HIDDEN_DIM_BETWEEN(fewest, most, start, ...)                                     \
     {                                                                                              \
-        .name = "hidden_dim", .kind = MB_OPTION_INTEGER, .initial = 128, .minimum = 1,             \
-        .maximum = 4096, .slot = MB_SLOT_NONE, .grid = {__VA_ARGS__},                              \
+        .name = "hidden_dim", .kind = MB_OPTION_INTEGER, .initial = start, .minimum = fewest,      \
+        .maximum = most, .slot = MB_SLOT_NONE, .grid = {__VA_ARGS__},                              \
         .grid_count = sizeof((double[]){__VA_ARGS__}) / sizeof(double),                            \
         .help = "width of the hidden representations"                                              \
     }
@@ -37,7 +38,9 @@ mb_tensor mb_block_mlp_encoder(mb_graph *graph, const char *prefix, mb_tensor x,
 // LSTMEncoder: last hidden state of an LSTM, dropout, one linear map. (B, T, I) -> (B, H)
 mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x, int32_t hidden);
 
-// "audio_encoder" and so on, with the encoder of the configuration's feature type. -> (B, H)
+// "audio_encoder", "text_encoder", "video_encoder"
+const char *mb_block_encoder_name(int32_t modality);
+// The features of a modality through the encoder of their feature type. -> (B, H)
 mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32_t modality);
 
 // outputs->features is there already; adds fc_out_1 (C > 0) and fc_out_2 (R > 0).

@@ -66,6 +66,22 @@ static mb_status compare_forward(const mb_fixture *fixture, mb_runner *runner, i
 
 // ---- gradients --------------------------------------------------------------------------------
 
+// Compares a gradient or a parameter. Of an attention's in_proj_bias the middle third, the bias of
+// the keys, is left out: softmax does not see it, so its gradient is rounding noise around zero,
+// which Adam turns into steps of full size.
+static void compare_tensor(mb_parity_group *group, const char *name, const float *found,
+                           const float *expected, int64_t count, double limit) {
+    static const char suffix[] = "in_proj_bias";
+    size_t length = strlen(name), tail = sizeof suffix - 1;
+    if (length < tail || strcmp(name + length - tail, suffix) != 0 || count % 3 != 0) {
+        mb_parity_compare(group, name, found, expected, count, limit);
+        return;
+    }
+    int64_t third = count / 3;
+    mb_parity_compare(group, name, found, expected, third, limit);
+    mb_parity_compare(group, name, found + 2 * third, expected + 2 * third, third, limit);
+}
+
 // Whether a JSON list of names in a root attribute holds `name`.
 static bool listed(const mb_fixture *fixture, const char *attribute, const char *name) {
     char *list = NULL, quoted[128];
@@ -102,8 +118,8 @@ static mb_status compare_gradient(const mb_fixture *fixture, mb_runner *runner,
         mb_parameter layout = *parameter; // the gradient lies as its parameter does
         layout.offset = 0;
         mb_parameter_load(&layout, stored, logical);
-        mb_parity_compare(mb_parity_group_of(report, "gradients"), parameter->name, logical,
-                          reference, count, mb_fixture_limit(fixture, path.text, gradient_limit));
+        compare_tensor(mb_parity_group_of(report, "gradients"), parameter->name, logical, reference,
+                       count, mb_fixture_limit(fixture, path.text, gradient_limit));
     }
     free(stored);
     free(reference);
@@ -190,9 +206,9 @@ static mb_status compare_parameters(const mb_fixture *fixture, mb_runner *runner
         if (status == MB_OK)
             status = mb_fixture_floats(fixture, path.text, count, &reference, error);
         if (status == MB_OK)
-            mb_parity_compare(mb_parity_group_of(report, "adam parameters"), parameter->name, found,
-                              reference, count,
-                              mb_fixture_limit(fixture, path.text, adam_parameter_limit));
+            compare_tensor(mb_parity_group_of(report, "adam parameters"), parameter->name, found,
+                           reference, count,
+                           mb_fixture_limit(fixture, path.text, adam_parameter_limit));
         free(found);
         free(reference);
     }

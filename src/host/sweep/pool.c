@@ -1,9 +1,9 @@
-#include "sweep/pool.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "sweep/job_heap.h"
 
 typedef struct worker {
     mb_pool *pool;
@@ -18,12 +18,12 @@ typedef struct worker {
 struct mb_pool {
     mb_pool_config config;
     pthread_mutex_t mutex;
-    pthread_cond_t work;   // jobs were added, outcomes taken, or the pool stops
+    pthread_cond_t work;   // jobs were added, memory or outcomes taken, or the pool stops
     pthread_cond_t result; // there is an outcome
     atomic_int stop;
     atomic_llong steps;
-    mb_outcome **heap; // of those that wait, the costliest on top
-    int64_t heap_count, heap_capacity;
+    mb_job_heap waiting;
+    int64_t memory_used; // by the runs in flight
     int64_t added, pending;
     mb_outcome *first, *last; // finished
     int64_t finished_count;
@@ -32,47 +32,26 @@ struct mb_pool {
     worker *workers; // (threads)
 };
 
-// ---- the heap of waiting jobs -----------------------------------------------------------------
-
-static bool before(const mb_outcome *a, const mb_outcome *b) {
-    return a->job.cost != b->job.cost ? a->job.cost > b->job.cost : a->order < b->order;
+// What may still be given to runs. The first one always starts: if it is too large even alone, it
+// fails with a message.
+static int64_t memory_left(const mb_pool *pool) {
+    if (pool->config.memory == 0 || pool->memory_used == 0)
+        return INT64_MAX;
+    return pool->config.memory - pool->memory_used;
 }
 
-static void swap(mb_outcome **a, mb_outcome **b) {
-    mb_outcome *c = *a;
-    *a = *b;
-    *b = c;
-}
-
-static void heap_push(mb_pool *pool, mb_outcome *job) {
-    mb_outcome **heap = pool->heap;
-    int64_t i = pool->heap_count++;
-    heap[i] = job;
-    for (; i > 0 && before(heap[i], heap[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&heap[i], &heap[(i - 1) / 2]);
-}
-
-static mb_outcome *heap_pop(mb_pool *pool) {
-    mb_outcome **heap = pool->heap, *top = heap[0];
-    int64_t count = --pool->heap_count;
-    heap[0] = heap[count];
-    for (int64_t i = 0;;) {
-        int64_t child = 2 * i + 1;
-        if (child + 1 < count && before(heap[child + 1], heap[child]))
-            child++;
-        if (child >= count || !before(heap[child], heap[i]))
-            return top;
-        swap(&heap[i], &heap[child]);
-        i = child;
-    }
-}
-
-// Takes the costliest job and others of its group, which cost the same and so come next.
+// Takes the costliest job that there is memory for, and others of its group, which cost the same
+// and so come next.
 static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
     int32_t count = 0;
-    while (count < pool->config.array_size && pool->heap_count > 0 &&
-           (count == 0 || pool->heap[0]->job.group == jobs[0]->job.group))
-        jobs[count++] = heap_pop(pool);
+    while (count < pool->config.array_size &&
+           (count == 0 ||
+            (pool->waiting.count > 0 && pool->waiting.jobs[0]->job.group == jobs[0]->job.group))) {
+        jobs[count] = mb_job_heap_take(&pool->waiting, memory_left(pool));
+        if (jobs[count] == NULL)
+            break;
+        pool->memory_used += jobs[count++]->job.memory;
+    }
     return count;
 }
 
@@ -83,13 +62,24 @@ static bool crowded(const mb_pool *pool) {
     return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads * pool->config.array_size;
 }
 
+static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_error *error) {
+    const double gibibyte = 1024.0 * 1024.0 * 1024.0;
+    if (pool->config.memory == 0 || job->job.memory <= pool->config.memory)
+        return MB_OK;
+    return mb_fail(error, MB_FAILED,
+                   "out of memory: the run needs %.2f GiB, %.2f GiB are available",
+                   (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
+}
+
 static mb_status train(worker *w, int32_t count, mb_error *error) {
     mb_pool *pool = w->pool;
     for (int32_t i = 0; i < count; i++)
         w->specs[i] = w->taken[i]->job.spec;
     memset(w->results, 0, (size_t)count * sizeof *w->results);
-    mb_status status = pool->config.train(w->device, w->specs, count, &pool->stop, &pool->steps,
-                                          w->results, error);
+    mb_status status = check_memory(pool, w->taken[0], error);
+    if (status == MB_OK)
+        status = pool->config.train(w->device, w->specs, count, &pool->stop, &pool->steps,
+                                    w->results, error);
     for (int32_t i = 0; i < count; i++) {
         w->taken[i]->status = status;
         if (status == MB_OK)
@@ -116,19 +106,22 @@ static void *work(void *argument) {
     mb_pool *pool = w->pool;
     pthread_mutex_lock(&pool->mutex);
     while (!atomic_load(&pool->stop)) {
-        if (pool->heap_count == 0 || crowded(pool)) {
+        int32_t count = crowded(pool) ? 0 : take_jobs(pool, w->taken);
+        if (count == 0) {
             pthread_cond_wait(&pool->work, &pool->mutex);
             continue;
         }
-        int32_t count = take_jobs(pool, w->taken);
         pthread_mutex_unlock(&pool->mutex);
         mb_error error = {""};
         mb_status status = train(w, count, &error);
         pthread_mutex_lock(&pool->mutex);
         if (status != MB_OK && pool->error.message[0] == '\0')
             pool->error = error;
-        for (int32_t i = 0; i < count; i++)
+        for (int32_t i = 0; i < count; i++) {
+            pool->memory_used -= w->taken[i]->job.memory;
             deliver(pool, w->taken[i]);
+        }
+        pthread_cond_broadcast(&pool->work); // there is memory again
         pthread_cond_signal(&pool->result);
     }
     pthread_mutex_unlock(&pool->mutex);
@@ -213,14 +206,12 @@ void mb_pool_close(mb_pool *pool) {
         free(w->specs);
         free(w->results);
     }
-    for (int64_t i = 0; i < pool->heap_count; i++)
-        free(pool->heap[i]);
+    mb_job_heap_free(&pool->waiting);
     while (pool->first != NULL) {
         mb_outcome *next = pool->first->next;
         free_outcome(pool->first);
         pool->first = next;
     }
-    free(pool->heap);
     free(pool->workers);
     pthread_mutex_destroy(&pool->mutex);
     pthread_cond_destroy(&pool->work);
@@ -228,22 +219,9 @@ void mb_pool_close(mb_pool *pool) {
     free(pool);
 }
 
-// With the mutex held.
-static mb_status reserve(mb_pool *pool, int32_t count, mb_error *error) {
-    int64_t needed = pool->heap_count + count;
-    if (needed <= pool->heap_capacity)
-        return MB_OK;
-    mb_outcome **larger = realloc(pool->heap, (size_t)(2 * needed) * sizeof *larger);
-    if (larger == NULL)
-        return mb_out_of_memory(error, "the list of runs");
-    pool->heap = larger;
-    pool->heap_capacity = 2 * needed;
-    return MB_OK;
-}
-
 mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error) {
     pthread_mutex_lock(&pool->mutex);
-    mb_status status = reserve(pool, count, error);
+    mb_status status = mb_job_heap_reserve(&pool->waiting, count, error);
     for (int32_t i = 0; i < count && status == MB_OK; i++) {
         mb_outcome *outcome = calloc(1, sizeof *outcome);
         if (outcome == NULL) {
@@ -253,7 +231,7 @@ mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error
         outcome->job = jobs[i];
         outcome->order = pool->added++;
         pool->pending++;
-        heap_push(pool, outcome);
+        mb_job_heap_push(&pool->waiting, outcome);
     }
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->mutex);

@@ -1,6 +1,7 @@
-// Worker threads that train runs, longest first. A thread owns a device, takes runs, trains them to
-// the end and hands the results to the one thread that owns the pool; nothing else is shared, and
-// nothing but the runs themselves decides what they result in.
+// Worker threads that train runs, longest first, as many at a time as there is memory for. A thread
+// owns a device, takes runs, trains them to the end and hands the results to the one thread that
+// owns the pool; nothing else is shared, and nothing but the runs themselves decides what they
+// result in.
 #ifndef MB_SWEEP_POOL_H
 #define MB_SWEEP_POOL_H
 
@@ -19,13 +20,15 @@ typedef struct mb_pool_config {
     mb_train_function train;
     int32_t threads;
     int32_t array_size; // runs of one group that a thread trains together; 1 for CPUs
+    int64_t memory;     // bytes that all runs in flight together may take; 0 = no limit
 } mb_pool_config;
 
 typedef struct mb_job {
     mb_run_spec spec;
-    double cost;   // multiply-accumulates
-    int32_t group; // jobs of one group have the same graph, shapes and part sizes
-    int32_t trial; // the owner's own
+    double cost;    // multiply-accumulates
+    int64_t memory; // bytes while it is trained
+    int32_t group;  // jobs of one group have the same graph, shapes and part sizes
+    int32_t trial;  // the owner's own
 } mb_job;
 
 // A job with what became of it.

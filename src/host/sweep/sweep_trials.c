@@ -162,6 +162,7 @@ static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t tri
     if (status != MB_OK)
         return status;
     job->cost = sweep->groups[job->group].cost.multiply_accumulates;
+    job->memory = sweep->groups[job->group].cost.memory_bytes;
     job->trial = trial;
     sweep->job_count++;
     sweep->totals.cost_known += job->cost;

@@ -151,7 +151,6 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
         {(void **)&array->parameters, models, sizeof(float)},
         {(void **)&array->first_moments, models, sizeof(float)},
         {(void **)&array->second_moments, models, sizeof(float)},
-        {(void **)&array->snapshot, models, sizeof(float)},
         {(void **)&array->arena, arenas, sizeof(float)},
         {(void **)&array->slots, runs * MB_SLOT_COUNT, sizeof(float)},
         {(void **)&array->keys, runs, sizeof(mb_key)},
@@ -189,23 +188,31 @@ static void fill_slots(const mb_run_spec *spec, float *slots) {
             slots[spec->model->options[i].slot] = (float)spec->config.options[i];
 }
 
-static mb_status start_run(mb_array *array, int32_t a, float *model, mb_error *error) {
+// Zeros in `bytes` of device memory; `host` as in start_run.
+static mb_status clear(mb_array *array, float *to, float *host, size_t bytes, mb_error *error) {
+    memset(host != NULL ? host : to, 0, bytes);
+    return host == NULL ? MB_OK
+                        : array->device->backend->upload(array->device, to, host, bytes, error);
+}
+
+// host: room for a model, or NULL where device memory is the host's own. A model may be gigabytes.
+static mb_status start_run(mb_array *array, int32_t a, float *host, mb_error *error) {
     const mb_backend *backend = array->device->backend;
     const mb_run_spec *spec = &array->specs[a];
-    size_t bytes = (size_t)array->parameter_floats * sizeof *model;
+    size_t bytes = (size_t)array->parameter_floats * sizeof *host;
     int64_t at = a * array->parameter_floats;
     mb_key key = mb_key_make(spec->seed, (uint32_t)spec->fold_index);
     float slots[MB_SLOT_COUNT] = {0};
     fill_slots(spec, slots);
-    mb_parameters_initialise(array->train, key, model);
-    mb_status status = backend->upload(array->device, array->parameters + at, model, bytes, error);
+    float *parameters = array->parameters + at;
+    mb_status status = MB_OK;
+    mb_parameters_initialise(array->train, key, host != NULL ? host : parameters);
+    if (host != NULL)
+        status = backend->upload(array->device, parameters, host, bytes, error);
     if (status == MB_OK)
-        status = backend->upload(array->device, array->snapshot + at, model, bytes, error);
-    memset(model, 0, bytes);
+        status = clear(array, array->first_moments + at, host, bytes, error);
     if (status == MB_OK)
-        status = backend->upload(array->device, array->first_moments + at, model, bytes, error);
-    if (status == MB_OK)
-        status = backend->upload(array->device, array->second_moments + at, model, bytes, error);
+        status = clear(array, array->second_moments + at, host, bytes, error);
     if (status == MB_OK)
         status = backend->upload(array->device, array->slots + (int64_t)a * MB_SLOT_COUNT, slots,
                                  sizeof slots, error);
@@ -230,22 +237,26 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     }
     status = allocate_tables(array, error);
     if (status == MB_OK)
+        status =
+            mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
+    if (status == MB_OK)
         status = make_resident(array, error);
-    float *model = malloc((size_t)array->parameter_floats * sizeof *model);
-    if (status == MB_OK && model == NULL)
-        status = mb_out_of_memory(error, "array");
+    float *host = NULL;
+    if (status == MB_OK && !device->backend->shares_host_memory) {
+        host = malloc((size_t)array->parameter_floats * sizeof *host);
+        status = host == NULL ? mb_out_of_memory(error, "array") : MB_OK;
+    }
     for (int32_t a = 0; status == MB_OK && a < run_count; a++)
-        status = start_run(array, a, model, error);
-    free(model);
+        status = start_run(array, a, host, error);
+    free(host);
     return status;
 }
 
 void mb_array_close(mb_array *array) {
     if (array->device == NULL)
         return;
-    void *memory[] = {array->parameters, array->first_moments,  array->second_moments,
-                      array->snapshot,   array->arena,          array->slots,
-                      array->keys,       array->steps,          array->rows,
+    void *memory[] = {array->parameters, array->first_moments,  array->second_moments, array->arena,
+                      array->slots,      array->keys,           array->steps,          array->rows,
                       array->indices,    array->index_pointers, array->losses};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
@@ -253,6 +264,7 @@ void mb_array_close(mb_array *array) {
     for (size_t i = 0; i < sizeof array->resident_memory / sizeof *array->resident_memory; i++)
         if (array->resident_memory[i] != NULL)
             array->device->backend->release(array->device, array->resident_memory[i]);
+    mb_snapshot_close(&array->snapshot);
     mb_plan_free(array->train);
     mb_plan_free(array->select);
     mb_plan_free(array->held);

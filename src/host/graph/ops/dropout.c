@@ -10,22 +10,32 @@ static int64_t place_mask(mb_graph *graph, mb_dropout_site site, const mb_shape 
                           sizeof *graph->masks))
         return -1;
     mb_mask_place *place = &graph->masks[graph->mask_count++];
-    *place = (mb_mask_place){.layout = site.layout, .offset = graph->mask_floats, .shape = *shape};
+    *place = (mb_mask_place){.layout = site.layout,
+                             .whole_steps = site.whole_steps,
+                             .offset = graph->mask_floats,
+                             .shape = *shape};
     snprintf(place->site, sizeof place->site, "%s", site.name);
     graph->mask_floats += mb_shape_elements(shape, graph->max_rows);
     return place->offset;
 }
 
+mb_op_params mb_dropout_params(mb_graph *graph, mb_dropout_site site, const mb_shape *shape) {
+    mb_op_params params = {.dropout = {.mode = graph->dropout,
+                                       .rate = site.rate,
+                                       .constant_rate = (float)site.constant_rate}};
+    if (graph->dropout != MB_DROPOUT_OFF)
+        params.dropout.site = graph->dropout_sites++;
+    if (graph->dropout == MB_DROPOUT_STORED)
+        params.dropout.mask_offset = place_mask(graph, site, shape);
+    return params;
+}
+
 mb_tensor mb_dropout(mb_graph *graph, mb_tensor x, mb_dropout_site site) {
     if (graph->dropout == MB_DROPOUT_OFF || !mb_given(graph, &x, 1))
         return x;
-    mb_op_params params = {.dropout = {.rate = site.rate,
-                                       .constant_rate = (float)site.constant_rate,
-                                       .site = graph->dropout_sites++}};
-    if (graph->dropout == MB_DROPOUT_RANDOM)
-        return mb_same_shape(graph, MB_OP_DROPOUT, params, x);
-    params.dropout.mask_offset = place_mask(graph, site, mb_graph_shape(graph, x));
-    return mb_same_shape(graph, MB_OP_STORED_DROPOUT, params, x);
+    mb_op_params params = mb_dropout_params(graph, site, mb_graph_shape(graph, x));
+    mb_op op = graph->dropout == MB_DROPOUT_RANDOM ? MB_OP_DROPOUT : MB_OP_STORED_DROPOUT;
+    return mb_same_shape(graph, op, params, x);
 }
 
 void mb_gradient_dropout(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {

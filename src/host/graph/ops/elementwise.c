@@ -42,6 +42,19 @@ void mb_gradient_concat(mb_backward *pass, const mb_node *node, const mb_tensor 
     }
 }
 
+mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, x);
+    shape.dims[shape.count - 1]++;
+    return mb_graph_add_one(graph, MB_OP_PREPEND_ONE, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_prepend_one(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_op_params params = {.slice = {1}};
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SLICE, params, dy, 1);
+}
+
 mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;

@@ -3,9 +3,9 @@
 // Element e of a site is kept when 16 random bits reach round(p * 65536). Groups of 128 elements
 // use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half (e/16)%2 of word
 // (e/32)%4.
-#include "cpu/isa/kernel.h"
+#include "cpu/isa/dropout.h"
 
-enum { COUNTERS = 16, GROUP = 8 * COUNTERS };
+enum { COUNTERS = 16, GROUP = MB_DROPOUT_GROUP };
 
 // Words of COUNTERS successive counters, each word for itself so that the loops vectorise.
 typedef struct random_group {
@@ -45,27 +45,42 @@ static float rate_of(const mb_cpu_call *call) {
     return slot == MB_SLOT_NONE ? call->step->params.dropout.constant_rate : call->slots[slot];
 }
 
+mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call) {
+    float p = rate_of(call);
+    return (mb_random_mask){
+        .key = call->key,
+        .stream = MB_STREAM_DROPOUT + call->step->params.dropout.site,
+        .step = call->training_step,
+        .threshold = (uint32_t)(p * 65536.0f + 0.5f),
+        .scale = 1.0f / (1.0f - p),
+    };
+}
+
+void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *factors) {
+    random_group group;
+    uint32_t threshold = mask->threshold;
+    float scale = mask->scale;
+    philox_group(mask->key, mask->stream, mask->step, (uint64_t)first / 8, &group);
+    for (int word = 0; word < 4; word++)
+        for (int i = 0; i < COUNTERS; i++) {
+            uint32_t bits = group.words[word][i];
+            factors[word * 32 + i] = (bits & 0xFFFFu) >= threshold ? scale : 0.0f;
+            factors[word * 32 + 16 + i] = (bits >> 16) >= threshold ? scale : 0.0f;
+        }
+}
+
 MB_KERNEL(dropout) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float p = rate_of(call), scale = 1.0f / (1.0f - p);
-    uint32_t threshold = (uint32_t)(p * 65536.0f + 0.5f);
-    uint32_t stream = MB_STREAM_DROPOUT + call->step->params.dropout.site;
+    mb_random_mask mask = MB_NAME(random_mask)(call);
     const float *restrict x = call->inputs[0];
     float *restrict y = call->outputs[0];
-    if (threshold == 0) {
+    if (mask.threshold == 0) {
         memcpy(y, x, (size_t)elements * sizeof *y);
         return;
     }
-    random_group group;
     for (int64_t begin = 0; begin < elements; begin += GROUP) {
-        philox_group(call->key, stream, call->training_step, (uint64_t)begin / 8, &group);
         float factors[GROUP];
-        for (int word = 0; word < 4; word++)
-            for (int i = 0; i < COUNTERS; i++) {
-                uint32_t bits = group.words[word][i];
-                factors[word * 32 + i] = (bits & 0xFFFFu) >= threshold ? scale : 0.0f;
-                factors[word * 32 + 16 + i] = (bits >> 16) >= threshold ? scale : 0.0f;
-            }
+        MB_NAME(random_factors)(&mask, begin, factors);
         int64_t count = elements - begin < GROUP ? elements - begin : GROUP;
         for (int64_t i = 0; i < count; i++)
             y[begin + i] = x[begin + i] * factors[i];
@@ -75,7 +90,7 @@ MB_KERNEL(dropout) {
 // The mask (1 keep, 0 drop) was given from outside.
 MB_KERNEL(stored_dropout) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    float scale = 1.0f / (1.0f - rate_of(call));
+    float scale = MB_NAME(random_mask)(call).scale;
     const float *mask = call->masks + call->step->params.dropout.mask_offset;
     for (int64_t i = 0; i < elements; i++)
         call->outputs[0][i] = call->inputs[0][i] * (mask[i] * scale);

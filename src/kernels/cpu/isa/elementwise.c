@@ -104,6 +104,17 @@ MB_KERNEL(concat) {
     }
 }
 
+// (B', D) -> (B', 1 + D)
+MB_KERNEL(prepend_one) {
+    int64_t vectors = mb_vectors(call, &call->step->inputs[0]);
+    int32_t width = mb_width(&call->step->inputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        float *y = call->outputs[0] + r * (width + 1);
+        y[0] = 1.0f;
+        memcpy(y + 1, call->inputs[0] + r * width, (size_t)width * sizeof *y);
+    }
+}
+
 // (B', D) -> (B', D'), columns from params.slice.begin.
 MB_KERNEL(slice) {
     const mb_step *step = call->step;

@@ -48,45 +48,62 @@ MB_KERNEL(adam) {
      call->second_moments + parameter->offset);
 }
 
-enum { TILE_INPUTS = 48, TILE_OUTPUTS = 256 };
+void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t at, int32_t outputs,
+                         int32_t rows, int32_t columns, const float *block) {
+    int32_t runs = columns == outputs ? 1 : rows; // whole rows of W lie together
+    int64_t length = (int64_t)rows * columns / runs;
+    for (int32_t r = 0; r < runs; r++, at += outputs)
+        MB_NAME(adam_step)
+    (adam, length, block + r * length, call->parameters + at, call->first_moments + at,
+     call->second_moments + at);
+}
 
-// Where the columns of one block of outputs lie in its weight.
-typedef struct weight_block {
-    int64_t offset; // of the first weight, in the parameters
-    int32_t row;    // all outputs of the weight
-} weight_block;
-
-// dW = x^T dy a tile at a time; the tile is stepped while it is in L1.
-static void update_block(const mb_cpu_call *call, const mb_adam *adam, int32_t input,
-                         weight_block place) {
-    _Alignas(64) float tile[TILE_INPUTS * TILE_OUTPUTS];
-    const mb_operand *operands = &call->step->inputs[input];
-    int32_t inputs = mb_width(&operands[0]), outputs = mb_width(&operands[1]);
-    int32_t vectors = (int32_t)mb_vectors(call, &operands[0]);
-    for (int32_t i = 0; i < inputs; i += TILE_INPUTS) {
-        int32_t rows = inputs - i < TILE_INPUTS ? inputs - i : TILE_INPUTS;
-        for (int32_t o = 0; o < outputs; o += TILE_OUTPUTS) {
-            int32_t columns = outputs - o < TILE_OUTPUTS ? outputs - o : TILE_OUTPUTS;
-            mb_matrix x = {call->inputs[input] + i, 1, inputs};
-            mb_matrix dy = {call->inputs[input + 1] + o, outputs, 1};
-            MB_NAME(gemm)(rows, columns, vectors, x, dy, tile, columns, 0);
-            int64_t at = place.offset + (int64_t)i * place.row + o;
-            int32_t runs = columns == place.row ? 1 : rows; // whole rows of W lie together
-            int64_t length = (int64_t)rows * columns / runs;
-            for (int32_t r = 0; r < runs; r++, at += place.row)
-                MB_NAME(adam_step)
-            (adam, length, tile + r * length, call->parameters + at, call->first_moments + at,
-             call->second_moments + at);
+// dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L1. W lies
+// at `weight` of the parameters, its rows `row` floats apart.
+static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row, int32_t m,
+                           int32_t n, int32_t k, mb_matrix a, mb_matrix b) {
+    enum { BLOCK_INPUTS = 48, BLOCK_OUTPUTS = 256 };
+    _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
+    mb_adam adam = MB_NAME(adam_of)(call);
+    for (int32_t i = 0; i < m; i += BLOCK_INPUTS) {
+        int32_t rows = m - i < BLOCK_INPUTS ? m - i : BLOCK_INPUTS;
+        for (int32_t o = 0; o < n; o += BLOCK_OUTPUTS) {
+            int32_t columns = n - o < BLOCK_OUTPUTS ? n - o : BLOCK_OUTPUTS;
+            mb_matrix part_a = {a.values + i * a.row, a.row, a.column};
+            mb_matrix part_b = {b.values + o * b.column, b.row, b.column};
+            MB_NAME(gemm)(rows, columns, k, part_a, part_b, block, columns, 0);
+            MB_NAME(adam_block)
+            (&adam, call, weight + (int64_t)i * row + o, row, rows, columns, block);
         }
     }
 }
 
+static const mb_parameter *updated(const mb_cpu_call *call) {
+    return &call->parameter_list[call->step->params.update.parameter];
+}
+
+// dW (I, O) = x^T dy, for each pair of inputs the next columns of W
 MB_KERNEL(linear_update) {
-    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
-    mb_adam adam = MB_NAME(adam_of)(call);
-    weight_block place = {parameter->offset, parameter->shape.dims[0]};
+    const mb_parameter *parameter = updated(call);
+    int64_t at = parameter->offset;
     for (int32_t k = 0; k < call->step->input_count; k += 2) {
-        update_block(call, &adam, k, place);
-        place.offset += mb_width(&call->step->inputs[k + 1]);
+        const mb_operand *x = &call->step->inputs[k];
+        int32_t inputs = mb_width(x), outputs = mb_width(&call->step->inputs[k + 1]);
+        product_update(call, at, parameter->shape.dims[0], inputs, outputs,
+                       (int32_t)mb_vectors(call, x), (mb_matrix){call->inputs[k], 1, inputs},
+                       (mb_matrix){call->inputs[k + 1], outputs, 1});
+        at += outputs;
     }
+}
+
+// dF[k] (I, O) = x^T dy[:, k]
+MB_KERNEL(rank_linear_update) {
+    const mb_shape *dy = &call->step->inputs[1].shape; // (B, K, O)
+    int32_t inputs = mb_width(&call->step->inputs[0]), ranks = dy->dims[1], outputs = dy->dims[2];
+    int64_t factor = updated(call)->offset;
+    for (int32_t k = 0; k < ranks; k++)
+        product_update(
+            call, factor + (int64_t)k * inputs * outputs, outputs, inputs, outputs, call->rows,
+            (mb_matrix){call->inputs[0], 1, inputs},
+            (mb_matrix){call->inputs[1] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1});
 }

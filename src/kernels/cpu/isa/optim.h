@@ -17,4 +17,9 @@ mb_adam MB_NAME(adam_of)(const mb_cpu_call *call);
 void MB_NAME(adam_step)(const mb_adam *adam, int64_t count, const float *g, float *w, float *m,
                         float *v);
 
+// The same on a block (rows, columns) of a weight with `outputs` columns; the first one lies at
+// `at` of the run's parameters. block: the gradients, row after row.
+void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t at, int32_t outputs,
+                         int32_t rows, int32_t columns, const float *block);
+
 #endif

@@ -1,0 +1,11 @@
+// Memory of the machine.
+#ifndef MB_BASE_MEMORY_H
+#define MB_BASE_MEMORY_H
+
+#include <stdint.h>
+
+// Bytes that this process may still take without swapping: what the system calls available, or what
+// is left of the memory limit of its control group, whichever is less. 0 = unknown.
+int64_t mb_memory_available(void);
+
+#endif

@@ -1,0 +1,45 @@
+// Linear map of the outer product of three vectors.
+#include "graph/backward.h"
+#include "graph/construct.h"
+
+mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropout_site site,
+                          mb_tensor weight, mb_tensor bias) {
+    mb_tensor inputs[] = {factors[0], factors[1], factors[2], weight, bias};
+    if (!mb_given(graph, inputs, 5))
+        return MB_NO_TENSOR;
+    const mb_shape *ws = mb_graph_shape(graph, weight), *bs = mb_graph_shape(graph, bias);
+    int32_t rows = mb_graph_shape(graph, factors[0])->dims[0];
+    int64_t width = 1;
+    bool fits = ws->count == 2 && bs->count == 1 && bs->dims[0] == ws->dims[0];
+    for (int i = 0; i < 3; i++) {
+        const mb_shape *shape = mb_graph_shape(graph, factors[i]);
+        fits = fits && shape->count == 2 && shape->dims[0] == rows;
+        width *= width <= INT32_MAX ? mb_shape_last(shape) : 1;
+    }
+    if (!fits || width != ws->dims[1])
+        return mb_refuse(graph, MB_OP_OUTER_LINEAR,
+                         "a (B, P), v (B, Q), l (B, R), W (O, P*Q*R), b (O)", inputs, 5);
+    mb_shape product = {2, {rows, (int32_t)width}}, shape = {2, {rows, ws->dims[0]}};
+    mb_op_params params = mb_dropout_params(graph, site, &product);
+    return mb_graph_add_one(graph, MB_OP_OUTER_LINEAR, params, inputs, 5, shape);
+}
+
+// The products with W come first: an update of W may follow in place. Dropout inside keeps its
+// site.
+void mb_gradient_outer_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    const mb_tensor *factors = node->inputs;
+    mb_tensor inputs[] = {dy[0], factors[0], factors[1], factors[2], node->inputs[3]};
+    mb_tensor for_weight[] = {factors[0], factors[1], factors[2], dy[0]};
+    mb_shape shapes[3];
+    mb_tensor outputs[MB_MAX_OUTPUTS];
+    for (int i = 0; i < 3; i++)
+        shapes[i] = mb_backward_shape(pass, factors[i]);
+    mb_graph_add(pass->graph, MB_OP_OUTER_LINEAR_GRAD_INPUTS, node->params, inputs, 5, shapes,
+                 outputs);
+    for (int i = 0; i < 3; i++)
+        if (mb_backward_wants(pass, factors[i]))
+            mb_backward_contribute(pass, factors[i], outputs[i]);
+    mb_backward_contribute_op(pass, node->inputs[3], MB_OP_OUTER_LINEAR_GRAD_WEIGHT, node->params,
+                              for_weight, 4);
+    mb_backward_contribute_op(pass, node->inputs[4], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy, 1);
+}

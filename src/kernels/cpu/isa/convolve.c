@@ -1,0 +1,141 @@
+// Convolution along the time axis and positions in time. B rows, T steps, I inputs, O outputs, K
+// width of the filter, T' = T - K + 1. W (O, I, K) is stored with its dimensions reversed, as (K,
+// I, O), so that K steps of x, which lie together, meet one matrix (K*I, O).
+#include "cpu/isa/gemm.h"
+#include "cpu/isa/optim.h"
+
+typedef struct convolution {
+    int32_t rows, steps, out_steps, inputs, outputs, width;
+    int32_t depth; // K * I
+} convolution;
+
+static convolution convolution_of(const mb_cpu_call *call, const mb_shape *x, const mb_shape *y) {
+    convolution c = {.rows = call->rows, .steps = x->dims[1], .out_steps = y->dims[1]};
+    c.inputs = x->dims[2];
+    c.outputs = y->dims[2];
+    c.width = c.steps - c.out_steps + 1;
+    c.depth = c.width * c.inputs;
+    if (c.width == 1) { // no step meets another: one long sequence
+        c.steps = c.out_steps = c.rows * c.steps;
+        c.rows = 1;
+    }
+    return c;
+}
+
+// x (B, T, I), W -> y (B, T', O):  y[b,t] = sum over k of x[b,t+k] W[k]. Assigns.
+MB_KERNEL(convolve) {
+    const mb_step *step = call->step;
+    convolution c = convolution_of(call, &step->inputs[0].shape, &step->outputs[0].shape);
+    for (int32_t b = 0; b < c.rows; b++) {
+        mb_matrix x = {call->inputs[0] + (int64_t)b * c.steps * c.inputs, c.inputs, 1};
+        mb_matrix weight = {call->inputs[1], c.outputs, 1};
+        float *y = call->outputs[0] + (int64_t)b * c.out_steps * c.outputs;
+        MB_NAME(gemm)(c.out_steps, c.outputs, c.depth, x, weight, y, c.outputs, 0);
+    }
+}
+
+// dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T. Assigns.
+MB_KERNEL(convolve_grad_input) {
+    const mb_step *step = call->step;
+    convolution c = convolution_of(call, &step->outputs[0].shape, &step->inputs[0].shape);
+    int64_t sequence = (int64_t)c.steps * c.inputs;
+    memset(call->outputs[0], 0, (size_t)(c.rows * sequence) * sizeof(float));
+    for (int32_t b = 0; b < c.rows; b++)
+        for (int32_t k = 0; k < c.width; k++) {
+            const float *dy = call->inputs[0] + (int64_t)b * c.out_steps * c.outputs;
+            const float *weight = call->inputs[1] + (int64_t)k * c.inputs * c.outputs;
+            float *dx = call->outputs[0] + b * sequence + (int64_t)k * c.inputs;
+            MB_NAME(gemm)
+            (c.out_steps, c.inputs, c.outputs, (mb_matrix){dy, c.outputs, 1},
+             (mb_matrix){weight, 1, c.outputs}, dx, c.inputs, 1);
+        }
+}
+
+// Part of dW (K*I, O) = sum over b and t of x[b,t...t+K-1]^T dy[b,t].
+typedef struct gradient_part {
+    int32_t depth, rows; // depth ... depth + rows - 1 of K*I
+    int32_t output, columns;
+} gradient_part;
+
+static void filter_gradient(const mb_cpu_call *call, const convolution *c, gradient_part part,
+                            float *gradient, int64_t row) {
+    for (int32_t b = 0; b < c->rows; b++) {
+        const float *x = call->inputs[0] + (int64_t)b * c->steps * c->inputs + part.depth;
+        const float *dy = call->inputs[1] + (int64_t)b * c->out_steps * c->outputs + part.output;
+        MB_NAME(gemm)
+        (part.rows, part.columns, c->out_steps, (mb_matrix){x, 1, c->inputs},
+         (mb_matrix){dy, c->outputs, 1}, gradient, row, b > 0);
+    }
+}
+
+static int32_t at_most(int32_t count, int32_t limit) {
+    return count < limit ? count : limit;
+}
+
+// A tile of dW stays in the cache while all rows are added up.
+enum { TILE_DEPTH = 48, TILE_OUTPUTS = 256 };
+
+// x (B, T, I), dy (B, T', O) -> dW (K, I, O). Assigns.
+MB_KERNEL(convolve_grad_weight) {
+    const mb_step *step = call->step;
+    convolution c = convolution_of(call, &step->inputs[0].shape, &step->inputs[1].shape);
+    for (int32_t i = 0; i < c.depth; i += TILE_DEPTH)
+        for (int32_t o = 0; o < c.outputs; o += TILE_OUTPUTS) {
+            gradient_part part = {i, at_most(c.depth - i, TILE_DEPTH), o,
+                                  at_most(c.outputs - o, TILE_OUTPUTS)};
+            filter_gradient(call, &c, part, call->outputs[0] + (int64_t)i * c.outputs + o,
+                            c.outputs);
+        }
+}
+
+// x (B, T, I), dy (B, T', O): dW a tile at a time; the tile is stepped while it is in the cache.
+MB_KERNEL(convolve_update) {
+    _Alignas(64) float tile[TILE_DEPTH * TILE_OUTPUTS];
+    const mb_step *step = call->step;
+    const mb_parameter *parameter = &call->parameter_list[step->params.update.parameter];
+    convolution c = convolution_of(call, &step->inputs[0].shape, &step->inputs[1].shape);
+    mb_adam adam = MB_NAME(adam_of)(call);
+    for (int32_t i = 0; i < c.depth; i += TILE_DEPTH)
+        for (int32_t o = 0; o < c.outputs; o += TILE_OUTPUTS) {
+            gradient_part part = {i, at_most(c.depth - i, TILE_DEPTH), o,
+                                  at_most(c.outputs - o, TILE_OUTPUTS)};
+            filter_gradient(call, &c, part, tile, part.columns);
+            int64_t at = parameter->offset + (int64_t)i * c.outputs + o;
+            for (int32_t r = 0; r < part.rows; r++, at += c.outputs)
+                MB_NAME(adam_step)
+            (&adam, part.columns, tile + r * part.columns, call->parameters + at,
+             call->first_moments + at, call->second_moments + at);
+        }
+}
+
+// x (B, T, D) -> y (B, T, D): the position of step t is t + 1, or 0 where x[b,t,0] is exactly 0 (a
+// padded frame). With half = D / 2 and w_i = exp(-i * ln(10000) / (half - 1)):
+//   y[i] = sin(position * w_i), y[half + i] = cos(position * w_i); all 0 at position 0, and in the
+//   last column of an odd D
+MB_KERNEL(positions) {
+    const mb_shape *shape = &call->step->outputs[0].shape;
+    int32_t steps = shape->dims[1], width = shape->dims[2], half = width / 2;
+    float rate = (float)(log(10000.0) / (half - 1));
+    for (int32_t t = 0; t < steps; t++) {
+        const float *known = NULL; // the first row that has this step
+        for (int32_t b = 0; b < call->rows; b++) {
+            int64_t at = ((int64_t)b * steps + t) * width;
+            float *y = call->outputs[0] + at;
+            if (call->inputs[0][at] == 0.0f) {
+                memset(y, 0, (size_t)width * sizeof *y);
+                continue;
+            }
+            if (known != NULL) {
+                memcpy(y, known, (size_t)width * sizeof *y);
+                continue;
+            }
+            known = y;
+            y[width - 1] = 0.0f;
+            for (int32_t i = 0; i < half; i++) {
+                float angle = (float)(t + 1) * expf((float)i * -rate);
+                y[i] = sinf(angle);
+                y[half + i] = cosf(angle);
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+// Linear map of the outer product of three vectors. B rows; a (B, P), v (B, Q), l (B, R); O
+// outputs; W is stored input-major (P*Q*R, O).
+//
+//   Z[b, (i*Q + j)*R + k] = mask * a[b, i] * v[b, j] * l[b, k]        (B, P*Q*R)
+//
+// Z is B * P*Q*R numbers, W often more than a gigabyte. So W is gone through once, a block of its
+// rows at a time, and the part of Z that meets the block is made on the spot, mask included. In the
+// order of the random masks a row of Z starts at a multiple of MB_DROPOUT_GROUP.
+#include "cpu/isa/dropout.h"
+#include "cpu/isa/gemm.h"
+#include "cpu/isa/optim.h"
+#include "cpu/isa/vector.h"
+
+enum {
+    BLOCK_ROWS = 64,                   // rows of the batch at a time
+    BLOCK_WIDTH = 2 * MB_DROPOUT_GROUP // columns of Z
+};
+
+typedef struct outer_product {
+    const float *a, *v, *l;
+    int32_t p, q, r;
+    int64_t width; // P*Q*R
+    mb_dropout_mode mode;
+    mb_random_mask mask;
+    const float *stored; // (B, P*Q*R), 1 or 0
+} outer_product;
+
+// Factors at inputs[first] and the two after it.
+static outer_product product_of(const mb_cpu_call *call, int first) {
+    const mb_operand *operands = call->step->inputs + first;
+    outer_product z = {.a = call->inputs[first],
+                       .v = call->inputs[first + 1],
+                       .l = call->inputs[first + 2],
+                       .p = mb_width(&operands[0]),
+                       .q = mb_width(&operands[1]),
+                       .r = mb_width(&operands[2]),
+                       .mode = call->step->params.dropout.mode};
+    z.width = (int64_t)z.p * z.q * z.r;
+    if (z.mode != MB_DROPOUT_OFF)
+        z.mask = MB_NAME(random_mask)(call);
+    if (z.mode == MB_DROPOUT_STORED)
+        z.stored = call->masks + call->step->params.dropout.mask_offset;
+    return z;
+}
+
+// A run of columns of Z in which only k moves.
+typedef struct segment {
+    int32_t i, j, k, count;
+} segment;
+
+static segment segment_at(const outer_product *z, int64_t column) {
+    int64_t pair = column / z->r;
+    return (segment){(int32_t)(pair / z->q), (int32_t)(pair % z->q), (int32_t)(column % z->r), 0};
+}
+
+// Goes on to the next run, of at most `left` columns.
+static void segment_next(const outer_product *z, int32_t left, segment *s) {
+    if (s->count > 0) {
+        s->k = 0;
+        if (++s->j == z->q) {
+            s->j = 0;
+            s->i++;
+        }
+    }
+    s->count = z->r - s->k < left ? z->r - s->k : left;
+}
+
+// Multiplies columns [first, first + count) of row b by their mask; first is a multiple of the
+// group.
+static void apply_mask(const outer_product *z, int64_t b, int64_t first, int32_t count,
+                       float *restrict values) {
+    if (z->mode == MB_DROPOUT_STORED) {
+        const float *mask = z->stored + b * z->width + first;
+        for (int32_t n = 0; n < count; n++)
+            values[n] *= mask[n] * z->mask.scale;
+        return;
+    }
+    if (z->mode == MB_DROPOUT_OFF || z->mask.threshold == 0)
+        return;
+    int64_t stride = (z->width + MB_DROPOUT_GROUP - 1) / MB_DROPOUT_GROUP * MB_DROPOUT_GROUP;
+    for (int32_t begin = 0; begin < count; begin += MB_DROPOUT_GROUP) {
+        float factors[MB_DROPOUT_GROUP];
+        MB_NAME(random_factors)(&z->mask, b * stride + first + begin, factors);
+        int32_t some = count - begin < MB_DROPOUT_GROUP ? count - begin : MB_DROPOUT_GROUP;
+        for (int32_t n = 0; n < some; n++)
+            values[begin + n] *= factors[n];
+    }
+}
+
+// Columns [first, first + count) of rows [row, row + rows), BLOCK_WIDTH apart.
+static void make_block(const outer_product *z, int32_t row, int32_t rows, int64_t first,
+                       int32_t count, float *restrict block) {
+    for (int32_t r = 0; r < rows; r++, block += BLOCK_WIDTH) {
+        int64_t b = row + r;
+        segment s = segment_at(z, first);
+        for (int32_t done = 0; done < count; done += s.count) {
+            segment_next(z, count - done, &s);
+            float pair = z->a[b * z->p + s.i] * z->v[b * z->q + s.j];
+            const float *l = z->l + b * z->r + s.k;
+            for (int32_t n = 0; n < s.count; n++)
+                block[done + n] = pair * l[n];
+        }
+        apply_mask(z, b, first, count, block);
+    }
+}
+
+static int32_t smaller(int64_t left, int32_t most) {
+    return left < most ? (int32_t)left : most;
+}
+
+// y (B, O) = Z W + b. Assigns.
+MB_KERNEL(outer_linear) {
+    _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
+    outer_product z = product_of(call, 0);
+    int32_t outputs = mb_width(&call->step->outputs[0]);
+    const float *weight = call->inputs[3], *bias = call->inputs[4];
+    float *y = call->outputs[0];
+    for (int32_t b = 0; b < call->rows; b++)
+        memcpy(y + (int64_t)b * outputs, bias, (size_t)outputs * sizeof *y);
+    for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
+        int32_t count = smaller(z.width - first, BLOCK_WIDTH);
+        mb_matrix w = {weight + first * outputs, outputs, 1};
+        for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
+            int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
+            make_block(&z, row, rows, first, count, block);
+            MB_NAME(gemm)
+            (rows, outputs, count, (mb_matrix){block, BLOCK_WIDTH, 1}, w,
+             y + (int64_t)row * outputs, outputs, 1);
+        }
+    }
+}
+
+// Sum of x * y, in an order that depends on the count only.
+static float dot(int32_t count, const float *x, const float *y) {
+    mb_vector sums = {0};
+    int32_t n = 0;
+    for (; n + MB_LANES <= count; n += MB_LANES)
+        sums += mb_load(x + n) * mb_load(y + n);
+    float sum = 0.0f;
+    for (int lane = 0; lane < MB_LANES; lane++)
+        sum += sums[lane];
+    for (; n < count; n++)
+        sum += x[n] * y[n];
+    return sum;
+}
+
+typedef struct outer_gradients {
+    float *da, *dv, *dl;
+} outer_gradients;
+
+// Adds what columns [first, first + count) of dZ, mask applied, say of row b:
+//   da[i] += v[j] * s, dv[j] += a[i] * s with s = sum over k of dZ * l[k];  dl[k] += a[i] * v[j] *
+//   dZ
+static void contract(const outer_product *z, int64_t b, int64_t first, int32_t count,
+                     const float *restrict dz, const outer_gradients *gradients) {
+    const float *a = z->a + b * z->p, *v = z->v + b * z->q, *l = z->l + b * z->r;
+    float *da = gradients->da + b * z->p, *dv = gradients->dv + b * z->q;
+    segment s = segment_at(z, first);
+    for (int32_t done = 0; done < count; done += s.count) {
+        segment_next(z, count - done, &s);
+        float *restrict dl = gradients->dl + b * z->r + s.k;
+        float sum = dot(s.count, dz + done, l + s.k), pair = a[s.i] * v[s.j];
+        da[s.i] += v[s.j] * sum;
+        dv[s.j] += a[s.i] * sum;
+        for (int32_t n = 0; n < s.count; n++)
+            dl[n] += pair * dz[done + n];
+    }
+}
+
+// dZ = mask * (dy (B, O) W^T) a block at a time, contracted at once to da, dv, dl. Assigns.
+MB_KERNEL(outer_linear_grad_inputs) {
+    _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
+    outer_product z = product_of(call, 1);
+    outer_gradients gradients = {call->outputs[0], call->outputs[1], call->outputs[2]};
+    int32_t outputs = mb_width(&call->step->inputs[0]);
+    for (int k = 0; k < 3; k++)
+        memset(call->outputs[k], 0,
+               (size_t)mb_elements(call, &call->step->outputs[k]) * sizeof(float));
+    for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
+        int32_t count = smaller(z.width - first, BLOCK_WIDTH);
+        mb_matrix w = {call->inputs[4] + first * outputs, 1, outputs};
+        for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
+            int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
+            mb_matrix dy = {call->inputs[0] + (int64_t)row * outputs, outputs, 1};
+            MB_NAME(gemm)(rows, count, outputs, dy, w, block, BLOCK_WIDTH, 0);
+            for (int32_t r = 0; r < rows; r++) {
+                apply_mask(&z, row + r, first, count, block + (int64_t)r * BLOCK_WIDTH);
+                contract(&z, row + r, first, count, block + (int64_t)r * BLOCK_WIDTH, &gradients);
+            }
+        }
+    }
+}
+
+// Rows [first, first + count) and columns [o, o + columns) of dW = Z^T dy (B, O), `ldc` apart.
+static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_t first,
+                         int32_t count, int32_t o, int32_t columns, float *dw, int64_t ldc) {
+    _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
+    int32_t outputs = mb_width(&call->step->inputs[3]);
+    for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
+        int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
+        mb_matrix dy = {call->inputs[3] + (int64_t)row * outputs + o, outputs, 1};
+        make_block(z, row, rows, first, count, block);
+        MB_NAME(gemm)
+        (count, columns, rows, (mb_matrix){block, 1, BLOCK_WIDTH}, dy, dw, ldc, row > 0);
+    }
+}
+
+// dW (P*Q*R, O). Assigns.
+MB_KERNEL(outer_linear_grad_weight) {
+    outer_product z = product_of(call, 0);
+    int32_t outputs = mb_width(&call->step->inputs[3]);
+    for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH)
+        weight_block(call, &z, first, smaller(z.width - first, BLOCK_WIDTH), 0, outputs,
+                     call->outputs[0] + first * outputs, outputs);
+}
+
+// dW is stepped while a block of it is in the cache.
+MB_KERNEL(outer_linear_update) {
+    enum { STEP_WIDTH = MB_DROPOUT_GROUP, STEP_OUTPUTS = 128 };
+    _Alignas(64) float dw[STEP_WIDTH * STEP_OUTPUTS];
+    outer_product z = product_of(call, 0);
+    mb_adam adam = MB_NAME(adam_of)(call);
+    int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
+    int32_t outputs = mb_width(&call->step->inputs[3]);
+    for (int64_t first = 0; first < z.width; first += STEP_WIDTH) {
+        int32_t count = smaller(z.width - first, STEP_WIDTH);
+        for (int32_t o = 0; o < outputs; o += STEP_OUTPUTS) {
+            int32_t columns = smaller(outputs - o, STEP_OUTPUTS);
+            weight_block(call, &z, first, count, o, columns, dw, columns);
+            MB_NAME(adam_block)
+            (&adam, call, weight + first * outputs + o, outputs, count, columns, dw);
+        }
+    }
+}

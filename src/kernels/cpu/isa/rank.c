@@ -1,0 +1,85 @@
+// Linear maps in several ranks, and weighted sums over the ranks. B rows, K ranks, I inputs, O
+// outputs (H where it is summed). The step of F (rank_linear_update) is in optim.c.
+#include "cpu/isa/gemm.h"
+
+// y (B, K, O): y[:, k] = x (B, I) F[k] (I, O). Assigns.
+MB_KERNEL(rank_linear) {
+    const mb_shape *factor = &call->step->inputs[1].shape;
+    int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
+    for (int32_t k = 0; k < ranks; k++)
+        MB_NAME(gemm)
+    (call->rows, outputs, inputs, (mb_matrix){call->inputs[0], inputs, 1},
+     (mb_matrix){call->inputs[1] + (int64_t)k * inputs * outputs, outputs, 1},
+     call->outputs[0] + (int64_t)k * outputs, (int64_t)ranks * outputs, 0);
+}
+
+// dx (B, I) = sum over k of dy[:, k] F[k]^T. Assigns.
+MB_KERNEL(rank_linear_grad_input) {
+    const mb_shape *factor = &call->step->inputs[1].shape;
+    int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
+    for (int32_t k = 0; k < ranks; k++)
+        MB_NAME(gemm)
+    (call->rows, inputs, outputs,
+     (mb_matrix){call->inputs[0] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1},
+     (mb_matrix){call->inputs[1] + (int64_t)k * inputs * outputs, 1, outputs}, call->outputs[0],
+     inputs, k > 0);
+}
+
+// dF[k] (I, O) = x^T dy[:, k]. Assigns.
+MB_KERNEL(rank_linear_grad_weight) {
+    const mb_shape *factor = &call->step->outputs[0].shape;
+    int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
+    for (int32_t k = 0; k < ranks; k++)
+        MB_NAME(gemm)
+    (inputs, outputs, call->rows, (mb_matrix){call->inputs[0], 1, inputs},
+     (mb_matrix){call->inputs[1] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1},
+     call->outputs[0] + (int64_t)k * inputs * outputs, outputs, 0);
+}
+
+// y (B, H) = b + sum over k of w[k] * u[:, k]
+MB_KERNEL(weighted_sum) {
+    const mb_shape *shape = &call->step->inputs[1].shape;
+    int32_t ranks = shape->dims[1], hidden = shape->dims[2];
+    const float *w = call->inputs[0], *bias = call->inputs[2];
+    for (int32_t b = 0; b < call->rows; b++) {
+        const float *u = call->inputs[1] + (int64_t)b * ranks * hidden;
+        float *y = call->outputs[0] + (int64_t)b * hidden;
+        for (int32_t j = 0; j < hidden; j++)
+            y[j] = w[0] * u[j];
+        for (int32_t k = 1; k < ranks; k++)
+            for (int32_t j = 0; j < hidden; j++)
+                y[j] += w[k] * u[(int64_t)k * hidden + j];
+        for (int32_t j = 0; j < hidden; j++)
+            y[j] += bias[j];
+    }
+}
+
+// dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j]
+MB_KERNEL(weighted_sum_grad_weights) {
+    const mb_shape *shape = &call->step->inputs[1].shape;
+    int32_t ranks = shape->dims[1], hidden = shape->dims[2];
+    for (int32_t k = 0; k < ranks; k++) {
+        double sum = 0.0;
+        for (int32_t b = 0; b < call->rows; b++) {
+            const float *dy = call->inputs[0] + (int64_t)b * hidden;
+            const float *u = call->inputs[1] + ((int64_t)b * ranks + k) * hidden;
+            for (int32_t j = 0; j < hidden; j++)
+                sum += (double)dy[j] * (double)u[j];
+        }
+        call->outputs[0][k] = (float)sum;
+    }
+}
+
+// du (B, K, H): du[b, k] = w[k] * dy[b]
+MB_KERNEL(weighted_sum_grad_values) {
+    const mb_shape *shape = &call->step->outputs[0].shape;
+    int32_t ranks = shape->dims[1], hidden = shape->dims[2];
+    for (int32_t b = 0; b < call->rows; b++)
+        for (int32_t k = 0; k < ranks; k++) {
+            const float *dy = call->inputs[0] + (int64_t)b * hidden;
+            float w = call->inputs[1][k];
+            float *du = call->outputs[0] + ((int64_t)b * ranks + k) * hidden;
+            for (int32_t j = 0; j < hidden; j++)
+                du[j] = w * dy[j];
+        }
+}
