@@ -14,8 +14,9 @@
 //     SIM   = mean central moment discrepancy of the pairs of the S, five moments, not divided by
 //             powers of the value range as in the paper
 // The transformer layer has its own dropout rate 0.1 and inner width 2048, as the framework has by
-// default. The moments of a batch of one row, or of shared representations that no longer vary, do
-// not differ; the gradient of the norm of that zero is 0/0 in the toolkit, whatever sim_weight is.
+// default. The central moments of a batch of one row, or of shared representations that no longer
+// vary, do not differ; the gradient of the norm of that zero is 0/0 in the toolkit, whatever
+// sim_weight is.
 #include "models/blocks.h"
 
 #include <math.h>
