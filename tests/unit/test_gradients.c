@@ -381,7 +381,7 @@ static double difference_error(model_engine *engine, const sample_set *set, int3
 static void check_parameter(model_engine *engine, const sample_set *set, int32_t rows,
                             const mb_parameter *parameter, const float *gradients,
                             const char *name) {
-    enum { MOST = 40 };
+    enum { MOST = 24 };
     int64_t elements = mb_shape_elements(&parameter->shape, 0);
     int64_t stride = elements > MOST ? elements / MOST : 1;
     double difference = 0.0, norm = 0.0;
@@ -424,6 +424,11 @@ static bool available(const char *isa) {
     return true;
 }
 
+// Whether none of the sets behind this one is available.
+static bool best(size_t isa) {
+    return isa + 1 == sizeof isas / sizeof *isas || !available(isas[isa + 1]);
+}
+
 static void test_finite_differences(void **state) {
     (void)state;
     static const int32_t sizes[][4] = {// dimension, hidden, steps, rows
@@ -432,9 +437,10 @@ static void test_finite_differences(void **state) {
                                        {33, 31, 5, 7},
                                        {31, 33, 3, 33},
                                        {9, 6, 2, 131}};
+    // The best set at all sizes, the others at the small ones: they must agree with it anyway.
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
         for (int k = 0; available(isas[i]) && k < CASE_COUNT; k++)
-            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            for (size_t s = 0; s < (best(i) ? sizeof sizes / sizeof *sizes : 2); s++)
                 check_case(isas[i], &cases[k], sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3]);
 }
 
@@ -492,7 +498,8 @@ static void test_updates(void **state) {
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
         for (int k = 0; available(isas[i]) && k < CASE_COUNT; k++) {
             check_update(isas[i], &cases[k], 127, 31, -1.0f);
-            check_update(isas[i], &cases[k], 33, 300, 0.01f);
+            if (best(i))
+                check_update(isas[i], &cases[k], 33, 300, 0.01f);
         }
 }
 
