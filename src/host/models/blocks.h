@@ -24,6 +24,15 @@ enum { MB_OPTION_HIDDEN_DIM, MB_OPTION_DROPOUT, MB_COMMON_OPTION_COUNT };
         .grid_count = sizeof((double[]){__VA_ARGS__}) / sizeof(double), .help = "dropout rate"     \
     }
 
+// Of models whose search space has clipping: overrides the training option of that name.
+#define MB_OPTION_GRAD_CLIP_ROW(...)                                                               \
+    {                                                                                              \
+        .name = "grad_clip", .kind = MB_OPTION_REAL, .initial = -1, .minimum = -1, .maximum = 1e6, \
+        .slot = MB_SLOT_GRAD_CLIP, .grid = {__VA_ARGS__},                                          \
+        .grid_count = sizeof((double[]){__VA_ARGS__}) / sizeof(double),                            \
+        .help = "largest magnitude of a gradient element; -1 = off"                                \
+    }
+
 // x (..., I) -> (..., out), initialisation L: weight and bias uniform on (-k, k), k = 1/sqrt(I).
 mb_tensor mb_block_linear(mb_graph *graph, const char *prefix, mb_tensor x, int32_t out);
 

@@ -22,7 +22,13 @@
 
 #include "models/blocks.h"
 
-enum { LOSS_WEIGHT = MB_COMMON_OPTION_COUNT, TEACHER_FORCING_RATIO, RECURRENCE, OPTION_COUNT };
+enum {
+    LOSS_WEIGHT = MB_COMMON_OPTION_COUNT,
+    TEACHER_FORCING_RATIO,
+    RECURRENCE,
+    CLIP,
+    OPTION_COUNT
+};
 enum { RECURRENCE_BATCH, RECURRENCE_TIME };
 
 static const mb_option options[OPTION_COUNT] = {
@@ -55,6 +61,7 @@ static const mb_option options[OPTION_COUNT] = {
                     .slot = MB_SLOT_NONE,
                     .help = "encoders and decoders run over the rows of the batch as in the "
                             "toolkit, or over time"},
+    [CLIP] = MB_OPTION_GRAD_CLIP_ROW(0.6, 0.8, 1.0),
 };
 
 // One pair of translator networks, which may translate more than once.

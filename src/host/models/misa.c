@@ -26,6 +26,7 @@ enum {
     DIFF_WEIGHT,
     RECON_WEIGHT,
     ZERO_NORM,
+    CLIP,
     OPTION_COUNT,
 };
 enum { ZERO_NORM_NAN, ZERO_NORM_ZERO };
@@ -57,6 +58,7 @@ static const mb_option options[OPTION_COUNT] = {
                    .help = "gradient of a moment difference of zero (a batch of one row, shared "
                            "representations that no longer vary): 0/0 as in the toolkit, which "
                            "ends the run, or zero"},
+    [CLIP] = MB_OPTION_GRAD_CLIP_ROW(-1, 0.8, 1.0),
 };
 
 // Names of the reference, one of them with another digit.

@@ -23,6 +23,7 @@ enum {
     BETA,
     LOGVAR_TERM,
     ZERO_ROWS,
+    CLIP,
     OPTION_COUNT,
 };
 enum { ZERO_ROWS_ZERO, ZERO_ROWS_NAN };
@@ -71,6 +72,7 @@ static const mb_option options[OPTION_COUNT] = {
                    .slot = MB_SLOT_NONE,
                    .help = "direction of an encoding that is all zeros: zero, or 0/0 as in the "
                            "toolkit, which ends the run"},
+    [CLIP] = MB_OPTION_GRAD_CLIP_ROW(0.6, 0.8, 1.0),
 };
 
 static mb_status check(const mb_model_config *config, mb_error *error) {

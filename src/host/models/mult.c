@@ -20,6 +20,7 @@ enum {
     NUM_HEADS,
     CONV1D_KERNEL_SIZE,
     POSITION_EMBEDDING,
+    CLIP,
     OPTION_COUNT
 };
 
@@ -61,6 +62,7 @@ static const mb_option options[OPTION_COUNT] = {
                             .slot = MB_SLOT_NONE,
                             .help = "sinusoidal positions: off as in the toolkit, on as in the "
                                     "paper"},
+    [CLIP] = MB_OPTION_GRAD_CLIP_ROW(0.6, 0.8, 1.0),
 };
 
 // The modalities in this model's order.
