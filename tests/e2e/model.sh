@@ -15,6 +15,14 @@ prints '"parameters":	336519'
 prints '"audio":	0'
 expect 0 model attention --feature-type frm_align --steps audio=5,text=5,video=5 --set weights=softmax
 prints 'frm_align'
+expect 0 model mult # has no use for one vector an utterance
+prints 'frm_align'
+expect 3 model mult --feature-type utt
+complains 'feature_type: model mult needs sequences'
+expect 3 model mult --steps audio=2,text=5,video=5
+complains 'conv1d_kernel_size: expected at most 2, the frames of features.audio, found 3'
+expect 3 model mult --set num_heads=7
+complains 'num_heads: expected a divisor of hidden_dim'
 
 expect 2 model atention
 complains "did you mean 'attention'?"

@@ -19,7 +19,8 @@ static const char help[] =
     "\n"
     "  --dims audio=D,text=D,video=D    feature dimensions (1024, 5120, 768); 0 leaves a modality "
     "out\n"
-    "  --feature-type TYPE              utt, frm_align or frm_unalign (utt)\n"
+    "  --feature-type TYPE              utt, frm_align or frm_unalign (the first that the model "
+    "takes)\n"
     "  --steps audio=T,text=T,video=T   frames, for frame-level features (20 each)\n"
     "  --classes C, --values R          emotion classes and regression outputs (6, 1)\n"
     "  --batch B                        rows of a batch (32)\n"
@@ -39,6 +40,7 @@ typedef struct request {
     mb_model_config config;
     int32_t batch;
     bool json;
+    bool type_given; // --feature-type
 } request;
 
 // What the plans of a model tell.
@@ -139,6 +141,7 @@ static mb_status parse_option(request *r, int letter, const char *text, mb_error
     case 't':
         return parse_modalities("--steps", text, 1, r->config.steps, error);
     case 'f':
+        r->type_given = true;
         return parse_feature_type(text, &r->config.feature_type, error);
     case 'c':
         return parse_whole("--classes", text, 0, 1000, &r->config.class_count, error);
@@ -200,6 +203,12 @@ static mb_status measure_plan(const request *r, mb_plan_mode mode, mb_plan_info 
     *info = *mb_plan_get(plan);
     mb_plan_free(plan);
     return MB_OK;
+}
+
+// Where nothing was said: one vector an utterance, or aligned frames for models that refuse it.
+static void choose_feature_type(request *r) {
+    if (!r->type_given && mb_model_check(r->model, &r->config, NULL) != MB_OK)
+        r->config.feature_type = MB_FRM_ALIGN;
 }
 
 static mb_status measure(const request *r, costs *c, mb_error *error) {
@@ -329,6 +338,7 @@ mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     }
     if (r.model == NULL)
         return list_models(r.json, error);
+    choose_feature_type(&r);
     status = measure(&r, &c, error);
     if (status != MB_OK)
         return status;
