@@ -188,6 +188,9 @@ typedef struct mb_lstm_states {
     mb_tensor hidden, cell;
 } mb_lstm_states;
 mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// The same along any way.
+mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                        mb_recurrence way);
 // x (B, T, D) -> y with y[t] = x[t-1], y[0] = 0
 mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
 // One of the two gates of a memory: its sigmoid network on concat(x, memory).
@@ -208,9 +211,6 @@ mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
 // Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero,
 // which marks a padded frame. -> (B, T, D), no gradient
 mb_tensor mb_positions(mb_graph *graph, mb_tensor x);
-// The same along another way.
-mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
-                        mb_recurrence way);
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x); // (B, T, D) -> (B, D)
 // Where a recurrence ends: (B, T, D) -> (B, D) along time, (T, D) along the rows.
 mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
