@@ -37,7 +37,9 @@ typedef struct mb_launch {
     const float *slots;            // (A, MB_SLOT_COUNT)
     const mb_key *keys;            // (A)
     const uint32_t *steps;         // (A) training step from 0: Adam's count, dropout counter
-    float *losses;                 // (A, loss_stride) or NULL: receives plan total at loss_index
+    const int32_t *widest; // (A) rows of the largest batch a run has had, this one included;
+                           // training only, NULL = rows
+    float *losses;         // (A, loss_stride) or NULL: receives plan total at loss_index
     int32_t loss_stride, loss_index;
     const float *masks; // stored dropout masks (plan->mask_floats), tests only
 } mb_launch;

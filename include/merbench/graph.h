@@ -60,6 +60,14 @@ typedef struct mb_initial {
     double scale;
 } mb_initial;
 
+// Which way a recurrence goes through (B, T, D): over the steps of each row, or over the rows of
+// the batch with the T steps side by side; from the front or from the end.
+typedef enum mb_axis { MB_AXIS_TIME, MB_AXIS_ROWS } mb_axis;
+typedef struct mb_recurrence {
+    mb_axis axis;
+    bool reverse;
+} mb_recurrence;
+
 // How dropout acts in a graph. Noise that is part of a model (mb_noise) is random in every mode
 // that does not store it.
 typedef enum mb_dropout_mode {
@@ -82,6 +90,8 @@ typedef struct mb_dropout_site {
     mb_slot rate;         // per-run rate, or MB_SLOT_NONE:
     double constant_rate; // the same for every run
     mb_mask_layout layout;
+    int32_t whole_steps; // the reference's tensor has so many steps where this one, with a single
+                         // step, is the last of them; 0 where they are the same
 } mb_dropout_site;
 
 // Which keys a query does not see.
@@ -104,6 +114,7 @@ void mb_graph_refuse(mb_graph *graph, const char *format, ...)
 const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor);
 
 // ---- sources ----------------------------------------------------------------------------------
+// Features may be asked for wider than they are: the columns behind theirs are zero.
 mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape);
 // A trained tensor; the name is the one in the reference's state_dict. Asking again for a name
 // returns the same tensor (the shape must agree): a weight used more than once.
@@ -123,6 +134,10 @@ void mb_graph_start_as(mb_graph *graph, mb_tensor parameter, mb_tensor other);
 // Standard normal numbers (B, width), new in every step, in evaluation too, and independent of
 // which other utterances are in the batch. `name` finds them in a fixture.
 mb_tensor mb_noise(mb_graph *graph, const char *name, int32_t width);
+// In a batch of fewer rows than this the parameter has no gradient: the graph of such a batch does
+// not reach it. A run that has had a larger batch gives it a gradient of zero, one that has not
+// skips it.
+void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -153,6 +168,8 @@ mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
                            const mb_tensor *tensors, int32_t count);
 // [1, x]: (..., D) -> (..., 1 + D)
 mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x);
+// Columns begin ... begin + width - 1: (..., D) -> (..., width)
+mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width);
 // sum over k of w[b, k] * u[b, k*H .. (k+1)*H): w (B, K), u (B, K*H) -> (B, H)
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values);
 // x F[k] for every rank k: x (B, I), F (K, I, O) -> (B, K, O)
@@ -171,8 +188,6 @@ typedef struct mb_lstm_states {
     mb_tensor hidden, cell;
 } mb_lstm_states;
 mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
-// x (B, T, D) -> y with y[t] = x[t-1], y[0] = 0
-mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
 // One of the two gates of a memory: its sigmoid network on concat(x, memory).
 typedef struct mb_memory_gate {
     mb_tensor weight_1, bias_1, weight_2, bias_2; // (H, D+M), (H), (M, H), (M)
@@ -191,7 +206,33 @@ mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter);
 // Sinusoidal positions t + 1 of the steps of x (B, T, D), D >= 4; zero where x[b, t, 0] is zero,
 // which marks a padded frame. -> (B, T, D), no gradient
 mb_tensor mb_positions(mb_graph *graph, mb_tensor x);
-mb_tensor mb_last_step(mb_graph *graph, mb_tensor x);        // (B, T, D) -> (B, D)
+// The same along another way.
+mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                        mb_recurrence way);
+mb_tensor mb_last_step(mb_graph *graph, mb_tensor x); // (B, T, D) -> (B, D)
+// Where a recurrence ends: (B, T, D) -> (B, D) along time, (T, D) along the rows.
+mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
+// Each place gets what the place before it had, the first one zeros. (B, T, D)
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
+mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
+// One direction of an LSTM that takes single steps from the zero state, so that its forget gate and
+// weight_hh do nothing.
+typedef struct mb_decoder_cell {
+    mb_tensor weight; // (4H, D + H)
+    mb_tensor bias;   // (4H), the sum of both of its biases
+} mb_decoder_cell;
+// Decoder with attention, n = 0 .. N-2 along the way:
+//   context[n] = sum over m of alpha[n, m] x[m],  alpha[n] = softmax over m of
+//                v . tanh(W concat(query, x[m])),  query = state[n-1], or `start` for n = 0
+//   state[n]   = sum over both cells of their hidden state on concat(y[n], context[n])
+// N-1 has nothing to come after it and is zero. y (B, T, D), x (B, T, H), start as mb_last_along,
+// W (H, 2H), v (1, H) -> concat(state, context) (B, T, 2H)
+mb_tensor mb_attention_decoder(mb_graph *graph, mb_tensor y, mb_tensor x, mb_tensor start,
+                               mb_tensor attention, mb_tensor score, const mb_decoder_cell cells[2],
+                               mb_recurrence way);
+// x itself. The weights count as reaching the loss through it, with gradients of exactly zero: they
+// are trained (weight decay moves them) where a tensor without gradient would be skipped.
+mb_tensor mb_idle_weights(mb_graph *graph, mb_tensor x, const mb_tensor *weights, int32_t count);
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b); // same shapes
 mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b);
 mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x);
@@ -206,6 +247,40 @@ mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
 // D^2): mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j), gradient into a. (B, D) both ->
 // (1)
 mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b);
+// Lower bound of log p(y | mu, variance exp(logvar)), all (B, D): mean over the valid rows of the
+// sum of -(mu - y)^2 / (2 exp(logvar)), less logvar / 2 with `logvar_term`. Gradients into all
+// three. -> (1)
+mb_tensor mb_gaussian_bound(mb_graph *graph, mb_tensor mu, mb_tensor y, mb_tensor logvar,
+                            bool logvar_term);
+
+typedef struct mb_unit_rule {
+    double epsilon;     // added to the norm
+    bool constant_norm; // whether the norm is a constant for the gradient
+    bool keep_zero;     // a row of zeros stays zero and has gradient zero; otherwise 0/0 = NaN
+} mb_unit_rule;
+// Rows divided by their L2 norm. (..., D) -> (..., D)
+mb_tensor mb_unit_rows(mb_graph *graph, mb_tensor x, mb_unit_rule rule);
+
+// Pairs of the K parts of a tensor (B, K, D).
+enum { MB_MAX_PAIRS = 8 };
+typedef struct mb_pairs {
+    int32_t count;
+    uint8_t parts[MB_MAX_PAIRS][2];
+} mb_pairs;
+// x less its mean over the valid rows of the batch.
+mb_tensor mb_center(mb_graph *graph, mb_tensor x);
+// How far from orthogonal the columns of pairs of parts are: sum over the pairs (i, j) of the mean
+// of (u_i^T u_j)^2 over its D*D elements, u_i = u[:, i] (B, D). (B, K, D) -> (1)
+mb_tensor mb_overlap(mb_graph *graph, mb_tensor u, mb_pairs pairs);
+// Central moment discrepancy, mean over pairs of parts of
+// ||mean x_i - mean x_j|| + sum over k = 2 ... 5 of ||mean c_i^k - mean c_j^k||; means over the
+// valid rows, powers element by element, L2 norms over D. `centered` is mb_center(x). The gradient
+// of a norm of 0 is 0/0 = NaN, or 0 with `zero_norm_gradient`. (B, K, D) twice -> (1)
+mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered, mb_pairs pairs,
+                                bool zero_norm_gradient);
+// Contrast of each row's pair with all pairings in the batch: mean over the valid rows b of
+// -log softmax over j (<x[b], q[j]>)[b]. (B, D), (B, D) -> (1)
+mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

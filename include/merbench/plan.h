@@ -29,6 +29,8 @@ typedef struct mb_parameter {
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
     bool frozen;      // never trained, by the model's design
     int32_t drawn_as; // position of the parameter whose start values it has: its own, mostly
+    // Smallest batch whose graph reaches it. Adam skips it until a run has had such a batch.
+    int32_t fewest_rows;
 } mb_parameter;
 
 typedef struct mb_plan mb_plan;
@@ -44,7 +46,8 @@ typedef struct mb_place {
 typedef struct mb_mask_place {
     char site[96];
     mb_mask_layout layout;
-    int64_t offset; // floats; the mask lies there in the shape of the tensor
+    int32_t whole_steps; // as in mb_dropout_site
+    int64_t offset;      // floats; the mask lies there in the shape of the tensor
     mb_shape shape;
 } mb_mask_place;
 

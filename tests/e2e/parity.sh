@@ -6,10 +6,18 @@ expect 0 parity "$TESTS"/fixtures/{attention,mfn,graph_mfn,mfm}/*.h5 "$TESTS"/fi
 says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
+expect 0 parity "$TESTS"/fixtures/mult/*.h5
+says 'dropout.h5: holds, model mult'
+expect 0 parity "$TESTS"/fixtures/{mmim,misa}/*.h5 "$TESTS"/fixtures/trainloop/mmim_mer2023.h5
+says 'cpc4.h5: holds, model mmim'
+says 'dropout.h5: holds, model misa'
 
 expect 0 parity "$TESTS"/fixtures/{lmf,tfn}/*.h5 "$TESTS/fixtures/trainloop/lmf_mosi.h5"
 says 'lmf_mosi.h5: holds, model lmf'
 says 'holds, model tfn'
+
+expect 0 parity "$TESTS"/fixtures/mctn/*.h5 "$TESTS/fixtures/trainloop/mctn_mosi.h5"
+says 'dropout.h5: holds, model mctn'
 
 expect 0 parity --json "$TESTS/fixtures/attention/small.h5"
 says '"status":	"holds"'

@@ -219,6 +219,18 @@ expect 3 run short.json --results garbage.db
 check 'the file is as it was' [ "$(cat garbage.db)" = 'no database' ]
 missing results.db
 
+# ---- a run that no memory is large enough for: told, not killed; smaller ones of the plan are done or not, but intact
+cat >large.json <<END
+{"name": "large", "epochs": 1, "corpora": {"q": "q.h5"}, "settings": {"dropout": 0.3},
+ "cells": [{"corpus": "q", "model": ["lmf", "tfn"], "feature": "synth-text-UTT", "settings": {"hidden_dim": 1024}}],
+ "final": {"seeds": [1]}}
+END
+expect 1 run large.json --results large.db --threads 2
+complains 'model tfn'
+complains 'out of memory'
+sed 's/"hidden_dim": 1024/"hidden_dim": 8/' large.json >small.json
+expect 0 run small.json --results large.db --threads 2
+
 # ---- replay
 expect 0 replay one.db --list
 key=$(sed -n '/ final /{s/ .*//p;q}' "$STDOUT")

@@ -107,6 +107,42 @@ static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_
     finish(graph, config, mb_block_lstm_encoder(graph, "e", x, hidden_of(config)), outputs);
 }
 
+static void build_gaussian_bound(mb_graph *graph, const mb_model_config *config,
+                                 mb_model_outputs *outputs) {
+    mb_tensor mu = first_map(graph, config, "mu"), y = first_map(graph, config, "y");
+    mb_tensor logvar = first_map(graph, config, "logvar");
+    finish(graph, config, mu, outputs);
+    outputs->interloss =
+        mb_add(graph, mb_gaussian_bound(graph, mu, y, logvar, true),
+               mb_scale(graph, mb_gaussian_bound(graph, y, mu, logvar, false), 0.7, MB_SLOT_NONE));
+}
+
+static void build_contrastive(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    mb_tensor x = mb_unit_rows(graph, first_map(graph, config, "a"), (mb_unit_rule){.epsilon = 0});
+    mb_tensor q = mb_unit_rows(graph, first_map(graph, config, "b"),
+                               (mb_unit_rule){.epsilon = 0.1, .keep_zero = true});
+    finish(graph, config, mb_add(graph, x, q), outputs);
+    outputs->interloss = mb_scale(graph, mb_contrastive(graph, x, q), 3.0, MB_SLOT_NONE);
+}
+
+// Parts of a batch against each other; two of the three read by both losses.
+static void build_batch_losses(mb_graph *graph, const mb_model_config *config,
+                               mb_model_outputs *outputs) {
+    const mb_pairs all = {3, {{0, 1}, {2, 0}, {1, 2}}}, one = {1, {{2, 1}}};
+    mb_tensor x =
+        mb_sigmoid(graph, mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
+                                          3 * hidden_of(config)));
+    mb_tensor parts = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
+    mb_tensor centered = mb_center(graph, parts);
+    mb_tensor moments = mb_add(graph, mb_moment_discrepancy(graph, parts, centered, all, true),
+                               mb_moment_discrepancy(graph, parts, centered, one, true));
+    mb_tensor units = mb_unit_rows(graph, centered, (mb_unit_rule){.epsilon = 0.1});
+    mb_tensor overlap = mb_add(graph, mb_overlap(graph, units, all), mb_overlap(graph, units, one));
+    outputs->interloss = mb_add(graph, mb_scale(graph, moments, 5.0, MB_SLOT_NONE), overlap);
+    finish(graph, config, mb_slice(graph, x, hidden_of(config) / 2, hidden_of(config)), outputs);
+}
+
 static mb_tensor vector(mb_graph *graph, const char *name, int32_t width, double scale) {
     return mb_graph_parameter(graph, name, (mb_shape){1, {width}},
                               (mb_initial){MB_INITIAL_NORMAL, scale});
@@ -185,6 +221,79 @@ static void build_masked(mb_graph *graph, const mb_model_config *config,
     build_attention_with(graph, config, MB_ATTENTION_FUTURE, outputs);
 }
 
+// Recurrences along the rows of the batch, from both ends.
+static void build_lstm_rows(mb_graph *graph, const mb_model_config *config,
+                            mb_model_outputs *outputs) {
+    int32_t h = hidden_of(config);
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO), states[2];
+    mb_initial initial = {MB_INITIAL_NORMAL, 0.3};
+    static const char *const names[] = {"forward", "backward"};
+    for (int k = 0; k < 2; k++) {
+        mb_tensor z = mb_block_linear(graph, mb_name_of(names[k], "z").text, x, 4 * h);
+        mb_tensor w = mb_graph_weight(graph, mb_name_of(names[k], "w").text, 4 * h, h, initial);
+        mb_tensor b = mb_graph_parameter(graph, mb_name_of(names[k], "b").text,
+                                         (mb_shape){1, {4 * h}}, initial);
+        states[k] = mb_lstm_along(graph, z, w, b, (mb_recurrence){MB_AXIS_ROWS, k == 1});
+    }
+    finish(graph, config, mb_last_step(graph, mb_add(graph, states[0], states[1])), outputs);
+}
+
+// Ends and delays the `way`, of features wider than the data.
+static void build_places(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
+                         mb_model_outputs *outputs) {
+    int32_t h = hidden_of(config);
+    mb_shape wide = {3, {MB_ROWS, config->steps[MB_AUDIO], config->dims[MB_AUDIO] + 2}};
+    mb_tensor x = mb_graph_input(graph, MB_INPUT_AUDIO, wide);
+    mb_tensor a = mb_block_linear(graph, "a", x, h), b = mb_block_linear(graph, "b", x, h);
+    mb_tensor delayed = mb_delay_along(graph, mb_tanh(graph, a), way);
+    mb_tensor ends[] = {mb_last_along(graph, b, way), mb_last_along(graph, a, way)};
+    mb_tensor idle = mb_graph_weight(graph, "idle", 5, h, (mb_initial){MB_INITIAL_NORMAL, 0.3});
+    mb_tensor features = mb_last_step(graph, mb_add(graph, delayed, b));
+    finish(graph, config, mb_idle_weights(graph, features, &idle, 1), outputs);
+    outputs->interloss = mb_mean_squared_difference(graph, ends[0], ends[1]);
+}
+
+static void build_places_rows(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    build_places(graph, config, (mb_recurrence){MB_AXIS_ROWS, false}, outputs);
+}
+
+static void build_places_time(mb_graph *graph, const mb_model_config *config,
+                              mb_model_outputs *outputs) {
+    build_places(graph, config, (mb_recurrence){MB_AXIS_TIME, true}, outputs);
+}
+
+static void build_decoder(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
+                          mb_model_outputs *outputs) {
+    int32_t h = hidden_of(config), d = h + 2;
+    mb_tensor features = mb_block_features(graph, config, MB_AUDIO);
+    mb_tensor y = mb_block_linear(graph, "y", features, d);
+    mb_tensor x = mb_block_linear(graph, "x", features, h);
+    mb_tensor start = mb_tanh(graph, mb_last_along(graph, x, way));
+    mb_initial initial = {MB_INITIAL_NORMAL, 1.0 / sqrt(h)};
+    mb_shape bias = {1, {4 * h}};
+    mb_tensor attention = mb_graph_weight(graph, "attention", h, 2 * h, initial);
+    mb_tensor score = mb_graph_weight(graph, "score", 1, h, (mb_initial){MB_INITIAL_NORMAL, 1.0});
+    mb_decoder_cell cells[] = {{mb_graph_weight(graph, "w_f", 4 * h, d + h, initial),
+                                mb_graph_parameter(graph, "b_f", bias, initial)},
+                               {mb_graph_weight(graph, "w_b", 4 * h, d + h, initial),
+                                mb_graph_parameter(graph, "b_b", bias, initial)}};
+    mb_tensor decoded = mb_attention_decoder(graph, y, x, start, attention, score, cells, way);
+    decoded = mb_delay_along(graph, decoded, way);
+    finish(graph, config, mb_scale(graph, mb_last_step(graph, decoded), 4.0, MB_SLOT_NONE),
+           outputs);
+}
+
+static void build_decoder_rows(mb_graph *graph, const mb_model_config *config,
+                               mb_model_outputs *outputs) {
+    build_decoder(graph, config, (mb_recurrence){MB_AXIS_ROWS, false}, outputs);
+}
+
+static void build_decoder_time(mb_graph *graph, const mb_model_config *config,
+                               mb_model_outputs *outputs) {
+    build_decoder(graph, config, (mb_recurrence){MB_AXIS_TIME, false}, outputs);
+}
+
 typedef struct op_case {
     const char *name;
     void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
@@ -205,6 +314,9 @@ static const op_case cases[] = {
     {"prepend one, rank linear, weighted sum", build_ranks, MB_UTT, MB_DROPOUT_OFF},
     {"outer linear", build_outer, MB_UTT, MB_DROPOUT_OFF},
     {"outer linear with dropout", build_outer, MB_UTT, MB_DROPOUT_RANDOM},
+    {"gaussian bound", build_gaussian_bound, MB_UTT, MB_DROPOUT_OFF},
+    {"unit rows, contrastive", build_contrastive, MB_UTT, MB_DROPOUT_OFF},
+    {"center, overlap, moments, slice", build_batch_losses, MB_UTT, MB_DROPOUT_OFF},
     {"layer norm", build_layer_norm, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"linear thirds", build_thirds, MB_UTT, MB_DROPOUT_OFF},
     {"convolution", build_convolution, MB_FRM_ALIGN, MB_DROPOUT_OFF},
@@ -217,6 +329,11 @@ static const op_case cases[] = {
     {"scaled concat", build_scaled_concat, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory", build_memory, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory with dropout", build_memory, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
+    {"lstm along the rows", build_lstm_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"delay, end, idle weights along the rows", build_places_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"delay, end, idle weights along time", build_places_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"decoder along the rows", build_decoder_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"decoder along time", build_decoder_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 

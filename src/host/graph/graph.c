@@ -241,3 +241,9 @@ void mb_graph_start_as(mb_graph *graph, mb_tensor tensor, mb_tensor other) {
                         parameter->name, drawn->name);
     parameter->drawn_as = drawn->drawn_as;
 }
+
+void mb_graph_needs_rows(mb_graph *graph, mb_tensor tensor, int32_t rows) {
+    mb_parameter *parameter = parameter_of(graph, tensor);
+    if (parameter != NULL)
+        parameter->fewest_rows = rows;
+}

@@ -52,9 +52,6 @@ typedef struct mb_op_params {
             mb_dropout_setting gates[2];
         } gated_memory;
         struct {
-            bool hidden, cell; // which gradients follow the other inputs
-        } lstm_grad;
-        struct {
             int32_t column; // of the scales: that of the first part, or of the one at hand
             int32_t begin;  // of the part at hand in the joined vector
         } scaled_concat;
@@ -69,6 +66,19 @@ typedef struct mb_op_params {
             float scale;
             mb_attention_mask mask; // ATTENTION_SCORES
         } attention;
+        struct {
+            bool logvar_term;
+        } gaussian_bound;
+        struct {
+            float epsilon;
+            bool constant_norm; // for the gradient
+            bool keep_zero;
+        } unit_rows;
+        struct {
+            mb_pairs pairs;
+            bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
+        } pairs;
+        mb_recurrence recurrence;
     };
     // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {

@@ -162,6 +162,18 @@ static int64_t convolution_cost(const mb_shape *x, const mb_shape *dy, int32_t r
     return mb_shape_elements(dy, rows) * width * mb_shape_last(x);
 }
 
+// Products with both cells, with the attention's weight, and of queries with keys. The backward
+// pass leaves out the part of the cells that saw y.
+static int64_t decoder_cost(const mb_tensor_info *tensors, const mb_node *node, int32_t rows) {
+    bool forward = node->op == MB_OP_ATTENTION_DECODER;
+    const mb_shape *states = &tensors[node->inputs[1]].shape;
+    const mb_shape *alpha = &tensors[forward ? node->outputs[1] : node->inputs[6]].shape;
+    int64_t vectors = mb_shape_vectors(states, rows), h = mb_shape_last(states);
+    int64_t seen = forward ? mb_shape_last(&tensors[node->inputs[0]].shape) + h : h;
+    int64_t products = forward ? 2 : 4; // with keys and values
+    return vectors * (2 * 4 * h * seen + 2 * h * h) + mb_shape_elements(alpha, rows) * products * h;
+}
+
 int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     const mb_tensor_info *tensors = graph->tensors;
     const mb_shape *first = node->input_count > 0 ? &tensors[node->inputs[0]].shape : NULL;
@@ -206,7 +218,7 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
     case MB_OP_LSTM_GRAD:
         return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[2]].shape, rows);
+               mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
     case MB_OP_GATED_MEMORY: // W, V of both gates
         return gated_memory_cost(tensors, node, (const int32_t[]){2, 4, 6, 8}, rows);
     case MB_OP_GATED_MEMORY_GRAD:
@@ -215,6 +227,9 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
         return 3 * rows * mb_shape_elements(first, rows);
     case MB_OP_MEAN_DISCREPANCY_GRAD:
         return 2 * rows * mb_shape_elements(first, rows);
+    case MB_OP_ATTENTION_DECODER:
+    case MB_OP_ATTENTION_DECODER_GRAD:
+        return decoder_cost(tensors, node, rows);
     case MB_OP_RANK_LINEAR: // x (B, I) or dy (B, K, O) against F (K, I, O)
     case MB_OP_RANK_LINEAR_GRAD_INPUT:
         return rows * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
@@ -236,6 +251,13 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     case MB_OP_MIX:
     case MB_OP_MIX_GRAD_WEIGHTS:
         return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_CONTRASTIVE:
+        return rows * mb_shape_elements(first, rows);
+    case MB_OP_CONTRASTIVE_GRAD:
+        return 2 * rows * mb_shape_elements(first, rows);
+    case MB_OP_OVERLAP:
+    case MB_OP_OVERLAP_GRAD:
+        return rows * mb_shape_elements(first, rows);
     default:
         return 0; // elementwise: no products
     }

@@ -70,7 +70,8 @@ mb_tensor mb_block_attention(mb_graph *graph, const char *prefix, const mb_atten
     weights = mb_dropout(graph, weights,
                          (mb_dropout_site){.name = site.text,
                                            .rate = attention->dropout,
-                                           .constant_rate = attention->constant_dropout});
+                                           .constant_rate = attention->constant_dropout,
+                                           .whole_steps = attention->whole_steps});
     mb_tensor heads = mb_attention_apply(graph, weights, projected[2]);
     if (heads == MB_NO_TENSOR)
         return MB_NO_TENSOR;
@@ -82,39 +83,60 @@ mb_tensor mb_block_attention(mb_graph *graph, const char *prefix, const mb_atten
 // ---- MulT
 // ---------------------------------------------------------------------------------------
 
-// Dropout of a sequence; the reference's are time first.
-static mb_tensor drop(mb_graph *graph, const char *module, int call, mb_tensor x) {
+// Dropout of a sequence; the reference's are time first, and of `whole` steps where only the last
+// one is left (0: all are there).
+static mb_tensor drop(mb_graph *graph, const char *module, int call, int32_t whole, mb_tensor x) {
     mb_name site = site_of(module, call);
     return mb_dropout(graph, x,
                       (mb_dropout_site){.name = site.text,
                                         .rate = MB_SLOT_DROPOUT,
-                                        .layout = MB_MASK_TIME_FIRST});
+                                        .layout = MB_MASK_TIME_FIRST,
+                                        .whole_steps = whole});
+}
+
+// (B, T, D) -> (B, 1, D)
+static mb_tensor last_step(mb_graph *graph, mb_tensor x) {
+    int32_t width = width_of(graph, x);
+    return mb_reshape(graph, mb_last_step(graph, x), (mb_shape){3, {MB_ROWS, 1, width}});
+}
+
+// x + dropout(fc2(dropout(relu(fc1(norm(x))))))
+static mb_tensor feed_forward(mb_graph *graph, const char *prefix, int32_t whole, mb_tensor x) {
+    int32_t width = width_of(graph, x);
+    mb_tensor y = mb_block_layer_norm(graph, mb_name_of(prefix, "layer_norms.1").text, x);
+    y = mb_relu(graph, mb_block_linear_xavier(graph, mb_name_of(prefix, "fc1").text, y, 4 * width));
+    y = drop(graph, prefix, 1, whole, y);
+    y = mb_block_linear_xavier(graph, mb_name_of(prefix, "fc2").text, y, width);
+    return mb_add(graph, x, drop(graph, prefix, 2, whole, y));
 }
 
 // One pre-norm layer; key and value (B, Lk, D) are the encoder's sources as they came in, and
 // MB_NO_TENSOR where the layer attends to itself. The same norm serves query, key and value.
 static mb_tensor layer(mb_graph *graph, const char *prefix, const mb_mult_encoder *encoder,
-                       mb_tensor x, mb_tensor key, mb_tensor value) {
-    const mb_attention attention = {
+                       mb_tensor x, mb_tensor key, mb_tensor value, bool last_only) {
+    mb_attention attention = {
         .heads = encoder->heads, .mask = MB_ATTENTION_FUTURE, .dropout = MB_SLOT_DROPOUT};
     mb_name norm = mb_name_of(prefix, "layer_norms.0"), module = mb_name_of(prefix, "self_attn");
     mb_tensor query = mb_block_layer_norm(graph, norm.text, x);
     if (query == MB_NO_TENSOR)
         return MB_NO_TENSOR;
-    int32_t width = width_of(graph, query);
     mb_tensor normed_key = query, normed_value = query;
     if (key != MB_NO_TENSOR) {
         normed_key = mb_block_layer_norm(graph, norm.text, key);
         normed_value = value == key ? normed_key : mb_block_layer_norm(graph, norm.text, value);
     }
+    int32_t whole = 0;
+    if (last_only) { // the last of Lq queries sees every key, whatever Lk
+        whole = mb_graph_shape(graph, x)->dims[1];
+        attention.mask = MB_ATTENTION_ALL;
+        attention.whole_steps = whole;
+        query = last_step(graph, query);
+        x = last_step(graph, x);
+    }
     mb_tensor y =
         mb_block_attention(graph, module.text, &attention, query, normed_key, normed_value);
-    x = mb_add(graph, x, drop(graph, prefix, 0, y));
-    y = mb_block_layer_norm(graph, mb_name_of(prefix, "layer_norms.1").text, x);
-    y = mb_relu(graph, mb_block_linear_xavier(graph, mb_name_of(prefix, "fc1").text, y, 4 * width));
-    y = drop(graph, prefix, 1, y);
-    y = mb_block_linear_xavier(graph, mb_name_of(prefix, "fc2").text, y, width);
-    return mb_add(graph, x, drop(graph, prefix, 2, y));
+    x = mb_add(graph, x, drop(graph, prefix, 0, whole, y));
+    return x == MB_NO_TENSOR ? x : feed_forward(graph, prefix, whole, x);
 }
 
 // sqrt(D) * x, and the positions where they are asked for.
@@ -127,17 +149,18 @@ mb_tensor mb_block_mult_encoder(mb_graph *graph, const char *prefix, const mb_mu
                                 mb_tensor x, mb_tensor source) {
     if (x == MB_NO_TENSOR)
         return MB_NO_TENSOR;
-    x = drop(graph, prefix, 0, embed(graph, encoder, x));
+    x = drop(graph, prefix, 0, 0, embed(graph, encoder, x));
     mb_tensor key = MB_NO_TENSOR, value = MB_NO_TENSOR;
     if (source != MB_NO_TENSOR) { // two masks over the same embedding
         mb_tensor embedded = embed(graph, encoder, source);
-        key = drop(graph, prefix, 1, embedded);
-        value = drop(graph, prefix, 2, embedded);
+        key = drop(graph, prefix, 1, 0, embedded);
+        value = drop(graph, prefix, 2, 0, embedded);
     }
     for (int32_t i = 0; i < encoder->layers; i++) {
         mb_name name;
         snprintf(name.text, sizeof name.text, "%.70s.layers.%d", prefix, (int)i);
-        x = layer(graph, name.text, encoder, x, key, value);
+        bool last_only = encoder->last_only && i == encoder->layers - 1;
+        x = layer(graph, name.text, encoder, x, key, value, last_only);
     }
     return mb_block_layer_norm(graph, mb_name_of(prefix, "layer_norm").text, x);
 }

@@ -18,6 +18,7 @@ typedef struct mb_attention {
     mb_out_projection out_projection; // start of out_proj.weight: initialisation X or L
     mb_slot dropout;                  // of the attention weights
     double constant_dropout;          // where `dropout` is MB_SLOT_NONE
+    int32_t whole_steps;              // of the reference's query, see mb_dropout_site
 } mb_attention;
 
 // Multi-head attention of the query (B, Lq, D) over key and value (B, Lk, D) -> (B, Lq, D), with
@@ -29,10 +30,12 @@ mb_tensor mb_block_attention(mb_graph *graph, const char *prefix, const mb_atten
 typedef struct mb_mult_encoder {
     int32_t layers, heads;
     bool positions; // sinusoidal positions, off in the toolkit
+    bool last_only; // of the result only the last step is wanted
 } mb_mult_encoder;
 
 // x (B, Lq, D), source (B, Lk, D) or MB_NO_TENSOR for an encoder that attends to itself ->
-// (B, Lq, D)
+// (B, Lq, D), or (B, 1, D) with last_only: the last layer then has a single query, which sees every
+// key, and what the reference computes besides it has no influence.
 mb_tensor mb_block_mult_encoder(mb_graph *graph, const char *prefix, const mb_mult_encoder *encoder,
                                 mb_tensor x, mb_tensor source);
 

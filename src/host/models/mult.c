@@ -139,6 +139,7 @@ static mb_tensor remember(mb_graph *graph, const mb_model_config *config,
     }
     if (encoder.layers < 3)
         encoder.layers = 3;
+    encoder.last_only = true;
     snprintf(name, sizeof name, "trans_%c_mem", streams[stream].letter);
     mb_tensor both = mb_concat(graph, crossed, 2);
     return mb_last_step(graph, mb_block_mult_encoder(graph, name, &encoder, both, MB_NO_TENSOR));

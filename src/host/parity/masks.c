@@ -75,12 +75,39 @@ static mb_status fill_noise(const mb_fixture *fixture, const char *group,
     return status;
 }
 
+// The reference's mask has `whole` steps before each run of `inner` numbers, ours the last of them.
+static void put_last_steps(const float *mask, int64_t outer, int32_t whole, int64_t inner,
+                           float *to) {
+    for (int64_t i = 0; i < outer; i++)
+        memcpy(to + i * inner, mask + (i * whole + whole - 1) * inner, (size_t)inner * sizeof *to);
+}
+
+// A site of a single step whose mask in the file has all steps: (T, B, D), or (B, N, T, Lk) of
+// attention.
+static mb_status fill_last_step(const mb_fixture *fixture, mask_list *list,
+                                const mb_mask_place *place, int32_t rows, float *to,
+                                mb_error *error) {
+    int64_t count = mb_shape_elements(&place->shape, rows);
+    int32_t whole = place->whole_steps;
+    float *mask = NULL;
+    mb_status status = read_mask(fixture, list, place->site, count * whole, &mask, error);
+    if (status == MB_OK && place->layout == MB_MASK_TIME_FIRST)
+        put_last_steps(mask, 1, whole, count, to);
+    else if (status == MB_OK)
+        put_last_steps(mask, count / mb_shape_last(&place->shape), whole,
+                       mb_shape_last(&place->shape), to);
+    free(mask);
+    return status;
+}
+
 static mb_status fill_site(const mb_fixture *fixture, mask_list *list, const mb_mask_place *place,
                            int32_t rows, float *to, mb_error *error) {
     int32_t steps = place->shape.count > 2 ? place->shape.dims[1] : 1;
     int64_t inner = inner_elements(&place->shape), count = mb_shape_elements(&place->shape, rows);
     float *mask = NULL;
     mb_status status = MB_OK;
+    if (place->whole_steps > 0)
+        return fill_last_step(fixture, list, place, rows, to, error);
     if (place->layout != MB_MASK_PER_STEP) {
         status = read_mask(fixture, list, place->site, count, &mask, error);
         if (status == MB_OK && place->layout == MB_MASK_AS_TENSOR)

@@ -29,6 +29,7 @@ static mb_status allocate_all(mb_runner *runner, mb_error *error) {
         {(void **)&runner->keys, 1, sizeof(mb_key)},
         {(void **)&runner->steps, 1, sizeof(uint32_t)},
         {(void **)&runner->rows, 1, sizeof(int32_t)},
+        {(void **)&runner->widest, 1, sizeof(int32_t)},
         {(void **)&runner->indices, info->max_rows, sizeof(int32_t)},
         {(void **)&runner->index_pointers, 1, sizeof(int32_t *)},
     };
@@ -76,17 +77,10 @@ void mb_runner_close(mb_runner *runner) {
     if (runner->device == NULL)
         return;
     void *parameters = runner->borrowed ? NULL : runner->parameters;
-    void *memory[] = {parameters,
-                      runner->first_moments,
-                      runner->second_moments,
-                      runner->arena,
-                      runner->masks,
-                      runner->slots,
-                      runner->keys,
-                      runner->steps,
-                      runner->rows,
-                      runner->indices,
-                      (void *)runner->index_pointers};
+    void *memory[] = {parameters,     runner->first_moments, runner->second_moments,
+                      runner->arena,  runner->masks,         runner->slots,
+                      runner->keys,   runner->steps,         runner->rows,
+                      runner->widest, runner->indices,       (void *)runner->index_pointers};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             runner->device->backend->release(runner->device, memory[i]);
@@ -107,6 +101,7 @@ mb_status mb_runner_load(mb_runner *runner, const mb_fixture *fixture, const cha
     const mb_plan_info *info = mb_plan_get(runner->plan);
     size_t bytes = (size_t)info->parameter_floats * sizeof(float);
     memset(runner->host_parameters, 0, bytes);
+    runner->host_widest = 0;
     mb_status status = upload(runner, runner->first_moments, runner->host_parameters, bytes, error);
     if (status == MB_OK)
         status = upload(runner, runner->second_moments, runner->host_parameters, bytes, error);
@@ -141,6 +136,11 @@ mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_
         upload(runner, runner->indices, indices, (size_t)rows * sizeof *indices, error);
     if (status == MB_OK)
         status = upload(runner, runner->rows, &rows, sizeof rows, error);
+    if (rows > runner->host_widest)
+        runner->host_widest = rows;
+    if (status == MB_OK)
+        status =
+            upload(runner, runner->widest, &runner->host_widest, sizeof *runner->widest, error);
     if (status == MB_OK)
         status = upload(runner, runner->steps, &step, sizeof step, error);
     if (status != MB_OK)
@@ -157,6 +157,7 @@ mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_
         .slots = runner->slots,
         .keys = runner->keys,
         .steps = runner->steps,
+        .widest = runner->widest,
         .masks = runner->masks,
     };
     return runner->device->backend->run(runner->device, runner->plan, &launch, error);

@@ -11,9 +11,10 @@ typedef struct mb_runner {
     float *slots;
     mb_key *keys;
     uint32_t *steps;
-    int32_t *rows, *indices;
+    int32_t *rows, *widest, *indices;
     const int32_t **index_pointers;
     float *host_parameters; // (parameter_floats)
+    int32_t host_widest;    // rows of the largest batch since the parameters were loaded
     bool borrowed;          // the parameters are another runner's
 } mb_runner;
 

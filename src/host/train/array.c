@@ -151,12 +151,12 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
         {(void **)&array->parameters, models, sizeof(float)},
         {(void **)&array->first_moments, models, sizeof(float)},
         {(void **)&array->second_moments, models, sizeof(float)},
-        {(void **)&array->snapshot, models, sizeof(float)},
         {(void **)&array->arena, arenas, sizeof(float)},
         {(void **)&array->slots, runs * MB_SLOT_COUNT, sizeof(float)},
         {(void **)&array->keys, runs, sizeof(mb_key)},
         {(void **)&array->steps, runs, sizeof(uint32_t)},
         {(void **)&array->rows, runs, sizeof(int32_t)},
+        {(void **)&array->widest, runs, sizeof(int32_t)},
         {(void **)&array->indices, runs * (size_t)array->index_stride, sizeof(int32_t)},
         {(void **)&array->index_pointers, runs, sizeof(int32_t *)},
         {(void **)&array->losses, runs * (size_t)array->steps_per_epoch, sizeof(float)},
@@ -169,11 +169,13 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
     }
     array->host_steps = calloc(runs, sizeof *array->host_steps);
     array->host_rows = calloc(runs, sizeof *array->host_rows);
+    array->host_widest = calloc(runs, sizeof *array->host_widest);
     array->host_indices = calloc(runs * (size_t)array->index_stride, sizeof *array->host_indices);
     array->host_index_pointers = calloc(runs, sizeof *array->host_index_pointers);
     array->host_losses = calloc(runs * (size_t)array->steps_per_epoch, sizeof(float));
-    if (array->host_steps == NULL || array->host_rows == NULL || array->host_indices == NULL ||
-        array->host_index_pointers == NULL || array->host_losses == NULL)
+    if (array->host_steps == NULL || array->host_rows == NULL || array->host_widest == NULL ||
+        array->host_indices == NULL || array->host_index_pointers == NULL ||
+        array->host_losses == NULL)
         return mb_out_of_memory(error, "array");
     return MB_OK;
 }
@@ -211,8 +213,6 @@ static mb_status start_run(mb_array *array, int32_t a, float *host, mb_error *er
     if (host != NULL)
         status = backend->upload(array->device, parameters, host, bytes, error);
     if (status == MB_OK)
-        status = backend->copy(array->device, array->snapshot + at, parameters, bytes, error);
-    if (status == MB_OK)
         status = clear(array, array->first_moments + at, host, bytes, error);
     if (status == MB_OK)
         status = clear(array, array->second_moments + at, host, bytes, error);
@@ -240,6 +240,9 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     }
     status = allocate_tables(array, error);
     if (status == MB_OK)
+        status =
+            mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
+    if (status == MB_OK)
         status = make_resident(array, error);
     float *host = NULL;
     if (status == MB_OK && !device->backend->shares_host_memory) {
@@ -256,8 +259,8 @@ void mb_array_close(mb_array *array) {
     if (array->device == NULL)
         return;
     void *memory[] = {array->parameters, array->first_moments,  array->second_moments,
-                      array->snapshot,   array->arena,          array->slots,
-                      array->keys,       array->steps,          array->rows,
+                      array->arena,      array->slots,          array->keys,
+                      array->steps,      array->rows,           array->widest,
                       array->indices,    array->index_pointers, array->losses};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
@@ -265,6 +268,7 @@ void mb_array_close(mb_array *array) {
     for (size_t i = 0; i < sizeof array->resident_memory / sizeof *array->resident_memory; i++)
         if (array->resident_memory[i] != NULL)
             array->device->backend->release(array->device, array->resident_memory[i]);
+    mb_snapshot_close(&array->snapshot);
     mb_plan_free(array->train);
     mb_plan_free(array->select);
     mb_plan_free(array->held);
@@ -273,6 +277,7 @@ void mb_array_close(mb_array *array) {
     free(array->tests);
     free(array->host_steps);
     free(array->host_rows);
+    free(array->host_widest);
     free(array->host_indices);
     free(array->host_index_pointers);
     free(array->host_losses);

@@ -3,6 +3,7 @@
 #define MB_TRAIN_ARRAY_H
 
 #include "merbench/train.h"
+#include "train/snapshot.h"
 
 // Which part of a spec a plan evaluates.
 typedef enum mb_part_kind { MB_PART_SELECT, MB_PART_HELD, MB_PART_TEST } mb_part_kind;
@@ -17,19 +18,21 @@ typedef struct mb_array {
     mb_plan *select, *held, **tests; // NULL where a part is absent
     int64_t parameter_floats;
     // Device memory.
-    float *parameters, *first_moments, *second_moments, *snapshot; // (A, parameter_floats)
-    float *arena;                   // (A, the largest arena of all plans)
-    float *slots;                   // (A, MB_SLOT_COUNT)
-    mb_key *keys;                   // (A)
-    uint32_t *steps;                // (A)
-    int32_t *rows;                  // (A)
+    float *parameters, *first_moments, *second_moments; // (A, parameter_floats)
+    mb_snapshot snapshot;                               // best weights
+    float *arena;                                       // (A, the largest arena of all plans)
+    float *slots;                                       // (A, MB_SLOT_COUNT)
+    mb_key *keys;                                       // (A)
+    uint32_t *steps;                                    // (A)
+    int32_t *rows;                                      // (A)
+    int32_t *widest;                // (A) rows of the largest training batch so far
     int32_t *indices;               // (A, index_stride)
     const int32_t **index_pointers; // (A) into indices
     float *losses;                  // (A, steps_per_epoch)
     int32_t index_stride, steps_per_epoch;
     // Host copies of the tables.
     uint32_t *host_steps;
-    int32_t *host_rows, *host_indices;
+    int32_t *host_rows, *host_widest, *host_indices;
     const int32_t **host_index_pointers;
     float *host_losses;
 } mb_array;

@@ -34,7 +34,9 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
     cost->parameters = info->parameter_elements;
     cost->training_steps = steps;
     cost->multiply_accumulates = (double)info->multiply_accumulates * (double)steps;
-    int64_t model_floats = 4 * info->parameter_floats; // weights, two moments, snapshot
+    // Weights, two moments, and the snapshot where it is kept in memory.
+    int64_t copies = mb_snapshot_in_file(info->parameter_floats) ? 3 : 4;
+    int64_t model_floats = copies * info->parameter_floats;
     mb_plan_free(plan);
     status = add_evaluation(spec, &spec->fold->select, spec->training.epochs, cost, &arena, error);
     if (status == MB_OK)

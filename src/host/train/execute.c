@@ -27,6 +27,9 @@ static mb_status upload_tables(mb_array *array, int32_t first, mb_error *error) 
     mb_status status = backend->upload(array->device, array->rows, array->host_rows,
                                        runs * sizeof *array->rows, error);
     if (status == MB_OK)
+        status = backend->upload(array->device, array->widest, array->host_widest,
+                                 runs * sizeof *array->widest, error);
+    if (status == MB_OK)
         status = backend->upload(array->device, array->steps, array->host_steps,
                                  runs * sizeof *array->steps, error);
     if (status == MB_OK)
@@ -37,12 +40,16 @@ static mb_status upload_tables(mb_array *array, int32_t first, mb_error *error) 
 
 mb_status mb_array_step(mb_array *array, int32_t step_of_epoch, mb_error *error) {
     int32_t batch = array->specs[0].training.batch_size;
+    for (int32_t a = 0; a < array->run_count; a++)
+        if (array->host_rows[a] > array->host_widest[a])
+            array->host_widest[a] = array->host_rows[a];
     mb_status status = upload_tables(array, step_of_epoch * batch, error);
     if (status != MB_OK)
         return status;
     mb_launch launch = launch_of(array, array->parameters);
     launch.first_moments = array->first_moments;
     launch.second_moments = array->second_moments;
+    launch.widest = array->widest;
     launch.losses = array->losses;
     launch.loss_stride = array->steps_per_epoch;
     launch.loss_index = step_of_epoch;

@@ -243,9 +243,8 @@ static mb_status keep_snapshot(mb_trainer *trainer, int32_t a, int32_t epoch,
                n * (size_t)spec->config.class_count * sizeof(float));
     if (now_on_part->values != NULL)
         memcpy(result->select_predictions.values, now_on_part->values, n * sizeof(float));
-    int64_t at = a * array->parameter_floats;
-    return array->device->backend->copy(array->device, array->snapshot + at, array->parameters + at,
-                                        (size_t)array->parameter_floats * sizeof(float), error);
+    return mb_snapshot_save(&array->snapshot, a, array->parameters + a * array->parameter_floats,
+                            error);
 }
 
 static mb_status select_run(mb_trainer *trainer, int32_t a, int32_t epoch, mb_error *error) {
@@ -305,7 +304,7 @@ static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, m
     mb_array *array = &trainer->array;
     for (int32_t a = 0; a < array->run_count; a++)
         trainer->pointers[a] = part_predictions(&trainer->results[a], kind, test);
-    mb_status status = mb_array_evaluate(array, kind, test, array->snapshot, trainer->active,
+    mb_status status = mb_array_evaluate(array, kind, test, array->parameters, trainer->active,
                                          trainer->pointers, NULL, error);
     for (int32_t a = 0; status == MB_OK && kind == MB_PART_HELD && a < array->run_count; a++)
         if (trainer->active[a] && array->specs[a].fold->held.count > 0)
@@ -315,7 +314,14 @@ static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, m
 }
 
 static mb_status finish(mb_trainer *trainer, mb_error *error) {
-    mb_status status = predict(trainer, MB_PART_HELD, 0, error);
+    mb_array *array = &trainer->array;
+    mb_status status = MB_OK;
+    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
+        if (trainer->active[a])
+            status = mb_snapshot_load(&array->snapshot, a,
+                                      array->parameters + a * array->parameter_floats, error);
+    if (status == MB_OK)
+        status = predict(trainer, MB_PART_HELD, 0, error);
     for (int32_t t = 0; status == MB_OK && t < trainer->array.specs[0].test_count; t++)
         status = predict(trainer, MB_PART_TEST, t, error);
     return status;

@@ -131,6 +131,13 @@ static void bind_operands(mb_cpu_call *call, const mb_step *step, float *arena) 
         call->outputs[i] = arena + step->outputs[i].offset;
 }
 
+// Whether a step updates a parameter that no batch of the run has reached so far. `widest`: rows of
+// the largest batch. Steps without outputs end in Adam.
+static bool lacks_gradient(const mb_plan *plan, const mb_step *step, int32_t widest) {
+    return step->output_count == 0 &&
+           widest < plan->parameters[step->params.update.parameter].fewest_rows;
+}
+
 static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                          mb_error *error) {
     (void)error;
@@ -155,7 +162,10 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
                 launch->second_moments != NULL ? launch->second_moments + model : NULL,
         };
         float *arena = launch->arena + (int64_t)a * plan->info.arena_floats;
+        int32_t widest = launch->widest != NULL ? launch->widest[a] : launch->rows[a];
         for (int32_t s = 0; s < plan->step_count; s++) {
+            if (lacks_gradient(plan, &plan->steps[s], widest))
+                continue;
             bind_operands(&call, &plan->steps[s], arena);
             isa->kernels[plan->steps[s].op](&call);
         }

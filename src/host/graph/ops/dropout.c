@@ -10,7 +10,10 @@ static int64_t place_mask(mb_graph *graph, mb_dropout_site site, const mb_shape 
                           sizeof *graph->masks))
         return -1;
     mb_mask_place *place = &graph->masks[graph->mask_count++];
-    *place = (mb_mask_place){.layout = site.layout, .offset = graph->mask_floats, .shape = *shape};
+    *place = (mb_mask_place){.layout = site.layout,
+                             .whole_steps = site.whole_steps,
+                             .offset = graph->mask_floats,
+                             .shape = *shape};
     snprintf(place->site, sizeof place->site, "%s", site.name);
     graph->mask_floats += mb_shape_elements(shape, graph->max_rows);
     return place->offset;

@@ -105,6 +105,24 @@ void mb_gradient_prepend_one(mb_backward *pass, const mb_node *node, const mb_te
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SLICE, params, dy, 1);
 }
 
+mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    mb_shape shape = *mb_graph_shape(graph, x);
+    if (begin < 0 || width < 1 || begin > mb_shape_last(&shape) - width) {
+        mb_graph_refuse(graph, "slice: no columns %d to %d in a width of %d", begin,
+                        begin + width - 1, mb_shape_last(&shape));
+        return MB_NO_TENSOR;
+    }
+    shape.dims[shape.count - 1] = width;
+    mb_op_params params = {.slice = {begin}};
+    return mb_graph_add_one(graph, MB_OP_SLICE, params, &x, 1, shape);
+}
+
+void mb_gradient_slice(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SLICE_GRAD, node->params, dy, 1);
+}
+
 mb_tensor mb_add(mb_graph *graph, mb_tensor a, mb_tensor b) {
     mb_tensor inputs[] = {a, b};
     if (!mb_given(graph, inputs, 2))
@@ -176,4 +194,27 @@ mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape) {
 
 void mb_gradient_reshape(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_RESHAPE, mb_no_params, dy, 1);
+}
+
+mb_tensor mb_idle_weights(mb_graph *graph, mb_tensor x, const mb_tensor *weights, int32_t count) {
+    mb_tensor inputs[MB_MAX_INPUTS] = {x};
+    if (count > MB_MAX_INPUTS - 1) {
+        mb_graph_refuse(graph, "idle_weights: expected at most %d weights, found %d",
+                        MB_MAX_INPUTS - 1, count);
+        return MB_NO_TENSOR;
+    }
+    for (int32_t i = 0; i < count; i++)
+        inputs[1 + i] = weights[i];
+    if (!mb_given(graph, inputs, 1 + count))
+        return MB_NO_TENSOR;
+    return mb_graph_add_one(graph, MB_OP_IDLE_WEIGHTS, mb_no_params, inputs, 1 + count,
+                            *mb_graph_shape(graph, x));
+}
+
+void mb_gradient_idle_weights(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_op_params zero = {.constant = {0.0f}};
+    if (mb_backward_wants(pass, node->inputs[0]))
+        mb_backward_contribute(pass, node->inputs[0], dy[0]);
+    for (int32_t i = 1; i < node->input_count; i++)
+        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_CONSTANT, zero, NULL, 0);
 }

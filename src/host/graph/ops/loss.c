@@ -23,6 +23,29 @@ mb_tensor mb_mean_squared_error(mb_graph *graph, mb_tensor values, mb_tensor val
     return loss(graph, MB_OP_MEAN_SQUARED_ERROR, values, valences);
 }
 
+mb_tensor mb_gaussian_bound(mb_graph *graph, mb_tensor mu, mb_tensor y, mb_tensor logvar,
+                            bool logvar_term) {
+    mb_tensor inputs[] = {mu, y, logvar};
+    if (!mb_given(graph, inputs, 3))
+        return MB_NO_TENSOR;
+    const mb_shape *shape = mb_graph_shape(graph, mu);
+    if (shape->count != 2 || !mb_shape_equal(shape, mb_graph_shape(graph, y)) ||
+        !mb_shape_equal(shape, mb_graph_shape(graph, logvar)))
+        return mb_refuse(graph, MB_OP_GAUSSIAN_BOUND, "mu, y, logvar (B, D)", inputs, 3);
+    mb_op_params params = {.gaussian_bound = {logvar_term}};
+    return mb_graph_add_one(graph, MB_OP_GAUSSIAN_BOUND, params, inputs, 3, (mb_shape){1, {1}});
+}
+
+void mb_gradient_gaussian_bound(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_tensor inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], dy[0]};
+    mb_tensor outputs[MB_MAX_OUTPUTS];
+    mb_shape shape = mb_backward_shape(pass, inputs[0]), shapes[] = {shape, shape, shape};
+    mb_graph_add(pass->graph, MB_OP_GAUSSIAN_BOUND_GRAD, node->params, inputs, 4, shapes, outputs);
+    for (int32_t i = 0; i < 3; i++)
+        if (mb_backward_wants(pass, inputs[i]))
+            mb_backward_contribute(pass, inputs[i], outputs[i]);
+}
+
 static void gradient_loss(mb_backward *pass, const mb_node *node, mb_tensor dy, mb_op op) {
     mb_tensor inputs[] = {node->inputs[0], node->inputs[1], dy};
     mb_backward_contribute_op(pass, node->inputs[0], op, mb_no_params, inputs, 3);

@@ -1,8 +1,12 @@
-// LSTM over sequences; steps of a sequence.
+// LSTM over sequences, and the places of a sequence. A recurrence goes along time or along the
+// rows.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+static const mb_recurrence along_time = {MB_AXIS_TIME, false};
+
+static mb_lstm_states lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                           mb_recurrence way) {
     mb_lstm_states none = {MB_NO_TENSOR, MB_NO_TENSOR};
     mb_tensor inputs[] = {z, weight_hh, bias_hh};
     if (!mb_given(graph, inputs, 3))
@@ -17,73 +21,104 @@ mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb
     mb_shape hidden = {3, {zs->dims[0], zs->dims[1], ws->dims[1]}};
     mb_shape shapes[] = {hidden, hidden, *zs};
     mb_tensor outputs[MB_MAX_OUTPUTS];
-    mb_graph_add(graph, MB_OP_LSTM, mb_no_params, inputs, 3, shapes, outputs);
+    mb_op_params params = {.recurrence = way};
+    mb_graph_add(graph, MB_OP_LSTM, params, inputs, 3, shapes, outputs);
     return (mb_lstm_states){outputs[0], outputs[1]};
 }
 
+mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
+    return lstm(graph, z, weight_hh, bias_hh, along_time);
+}
+
+mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                        mb_recurrence way) {
+    return lstm(graph, z, weight_hh, bias_hh, way).hidden;
+}
+
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
-    return mb_lstm_all(graph, z, weight_hh, bias_hh).hidden;
+    return mb_lstm_along(graph, z, weight_hh, bias_hh, along_time);
 }
 
 // The rest of a graph sees hidden states (output 0) and cells (output 1).
 void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor z = node->inputs[0], weight = node->inputs[1], bias = node->inputs[2];
     mb_tensor hidden = node->outputs[0], cell = node->outputs[1], gates = node->outputs[2];
-    mb_tensor inputs[5] = {cell, gates, weight};
-    mb_op_params params = {.lstm_grad = {dy[0] != MB_NO_TENSOR, dy[1] != MB_NO_TENSOR}};
-    int32_t count = 3;
-    for (int32_t k = 0; k < 2; k++)
-        if (dy[k] != MB_NO_TENSOR)
-            inputs[count++] = dy[k];
     mb_shape states = mb_backward_shape(pass, hidden);
-    mb_shape shapes[] = {mb_backward_shape(pass, z), {2, {states.dims[0], 2 * states.dims[2]}}};
+    mb_op_params zero = {.constant = {0.0f}};
+    mb_tensor dhidden = dy[0] != MB_NO_TENSOR
+                            ? dy[0]
+                            : mb_graph_add_one(pass->graph, MB_OP_CONSTANT, zero, NULL, 0, states);
+    mb_tensor inputs[] = {dhidden, cell, gates, weight, dy[1]};
+    int32_t count = dy[1] != MB_NO_TENSOR ? 5 : 4;
+    mb_shape running = mb_side_shape(&states, node->params.recurrence);
+    running.dims[1] *= 2;
+    mb_shape shapes[] = {mb_backward_shape(pass, z), running};
     mb_tensor outputs[MB_MAX_OUTPUTS];
-    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, params, inputs, count, shapes, outputs);
+    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, node->params, inputs, count, shapes, outputs);
     mb_tensor dz = outputs[0];
     if (mb_backward_wants(pass, z))
         mb_backward_contribute(pass, z, dz);
-    mb_tensor before = mb_delay(pass->graph, hidden);
+    mb_tensor before = mb_delay_along(pass->graph, hidden, node->params.recurrence);
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params,
                               (mb_tensor[]){before, dz}, 2);
     mb_backward_contribute_op(pass, bias, MB_OP_LINEAR_GRAD_BIAS, mb_no_params, &dz, 1);
 }
 
-mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
+mb_shape mb_side_shape(const mb_shape *sequence, mb_recurrence way) {
+    int32_t side = sequence->dims[way.axis == MB_AXIS_ROWS ? 1 : 0];
+    return (mb_shape){2, {side, sequence->dims[2]}};
+}
+
+mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;
     if (mb_graph_shape(graph, x)->count != 3)
         return mb_refuse(graph, MB_OP_DELAY, "x (B, T, D)", &x, 1);
-    return mb_same_shape(graph, MB_OP_DELAY, mb_no_params, x);
+    mb_op_params params = {.recurrence = way};
+    return mb_same_shape(graph, MB_OP_DELAY, params, x);
 }
 
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
+    return mb_delay_along(graph, x, along_time);
+}
+
+// The same the other way. A given start (gradient rules alone give one) gets no gradient.
 void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_ADVANCE, mb_no_params, dy, 1);
+    mb_op_params back = node->params;
+    back.recurrence.reverse = !back.recurrence.reverse;
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_DELAY, back, dy, 1);
 }
 
-mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
-    if (!mb_given(graph, &x, 1))
-        return MB_NO_TENSOR;
-    const mb_shape *xs = mb_graph_shape(graph, x);
-    if (xs->count != 2 || steps < 1)
-        return mb_refuse(graph, MB_OP_FIRST_STEP, "x (B, D) and at least one step", &x, 1);
-    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
-    return mb_graph_add_one(graph, MB_OP_FIRST_STEP, mb_no_params, &x, 1, shape);
-}
-
-void mb_gradient_first_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_FIRST_STEP_GRAD, mb_no_params, dy, 1);
-}
-
-mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
+mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;
     const mb_shape *xs = mb_graph_shape(graph, x);
     if (xs->count != 3)
         return mb_refuse(graph, MB_OP_LAST_STEP, "x (B, T, D)", &x, 1);
-    mb_shape shape = {2, {xs->dims[0], xs->dims[2]}};
-    return mb_graph_add_one(graph, MB_OP_LAST_STEP, mb_no_params, &x, 1, shape);
+    mb_op_params params = {.recurrence = way};
+    return mb_graph_add_one(graph, MB_OP_LAST_STEP, params, &x, 1, mb_side_shape(xs, way));
+}
+
+mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
+    return mb_last_along(graph, x, along_time);
 }
 
 void mb_gradient_last_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_LAST_STEP_GRAD, mb_no_params, dy, 1);
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_AT_LAST_STEP, node->params, dy, 1);
+}
+
+// The last step on the way back.
+mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    const mb_shape *xs = mb_graph_shape(graph, x);
+    if (xs->count != 2 || steps < 1)
+        return mb_refuse(graph, MB_OP_AT_LAST_STEP, "x (B, D) and at least one step", &x, 1);
+    mb_op_params params = {.recurrence = {MB_AXIS_TIME, true}};
+    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
+    return mb_graph_add_one(graph, MB_OP_AT_LAST_STEP, params, &x, 1, shape);
+}
+
+void mb_gradient_at_last_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_LAST_STEP, node->params, dy, 1);
 }

@@ -5,7 +5,9 @@
 #include "cpu/isa/sums.h"
 
 MB_KERNEL(constant) {
-    call->outputs[0][0] = call->step->params.constant.value;
+    int64_t elements = mb_elements(call, &call->step->outputs[0]);
+    for (int64_t i = 0; i < elements; i++)
+        call->outputs[0][i] = call->step->params.constant.value;
 }
 
 MB_KERNEL(relu) {
@@ -84,6 +86,11 @@ MB_KERNEL(scale) {
     float *restrict y = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         y[i] = factor * x[i];
+}
+
+MB_KERNEL(idle_weights) {
+    memcpy(call->outputs[0], call->inputs[0],
+           (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
 }
 
 MB_KERNEL(reshape) {
@@ -176,69 +183,13 @@ MB_KERNEL(slice) {
                (size_t)part * sizeof(float));
 }
 
-// x (B, T, D) -> y[:, t] = x[:, t-1], y[:, 0] = 0.
-MB_KERNEL(delay) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++) {
-        float *y = call->outputs[0] + (size_t)b * sequence;
-        memset(y, 0, step * sizeof *y);
-        memcpy(y + step, call->inputs[0] + (size_t)b * sequence, (sequence - step) * sizeof *y);
-    }
-}
-
-// x (B, T, D) -> y[:, t] = x[:, t+1], y[:, T-1] = 0.
-MB_KERNEL(advance) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++) {
-        float *y = call->outputs[0] + (size_t)b * sequence;
-        memcpy(y, call->inputs[0] + (size_t)b * sequence + step, (sequence - step) * sizeof *y);
-        memset(y + sequence - step, 0, step * sizeof *y);
-    }
-}
-
-// x (B, D) -> (B, T, D), zero but for the first step.
-MB_KERNEL(first_step) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++) {
-        float *y = call->outputs[0] + (size_t)b * sequence;
-        memcpy(y, call->inputs[0] + (size_t)b * step, step * sizeof *y);
-        memset(y + step, 0, (sequence - step) * sizeof *y);
-    }
-}
-
-// dy (B, T, D) -> dy[:, 0]
-MB_KERNEL(first_step_grad) {
-    const mb_shape *shape = &call->step->inputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++)
-        memcpy(call->outputs[0] + (size_t)b * step, call->inputs[0] + (size_t)b * sequence,
-               step * sizeof(float));
-}
-
-// x (B, T, D) -> (B, D)
-MB_KERNEL(last_step) {
-    const mb_shape *shape = &call->step->inputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++)
-        memcpy(call->outputs[0] + (size_t)b * step,
-               call->inputs[0] + ((size_t)b + 1) * sequence - step, step * sizeof(float));
-}
-
-// dy (B, D) -> (B, T, D), zero but for the last step.
-MB_KERNEL(last_step_grad) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    memset(call->outputs[0], 0, (size_t)call->rows * sequence * sizeof(float));
-    for (int32_t b = 0; b < call->rows; b++)
-        memcpy(call->outputs[0] + ((size_t)b + 1) * sequence - step,
-               call->inputs[0] + (size_t)b * step, step * sizeof(float));
+// dy (B', D') -> (B', D), zero but for the columns from params.slice.begin.
+MB_KERNEL(slice_grad) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->outputs[0]);
+    int32_t width = mb_width(&step->outputs[0]), part = mb_width(&step->inputs[0]);
+    memset(call->outputs[0], 0, (size_t)(vectors * width) * sizeof(float));
+    for (int64_t r = 0; r < vectors; r++)
+        memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
+               (size_t)part * sizeof(float));
 }

@@ -1,14 +1,16 @@
 // Reads a batch from the resident dataset.
 #include "cpu/isa/kernel.h"
 
-// (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front.
+// (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front. Columns
+// behind those of the features are zero.
 static void gather_features(const mb_cpu_call *call, int32_t modality) {
     const mb_shape *shape = &call->step->outputs[0].shape;
-    int32_t dimension = mb_shape_last(shape), steps = shape->count == 3 ? shape->dims[1] : 1;
+    int32_t width = mb_shape_last(shape), steps = shape->count == 3 ? shape->dims[1] : 1;
+    int32_t dimension = call->dataset->modalities[modality].dimension;
     const int64_t *offsets = call->dataset->modalities[modality].offsets;
     const float *values = call->dataset->modalities[modality].values;
     float *to = call->outputs[0];
-    for (int32_t b = 0; b < call->rows; b++, to += (int64_t)steps * dimension) {
+    for (int32_t b = 0; b < call->rows; b++, to += (int64_t)steps * width) {
         int32_t utterance = call->indices[b];
         int64_t first = offsets != NULL ? offsets[utterance] : utterance;
         int64_t frames = offsets != NULL ? offsets[utterance + 1] - first : 1;
@@ -16,9 +18,12 @@ static void gather_features(const mb_cpu_call *call, int32_t modality) {
             first += frames - steps;
             frames = steps;
         }
-        int64_t zeros = (steps - frames) * dimension;
-        memset(to, 0, (size_t)zeros * sizeof *to);
-        memcpy(to + zeros, values + first * dimension, (size_t)(frames * dimension) * sizeof *to);
+        memset(to, 0, (size_t)((steps - frames) * width) * sizeof *to);
+        float *frame = to + (steps - frames) * width;
+        for (int64_t f = 0; f < frames; f++, frame += width) {
+            memcpy(frame, values + (first + f) * dimension, (size_t)dimension * sizeof *to);
+            memset(frame + dimension, 0, (size_t)(width - dimension) * sizeof *to);
+        }
     }
 }
 

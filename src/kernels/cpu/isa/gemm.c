@@ -91,9 +91,13 @@ static void pack_b(int32_t k, int32_t columns, mb_matrix b, float *packed) {
                 packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j];
         return;
     }
-    for (int32_t j = 0; j < columns; j++)
-        for (int32_t p = 0; p < k; p++)
-            packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j * b.column];
+    enum { LINE = 16 }; // a cache line of each column of B at a time, so that both sides stay in L1
+    for (int32_t begin = 0; begin < k; begin += LINE) {
+        int32_t end = begin + LINE < k ? begin + LINE : k;
+        for (int32_t j = 0; j < columns; j++)
+            for (int32_t p = begin; p < end; p++)
+                packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j * b.column];
+    }
 }
 
 // One block of K and M: all columns of C.

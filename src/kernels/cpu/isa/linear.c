@@ -60,7 +60,9 @@ MB_KERNEL(linear_grad_input) {
 // dW (I, all O): columns of block k = xk^T dyk. Assigns.
 MB_KERNEL(linear_grad_weight) {
     const mb_step *step = call->step;
-    int32_t inputs = mb_width(&step->inputs[0]), row = step->outputs[0].shape.dims[0];
+    int32_t inputs = mb_width(&step->inputs[0]), row = 0; // all outputs
+    for (int32_t k = 1; k < step->input_count; k += 2)
+        row += mb_width(&step->inputs[k]);
     float *gradient = call->outputs[0];
     for (int32_t k = 0; k < step->input_count; k += 2) {
         int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[k]);

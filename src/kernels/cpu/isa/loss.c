@@ -1,4 +1,5 @@
 // Losses: means over the valid rows or over all elements, in double. B rows, C classes.
+#include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
 // log(sum(exp(x - max))) + max
@@ -73,4 +74,36 @@ MB_KERNEL(mean_squared_difference_grad) {
     float scale = (float)(2.0 * (double)call->inputs[2][0] / (double)elements);
     for (int64_t i = 0; i < elements; i++)
         call->outputs[0][i] = scale * (call->inputs[0][i] - call->inputs[1][i]);
+}
+
+// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar), less logvar / 2 when asked for
+MB_KERNEL(gaussian_bound) {
+    int64_t elements = mb_elements(call, &call->step->inputs[0]);
+    const float *mu = call->inputs[0], *y = call->inputs[1], *logvar = call->inputs[2];
+    float half = call->step->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
+    double sum = 0.0;
+    for (int64_t i = 0; i < elements; i++) {
+        float difference = mu[i] - y[i];
+        sum -= (double)(0.5f * difference * difference * mb_exponential(-logvar[i]) +
+                        half * logvar[i]);
+    }
+    call->outputs[0][0] = (float)(sum / call->rows);
+}
+
+// With scale = dloss/B and w = exp(-logvar): dmu = -scale (mu - y) w, dy = -dmu,
+// dlogvar = scale ((mu - y)^2 w / 2 - 1/2 when asked for).
+MB_KERNEL(gaussian_bound_grad) {
+    int64_t elements = mb_elements(call, &call->step->inputs[0]);
+    const float *restrict mu = call->inputs[0], *restrict y = call->inputs[1];
+    const float *restrict logvar = call->inputs[2];
+    float *restrict dmu = call->outputs[0], *restrict dy = call->outputs[1];
+    float *restrict dlogvar = call->outputs[2];
+    float half = call->step->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
+    float scale = call->inputs[3][0] / (float)call->rows;
+    for (int64_t i = 0; i < elements; i++) {
+        float difference = mu[i] - y[i], pull = difference * mb_exponential(-logvar[i]);
+        dmu[i] = -scale * pull;
+        dy[i] = scale * pull;
+        dlogvar[i] = scale * (0.5f * difference * pull - half);
+    }
 }

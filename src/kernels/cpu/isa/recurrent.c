@@ -1,96 +1,154 @@
-// LSTM over a whole sequence. B rows, T steps, H hidden; gate blocks in the order i, f, g, o.
+// LSTM over a whole sequence, and the places of a sequence. B rows, T steps, H hidden; a recurrence
+// goes over L places with S sides (recurrence.h); gate blocks in the order i, f, g, o.
+#include "cpu/isa/recurrence.h"
+
 #include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
 
-// Activates the gates of step t and moves the state. z holds the sums of the gates.
-static void lstm_cell(int32_t hidden, float *restrict z, const float *restrict cell_before,
-                      float *restrict cell, float *restrict state) {
+// Activates the gates of step t and moves the state. The blocks of z hold the sums of the gates.
+// They are arguments of their own, never inlined, so that the loop vectorises.
+static __attribute__((noinline)) void move_cell(int32_t hidden, float *restrict zi,
+                                                float *restrict zf, float *restrict zg,
+                                                float *restrict zo,
+                                                const float *restrict cell_before,
+                                                float *restrict cell, float *restrict state) {
     for (int32_t j = 0; j < hidden; j++) {
-        float i = mb_sigmoid_of(z[j]), f = mb_sigmoid_of(z[hidden + j]);
-        float g = mb_tanh_of(z[2 * hidden + j]), o = mb_sigmoid_of(z[3 * hidden + j]);
+        float i = mb_sigmoid_of(zi[j]), f = mb_sigmoid_of(zf[j]);
+        float g = mb_tanh_of(zg[j]), o = mb_sigmoid_of(zo[j]);
         float c = i * g + (cell_before != NULL ? f * cell_before[j] : 0.0f);
-        z[j] = i;
-        z[hidden + j] = f;
-        z[2 * hidden + j] = g;
-        z[3 * hidden + j] = o;
+        zi[j] = i;
+        zf[j] = f;
+        zg[j] = g;
+        zo[j] = o;
         cell[j] = c;
         state[j] = o * mb_tanh_of(c);
     }
 }
 
+static void lstm_cell(int32_t hidden, float *z, const float *cell_before, float *cell,
+                      float *state) {
+    move_cell(hidden, z, z + hidden, z + 2 * hidden, z + 3 * hidden, cell_before, cell, state);
+}
+
 // z (B, T, 4H), W (H, 4H), b (4H) -> hidden (B, T, H), cell (B, T, H), gates (B, T, 4H) activated.
 //   gates[t] = z[t] + b + hidden[t-1] W;  c[t] = f*c[t-1] + i*g;  hidden[t] = o*tanh(c[t])
 MB_KERNEL(lstm) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    int32_t steps = shape->dims[1], h = shape->dims[2];
-    int64_t state_row = (int64_t)steps * h, gate_row = 4 * state_row;
+    mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
+    int32_t h = mb_width(&call->step->outputs[0]), g = 4 * h;
     float *hidden = call->outputs[0], *cell = call->outputs[1], *gates = call->outputs[2];
-    for (int32_t t = 0; t < steps; t++) {
-        for (int32_t b = 0; b < call->rows; b++)
-            for (int32_t j = 0; j < 4 * h; j++) {
-                int64_t at = b * gate_row + (int64_t)t * 4 * h + j;
-                gates[at] = call->inputs[0][at] + call->inputs[2][j];
-            }
-        if (t > 0)
+    for (int32_t n = 0; n < way.length; n++) {
+        int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
+        for (int32_t s = 0; s < way.sides; s++) {
+            int64_t gate = (at + s * way.aside) * g;
+            for (int32_t j = 0; j < g; j++)
+                gates[gate + j] = call->inputs[0][gate + j] + call->inputs[2][j];
+        }
+        if (n > 0)
             MB_NAME(gemm)
-        (call->rows, 4 * h, h, (mb_matrix){hidden + (int64_t)(t - 1) * h, state_row, 1},
-         (mb_matrix){call->inputs[1], 4 * h, 1}, gates + (int64_t)t * 4 * h, gate_row, 1);
-        for (int32_t b = 0; b < call->rows; b++) {
-            int64_t at = b * state_row + (int64_t)t * h;
-            lstm_cell(h, gates + b * gate_row + (int64_t)t * 4 * h, t > 0 ? cell + at - h : NULL,
-                      cell + at, hidden + at);
+        (way.sides, g, h, (mb_matrix){hidden + before * h, way.aside * h, 1},
+         (mb_matrix){call->inputs[1], g, 1}, gates + at * g, way.aside * g, 1);
+        for (int32_t s = 0; s < way.sides; s++) {
+            int64_t here = at + s * way.aside;
+            lstm_cell(h, gates + here * g, n > 0 ? cell + (before + s * way.aside) * h : NULL,
+                      cell + here * h, hidden + here * h);
         }
     }
 }
 
-// One row of one step: dstate = [gradient of hidden | gradient of cell] from the steps after it;
-// the cell's part moves on to the step before. dhidden and dcell, the gradients from outside, may
-// be NULL.
-static void lstm_cell_grad(int32_t hidden, const float *restrict dhidden,
-                           const float *restrict dcell, const float *restrict gates,
-                           const float *restrict cell, const float *restrict cell_before,
-                           float *restrict dstate, float *restrict dz) {
-    for (int32_t j = 0; dhidden != NULL && j < hidden; j++)
-        dstate[j] += dhidden[j];
-    for (int32_t j = 0; dcell != NULL && j < hidden; j++)
-        dstate[hidden + j] += dcell[j];
+// One side of one step: dh, dc are the gradients of hidden and cell from the steps after it; the
+// cell's moves on to the step before.
+static __attribute__((noinline)) void
+move_cell_grad(int32_t hidden, const float *restrict dhidden, const float *restrict gates,
+               const float *restrict cell, const float *restrict cell_before,
+               const float *restrict dh_after, float *restrict dc_after, float *restrict dzi,
+               float *restrict dzf, float *restrict dzg, float *restrict dzo) {
     for (int32_t j = 0; j < hidden; j++) {
         float i = gates[j], f = gates[hidden + j];
         float g = gates[2 * hidden + j], o = gates[3 * hidden + j];
-        float dh = dstate[j], tc = mb_tanh_of(cell[j]);
-        float dc = dstate[hidden + j] + dh * o * (1.0f - tc * tc);
+        float dh = dhidden[j] + dh_after[j], tc = mb_tanh_of(cell[j]);
+        float dc = dc_after[j] + dh * o * (1.0f - tc * tc);
         float before = cell_before != NULL ? cell_before[j] : 0.0f;
-        dz[j] = dc * g * i * (1.0f - i);
-        dz[hidden + j] = dc * before * f * (1.0f - f);
-        dz[2 * hidden + j] = dc * i * (1.0f - g * g);
-        dz[3 * hidden + j] = dh * tc * o * (1.0f - o);
-        dstate[hidden + j] = dc * f;
+        dzi[j] = dc * g * i * (1.0f - i);
+        dzf[j] = dc * before * f * (1.0f - f);
+        dzg[j] = dc * i * (1.0f - g * g);
+        dzo[j] = dh * tc * o * (1.0f - o);
+        dc_after[j] = dc * f;
     }
 }
 
-// cell (B, T, H), gates (B, T, 4H), W (H, 4H), then the gradients of hidden and cell (B, T, H) that
-// there are -> dz (B, T, 4H), dstate (B, 2H).
+static void add_to(int32_t count, const float *restrict x, float *restrict sum) {
+    for (int32_t j = 0; j < count; j++)
+        sum[j] += x[j];
+}
+
+static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *gates,
+                           const float *cell, const float *cell_before, float *dstate, float *dz) {
+    move_cell_grad(hidden, dhidden, gates, cell, cell_before, dstate, dstate + hidden, dz,
+                   dz + hidden, dz + 2 * hidden, dz + 3 * hidden);
+}
+
+// dhidden (B, T, H), cell (B, T, H), gates (B, T, 4H), W (H, 4H), dcell (B, T, H) or none
+// -> dz (B, T, 4H), dstate (S, 2H).
 MB_KERNEL(lstm_grad) {
-    const mb_step *step = call->step;
-    const mb_shape *shape = &step->inputs[0].shape;
-    int32_t steps = shape->dims[1], h = shape->dims[2];
-    int64_t state_row = (int64_t)steps * h, gate_row = 4 * state_row;
-    bool hidden = step->params.lstm_grad.hidden;
-    const float *dhidden = hidden ? call->inputs[3] : NULL;
-    const float *dcell = step->params.lstm_grad.cell ? call->inputs[hidden ? 4 : 3] : NULL;
+    mb_way way = mb_way_of(call, &call->step->inputs[0].shape);
+    int32_t h = mb_width(&call->step->inputs[0]), g = 4 * h;
+    const float *cell = call->inputs[1];
+    const float *dcell = call->step->input_count == 5 ? call->inputs[4] : NULL;
     float *dz = call->outputs[0], *dstate = call->outputs[1];
-    memset(dstate, 0, (size_t)call->rows * 2 * (size_t)h * sizeof *dstate);
-    for (int32_t t = steps - 1; t >= 0; t--) {
-        for (int32_t b = 0; b < call->rows; b++) {
-            int64_t at = b * state_row + (int64_t)t * h, gate = b * gate_row + (int64_t)t * 4 * h;
-            const float *cell = call->inputs[0] + at;
-            lstm_cell_grad(h, dhidden != NULL ? dhidden + at : NULL,
-                           dcell != NULL ? dcell + at : NULL, call->inputs[1] + gate, cell,
-                           t > 0 ? cell - h : NULL, dstate + (int64_t)b * 2 * h, dz + gate);
+    memset(dstate, 0, (size_t)way.sides * 2 * (size_t)h * sizeof *dstate);
+    for (int32_t n = way.length - 1; n >= 0; n--) {
+        int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
+        for (int32_t s = 0; s < way.sides; s++) {
+            int64_t here = at + s * way.aside;
+            if (dcell != NULL)
+                add_to(h, dcell + here * h, dstate + (int64_t)s * 2 * h + h);
+            lstm_cell_grad(h, call->inputs[0] + here * h, call->inputs[2] + here * g,
+                           cell + here * h, n > 0 ? cell + (before + s * way.aside) * h : NULL,
+                           dstate + (int64_t)s * 2 * h, dz + here * g);
         }
-        if (t > 0) // gradient of hidden[t-1]
+        if (n > 0) // gradient of hidden[t-1]
             MB_NAME(gemm)
-        (call->rows, h, 4 * h, (mb_matrix){dz + (int64_t)t * 4 * h, gate_row, 1},
-         (mb_matrix){call->inputs[2], 1, 4 * h}, dstate, 2 * h, 0);
+        (way.sides, h, g, (mb_matrix){dz + at * g, way.aside * g, 1},
+         (mb_matrix){call->inputs[3], 1, g}, dstate, 2 * h, 0);
     }
+}
+
+// x (B, T, D), start (S, D) or none -> y[n] = x[n-1], y[0] = start or 0.
+MB_KERNEL(delay) {
+    mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
+    int32_t width = mb_width(&call->step->outputs[0]);
+    const float *start = call->step->input_count == 2 ? call->inputs[1] : NULL;
+    for (int32_t n = 0; n < way.length; n++)
+        for (int32_t s = 0; s < way.sides; s++) {
+            float *y = call->outputs[0] + (mb_way_at(&way, n) + s * way.aside) * width;
+            size_t bytes = (size_t)width * sizeof *y;
+            if (n > 0)
+                memcpy(y, call->inputs[0] + (mb_way_at(&way, n - 1) + s * way.aside) * width,
+                       bytes);
+            else if (start != NULL)
+                memcpy(y, start + (int64_t)s * width, bytes);
+            else
+                memset(y, 0, bytes);
+        }
+}
+
+// x (B, T, D) -> x[L-1] (S, D)
+MB_KERNEL(last_step) {
+    mb_way way = mb_way_of(call, &call->step->inputs[0].shape);
+    int32_t width = mb_width(&call->step->inputs[0]);
+    int64_t last = mb_way_at(&way, way.length - 1);
+    for (int32_t s = 0; s < way.sides; s++)
+        memcpy(call->outputs[0] + (int64_t)s * width,
+               call->inputs[0] + (last + s * way.aside) * width, (size_t)width * sizeof(float));
+}
+
+// x (S, D) -> (B, T, D), zero but for y[L-1] = x.
+MB_KERNEL(at_last_step) {
+    mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
+    int32_t width = mb_width(&call->step->outputs[0]);
+    int64_t last = mb_way_at(&way, way.length - 1);
+    memset(call->outputs[0], 0, (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
+    for (int32_t s = 0; s < way.sides; s++)
+        memcpy(call->outputs[0] + (last + s * way.aside) * width,
+               call->inputs[0] + (int64_t)s * width, (size_t)width * sizeof(float));
 }

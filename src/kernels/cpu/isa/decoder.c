@@ -1,0 +1,255 @@
+// Decoder with attention. L places with S sides (recurrence.h), D width of y, H hidden; gate blocks
+// in the order i, f, g, o. For place n = 0 .. L-2 and every side:
+//   q = state[n-1] A[:H], or start A[:H] for n = 0        k[m] = x[m] A[H:]
+//   alpha = softmax over m of v . tanh(q + k[m])           context = sum over m of alpha[m] x[m]
+//   both cells: z = concat(y[n], context) W + b;  hidden = o * tanh(i * g)
+//   state[n] = hidden_f + hidden_b;  out[n] = concat(state[n], context)
+// The forget gate meets a cell of zero: its block of z is not used, its gradient is zero.
+#include "cpu/isa/activation.h"
+#include "cpu/isa/gemm.h"
+#include "cpu/isa/recurrence.h"
+
+// Partial sums, so that reductions vectorise and have the same order everywhere.
+enum { PARTS = 16 };
+
+static float add_up(const float parts[PARTS]) {
+    float sum = 0.0f;
+    for (int i = 0; i < PARTS; i++)
+        sum += parts[i];
+    return sum;
+}
+
+static float dot(int32_t count, const float *restrict a, const float *restrict b) {
+    float parts[PARTS] = {0.0f};
+    int32_t j = 0;
+    for (; j + PARTS <= count; j += PARTS)
+        for (int i = 0; i < PARTS; i++)
+            parts[i] += a[j + i] * b[j + i];
+    for (; j < count; j++)
+        parts[j % PARTS] += a[j] * b[j];
+    return add_up(parts);
+}
+
+// v . tanh(q + k)
+static float energy(int32_t hidden, const float *restrict v, const float *restrict q,
+                    const float *restrict k) {
+    float parts[PARTS] = {0.0f};
+    int32_t j = 0;
+    for (; j + PARTS <= hidden; j += PARTS)
+        for (int i = 0; i < PARTS; i++)
+            parts[i] += v[j + i] * mb_tanh_of(q[j + i] + k[j + i]);
+    for (; j < hidden; j++)
+        parts[j % PARTS] += v[j] * mb_tanh_of(q[j] + k[j]);
+    return add_up(parts);
+}
+
+static void softmax_in_place(float *x, int32_t count) {
+    float largest = x[0], sum = 0.0f;
+    for (int32_t m = 1; m < count; m++)
+        largest = x[m] > largest ? x[m] : largest;
+    for (int32_t m = 0; m < count; m++) {
+        x[m] = expf(x[m] - largest);
+        sum += x[m];
+    }
+    for (int32_t m = 0; m < count; m++)
+        x[m] /= sum;
+}
+
+// One side: q against keys and x, whose places lie `stride` apart -> alpha (L), context (H).
+static void attend(const mb_way *way, int32_t hidden, const float *v, const float *q,
+                   const float *keys, const float *x, float *restrict alpha,
+                   float *restrict context) {
+    for (int32_t m = 0; m < way->length; m++)
+        alpha[m] = energy(hidden, v, q, keys + mb_way_at(way, m) * hidden);
+    softmax_in_place(alpha, way->length);
+    memset(context, 0, (size_t)hidden * sizeof *context);
+    for (int32_t m = 0; m < way->length; m++) {
+        const float *restrict value = x + mb_way_at(way, m) * hidden;
+        for (int32_t j = 0; j < hidden; j++)
+            context[j] += alpha[m] * value[j];
+    }
+}
+
+// Activates the gates i, g, o of a cell that starts from zero; adds its hidden state. Blocks of z
+// are arguments of their own, never inlined, so that the loop vectorises.
+static __attribute__((noinline)) void add_cell(int32_t hidden, float *restrict zi,
+                                               float *restrict zg, float *restrict zo,
+                                               float *restrict state) {
+    for (int32_t j = 0; j < hidden; j++) {
+        float i = mb_sigmoid_of(zi[j]), g = mb_tanh_of(zg[j]), o = mb_sigmoid_of(zo[j]);
+        zi[j] = i;
+        zg[j] = g;
+        zo[j] = o;
+        state[j] += o * mb_tanh_of(i * g);
+    }
+}
+
+// gates (B', 4H) = y W[:D] + b
+static void input_products(const mb_cpu_call *call, int32_t weight, int32_t hidden, float *gates) {
+    int32_t vectors = (int32_t)mb_vectors(call, &call->step->inputs[0]);
+    int32_t width = mb_width(&call->step->inputs[0]), g = 4 * hidden;
+    const float *bias = call->inputs[weight + 1];
+    for (int32_t r = 0; r < vectors; r++)
+        memcpy(gates + (int64_t)r * g, bias, (size_t)g * sizeof *gates);
+    MB_NAME(gemm)
+    (vectors, g, width, (mb_matrix){call->inputs[0], width, 1},
+     (mb_matrix){call->inputs[weight], g, 1}, gates, g, 1);
+}
+
+// y (B, T, D), x (B, T, H), start (S, H), A (2H, H), v (1, H), W_f (D+H, 4H), b_f (4H), W_b, b_b
+// -> out (B, T, 2H), alpha (B, T, L), queries (B, T, H), keys (B, T, H), gates_f, gates_b (B, T,
+// 4H)
+MB_KERNEL(attention_decoder) {
+    mb_way way = mb_way_of(call, &call->step->inputs[1].shape);
+    int32_t h = mb_width(&call->step->inputs[1]), d = mb_width(&call->step->inputs[0]), g = 4 * h;
+    const float *x = call->inputs[1], *attention = call->inputs[3], *v = call->inputs[4];
+    float *out = call->outputs[0], *alpha = call->outputs[1], *queries = call->outputs[2];
+    float *keys = call->outputs[3], *gates[2] = {call->outputs[4], call->outputs[5]};
+    MB_NAME(gemm)
+    ((int32_t)mb_vectors(call, &call->step->inputs[1]), h, h, (mb_matrix){x, h, 1},
+     (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
+    for (int k = 0; k < 2; k++)
+        input_products(call, 5 + 2 * k, h, gates[k]);
+    memset(out, 0, (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof *out);
+    for (int32_t n = 0; n + 1 < way.length; n++) {
+        int64_t at = mb_way_at(&way, n);
+        mb_matrix before = {call->inputs[2], h, 1};
+        if (n > 0)
+            before = (mb_matrix){out + mb_way_at(&way, n - 1) * 2 * h, way.aside * 2 * h, 1};
+        MB_NAME(gemm)
+        (way.sides, h, h, before, (mb_matrix){attention, h, 1}, queries + at * h, way.aside * h, 0);
+        for (int32_t s = 0; s < way.sides; s++) {
+            int64_t side = s * way.aside, here = at + side;
+            attend(&way, h, v, queries + here * h, keys + side * h, x + side * h,
+                   alpha + here * way.length, out + here * 2 * h + h);
+        }
+        for (int k = 0; k < 2; k++) {
+            MB_NAME(gemm)
+            (way.sides, g, h, (mb_matrix){out + at * 2 * h + h, way.aside * 2 * h, 1},
+             (mb_matrix){call->inputs[5 + 2 * k] + (int64_t)d * g, g, 1}, gates[k] + at * g,
+             way.aside * g, 1);
+            for (int32_t s = 0; s < way.sides; s++) {
+                float *z = gates[k] + (at + s * way.aside) * g;
+                add_cell(h, z, z + 2 * h, z + 3 * h, out + (at + s * way.aside) * 2 * h);
+            }
+        }
+    }
+}
+
+// Gradient of the sums of a cell, whose hidden state has the gradient dout + dnext.
+static __attribute__((noinline)) void add_cell_grad(int32_t hidden, const float *restrict dout,
+                                                    const float *restrict dnext,
+                                                    const float *restrict gates,
+                                                    float *restrict dzi, float *restrict dzf,
+                                                    float *restrict dzg, float *restrict dzo) {
+    for (int32_t j = 0; j < hidden; j++) {
+        float i = gates[j], g = gates[2 * hidden + j], o = gates[3 * hidden + j];
+        float dh = dout[j] + dnext[j], tc = mb_tanh_of(i * g), dc = dh * o * (1.0f - tc * tc);
+        dzi[j] = dc * g * i * (1.0f - i);
+        dzf[j] = 0.0f;
+        dzg[j] = dc * i * (1.0f - g * g);
+        dzo[j] = dh * tc * o * (1.0f - o);
+    }
+}
+
+static void decoder_cell_grad(int32_t hidden, const float *dout, const float *dnext,
+                              const float *gates, float *dz) {
+    add_cell_grad(hidden, dout, dnext, gates, dz, dz + hidden, dz + 2 * hidden, dz + 3 * hidden);
+}
+
+// dv += dscore * e, dk += p, dq += p with e = tanh(q + k), p = dscore * v * (1 - e^2)
+static void energy_grad(int32_t hidden, float dscore, const float *restrict v,
+                        const float *restrict q, const float *restrict k, float *restrict dv,
+                        float *restrict dk, float *restrict dq) {
+    for (int32_t j = 0; j < hidden; j++) {
+        float e = mb_tanh_of(q[j] + k[j]), p = dscore * v[j] * (1.0f - e * e);
+        dv[j] += dscore * e;
+        dk[j] += p;
+        dq[j] += p;
+    }
+}
+
+// What one side's attention reads and adds to.
+typedef struct attention {
+    const float *v, *q, *keys, *x, *alpha;
+    float *dv, *dkeys, *dx, *dalpha;
+} attention;
+
+// `gradient` (H) comes in as that of the context and leaves as that of the query.
+static void attend_grad(const mb_way *way, int32_t hidden, const attention *a,
+                        float *restrict gradient) {
+    double mean = 0.0;
+    for (int32_t m = 0; m < way->length; m++) {
+        int64_t at = mb_way_at(way, m) * hidden;
+        a->dalpha[m] = dot(hidden, a->x + at, gradient);
+        mean += (double)a->alpha[m] * (double)a->dalpha[m];
+        for (int32_t j = 0; j < hidden; j++)
+            a->dx[at + j] += a->alpha[m] * gradient[j];
+    }
+    memset(gradient, 0, (size_t)hidden * sizeof *gradient);
+    for (int32_t m = 0; m < way->length; m++) {
+        int64_t at = mb_way_at(way, m) * hidden;
+        float dscore = a->alpha[m] * (float)((double)a->dalpha[m] - mean);
+        energy_grad(hidden, dscore, a->v, a->q, a->keys + at, a->dv, a->dkeys + at, gradient);
+    }
+}
+
+static void fill_zero(const mb_cpu_call *call, int32_t output) {
+    memset(call->outputs[output], 0,
+           (size_t)mb_elements(call, &call->step->outputs[output]) * sizeof(float));
+}
+
+static void zero_place(const mb_way *way, int32_t n, int32_t width, float *x) {
+    for (int32_t s = 0; s < way->sides; s++)
+        memset(x + (mb_way_at(way, n) + s * way->aside) * width, 0, (size_t)width * sizeof *x);
+}
+
+// dout, x, A, v, W_f, W_b, alpha, queries, keys, gates_f, gates_b
+// -> dz_f, dz_b (B, T, 4H), dx (B, T, H), dstart (S, H), dv (1, H), dqueries, dkeys (B, T, H),
+//    dalpha (B, T, L). dstart is the running gradient of the state before, dqueries at n first
+// that of the context.
+MB_KERNEL(attention_decoder_grad) {
+    mb_way way = mb_way_of(call, &call->step->inputs[1].shape);
+    int32_t h = mb_width(&call->step->inputs[1]), g = 4 * h;
+    int32_t d = call->step->inputs[4].shape.dims[1] - h;
+    const float *dout = call->inputs[0], *weight = call->inputs[2];
+    float *dx = call->outputs[2], *dstart = call->outputs[3], *dqueries = call->outputs[5];
+    for (int32_t output = 2; output < 7; output++)
+        fill_zero(call, output);
+    for (int k = 0; k < 2; k++)
+        zero_place(&way, way.length - 1, g, call->outputs[k]);
+    for (int32_t n = way.length - 2; n >= 0; n--) {
+        int64_t at = mb_way_at(&way, n);
+        for (int32_t s = 0; s < way.sides; s++) {
+            int64_t here = at + s * way.aside;
+            for (int k = 0; k < 2; k++)
+                decoder_cell_grad(h, dout + here * 2 * h, dstart + (int64_t)s * h,
+                                  call->inputs[9 + k] + here * g, call->outputs[k] + here * g);
+            memcpy(dqueries + here * h, dout + here * 2 * h + h, (size_t)h * sizeof *dqueries);
+        }
+        for (int k = 0; k < 2; k++)
+            MB_NAME(gemm)
+        (way.sides, h, g, (mb_matrix){call->outputs[k] + at * g, way.aside * g, 1},
+         (mb_matrix){call->inputs[4 + k] + (int64_t)d * g, 1, g}, dqueries + at * h, way.aside * h,
+         1);
+        for (int32_t s = 0; s < way.sides; s++) {
+            int64_t side = s * way.aside, here = at + side;
+            attention a = {.v = call->inputs[3],
+                           .q = call->inputs[7] + here * h,
+                           .keys = call->inputs[8] + side * h,
+                           .x = call->inputs[1] + side * h,
+                           .alpha = call->inputs[6] + here * way.length,
+                           .dv = call->outputs[4],
+                           .dkeys = call->outputs[6] + side * h,
+                           .dx = dx + side * h,
+                           .dalpha = call->outputs[7] + here * way.length};
+            attend_grad(&way, h, &a, dqueries + here * h);
+        }
+        MB_NAME(gemm)
+        (way.sides, h, h, (mb_matrix){dqueries + at * h, way.aside * h, 1},
+         (mb_matrix){weight, 1, h}, dstart, h, 0);
+    }
+    MB_NAME(gemm)
+    ((int32_t)mb_vectors(call, &call->step->inputs[1]), h, h, (mb_matrix){call->outputs[6], h, 1},
+     (mb_matrix){weight + (int64_t)h * h, 1, h}, dx, h, 1);
+}

@@ -1,0 +1,86 @@
+// Directions of rows, and losses of their inner products. B rows, D features.
+#include "cpu/isa/gemm.h"
+
+static double dot(const float *a, const float *b, int32_t count) {
+    double sum = 0.0;
+    for (int32_t j = 0; j < count; j++)
+        sum += (double)a[j] * (double)b[j];
+    return sum;
+}
+
+// y (..., D) = x / (||x|| + epsilon), inverse (..., 1) = 1 / (||x|| + epsilon). A row of zeros is
+// 0/0 without epsilon, unless keep_zero: then y and inverse are 0.
+MB_KERNEL(unit_rows) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->inputs[0]);
+    int32_t width = mb_width(&step->inputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        const float *restrict x = call->inputs[0] + r * width;
+        float *restrict y = call->outputs[0] + r * width;
+        double norm = sqrt(dot(x, x, width));
+        bool zero = step->params.unit_rows.keep_zero && norm == 0.0;
+        float inverse =
+            zero ? 0.0f : (float)(1.0 / (norm + (double)step->params.unit_rows.epsilon));
+        for (int32_t j = 0; j < width; j++)
+            y[j] = x[j] * inverse;
+        call->outputs[1][r] = inverse;
+    }
+}
+
+// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy where the norm is a
+// constant for the gradient.
+MB_KERNEL(unit_rows_grad) {
+    const mb_step *step = call->step;
+    int64_t vectors = mb_vectors(call, &step->inputs[0]);
+    int32_t width = mb_width(&step->inputs[0]);
+    for (int64_t r = 0; r < vectors; r++) {
+        const float *restrict dy = call->inputs[0] + r * width;
+        const float *restrict y = call->inputs[1] + r * width;
+        float *restrict dx = call->outputs[0] + r * width, inverse = call->inputs[2][r];
+        double share = 1.0 - (double)step->params.unit_rows.epsilon * (double)inverse;
+        double product = step->params.unit_rows.constant_norm ? 0.0 : dot(dy, y, width);
+        float along = (float)(share > 0.0 ? product / share : product);
+        for (int32_t j = 0; j < width; j++)
+            dx[j] = inverse * (dy[j] - y[j] * along);
+    }
+}
+
+// s = x q^T (B, B); loss (1) = (1/B) sum over b of log(sum over j of exp(s[b, j])) - s[b, b], and
+// p (B, B) = softmax of s over j.
+MB_KERNEL(contrastive) {
+    int32_t rows = call->rows, width = mb_width(&call->step->inputs[0]);
+    float *scores = call->outputs[1];
+    MB_NAME(gemm)
+    (rows, rows, width, (mb_matrix){call->inputs[0], width, 1},
+     (mb_matrix){call->inputs[1], 1, width}, scores, rows, 0);
+    double sum = 0.0;
+    for (int32_t b = 0; b < rows; b++) {
+        float *s = scores + (int64_t)b * rows;
+        double largest = (double)s[0], total = 0.0;
+        for (int32_t j = 1; j < rows; j++)
+            largest = (double)s[j] > largest ? (double)s[j] : largest;
+        for (int32_t j = 0; j < rows; j++)
+            total += exp((double)s[j] - largest);
+        total = log(total) + largest;
+        sum += total - (double)s[b];
+        for (int32_t j = 0; j < rows; j++)
+            s[j] = (float)exp((double)s[j] - total);
+    }
+    call->outputs[0][0] = (float)(sum / rows);
+}
+
+// ds (B, B) = dloss/B * (p - identity); dx (B, D) = ds q, dq (B, D) = ds^T x.
+MB_KERNEL(contrastive_grad) {
+    int32_t rows = call->rows, width = mb_width(&call->step->inputs[0]);
+    float scale = call->inputs[3][0] / (float)rows, *ds = call->outputs[2];
+    for (int32_t b = 0; b < rows; b++)
+        for (int32_t j = 0; j < rows; j++)
+            ds[(int64_t)b * rows + j] =
+                scale * (call->inputs[2][(int64_t)b * rows + j] - (b == j ? 1.0f : 0.0f));
+    MB_NAME(gemm)
+    (rows, width, rows, (mb_matrix){ds, rows, 1}, (mb_matrix){call->inputs[1], width, 1},
+     call->outputs[0], width, 0);
+    MB_NAME(gemm)
+    (rows, width, rows, (mb_matrix){ds, 1, rows}, (mb_matrix){call->inputs[0], width, 1},
+     call->outputs[1], width, 0);
+}
