@@ -126,6 +126,10 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
 mb_tensor mb_graph_filter(mb_graph *graph, const char *name, int32_t out, int32_t in, int32_t width,
                           mb_initial initial);
 
+// In a batch of fewer rows than this the parameter has no gradient: the graph of such a batch does
+// not reach it. A run that has had a larger batch gives it a gradient of zero, one that has not
+// skips it.
+void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows);
 // Never trained: no gradient, no update. To be said before an op reads the parameter.
 void mb_graph_freeze(mb_graph *graph, mb_tensor parameter);
 // Draws the same start values as for `other`, a parameter of the same shape and initialisation.
@@ -134,10 +138,6 @@ void mb_graph_start_as(mb_graph *graph, mb_tensor parameter, mb_tensor other);
 // Standard normal numbers (B, width), new in every step, in evaluation too, and independent of
 // which other utterances are in the batch. `name` finds them in a fixture.
 mb_tensor mb_noise(mb_graph *graph, const char *name, int32_t width);
-// In a batch of fewer rows than this the parameter has no gradient: the graph of such a batch does
-// not reach it. A run that has had a larger batch gives it a gradient of zero, one that has not
-// skips it.
-void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows);
 
 // ---- ops --------------------------------------------------------------------------------------
 // y = x W^T + b. x (..., I), W (O, I), b (O) or MB_NO_TENSOR -> (..., O)
@@ -243,10 +243,6 @@ mb_tensor mb_scale(mb_graph *graph, mb_tensor x, double factor, mb_slot slot);
 mb_tensor mb_reshape(mb_graph *graph, mb_tensor x, mb_shape shape);
 // Mean over all elements of (a - b)^2, gradients into both. -> (1)
 mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b);
-// Maximum mean discrepancy between the valid rows of a and b under k(x, y) = exp(-||x - y||^2 /
-// D^2): mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j), gradient into a. (B, D) both ->
-// (1)
-mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b);
 // Lower bound of log p(y | mu, variance exp(logvar)), all (B, D): mean over the valid rows of the
 // sum of -(mu - y)^2 / (2 exp(logvar)), less logvar / 2 with `logvar_term`. Gradients into all
 // three. -> (1)
@@ -281,6 +277,10 @@ mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered
 // Contrast of each row's pair with all pairings in the batch: mean over the valid rows b of
 // -log softmax over j (<x[b], q[j]>)[b]. (B, D), (B, D) -> (1)
 mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q);
+// Maximum mean discrepancy between the valid rows of a and b under k(x, y) = exp(-||x - y||^2 /
+// D^2): mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j), gradient into a. (B, D) both ->
+// (1)
+mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b);
 // Mean over the valid rows of -log softmax(logits)[emotion]. (B, C), (B) -> (1)
 mb_tensor mb_cross_entropy(mb_graph *graph, mb_tensor logits, mb_tensor emotions);
 // Mean over the valid rows of (values - valence)^2. (B, 1), (B) -> (1)

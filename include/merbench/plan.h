@@ -27,10 +27,10 @@ typedef struct mb_parameter {
     int64_t gradient; // offset in the arena, MB_PLAN_GRADIENTS only; -1 = absent
     bool transposed;  // stored with its dimensions reversed: input-major
     bool trained;     // whether it reaches the loss; otherwise Adam skips it
-    bool frozen;      // never trained, by the model's design
-    int32_t drawn_as; // position of the parameter whose start values it has: its own, mostly
     // Smallest batch whose graph reaches it. Adam skips it until a run has had such a batch.
     int32_t fewest_rows;
+    bool frozen;      // never trained, by the model's design
+    int32_t drawn_as; // position of the parameter whose start values it has: its own, mostly
 } mb_parameter;
 
 typedef struct mb_plan mb_plan;

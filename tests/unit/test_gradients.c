@@ -323,17 +323,17 @@ static const op_case cases[] = {
     {"attention, positions", build_attention, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"attention with a mask", build_masked, MB_FRM_UNALIGN, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
+    {"lstm along the rows", build_lstm_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"delay, end, idle weights along the rows", build_places_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"delay, end, idle weights along time", build_places_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"decoder along the rows", build_decoder_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"decoder along time", build_decoder_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"lstm cells, delay", build_cells, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"noise, mean discrepancy", build_discrepancy, MB_UTT, MB_DROPOUT_OFF},
     {"first step, lstm that feeds itself", build_feedback, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"scaled concat", build_scaled_concat, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory", build_memory, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"gated memory with dropout", build_memory, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
-    {"lstm along the rows", build_lstm_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
-    {"delay, end, idle weights along the rows", build_places_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
-    {"delay, end, idle weights along time", build_places_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
-    {"decoder along the rows", build_decoder_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
-    {"decoder along time", build_decoder_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
 };
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 

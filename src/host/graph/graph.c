@@ -212,6 +212,11 @@ mb_tensor mb_graph_weight(mb_graph *graph, const char *name, int32_t out, int32_
     return add_parameter(graph, name, shape, true, initial);
 }
 
+void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows) {
+    if (graph->status == MB_OK && parameter != MB_NO_TENSOR)
+        graph->parameters[graph->tensors[parameter].parameter].fewest_rows = rows;
+}
+
 // The parameter behind a tensor; NULL (and a failure) for any other tensor.
 static mb_parameter *parameter_of(mb_graph *graph, mb_tensor tensor) {
     if (graph->status != MB_OK || tensor == MB_NO_TENSOR)
@@ -240,10 +245,4 @@ void mb_graph_start_as(mb_graph *graph, mb_tensor tensor, mb_tensor other) {
         mb_graph_refuse(graph, "parameter %s cannot start as %s: they are not alike",
                         parameter->name, drawn->name);
     parameter->drawn_as = drawn->drawn_as;
-}
-
-void mb_graph_needs_rows(mb_graph *graph, mb_tensor tensor, int32_t rows) {
-    mb_parameter *parameter = parameter_of(graph, tensor);
-    if (parameter != NULL)
-        parameter->fewest_rows = rows;
 }

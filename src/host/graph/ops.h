@@ -51,6 +51,11 @@ typedef struct mb_op_params {
         struct {
             mb_dropout_setting gates[2];
         } gated_memory;
+        mb_recurrence recurrence;
+        struct {
+            mb_recurrence recurrence; // first: also read as params.recurrence
+            bool hidden, cell;        // which gradients follow the other inputs
+        } lstm_grad;
         struct {
             int32_t column; // of the scales: that of the first part, or of the one at hand
             int32_t begin;  // of the part at hand in the joined vector
@@ -78,7 +83,6 @@ typedef struct mb_op_params {
             mb_pairs pairs;
             bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
         } pairs;
-        mb_recurrence recurrence;
     };
     // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
     struct {

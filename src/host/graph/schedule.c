@@ -218,7 +218,10 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
     case MB_OP_LSTM_GRAD:
         return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
+               mb_shape_elements(&tensors[node->inputs[2]].shape, rows);
+    case MB_OP_ATTENTION_DECODER:
+    case MB_OP_ATTENTION_DECODER_GRAD:
+        return decoder_cost(tensors, node, rows);
     case MB_OP_GATED_MEMORY: // W, V of both gates
         return gated_memory_cost(tensors, node, (const int32_t[]){2, 4, 6, 8}, rows);
     case MB_OP_GATED_MEMORY_GRAD:
@@ -227,9 +230,6 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
         return 3 * rows * mb_shape_elements(first, rows);
     case MB_OP_MEAN_DISCREPANCY_GRAD:
         return 2 * rows * mb_shape_elements(first, rows);
-    case MB_OP_ATTENTION_DECODER:
-    case MB_OP_ATTENTION_DECODER_GRAD:
-        return decoder_cost(tensors, node, rows);
     case MB_OP_RANK_LINEAR: // x (B, I) or dy (B, K, O) against F (K, I, O)
     case MB_OP_RANK_LINEAR_GRAD_INPUT:
         return rows * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);

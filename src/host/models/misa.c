@@ -14,8 +14,9 @@
 //     SIM   = mean central moment discrepancy of the pairs of the S, five moments, not divided by
 //             powers of the value range as in the paper
 // The transformer layer has its own dropout rate 0.1 and inner width 2048, as the framework has by
-// default. A batch of one row has central moments of zero; the gradient of their norm is 0/0 in the
-// toolkit, whatever sim_weight is.
+// default. The central moments of a batch of one row, or of shared representations that no longer
+// vary, do not differ; the gradient of the norm of that zero is 0/0 in the toolkit, whatever
+// sim_weight is.
 #include "models/blocks.h"
 
 #include <math.h>
@@ -53,8 +54,9 @@ static const mb_option options[OPTION_COUNT] = {
                    .corrected_initial = ZERO_NORM_ZERO,
                    .choices = {"nan", "zero"},
                    .slot = MB_SLOT_NONE,
-                   .help = "gradient of a moment difference that is exactly zero (a batch of one "
-                           "row): 0/0 as in the toolkit, which ends the run, or zero"},
+                   .help = "gradient of a moment difference of zero (a batch of one row, shared "
+                           "representations that no longer vary): 0/0 as in the toolkit, which "
+                           "ends the run, or zero"},
 };
 
 // Names of the reference, one of them with another digit.

@@ -63,18 +63,6 @@ static void put_step(const float *mask, int32_t rows, int32_t steps, int64_t inn
         memcpy(to + ((int64_t)b * steps + t) * inner, mask + b * inner, (size_t)inner * sizeof *to);
 }
 
-static mb_status fill_noise(const mb_fixture *fixture, const char *group,
-                            const mb_mask_place *place, int32_t rows, float *to, mb_error *error) {
-    float *noise = NULL;
-    int64_t count = mb_shape_elements(&place->shape, rows);
-    mb_status status =
-        mb_fixture_floats(fixture, mb_path_of(group, place->site).text, count, &noise, error);
-    if (status == MB_OK)
-        memcpy(to, noise, (size_t)count * sizeof *to);
-    free(noise);
-    return status;
-}
-
 // The reference's mask has `whole` steps before each run of `inner` numbers, ours the last of them.
 static void put_last_steps(const float *mask, int64_t outer, int32_t whole, int64_t inner,
                            float *to) {
@@ -97,6 +85,18 @@ static mb_status fill_last_step(const mb_fixture *fixture, mask_list *list,
         put_last_steps(mask, count / mb_shape_last(&place->shape), whole,
                        mb_shape_last(&place->shape), to);
     free(mask);
+    return status;
+}
+
+static mb_status fill_noise(const mb_fixture *fixture, const char *group,
+                            const mb_mask_place *place, int32_t rows, float *to, mb_error *error) {
+    float *noise = NULL;
+    int64_t count = mb_shape_elements(&place->shape, rows);
+    mb_status status =
+        mb_fixture_floats(fixture, mb_path_of(group, place->site).text, count, &noise, error);
+    if (status == MB_OK)
+        memcpy(to, noise, (size_t)count * sizeof *to);
+    free(noise);
     return status;
 }
 

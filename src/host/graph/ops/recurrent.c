@@ -5,8 +5,8 @@
 
 static const mb_recurrence along_time = {MB_AXIS_TIME, false};
 
-static mb_lstm_states lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
-                           mb_recurrence way) {
+static mb_lstm_states add_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
+                               mb_recurrence way) {
     mb_lstm_states none = {MB_NO_TENSOR, MB_NO_TENSOR};
     mb_tensor inputs[] = {z, weight_hh, bias_hh};
     if (!mb_given(graph, inputs, 3))
@@ -27,12 +27,12 @@ static mb_lstm_states lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb
 }
 
 mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
-    return lstm(graph, z, weight_hh, bias_hh, along_time);
+    return add_lstm(graph, z, weight_hh, bias_hh, along_time);
 }
 
 mb_tensor mb_lstm_along(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh,
                         mb_recurrence way) {
-    return lstm(graph, z, weight_hh, bias_hh, way).hidden;
+    return add_lstm(graph, z, weight_hh, bias_hh, way).hidden;
 }
 
 mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
@@ -43,6 +43,13 @@ mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor b
 void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor z = node->inputs[0], weight = node->inputs[1], bias = node->inputs[2];
     mb_tensor hidden = node->outputs[0], cell = node->outputs[1], gates = node->outputs[2];
+    mb_tensor inputs[5] = {cell, gates, weight};
+    mb_op_params params = {
+        .lstm_grad = {node->params.recurrence, dy[0] != MB_NO_TENSOR, dy[1] != MB_NO_TENSOR}};
+    int32_t count = 3;
+    for (int32_t k = 0; k < 2; k++)
+        if (dy[k] != MB_NO_TENSOR)
+            inputs[count++] = dy[k];
     mb_shape states = mb_backward_shape(pass, hidden);
     mb_op_params zero = {.constant = {0.0f}};
     mb_tensor dhidden = dy[0] != MB_NO_TENSOR
@@ -54,7 +61,7 @@ void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *d
     running.dims[1] *= 2;
     mb_shape shapes[] = {mb_backward_shape(pass, z), running};
     mb_tensor outputs[MB_MAX_OUTPUTS];
-    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, node->params, inputs, count, shapes, outputs);
+    mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, params, inputs, count, shapes, outputs);
     mb_tensor dz = outputs[0];
     if (mb_backward_wants(pass, z))
         mb_backward_contribute(pass, z, dz);
@@ -78,15 +85,29 @@ mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     return mb_same_shape(graph, MB_OP_DELAY, params, x);
 }
 
-mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
-    return mb_delay_along(graph, x, along_time);
-}
-
 // The same the other way. A given start (gradient rules alone give one) gets no gradient.
 void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_op_params back = node->params;
     back.recurrence.reverse = !back.recurrence.reverse;
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_DELAY, back, dy, 1);
+}
+
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
+    return mb_delay_along(graph, x, along_time);
+}
+
+mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    const mb_shape *xs = mb_graph_shape(graph, x);
+    if (xs->count != 2 || steps < 1)
+        return mb_refuse(graph, MB_OP_FIRST_STEP, "x (B, D) and at least one step", &x, 1);
+    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
+    return mb_graph_add_one(graph, MB_OP_FIRST_STEP, mb_no_params, &x, 1, shape);
+}
+
+void mb_gradient_first_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_FIRST_STEP_GRAD, mb_no_params, dy, 1);
 }
 
 mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {

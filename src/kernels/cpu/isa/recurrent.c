@@ -58,14 +58,14 @@ MB_KERNEL(lstm) {
 // One side of one step: dh, dc are the gradients of hidden and cell from the steps after it; the
 // cell's moves on to the step before.
 static __attribute__((noinline)) void
-move_cell_grad(int32_t hidden, const float *restrict dhidden, const float *restrict gates,
-               const float *restrict cell, const float *restrict cell_before,
-               const float *restrict dh_after, float *restrict dc_after, float *restrict dzi,
-               float *restrict dzf, float *restrict dzg, float *restrict dzo) {
+move_cell_grad(int32_t hidden, const float *restrict gates, const float *restrict cell,
+               const float *restrict cell_before, const float *restrict dh_after,
+               float *restrict dc_after, float *restrict dzi, float *restrict dzf,
+               float *restrict dzg, float *restrict dzo) {
     for (int32_t j = 0; j < hidden; j++) {
         float i = gates[j], f = gates[hidden + j];
         float g = gates[2 * hidden + j], o = gates[3 * hidden + j];
-        float dh = dhidden[j] + dh_after[j], tc = mb_tanh_of(cell[j]);
+        float dh = dh_after[j], tc = mb_tanh_of(cell[j]);
         float dc = dc_after[j] + dh * o * (1.0f - tc * tc);
         float before = cell_before != NULL ? cell_before[j] : 0.0f;
         dzi[j] = dc * g * i * (1.0f - i);
@@ -76,40 +76,45 @@ move_cell_grad(int32_t hidden, const float *restrict dhidden, const float *restr
     }
 }
 
-static void add_to(int32_t count, const float *restrict x, float *restrict sum) {
-    for (int32_t j = 0; j < count; j++)
-        sum[j] += x[j];
+// One side of one step: dstate = [gradient of hidden | gradient of cell] from the steps after it;
+// the cell's part moves on to the step before. dhidden and dcell, the gradients from outside, may
+// be NULL.
+static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *dcell,
+                           const float *gates, const float *cell, const float *cell_before,
+                           float *dstate, float *dz) {
+    for (int32_t j = 0; dhidden != NULL && j < hidden; j++)
+        dstate[j] += dhidden[j];
+    for (int32_t j = 0; dcell != NULL && j < hidden; j++)
+        dstate[hidden + j] += dcell[j];
+    move_cell_grad(hidden, gates, cell, cell_before, dstate, dstate + hidden, dz, dz + hidden,
+                   dz + 2 * hidden, dz + 3 * hidden);
 }
 
-static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *gates,
-                           const float *cell, const float *cell_before, float *dstate, float *dz) {
-    move_cell_grad(hidden, dhidden, gates, cell, cell_before, dstate, dstate + hidden, dz,
-                   dz + hidden, dz + 2 * hidden, dz + 3 * hidden);
-}
-
-// dhidden (B, T, H), cell (B, T, H), gates (B, T, 4H), W (H, 4H), dcell (B, T, H) or none
-// -> dz (B, T, 4H), dstate (S, 2H).
+// cell (B, T, H), gates (B, T, 4H), W (H, 4H), then the gradients of hidden and cell (B, T, H) that
+// there are -> dz (B, T, 4H), dstate (S, 2H).
 MB_KERNEL(lstm_grad) {
-    mb_way way = mb_way_of(call, &call->step->inputs[0].shape);
-    int32_t h = mb_width(&call->step->inputs[0]), g = 4 * h;
-    const float *cell = call->inputs[1];
-    const float *dcell = call->step->input_count == 5 ? call->inputs[4] : NULL;
+    const mb_step *step = call->step;
+    mb_way way = mb_way_of(call, &step->inputs[0].shape);
+    int32_t h = mb_width(&step->inputs[0]), g = 4 * h;
+    bool hidden = step->params.lstm_grad.hidden;
+    const float *dhidden = hidden ? call->inputs[3] : NULL;
+    const float *dcell = step->params.lstm_grad.cell ? call->inputs[hidden ? 4 : 3] : NULL;
+    const float *cell = call->inputs[0];
     float *dz = call->outputs[0], *dstate = call->outputs[1];
     memset(dstate, 0, (size_t)way.sides * 2 * (size_t)h * sizeof *dstate);
     for (int32_t n = way.length - 1; n >= 0; n--) {
         int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
         for (int32_t s = 0; s < way.sides; s++) {
             int64_t here = at + s * way.aside;
-            if (dcell != NULL)
-                add_to(h, dcell + here * h, dstate + (int64_t)s * 2 * h + h);
-            lstm_cell_grad(h, call->inputs[0] + here * h, call->inputs[2] + here * g,
+            lstm_cell_grad(h, dhidden != NULL ? dhidden + here * h : NULL,
+                           dcell != NULL ? dcell + here * h : NULL, call->inputs[1] + here * g,
                            cell + here * h, n > 0 ? cell + (before + s * way.aside) * h : NULL,
                            dstate + (int64_t)s * 2 * h, dz + here * g);
         }
         if (n > 0) // gradient of hidden[t-1]
             MB_NAME(gemm)
         (way.sides, h, g, (mb_matrix){dz + at * g, way.aside * g, 1},
-         (mb_matrix){call->inputs[3], 1, g}, dstate, 2 * h, 0);
+         (mb_matrix){call->inputs[2], 1, g}, dstate, 2 * h, 0);
     }
 }
 
