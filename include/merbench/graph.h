@@ -188,6 +188,8 @@ typedef struct mb_lstm_states {
     mb_tensor hidden, cell;
 } mb_lstm_states;
 mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh);
+// x (B, T, D) -> y with y[t] = x[t-1], y[0] = 0
+mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
 // One of the two gates of a memory: its sigmoid network on concat(x, memory).
 typedef struct mb_memory_gate {
     mb_tensor weight_1, bias_1, weight_2, bias_2; // (H, D+M), (H), (M, H), (M)
@@ -213,7 +215,6 @@ mb_tensor mb_last_step(mb_graph *graph, mb_tensor x); // (B, T, D) -> (B, D)
 // Where a recurrence ends: (B, T, D) -> (B, D) along time, (T, D) along the rows.
 mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
 // Each place gets what the place before it had, the first one zeros. (B, T, D)
-mb_tensor mb_delay(mb_graph *graph, mb_tensor x);
 mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way);
 // One direction of an LSTM that takes single steps from the zero state, so that its forget gate and
 // weight_hh do nothing.

@@ -51,12 +51,6 @@ void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *d
         if (dy[k] != MB_NO_TENSOR)
             inputs[count++] = dy[k];
     mb_shape states = mb_backward_shape(pass, hidden);
-    mb_op_params zero = {.constant = {0.0f}};
-    mb_tensor dhidden = dy[0] != MB_NO_TENSOR
-                            ? dy[0]
-                            : mb_graph_add_one(pass->graph, MB_OP_CONSTANT, zero, NULL, 0, states);
-    mb_tensor inputs[] = {dhidden, cell, gates, weight, dy[1]};
-    int32_t count = dy[1] != MB_NO_TENSOR ? 5 : 4;
     mb_shape running = mb_side_shape(&states, node->params.recurrence);
     running.dims[1] *= 2;
     mb_shape shapes[] = {mb_backward_shape(pass, z), running};
@@ -96,20 +90,6 @@ mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
     return mb_delay_along(graph, x, along_time);
 }
 
-mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
-    if (!mb_given(graph, &x, 1))
-        return MB_NO_TENSOR;
-    const mb_shape *xs = mb_graph_shape(graph, x);
-    if (xs->count != 2 || steps < 1)
-        return mb_refuse(graph, MB_OP_FIRST_STEP, "x (B, D) and at least one step", &x, 1);
-    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
-    return mb_graph_add_one(graph, MB_OP_FIRST_STEP, mb_no_params, &x, 1, shape);
-}
-
-void mb_gradient_first_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_FIRST_STEP_GRAD, mb_no_params, dy, 1);
-}
-
 mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;
@@ -128,7 +108,7 @@ void mb_gradient_last_step(mb_backward *pass, const mb_node *node, const mb_tens
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_AT_LAST_STEP, node->params, dy, 1);
 }
 
-// The last step on the way back.
+// The last step of the way back.
 mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;

@@ -147,7 +147,7 @@ MB_KERNEL(last_step) {
                call->inputs[0] + (last + s * way.aside) * width, (size_t)width * sizeof(float));
 }
 
-// x (S, D) -> (B, T, D), zero but for y[L-1] = x.
+// x (S, D) -> y (B, T, D), zero but for y[L-1] = x.
 MB_KERNEL(at_last_step) {
     mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
     int32_t width = mb_width(&call->step->outputs[0]);
