@@ -17,11 +17,11 @@
 
 enum { WINDOW_DIM = MB_MEMORY_OPTION_COUNT, LDA_XL, LDA_XA, LDA_XV, LDA_MMD, OPTION_COUNT };
 
-#define RECONSTRUCTION_ROW(letter, SLOT_NAME)                                                      \
+#define RECONSTRUCTION_ROW(letter, modality, SLOT_NAME)                                            \
     {                                                                                              \
         .name = "lda_x" letter, .kind = MB_OPTION_REAL, .initial = 0.1, .minimum = 0,              \
         .maximum = 1e6, .slot = SLOT_NAME, .grid = {0.01, 0.1, 0.5, 1.0}, .grid_count = 4,         \
-        .help = "weight of the reconstruction loss of modality " letter                            \
+        .help = "weight of the reconstruction loss of the " modality                               \
     }
 
 static const mb_option options[OPTION_COUNT] = {
@@ -29,9 +29,9 @@ static const mb_option options[OPTION_COUNT] = {
     [MB_OPTION_DROPOUT] = MB_OPTION_DROPOUT_ROW(0, 0.3, 0.5, 0.7),
     [MB_OPTION_MEM_DIM] = MB_OPTION_MEM_DIM_ROW,
     [WINDOW_DIM] = MB_OPTION_WINDOW_DIM_ROW,
-    [LDA_XL] = RECONSTRUCTION_ROW("l", MB_SLOT_LDA_XL),
-    [LDA_XA] = RECONSTRUCTION_ROW("a", MB_SLOT_LDA_XA),
-    [LDA_XV] = RECONSTRUCTION_ROW("v", MB_SLOT_LDA_XV),
+    [LDA_XL] = RECONSTRUCTION_ROW("l", "text", MB_SLOT_LDA_XL),
+    [LDA_XA] = RECONSTRUCTION_ROW("a", "audio", MB_SLOT_LDA_XA),
+    [LDA_XV] = RECONSTRUCTION_ROW("v", "video", MB_SLOT_LDA_XV),
     [LDA_MMD] = {.name = "lda_mmd",
                  .kind = MB_OPTION_REAL,
                  .initial = 10,

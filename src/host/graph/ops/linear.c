@@ -63,7 +63,7 @@ void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, m
 void mb_gradient_linear_thirds(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     const mb_tensor *x = node->inputs;
     mb_tensor weight = node->inputs[3];
-    if (dy[1] == MB_NO_TENSOR || dy[2] == MB_NO_TENSOR) {
+    if (dy[0] == MB_NO_TENSOR || dy[1] == MB_NO_TENSOR || dy[2] == MB_NO_TENSOR) {
         mb_graph_refuse(pass->graph, "linear_thirds: a third of the outputs is not used");
         return;
     }

@@ -90,20 +90,6 @@ mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {
     return mb_delay_along(graph, x, along_time);
 }
 
-mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
-    if (!mb_given(graph, &x, 1))
-        return MB_NO_TENSOR;
-    const mb_shape *xs = mb_graph_shape(graph, x);
-    if (xs->count != 2 || steps < 1)
-        return mb_refuse(graph, MB_OP_FIRST_STEP, "x (B, D) and at least one step", &x, 1);
-    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
-    return mb_graph_add_one(graph, MB_OP_FIRST_STEP, mb_no_params, &x, 1, shape);
-}
-
-void mb_gradient_first_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_FIRST_STEP_GRAD, mb_no_params, dy, 1);
-}
-
 mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;
@@ -119,5 +105,21 @@ mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
 }
 
 void mb_gradient_last_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_LAST_STEP_GRAD, node->params, dy, 1);
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_AT_LAST_STEP, node->params, dy, 1);
+}
+
+// The last step of the way back.
+mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
+    if (!mb_given(graph, &x, 1))
+        return MB_NO_TENSOR;
+    const mb_shape *xs = mb_graph_shape(graph, x);
+    if (xs->count != 2 || steps < 1)
+        return mb_refuse(graph, MB_OP_AT_LAST_STEP, "x (B, D) and at least one step", &x, 1);
+    mb_op_params params = {.recurrence = {MB_AXIS_TIME, true}};
+    mb_shape shape = {3, {xs->dims[0], steps, xs->dims[1]}};
+    return mb_graph_add_one(graph, MB_OP_AT_LAST_STEP, params, &x, 1, shape);
+}
+
+void mb_gradient_at_last_step(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
+    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_LAST_STEP, node->params, dy, 1);
 }

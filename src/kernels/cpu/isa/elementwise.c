@@ -193,25 +193,3 @@ MB_KERNEL(slice_grad) {
         memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
                (size_t)part * sizeof(float));
 }
-
-// x (B, D) -> (B, T, D), zero but for the first step.
-MB_KERNEL(first_step) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++) {
-        float *y = call->outputs[0] + (size_t)b * sequence;
-        memcpy(y, call->inputs[0] + (size_t)b * step, step * sizeof *y);
-        memset(y + step, 0, (sequence - step) * sizeof *y);
-    }
-}
-
-// dy (B, T, D) -> dy[:, 0]
-MB_KERNEL(first_step_grad) {
-    const mb_shape *shape = &call->step->inputs[0].shape;
-    size_t sequence = (size_t)shape->dims[1] * (size_t)shape->dims[2],
-           step = (size_t)shape->dims[2];
-    for (int32_t b = 0; b < call->rows; b++)
-        memcpy(call->outputs[0] + (size_t)b * step, call->inputs[0] + (size_t)b * sequence,
-               step * sizeof(float));
-}

@@ -147,8 +147,8 @@ MB_KERNEL(last_step) {
                call->inputs[0] + (last + s * way.aside) * width, (size_t)width * sizeof(float));
 }
 
-// dy (S, D) -> (B, T, D), zero but for the last step.
-MB_KERNEL(last_step_grad) {
+// x (S, D) -> y (B, T, D), zero but for y[L-1] = x.
+MB_KERNEL(at_last_step) {
     mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
     int32_t width = mb_width(&call->step->outputs[0]);
     int64_t last = mb_way_at(&way, way.length - 1);
