@@ -3,9 +3,10 @@
 # its activations, beside some 40 MiB of program and libraries.
 source "$(dirname "$0")/lib.sh"
 
+# A sanitizer keeps memory of its own: there the sweeps run, and their peak is not judged.
+sanitized=no
 if grep -qE '__asan_init|__tsan_init' "$MERBENCH"; then
-    skip 'a sanitizer keeps memory of its own'
-    finish
+    sanitized=yes
 fi
 
 expect 0 synth --like cmumosi --scale 0.05 --dims audio=16,text=24,video=8 -o corpus.h5
@@ -25,10 +26,12 @@ for threads in 1 2; do
     rm -f results.db
     expect 0 run plan.json --results results.db --threads "$threads" --no-table
     peak=$(sed -n 's/.*peak memory \([0-9]*\) MiB.*/\1/p' "$STDERR")
+    check "no peak memory reported with $threads threads" [ -n "$peak" ]
+    [ "$sanitized" = no ] || continue
     bound=$(awk -v t="$threads" -v p="$parameters" -v a="$activations" -v c="$corpus" \
         'BEGIN { printf "%d", 40 + (2 * c + t * (3.2 * 4 * p + a)) / 1048576 }')
     check "peak of $threads threads: $peak MiB, expected at most $bound" \
-        [ "${peak:-999999}" -le "$bound" ]
+        [ "$peak" -le "$bound" ]
 done
 
 # No room for the best weights of a large model: a message, and nothing recorded.
