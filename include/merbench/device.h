@@ -1,4 +1,4 @@
-// A device that executes plans: the CPU executor, later CUDA. The contract of a backend.
+// A device that executes plans: the CPU executor or CUDA. The contract of a backend.
 #ifndef MERBENCH_DEVICE_H
 #define MERBENCH_DEVICE_H
 
@@ -24,24 +24,34 @@ typedef struct mb_resident {
     const float *valences;   // (N)
 } mb_resident;
 
-// One step of an array of A runs. All tables are device memory; strides count elements per run.
+// Successive steps of an array of A runs: S executions of a plan, for training the batches of an
+// epoch, for evaluating the chunks of a part. All tables are device memory. Step s, from first_step
+// to first_step + step_count - 1, takes row s of `rows` and `widest`, and of the list of run a the
+// utterances indices[a * index_stride + s * batch_rows ...].
 typedef struct mb_launch {
     int32_t run_count; // A
+    int32_t first_step, step_count;
     const mb_resident *dataset;
-    const int32_t *const *indices; // (A) -> utterances of this batch
-    const int32_t *rows;           // (A) valid rows; 0 leaves the run untouched, bit for bit
-    float *parameters;             // (A, plan->parameter_floats)
-    float *first_moments;          // (A, plan->parameter_floats), training only
-    float *second_moments;         // (A, plan->parameter_floats), training only
-    float *arena;                  // (A, plan->arena_floats)
-    const float *slots;            // (A, MB_SLOT_COUNT)
-    const mb_key *keys;            // (A)
-    const uint32_t *steps;         // (A) training step from 0: Adam's count, dropout counter
-    const int32_t *widest; // (A) rows of the largest batch a run has had, this one included;
+    const int32_t *indices; // (A, index_stride) utterances
+    int64_t index_stride;
+    int32_t batch_rows;    // utterances from step to step
+    const int32_t *rows;   // (S, A) valid rows; 0 leaves the run untouched, bit for bit
+    float *parameters;     // (A, plan->parameter_floats)
+    float *first_moments;  // (A, plan->parameter_floats), training only
+    float *second_moments; // (A, plan->parameter_floats), training only
+    float *arena;          // (A, plan->arena_floats)
+    const float *slots;    // (A, MB_SLOT_COUNT)
+    const mb_key *keys;    // (A)
+    const uint32_t *steps; // (A) training step of step 0: Adam's count, dropout counter. Step s is
+                           // training step steps[a] + s, or steps[a] in plans that do not train
+    const int32_t *widest; // (S, A) rows of the largest batch a run has had, this one included;
                            // training only, NULL = rows
-    float *losses;         // (A, loss_stride) or NULL: receives plan total at loss_index
-    int32_t loss_stride, loss_index;
-    const float *masks; // stored dropout masks (plan->mask_floats), tests only
+    const float *masks;    // stored dropout masks (plan->mask_floats), tests only
+    // Results; each may be NULL.
+    float *losses;       // (A, loss_stride): step s writes the plan's total at column s; the
+    int64_t loss_stride; // auxiliary loss in plans without a total, where there is one
+    float *logits;       // (A, index_stride, C) and
+    float *values;       // (A, index_stride, R): a row for each utterance of the list
 } mb_launch;
 
 typedef struct mb_backend {
@@ -57,7 +67,9 @@ typedef struct mb_backend {
                           mb_error *error);
     // Within device memory.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
-    // Executes every step of the plan for every run of the launch.
+    int32_t steps_per_launch; // more would keep who asks it to stop waiting
+    // Executes the plan's steps for every run of the launch, S times. What is downloaded later is
+    // what they wrote.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error);
     mb_status (*synchronize)(mb_device *device, mb_error *error);
@@ -76,5 +88,8 @@ mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error)
 
 // The executor that NULL chooses, for the ledger: "cpu avx512".
 const char *mb_cpu_description(void);
+
+// The CUDA executor; NULL in a build without CUDA.
+const mb_backend *mb_cuda_backend(void);
 
 #endif

@@ -107,12 +107,12 @@ static inline void engine_open(model_engine *engine, const char *isa, const mb_m
 static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,
                               int32_t rows, uint32_t step) {
     int32_t indices[SAMPLES];
-    const int32_t *index_pointer = indices;
     for (int32_t i = 0; i < rows; i++)
         indices[i] = (first + i) % SAMPLES;
     mb_launch launch = {.run_count = 1,
+                        .step_count = 1,
                         .dataset = &set->resident,
-                        .indices = &index_pointer,
+                        .indices = indices,
                         .rows = &rows,
                         .parameters = engine->parameters,
                         .first_moments = engine->first_moments,

@@ -59,10 +59,10 @@ static void snapshot_free(snapshot *before) {
 static void run(model_engine *engine, const sample_set *set, int32_t rows, int32_t widest,
                 uint32_t step) {
     int32_t indices[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    const int32_t *index_pointer = indices;
     mb_launch launch = {.run_count = 1,
+                        .step_count = 1,
                         .dataset = &set->resident,
-                        .indices = &index_pointer,
+                        .indices = indices,
                         .rows = &rows,
                         .widest = &widest,
                         .parameters = engine->parameters,
