@@ -54,11 +54,19 @@ typedef struct mb_launch {
     float *values;       // (A, index_stride, R): a row for each utterance of the list
 } mb_launch;
 
+// What a device says of itself.
+typedef struct mb_device_description {
+    char text[192];                  // for the ledger: "cpu avx512", "cuda NVIDIA H200 sm_90"
+    int64_t total_bytes, free_bytes; // of its memory
+} mb_device_description;
+
 typedef struct mb_backend {
     const char *name;        // "cpu", "cuda"
     bool shares_host_memory; // whether host pointers may stand for device memory
     mb_status (*open)(mb_device **device, mb_error *error);
     void (*close)(mb_device *device);
+    mb_status (*describe)(mb_device *device, mb_device_description *description, mb_error *error);
+    // Memory that the device refuses sets error->out_of_memory.
     mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release)(mb_device *device, void *memory);
     mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
@@ -89,7 +97,27 @@ mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error)
 // The executor that NULL chooses, for the ledger: "cpu avx512".
 const char *mb_cpu_description(void);
 
-// The CUDA executor; NULL in a build without CUDA.
+// The CUDA executor; NULL in a build without CUDA. Opening it fails with MB_UNSUPPORTED, and says
+// why, where there is no driver, no GPU, or none that this build has kernels for.
 const mb_backend *mb_cuda_backend(void);
+
+// What the CUDA executor finds on this machine, for `merbench doctor --device`; zeros and empty
+// texts in a build without CUDA.
+enum { MB_CUDA_MAX_DEVICES = 16 };
+typedef struct mb_cuda_survey {
+    char problem[512];                       // why no GPU can be used; empty when one can
+    int32_t driver_version, runtime_version; // 13000 = 13.0; 0 = none
+    char libraries[256];                     // other CUDA libraries and their versions
+    int32_t device_count;
+    struct {
+        char name[256];
+        int32_t major, minor; // compute capability
+        int32_t multiprocessors;
+        int64_t total_bytes, free_bytes;
+        char problem[256]; // why this one cannot be used; empty when it can
+    } devices[MB_CUDA_MAX_DEVICES];
+    int32_t chosen; // the device that mb_cuda_backend opens, or -1
+} mb_cuda_survey;
+void mb_cuda_look(mb_cuda_survey *survey);
 
 #endif

@@ -1,7 +1,9 @@
 // The CPU executor: runs a plan step by step, one run of the array after the other. A device is
 // used by one thread; a sweep opens one per thread.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -97,6 +99,18 @@ static mb_status cpu_open(mb_device **device, mb_error *error) {
 
 static void cpu_close(mb_device *device) {
     free(device);
+}
+
+static mb_status cpu_describe(mb_device *device, mb_device_description *description,
+                              mb_error *error) {
+    (void)error;
+    long page = sysconf(_SC_PAGESIZE), pages = sysconf(_SC_PHYS_PAGES);
+    long available = sysconf(_SC_AVPHYS_PAGES);
+    *description = (mb_device_description){.total_bytes = (int64_t)pages * page,
+                                           .free_bytes = (int64_t)available * page};
+    snprintf(description->text, sizeof description->text, "%s",
+             ((const cpu_device *)device)->isa->description);
+    return MB_OK;
 }
 
 static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
@@ -213,6 +227,7 @@ const mb_backend mb_cpu_backend = {
     .steps_per_launch = 1,
     .open = cpu_open,
     .close = cpu_close,
+    .describe = cpu_describe,
     .allocate = cpu_allocate,
     .release = cpu_release,
     .upload = cpu_copy,
