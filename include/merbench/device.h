@@ -107,7 +107,7 @@ enum { MB_CUDA_MAX_DEVICES = 16 };
 typedef struct mb_cuda_survey {
     char problem[512];                       // why no GPU can be used; empty when one can
     int32_t driver_version, runtime_version; // 13000 = 13.0; 0 = none
-    char libraries[256];                     // other CUDA libraries and their versions
+    char architectures[128];                 // that this build has kernels for: "80-real 90"
     int32_t device_count;
     struct {
         char name[256];
