@@ -1,5 +1,5 @@
-// Every op of the CUDA executor against the CPU's plainest kernels, on the small models around one op
-// each of the gradient tests: step by step from the same numbers, and whole plans.
+// Every op of the CUDA executor against the CPU's plainest kernels, on the small models around one
+// op each of the gradient tests: step by step from the same numbers, and whole plans.
 #include "../unit/gradient_cases.h"
 #include "cuda_support.h"
 
@@ -8,6 +8,7 @@ enum { RUNS = 4 };
 typedef struct op_state {
     mb_device *cuda, *cpu;
     bool ran[MB_OP_COUNT];
+    int findings; // of the test at hand
 } op_state;
 
 typedef struct case_size {
@@ -51,16 +52,18 @@ static void set_runs(run_setting *runs, const mb_model *model, const mb_model_co
 
 // The same array on both devices.
 typedef struct twins {
+    op_state *state;
     run_array cuda, cpu;
     run_setting runs[RUNS];
     sample_set set;
     char name[128];
 } twins;
 
-static void twins_open(twins *t, const op_state *state, const op_case *c, const case_size *size,
+static void twins_open(twins *t, op_state *state, const op_case *c, const case_size *size,
                        mb_plan_mode mode, mb_dropout_mode dropout) {
     mb_model model = model_of(c);
     mb_model_config config = config_of(c, size);
+    t->state = state;
     snprintf(t->name, sizeof t->name, "%s (%d, %d, %d, %d)%s%s", c->name, size->dimension,
              size->hidden, size->steps, size->rows, mode == MB_PLAN_TRAIN ? ", updates" : "",
              dropout == MB_DROPOUT_STORED ? ", stored masks" : "");
@@ -77,6 +80,25 @@ static void twins_close(twins *t) {
     array_close(&t->cuda);
     array_close(&t->cpu);
     samples_close(&t->set);
+}
+
+// One of what a test finds: all of it is told, in as many lines as anybody reads.
+static void finding(const twins *t, const char *format, ...) {
+    enum { MOST = 40 };
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (t->state->findings++ < MOST)
+        print_error("%s: %s\n", t->name, text);
+}
+
+static void expect_no_findings(op_state *state) {
+    int findings = state->findings;
+    state->findings = 0;
+    if (findings > 0)
+        fail_msg("%d findings", findings);
 }
 
 // ---- step by step -----------------------------------------------------------------------------
@@ -123,10 +145,12 @@ static void check_rest(const twins *t, const mb_step *step, int32_t run, const a
                 continue;
             bool own = kind == ARENA ? is_output(step, at, t->cuda.info->max_rows)
                                      : is_updated(t->cuda.plan, step, at);
-            if (idle || !own)
-                fail_msg("%s: %s writes at %lld of the %s of run %d, %s", t->name,
-                         mb_op_infos[step->op].name, (long long)at, kind_names[kind], run,
-                         idle ? "which has no rows" : "which is not its own");
+            if (!idle && own)
+                continue;
+            finding(t, "%s writes at %lld of the %s of run %d, %s", mb_op_infos[step->op].name,
+                    (long long)at, kind_names[kind], run,
+                    idle ? "which has no rows" : "which is not its own");
+            return;
         }
     }
 }
@@ -135,9 +159,8 @@ static void check_tensor(const twins *t, const mb_step *step, int32_t run, const
                          const float *found, const float *expected, int64_t count) {
     double error = distance(found, expected, count, 1e-7);
     if (!(error <= step_limit))
-        fail_msg("%s: %s of %s, run %d of %d rows: differs from the CPU's by %.3g (limit %.3g)",
-                 t->name, what, mb_op_infos[step->op].name, run, t->runs[run].rows[0], error,
-                 step_limit);
+        finding(t, "%s of %s, run %d of %d rows: differs from the CPU's by %.3g (limit %.3g)", what,
+                mb_op_infos[step->op].name, run, t->runs[run].rows[0], error, step_limit);
 }
 
 static void check_outputs(const twins *t, const mb_step *step, int32_t run, const array_state *cuda,
@@ -190,8 +213,8 @@ static void check_steps(op_state *state, const op_case *c, const case_size *size
     twins t;
     twins_open(&t, state, c, size, mode, dropout);
     for (int32_t i = 0; i < t.cuda.plan->step_count; i++) {
-        check_step(&t, i);
         state->ran[t.cuda.plan->steps[i].op] = true;
+        check_step(&t, i);
     }
     twins_close(&t);
 }
@@ -202,12 +225,14 @@ static void test_steps(void **state) {
             check_steps(*state, &cases[k], &sizes[s], MB_PLAN_GRADIENTS, cases[k].dropout);
             check_steps(*state, &cases[k], &sizes[s], MB_PLAN_TRAIN, cases[k].dropout);
         }
+    expect_no_findings(*state);
 }
 
 static void test_steps_with_stored_masks(void **state) {
     for (int k = 0; k < CASE_COUNT; k++)
         for (int s = 1; s < 3; s++)
             check_steps(*state, &cases[k], &sizes[s], MB_PLAN_GRADIENTS, MB_DROPOUT_STORED);
+    expect_no_findings(*state);
 }
 
 // No op goes without a test: a new one needs a case in gradient_cases.h.
@@ -243,8 +268,8 @@ static void check_place(const twins *t, int32_t run, const char *what, const arr
     const float *expected = state_of_run(&t->cpu, cpu, ARENA, run) + offset;
     double error = distance(found, expected, count, floor);
     if (!(error <= plan_limit))
-        fail_msg("%s: %s, run %d of %d rows: differs from the CPU's by %.3g (limit %.3g)", t->name,
-                 what, run, t->runs[run].rows[0], error, plan_limit);
+        finding(t, "%s, run %d of %d rows: differs from the CPU's by %.3g (limit %.3g)", what, run,
+                t->runs[run].rows[0], error, plan_limit);
 }
 
 static void check_results(const twins *t, int32_t run, const array_state *cuda,
@@ -272,8 +297,9 @@ static void check_gradients(const twins *t, int32_t run, const array_state *cuda
     double largest = 0.0;
     for (int32_t p = 0; p < info->parameter_count; p++)
         if (info->parameters[p].gradient >= 0)
-            largest = fmax(largest, size_of_tensor(expected + info->parameters[p].gradient,
-                                                   mb_shape_elements(&info->parameters[p].shape, 0)));
+            largest =
+                fmax(largest, size_of_tensor(expected + info->parameters[p].gradient,
+                                             mb_shape_elements(&info->parameters[p].shape, 0)));
     for (int32_t p = 0; p < info->parameter_count; p++)
         if (info->parameters[p].gradient >= 0)
             check_place(t, run, info->parameters[p].name, cuda, cpu, info->parameters[p].gradient,
@@ -303,6 +329,7 @@ static void test_plans(void **state) {
     for (int k = 0; k < CASE_COUNT; k++)
         for (int s = 0; s < SIZE_COUNT; s++)
             check_plan(*state, &cases[k], &sizes[s]);
+    expect_no_findings(*state);
 }
 
 int main(void) {
