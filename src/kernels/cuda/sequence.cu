@@ -1,6 +1,19 @@
 // Sequences without weights: positions, delays and ends. A thread makes one element.
 #include "cuda/recurrence.cuh"
 
+// Place and side of a vector of (B, T, D), counted b * T + t.
+struct vector_place {
+    int32_t n, side;
+};
+
+static __device__ vector_place place_of(const mb_way &way, mb_recurrence recurrence, int32_t steps,
+                                        int64_t vector) {
+    int32_t row = (int32_t)(vector / steps), step = (int32_t)(vector % steps);
+    bool along_rows = recurrence.axis == MB_AXIS_ROWS;
+    int32_t n = along_rows ? row : step;
+    return {way.reverse ? way.length - 1 - n : n, along_rows ? step : row};
+}
+
 // x (B, T, D) -> sines and cosines of the positions t + 1; zero where x[b, t, 0] is zero.
 // Source: Vaswani et al., "Attention Is All You Need", 2017, as in the reference's MulT.
 static __global__ void positions_kernel(mb_tables tables, mb_view x, mb_view y, float rate) {
@@ -32,13 +45,13 @@ static __global__ void delay_kernel(mb_tables tables, mb_view x, mb_view start, 
     if (rows == 0 || vector >= mb_view_vectors(y, rows))
         return;
     int32_t j = (int32_t)(item % width);
-    mb_way way = mb_way_of(recurrence, y, rows);
-    int32_t place = mb_way_place(way, vector), side = mb_way_side(way, vector);
+    mb_way way = mb_way_of(y, rows, recurrence);
+    vector_place place = place_of(way, recurrence, y.shape.dims[1], vector);
     float value = 0.0f;
-    if (place > 0)
-        value = mb_at(x, run)[mb_way_vector(way, place - 1, side) * width + j];
+    if (place.n > 0)
+        value = mb_at(x, run)[(mb_way_at(way, place.n - 1) + place.side * way.aside) * width + j];
     else if (start.first != NULL)
-        value = mb_at(start, run)[(int64_t)side * width + j];
+        value = mb_at(start, run)[(int64_t)place.side * width + j];
     mb_at(y, run)[item] = value;
 }
 
@@ -57,10 +70,10 @@ static __global__ void last_step_kernel(mb_tables tables, mb_view x, mb_view y,
     int64_t item = mb_item(), side = item / width;
     if (rows == 0)
         return;
-    mb_way way = mb_way_of(recurrence, x, rows);
+    mb_way way = mb_way_of(x, rows, recurrence);
     if (side >= way.sides)
         return;
-    int64_t vector = mb_way_vector(way, way.length - 1, (int32_t)side);
+    int64_t vector = mb_way_at(way, way.length - 1) + side * way.aside;
     mb_at(y, run)[item] = mb_at(x, run)[vector * width + item % width];
 }
 
@@ -77,10 +90,11 @@ static __global__ void at_last_step_kernel(mb_tables tables, mb_view x, mb_view 
     int64_t item = mb_item(), vector = item / width;
     if (rows == 0 || vector >= mb_view_vectors(y, rows))
         return;
-    mb_way way = mb_way_of(recurrence, y, rows);
-    bool last = mb_way_place(way, vector) == way.length - 1;
-    int64_t side = mb_way_side(way, vector);
-    mb_at(y, run)[item] = last ? mb_at(x, run)[side * width + item % width] : 0.0f;
+    mb_way way = mb_way_of(y, rows, recurrence);
+    vector_place place = place_of(way, recurrence, y.shape.dims[1], vector);
+    bool last = place.n == way.length - 1;
+    int64_t at = (int64_t)place.side * width + item % width;
+    mb_at(y, run)[item] = last ? mb_at(x, run)[at] : 0.0f;
 }
 
 MB_CUDA_OP(at_last_step) {
