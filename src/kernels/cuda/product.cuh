@@ -15,6 +15,8 @@
 //     float b(int32_t p, int32_t j) const
 //     static constexpr bool a_along_p          whether neighbours along p lie together in memory
 //     static constexpr bool b_along_p          (otherwise those along i, along j do)
+// or, in the place of a(), void fetch_a(int32_t i0, int32_t p0, mb_strip &strip), which fills a
+// strip with zeros where it ends,
 //     void prefetch(int32_t i, int32_t j)      the 4 x 4 elements of the thread begin there: what
 //                                              the epilogue will want may be asked for now
 //     void store(int32_t i, int32_t j, const float (&sums)[4][4])   elements beyond m, n do not
@@ -52,8 +54,20 @@ template <int WIDTH, bool ALONG_P> struct mb_strip {
 };
 
 template <class Tile>
-__device__ inline void mb_fetch_a(const Tile &tile, int32_t i0, int32_t p0,
+concept mb_fetches_a = requires(Tile tile, mb_strip<MB_TILE_M, Tile::a_along_p> strip) {
+    tile.fetch_a(0, 0, strip);
+};
+
+template <class Tile>
+__device__ inline void mb_fetch_a(Tile &tile, int32_t i0, int32_t p0,
                                   mb_strip<MB_TILE_M, Tile::a_along_p> &strip) {
+    tile.fetch_a(i0, p0, strip);
+}
+
+template <class Tile>
+requires(!mb_fetches_a<Tile>) __device__
+    inline void mb_fetch_a(Tile &tile, int32_t i0, int32_t p0,
+                           mb_strip<MB_TILE_M, Tile::a_along_p> &strip) {
 #pragma unroll
     for (int e = 0; e < strip.COUNT; e++) {
         int p, i;
