@@ -10,12 +10,12 @@
 #ifndef MB_KERNELS_CUDA_OUTER_CUH
 #define MB_KERNELS_CUDA_OUTER_CUH
 
-#include "cuda/call.cuh"
 #include "cuda/divide.cuh"
+#include "cuda/dropout.cuh"
 
 enum {
-    MB_OUTER_GROUP = 128,
-    MB_OUTER_COUNTERS = 16,
+    MB_OUTER_GROUP = MB_DROPOUT_GROUP,
+    MB_OUTER_COUNTERS = MB_DROPOUT_COUNTERS,
     MB_OUTER_EACH = MB_OUTER_GROUP / MB_OUTER_COUNTERS, // columns of a counter
     MB_OUTER_ROWS = 32,                                 // of a tile
     MB_OUTER_UNITS = MB_OUTER_ROWS * MB_OUTER_COUNTERS,
@@ -44,47 +44,24 @@ struct mb_outer_product {
     int32_t rows, p, q, r, width; // width: P*Q*R
     mb_divider by_q, by_r;
     const float *a, *v, *l;
-    mb_dropout_mode mode;
-    mb_key key;
-    uint32_t stream, step, threshold;
-    float scale;
-    const float *stored; // (B, P*Q*R), 1 or 0
+    mb_mask mask; // stored: (B, P*Q*R)
 
     // What the columns of counter c of the group at `first` are multiplied by in row b. Columns
     // beyond the last do not count.
-    __device__ void mask(int32_t b, int32_t first, int32_t c,
-                         float (&factors)[MB_OUTER_EACH]) const {
-        if (mode == MB_DROPOUT_RANDOM) {
-            random_mask(b, first, c, factors);
-            return;
-        }
+    __device__ void factors(int32_t b, int32_t first, int32_t c,
+                            float (&values)[MB_OUTER_EACH]) const {
+        bool random = mask.mode == MB_DROPOUT_RANDOM && mask.threshold > 0;
+        int64_t groups = ((int64_t)width + MB_OUTER_GROUP - 1) / MB_OUTER_GROUP;
+        int64_t group = b * groups + first / MB_OUTER_GROUP;
+        uint32_t bits =
+            random ? mb_mask_bits(mask, (uint64_t)(group * MB_OUTER_COUNTERS + c)) : 0xFFFFFFFFu;
+        float kept = random ? mask.scale : 1.0f;
 #pragma unroll
         for (int n = 0; n < MB_OUTER_EACH; n++) {
             int32_t column = first + n * MB_OUTER_COUNTERS + c;
-            factors[n] = mode == MB_DROPOUT_STORED && column < width
-                             ? stored[(int64_t)b * width + column] * scale
-                             : 1.0f;
-        }
-    }
-    __device__ void random_mask(int32_t b, int32_t first, int32_t c,
-                                float (&factors)[MB_OUTER_EACH]) const {
-        int64_t groups = ((int64_t)width + MB_OUTER_GROUP - 1) / MB_OUTER_GROUP;
-        uint64_t counter =
-            (uint64_t)(b * groups + first / MB_OUTER_GROUP) * MB_OUTER_COUNTERS + (uint64_t)c;
-        uint32_t words[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), step, stream};
-        uint32_t k0 = key.words[0], k1 = key.words[1];
-#pragma unroll
-        for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * words[0], p1 = (uint64_t)0xCD9E8D57u * words[2];
-            words[0] = (uint32_t)(p1 >> 32) ^ words[1] ^ k0;
-            words[1] = (uint32_t)p1;
-            words[2] = (uint32_t)(p0 >> 32) ^ words[3] ^ k1;
-            words[3] = (uint32_t)p0;
-        }
-#pragma unroll
-        for (int word = 0; word < 4; word++) {
-            factors[2 * word] = (words[word] & 0xFFFFu) >= threshold ? scale : 0.0f;
-            factors[2 * word + 1] = (words[word] >> 16) >= threshold ? scale : 0.0f;
+            values[n] = (bits >> n & 1u) != 0 ? kept : 0.0f;
+            if (mask.mode == MB_DROPOUT_STORED && column < width)
+                values[n] = mask.stored[(int64_t)b * width + column] * mask.scale;
         }
     }
     // Z of those columns; 0 for rows beyond the valid ones and columns from `end` on.
@@ -94,7 +71,7 @@ struct mb_outer_product {
         int32_t i = by_q.quotient(pairs), j = pairs - i * q, k = column - pairs * r;
         float pair = 0.0f;
         if (b < rows)
-            mask(b, first, c, z);
+            factors(b, first, c, z);
 #pragma unroll
         for (int n = 0; n < MB_OUTER_EACH; n++, column += MB_OUTER_COUNTERS) {
             bool inside = b < rows && column < end;
@@ -130,23 +107,8 @@ struct mb_outer {
         z.a = mb_at(factors[0], run);
         z.v = mb_at(factors[1], run);
         z.l = mb_at(factors[2], run);
-        z.mode = dropout.mode;
-        if (z.mode == MB_DROPOUT_RANDOM || z.mode == MB_DROPOUT_STORED)
-            begin_mask(run, z);
+        z.mask = mb_mask_of(tables, run, dropout);
         return z.rows > 0;
-    }
-    __device__ void begin_mask(int32_t run, mb_outer_product &z) const {
-        float rate = dropout.rate == MB_SLOT_NONE
-                         ? dropout.constant_rate
-                         : tables.slots[run * MB_SLOT_COUNT + dropout.rate];
-        z.key = tables.keys[run];
-        z.stream = MB_STREAM_DROPOUT + dropout.site;
-        z.step = tables.steps[run];
-        z.threshold = (uint32_t)(rate * 65536.0f + 0.5f);
-        z.scale = 1.0f / (1.0f - rate);
-        z.stored = tables.masks + dropout.mask_offset;
-        if (z.mode == MB_DROPOUT_RANDOM && z.threshold == 0)
-            z.mode = MB_DROPOUT_OFF;
     }
 };
 

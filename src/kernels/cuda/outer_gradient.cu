@@ -119,10 +119,10 @@ static __device__ inline void make_group(const outer_slice &slice, int32_t first
 // Masks row b of the group: four lanes.
 static __device__ inline void mask_row(const outer_slice &slice, int32_t b, int32_t lane,
                                        int32_t first, float *dz) {
-    if (b < slice.z.rows && slice.z.mode != MB_DROPOUT_OFF)
+    if (b < slice.z.rows && slice.z.mask.mode != MB_DROPOUT_OFF)
         for (int32_t c = lane; c < MB_OUTER_COUNTERS; c += LANES) {
             float factors[MB_OUTER_EACH];
-            slice.z.mask(b, first, c, factors);
+            slice.z.factors(b, first, c, factors);
 #pragma unroll
             for (int n = 0; n < MB_OUTER_EACH; n++)
                 dz[n * MB_OUTER_COUNTERS + c] *= factors[n];
