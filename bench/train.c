@@ -137,7 +137,7 @@ static void release(bench *b) {
 int main(int argc, char **argv) {
     mb_bench_options parsed;
     bool help = false;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     figures result = {0};
     mb_status status = mb_bench_parse(argc, argv, &parsed, &help, &error);
     if (help) {

@@ -89,8 +89,9 @@ mb_status mb_bench_run_train(mb_bench_run *run, int32_t steps, mb_error *error) 
         const int32_t *indices = run->order + (run->steps_done % (uint32_t)batches) * batch;
         mb_launch launch = {
             .run_count = 1,
+            .step_count = 1,
             .dataset = &run->data->resident,
-            .indices = &indices,
+            .indices = indices,
             .rows = &batch,
             .parameters = run->parameters,
             .first_moments = run->first_moments,

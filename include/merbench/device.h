@@ -1,4 +1,4 @@
-// A device that executes plans: the CPU executor, later CUDA. The contract of a backend.
+// A device that executes plans: the CPU executor or CUDA. The contract of a backend.
 #ifndef MERBENCH_DEVICE_H
 #define MERBENCH_DEVICE_H
 
@@ -24,31 +24,49 @@ typedef struct mb_resident {
     const float *valences;   // (N)
 } mb_resident;
 
-// One step of an array of A runs. All tables are device memory; strides count elements per run.
+// Successive steps of an array of A runs: S executions of a plan, for training the batches of an
+// epoch, for evaluating the chunks of a part. All tables are device memory. Step s, from first_step
+// to first_step + step_count - 1, takes row s of `rows` and `widest`, and of the list of run a the
+// utterances indices[a * index_stride + s * batch_rows ...].
 typedef struct mb_launch {
     int32_t run_count; // A
+    int32_t first_step, step_count;
     const mb_resident *dataset;
-    const int32_t *const *indices; // (A) -> utterances of this batch
-    const int32_t *rows;           // (A) valid rows; 0 leaves the run untouched, bit for bit
-    float *parameters;             // (A, plan->parameter_floats)
-    float *first_moments;          // (A, plan->parameter_floats), training only
-    float *second_moments;         // (A, plan->parameter_floats), training only
-    float *arena;                  // (A, plan->arena_floats)
-    const float *slots;            // (A, MB_SLOT_COUNT)
-    const mb_key *keys;            // (A)
-    const uint32_t *steps;         // (A) training step from 0: Adam's count, dropout counter
-    const int32_t *widest; // (A) rows of the largest batch a run has had, this one included;
+    const int32_t *indices; // (A, index_stride) utterances
+    int64_t index_stride;
+    int32_t batch_rows;    // utterances from step to step
+    const int32_t *rows;   // (S, A) valid rows; 0 leaves the run untouched, bit for bit
+    float *parameters;     // (A, plan->parameter_floats)
+    float *first_moments;  // (A, plan->parameter_floats), training only
+    float *second_moments; // (A, plan->parameter_floats), training only
+    float *arena;          // (A, plan->arena_floats)
+    const float *slots;    // (A, MB_SLOT_COUNT)
+    const mb_key *keys;    // (A)
+    const uint32_t *steps; // (A) training step of step 0: Adam's count, dropout counter. Step s is
+                           // training step steps[a] + s, or steps[a] in plans that do not train
+    const int32_t *widest; // (S, A) rows of the largest batch a run has had, this one included;
                            // training only, NULL = rows
-    float *losses;         // (A, loss_stride) or NULL: receives plan total at loss_index
-    int32_t loss_stride, loss_index;
-    const float *masks; // stored dropout masks (plan->mask_floats), tests only
+    const float *masks;    // stored dropout masks (plan->mask_floats), tests only
+    // Results; each may be NULL.
+    float *losses;       // (A, loss_stride): step s writes the plan's total at column s; the
+    int64_t loss_stride; // auxiliary loss in plans without a total, where there is one
+    float *logits;       // (A, index_stride, C) and
+    float *values;       // (A, index_stride, R): a row for each utterance of the list
 } mb_launch;
+
+// What a device says of itself.
+typedef struct mb_device_description {
+    char text[192];                  // for the ledger: "cpu avx512", "cuda NVIDIA H200 sm_90"
+    int64_t total_bytes, free_bytes; // of its memory
+} mb_device_description;
 
 typedef struct mb_backend {
     const char *name;        // "cpu", "cuda"
     bool shares_host_memory; // whether host pointers may stand for device memory
     mb_status (*open)(mb_device **device, mb_error *error);
     void (*close)(mb_device *device);
+    mb_status (*describe)(mb_device *device, mb_device_description *description, mb_error *error);
+    // Memory that the device refuses sets error->out_of_memory.
     mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release)(mb_device *device, void *memory);
     mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
@@ -57,7 +75,9 @@ typedef struct mb_backend {
                           mb_error *error);
     // Within device memory.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
-    // Executes every step of the plan for every run of the launch.
+    int32_t steps_per_launch; // more would keep who asks it to stop waiting
+    // Executes the plan's steps for every run of the launch, S times. What is downloaded later is
+    // what they wrote.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error);
     mb_status (*synchronize)(mb_device *device, mb_error *error);
@@ -76,5 +96,28 @@ mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error)
 
 // The executor that NULL chooses, for the ledger: "cpu avx512".
 const char *mb_cpu_description(void);
+
+// The CUDA executor; NULL in a build without CUDA. Opening it fails with MB_UNSUPPORTED, and says
+// why, where there is no driver, no GPU, or none that this build has kernels for.
+const mb_backend *mb_cuda_backend(void);
+
+// What the CUDA executor finds on this machine, for `merbench doctor --device`; zeros and empty
+// texts in a build without CUDA.
+enum { MB_CUDA_MAX_DEVICES = 16 };
+typedef struct mb_cuda_survey {
+    char problem[512];                       // why no GPU can be used; empty when one can
+    int32_t driver_version, runtime_version; // 13000 = 13.0; 0 = none
+    char architectures[128];                 // that this build has kernels for: "80-real 90"
+    int32_t device_count;
+    struct {
+        char name[256];
+        int32_t major, minor; // compute capability
+        int32_t multiprocessors;
+        int64_t total_bytes, free_bytes;
+        char problem[256]; // why this one cannot be used; empty when it can
+    } devices[MB_CUDA_MAX_DEVICES];
+    int32_t chosen; // the device that mb_cuda_backend opens, or -1
+} mb_cuda_survey;
+void mb_cuda_look(mb_cuda_survey *survey);
 
 #endif

@@ -53,6 +53,7 @@ typedef struct mb_mask_place {
 
 typedef struct mb_plan_info {
     int32_t max_rows;
+    bool trains; // MB_PLAN_TRAIN
     int32_t parameter_count;
     const mb_parameter *parameters; // in the order of creation
     int64_t parameter_floats;       // of one model, padding included

@@ -5,6 +5,8 @@
 #ifndef MERBENCH_STATUS_H
 #define MERBENCH_STATUS_H
 
+#include <stdbool.h>
+
 typedef enum mb_status {
     MB_OK = 0,          // done
     MB_FAILED = 1,      // failed while running: disk full, out of memory, interrupted
@@ -15,6 +17,7 @@ typedef enum mb_status {
 
 typedef struct mb_error {
     char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
+    bool out_of_memory; // whether asking for less could help
 } mb_error;
 
 // Formats the message into `error` (which may be NULL) and returns `status`, so that a failure is

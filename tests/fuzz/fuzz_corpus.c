@@ -182,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     }
     mb_corpus corpus;
     mb_audit audit = {0};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_corpus_open(path, &corpus, &error);
     if (status == MB_OK)
         status = mb_audit_corpus(&corpus, 3, &audit, &error);

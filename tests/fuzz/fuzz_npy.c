@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     mb_frames frames;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_npy_frames(bytes, size, "input", &frames, &error);
     if (status == MB_OK) { // every value is there
         volatile float sum = 0;

@@ -33,7 +33,7 @@ static void walk(const mb_python *value, int depth) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     mb_pickle *pickle;
     const mb_python *value;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_pickle_read(bytes, size, "input", 0, &pickle, &value, &error);
     if (status == MB_OK)
         walk(value, 3);

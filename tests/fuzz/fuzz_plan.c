@@ -15,7 +15,7 @@ static void demand(bool condition) {
 
 static void check_plan(const cJSON *document) {
     mb_sweep_plan plan;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_sweep_plan_read("input", document, NULL, &plan, &error);
     demand(status == MB_OK || (status == MB_BAD_INPUT && error.message[0] != '\0'));
     for (int32_t c = 0; c < plan.cell_count && status == MB_OK; c++)
@@ -26,7 +26,7 @@ static void check_plan(const cJSON *document) {
 // The canonical text says the same and is its own canonical text.
 static void check_canonical(const cJSON *document) {
     cJSON *again = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char *text = mb_json_canonical(document);
     demand(text != NULL);
     // Numbers beyond the range of doubles become null.
@@ -40,7 +40,7 @@ static void check_canonical(const cJSON *document) {
 
 static void check_trial(const char *text) {
     mb_trial trial;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_trial_parse("input", text, &trial, &error) == MB_OK) {
         char key[33], *description = NULL;
         demand(mb_trial_describe(&trial, &description, key, &error) == MB_OK);
@@ -51,7 +51,7 @@ static void check_trial(const char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     cJSON *document = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_json_parse("input", (const char *)bytes, size, &document, &error);
     demand(status == MB_OK || (status == MB_BAD_INPUT && error.message[0] != '\0'));
     if (status == MB_OK) {

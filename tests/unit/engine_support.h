@@ -85,7 +85,7 @@ static inline float *engine_memory(model_engine *engine, int64_t floats, float v
 static inline void engine_open(model_engine *engine, const char *isa, const mb_model *model,
                                const mb_model_config *config, mb_plan_mode mode,
                                mb_dropout_mode dropout, int32_t max_rows) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     *engine = (model_engine){.key = mb_key_make(5, 0)};
     assert_int_equal(mb_cpu_open(isa, &engine->device, &error), MB_OK);
     mb_status status =
@@ -107,12 +107,12 @@ static inline void engine_open(model_engine *engine, const char *isa, const mb_m
 static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,
                               int32_t rows, uint32_t step) {
     int32_t indices[SAMPLES];
-    const int32_t *index_pointer = indices;
     for (int32_t i = 0; i < rows; i++)
         indices[i] = (first + i) % SAMPLES;
     mb_launch launch = {.run_count = 1,
+                        .step_count = 1,
                         .dataset = &set->resident,
-                        .indices = &index_pointer,
+                        .indices = indices,
                         .rows = &rows,
                         .parameters = engine->parameters,
                         .first_moments = engine->first_moments,
@@ -121,7 +121,7 @@ static inline void engine_run(model_engine *engine, const sample_set *set, int32
                         .slots = engine->slots,
                         .keys = &engine->key,
                         .steps = &step};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
                      MB_OK);
 }

@@ -55,7 +55,7 @@ static inline bool exists(const char *path, const char *suffix) {
 }
 
 static inline mb_ledger *open_ledger(const char *path, mb_ledger_mode mode) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     if (mb_ledger_open(path, mode, &ledger, &error) != MB_OK)
         fail_msg("%s", error.message);
@@ -136,7 +136,7 @@ static inline mb_ledger_scores sample_scores(void) {
 }
 
 static inline void put_trial(mb_ledger *ledger, const char *key, int32_t fold_count) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger_trial trial = {.fold_count = fold_count};
     snprintf(trial.key, sizeof trial.key, "%s", key);
     char description[64];
@@ -154,7 +154,7 @@ static inline mb_status put_sample(mb_ledger *ledger, const char *key, int32_t f
 }
 
 static inline void make_ledger(const scratch *here) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_trial(ledger, KEY, 1);
     assert_int_equal(put_sample(ledger, KEY, 0, NULL, &error), MB_OK);
@@ -187,7 +187,7 @@ static inline void assert_same_predictions(const mb_predictions *a, const mb_pre
 
 // The run of fill_sample(key, fold) is there, bit for bit.
 static inline void assert_sample(mb_ledger *ledger, const char *key, int32_t fold) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_run_result found;
     int32_t test_count;
     if (mb_ledger_get_run(ledger, key, fold, &test_count, &found, &error) != MB_OK)

@@ -43,7 +43,7 @@ static inline void sweep_folder_add(const sweep_folder *folder, const char *file
                                     const char *dataset, double scale) {
     mb_synth_options options;
     mb_corpus corpus = {0};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char path[256];
     snprintf(path, sizeof path, "%s/%s", folder->path, file);
     if (mb_synth_defaults(mb_dataset_find(dataset), &options, &error) != MB_OK)

@@ -229,7 +229,7 @@ static void test_sizes_are_refused(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const mb_model *model = model_of(cases[i].model);
         mb_model_config config = config_of(model, cases[i].hidden);
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         assert_int_equal(mb_model_check(model, &config, &error), MB_BAD_INPUT);
         assert_non_null(strstr(error.message, "hidden_dim"));
         assert_non_null(strstr(error.message, cases[i].model));

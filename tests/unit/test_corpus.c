@@ -33,14 +33,14 @@ static void write_bytes(const char *path, const unsigned char *bytes, size_t siz
 
 static void write_small(const small_corpus *small) {
     mb_source sources[2] = {{"label.npz", "0123"}, {"features/words-FRA", "4567"}};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_corpus_write(&small->corpus, sources, 2, small->path, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 
 static void expect_refused(const char *path, const char *part) {
     mb_corpus corpus;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_corpus_open(path, &corpus, &error);
     mb_corpus_close(&corpus);
     if (status != MB_BAD_INPUT || strstr(error.message, part) == NULL ||
@@ -54,7 +54,7 @@ static void test_round_trip(void **state) {
     small_corpus_init(&small);
     write_small(&small);
     mb_corpus read;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_corpus_open(small.path, &read, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_ptr_equal(read.rules, small.corpus.rules);
@@ -118,7 +118,7 @@ static void test_same_bytes(void **state) {
     write_small(&small);
     unsigned char *second = read_file(small.path, &second_size);
     mb_corpus a, b;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char other[160];
     snprintf(other, sizeof other, "%s/other.h5", small.folder);
     write_bytes(other, first, first_size);
@@ -177,7 +177,7 @@ static void test_every_byte_counts(void **state) {
         write_bytes(small.path, bytes, size);
         bytes[i] ^= 0x10;
         mb_corpus corpus;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_status status = mb_corpus_open(small.path, &corpus, &error);
         for (int f = 0; f < 2 && status == MB_OK; f++)
             status = mb_corpus_load_any(&corpus, small.features[f].name, NULL, &error);
@@ -224,7 +224,7 @@ static void expect_change_refused(small_corpus *small, change_file *change, cons
     H5Fclose(file);
     FILE *stream = fopen(small->path, "r+b");
     assert_non_null(stream);
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_seal_write(fileno(stream), small->path, NULL, 0, &error), MB_OK);
     fclose(stream);
     expect_refused(small->path, part);
@@ -331,7 +331,7 @@ static void test_sealed_but_wrong(void **state) {
 }
 
 static void expect_unwritten(small_corpus *small, const char *part) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, &error), MB_BAD_INPUT);
     if (strstr(error.message, part) == NULL)
         fail_msg("expected '%s', found: %s", part, error.message);
@@ -364,7 +364,7 @@ static void test_nonfinite_values(void **state) {
     small.frame_values[9] = NAN; // frame 4 = frame 1 of "zwei", column 1
     write_small(&small);
     mb_corpus corpus;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_corpus_open(small.path, &corpus, &error), MB_OK);
     assert_int_equal(mb_corpus_load(&corpus, "words-FRA", NULL, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message,
@@ -376,7 +376,7 @@ static void test_nonfinite_values(void **state) {
 
 static void test_places_that_cannot_be_written(void **state) {
     (void)state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_corpus_can_write("/tmp", true, &error), MB_BAD_INPUT);
     assert_int_equal(mb_corpus_can_write("/nope/x.h5", false, &error), MB_BAD_INPUT);
     assert_int_equal(mb_corpus_can_write("/etc/passwd", false, &error), MB_BAD_INPUT);
@@ -390,7 +390,7 @@ static void test_places_that_cannot_be_written(void **state) {
 
 static void test_interrupted_while_writing(void **state) {
     (void)state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     small_corpus small;
     small_corpus_init(&small);
     sigset_t term, before;

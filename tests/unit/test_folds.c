@@ -65,7 +65,7 @@ static void free_table(table *made) {
 }
 
 static void make_folds(const table *made, mb_protocol protocol, uint32_t seed, mb_fold_set *folds) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_folds_make(&made->corpus, protocol, seed, folds, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
@@ -276,7 +276,7 @@ static void test_seed_draws_the_folds(void **state) {
 
 static void check_refused(const table *made, const char *fragment, const char *other) {
     mb_fold_set folds;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_folds_make(&made->corpus, MB_PROTOCOL_STRICT, 1, &folds, &error),
                      MB_BAD_INPUT);
     if (strstr(error.message, fragment) == NULL || strstr(error.message, other) == NULL ||

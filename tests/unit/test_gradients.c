@@ -188,7 +188,7 @@ static void test_updates_store_no_gradient(void **state) {
         mb_model_defaults(model, &config);
         config.options[MB_OPTION_HIDDEN_DIM] = 64;
         mb_plan *plan = NULL;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         assert_int_equal(
             mb_plan_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, 4, &plan, &error),
             MB_OK);

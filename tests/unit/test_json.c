@@ -14,7 +14,7 @@
 
 static cJSON *parse(const char *text) {
     cJSON *document = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_json_parse("t.json", text, strlen(text), &document, &error) != MB_OK)
         fail_msg("%s: %s", text, error.message);
     return document;
@@ -22,7 +22,7 @@ static cJSON *parse(const char *text) {
 
 static void refuse(const char *text, size_t length, const char *message) {
     cJSON *document = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     // A copy of exactly this length, so that reading behind it is noticed by the sanitizer.
     char *copy = malloc(length > 0 ? length : 1);
     assert_non_null(copy);
@@ -82,7 +82,7 @@ static void test_depth_and_keys(void **state) {
 static void test_load(void **state) {
     (void)state;
     cJSON *document = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_json_load("/nonexistent/p.json", &document, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message, "/nonexistent/p.json: cannot open"));
     assert_int_equal(mb_json_load("/tmp", &document, &error), MB_BAD_INPUT);
@@ -100,7 +100,7 @@ static void test_load(void **state) {
 
 static void test_getters(void **state) {
     (void)state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     cJSON *document = parse("{\"cells\": [{\"dim\": [64, 1e9, 1.5, \"64\"], \"huge\": 1e999}], "
                             "\"protocl\": 1, \"mode\": \"gird\", \"list\": [], \"t\": true}");
     mb_json root = mb_json_root("plan.json", document), cells = mb_json_member(&root, "cells");

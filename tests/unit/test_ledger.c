@@ -3,7 +3,7 @@
 
 static void round_trip_keeps_every_bit(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_trial(ledger, KEY, 2);
     mb_ledger_scores scores = sample_scores(), found;
@@ -40,7 +40,7 @@ static void round_trip_keeps_every_bit(void **state) {
 
 static void diverged_run_keeps_its_cause(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_trial(ledger, KEY, 1);
     sample s;
@@ -67,7 +67,7 @@ static void diverged_run_keeps_its_cause(void **state) {
 
 static void wrong_runs_are_refused_whole(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     assert_int_equal(put_sample(ledger, KEY, 0, NULL, &error), MB_FAILED); // no such trial
     assert_non_null(strstr(error.message, KEY));
@@ -90,7 +90,7 @@ static void wrong_runs_are_refused_whole(void **state) {
 }
 
 static void put_plan(mb_ledger *ledger, const char *digest, const char *name) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
         {.index = 0,
          .label = "a+t",
@@ -113,7 +113,7 @@ static void put_plan(mb_ledger *ledger, const char *digest, const char *name) {
 
 static void plans_come_back_newest_first(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_plan(ledger, PLAN, "one");
     put_plan(ledger, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "two");
@@ -145,7 +145,7 @@ static void plans_come_back_newest_first(void **state) {
 
 static void entries_keep_the_order_of_linking(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_plan(ledger, PLAN, "one");
     static const char *const keys[] = {"ffffff", "000000", "888888"};
@@ -180,7 +180,7 @@ static void entries_keep_the_order_of_linking(void **state) {
 
 static void trials_are_found_by_prefix(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_trial(ledger, KEY, 5);
     put_trial(ledger, OTHER_KEY, 1);
@@ -206,7 +206,7 @@ static void trials_are_found_by_prefix(void **state) {
 
 static void groups_can_be_undone(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_plan(ledger, PLAN, "one");
     assert_int_equal(mb_ledger_begin(ledger, &error), MB_OK);

@@ -21,7 +21,7 @@ static int in_child(int (*body)(const scratch *), const scratch *here) {
 }
 
 static int write_while_held(const scratch *here) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     char pid[32];
     snprintf(pid, sizeof pid, "pid %ld", (long)getppid());
@@ -31,7 +31,7 @@ static int write_while_held(const scratch *here) {
 }
 
 static int read_the_run(const scratch *here) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     bool there = false;
     if (mb_ledger_open(here->path, MB_LEDGER_READ, &ledger, &error) != MB_OK ||
@@ -43,7 +43,7 @@ static int read_the_run(const scratch *here) {
 
 static void one_writer_and_readers(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_trial(ledger, KEY, 2);
     assert_int_equal(put_sample(ledger, KEY, 0, NULL, &error), MB_OK);
@@ -65,7 +65,7 @@ static void one_writer_and_readers(void **state) {
 
 // Writes runs until it is killed, telling of each that was committed.
 static void write_for_ever(const scratch *here, int done) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     char description[] = "{}";
     mb_ledger_trial trial = {KEY, description, 1000000};
@@ -126,7 +126,7 @@ static void assert_refused(const scratch *here, const char *expected) {
     assert_int_equal(stat(here->path, &before), 0);
     static const mb_ledger_mode modes[] = {MB_LEDGER_READ, MB_LEDGER_WRITE};
     for (int i = 0; i < 2; i++) {
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_ledger *ledger;
         mb_status status = mb_ledger_open(here->path, modes[i], &ledger, &error);
         if (status != MB_BAD_INPUT || strstr(error.message, expected) == NULL ||
@@ -166,7 +166,7 @@ static void other_files_are_refused(void **state) {
 
 static void places_without_a_file_are_refused(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     mkdir(here->path, 0700);
     assert_int_equal(mb_ledger_open(here->path, MB_LEDGER_READ, &ledger, &error), MB_BAD_INPUT);
@@ -189,7 +189,7 @@ static void places_without_a_file_are_refused(void **state) {
 // A plan that turns out to be refused leaves no file behind.
 static void nothing_written_leaves_no_file(void **state) {
     scratch *here = *state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     for (int pass = 0; pass < 2; pass++) {
         mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
         assert_true(exists(here->path, ""));
@@ -249,7 +249,7 @@ static void damaged_rows_are_refused(void **state) {
         make_ledger(here);
         execute(here->path, damages[i]);
         mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_READ);
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_run_result result;
         int32_t test_count;
         mb_status status = mb_ledger_get_run(ledger, KEY, 0, &test_count, &result, &error);
@@ -274,7 +274,7 @@ static void flipped_bytes_never_crash(void **state) {
         fseek(file, place, SEEK_SET);
         fputc(byte ^ 0xff, file);
         fflush(file);
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_ledger *ledger;
         mb_run_result result;
         int32_t test_count;
@@ -305,7 +305,7 @@ static bool become_reader(const scratch *here) {
 }
 
 static int use_read_only_folder(const scratch *here) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     if (!become_reader(here))
         return 1;
@@ -323,7 +323,7 @@ static int use_read_only_folder(const scratch *here) {
 }
 
 static int read_left_log(const scratch *here) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     if (!become_reader(here))
         return 1;
@@ -357,7 +357,7 @@ static void read_only_folders_can_be_read(void **state) {
 // fitted.
 static int fill_the_disk(const scratch *here) {
     enum { FAILED = 250, MOST = 200 };
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger;
     char description[] = "{}";
     mb_ledger_trial trial = {OTHER_KEY, description, 1000000};
@@ -388,7 +388,7 @@ static void full_disk_keeps_what_was_written(void **state) {
     make_ledger(here);
     int written = in_child(fill_the_disk, here);
     assert_in_range(written, 5, 199);
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     assert_sample(ledger, KEY, 0);
     for (int fold = 0; fold < written; fold++)
@@ -405,7 +405,7 @@ static int make_on_full_disk(const scratch *here) {
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit limit = {10000, 10000};
     mb_ledger *ledger;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
         mb_ledger_open(here->path, MB_LEDGER_WRITE, &ledger, &error) != MB_FAILED)
         return FAILED;

@@ -59,10 +59,10 @@ static void snapshot_free(snapshot *before) {
 static void run(model_engine *engine, const sample_set *set, int32_t rows, int32_t widest,
                 uint32_t step) {
     int32_t indices[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    const int32_t *index_pointer = indices;
     mb_launch launch = {.run_count = 1,
+                        .step_count = 1,
                         .dataset = &set->resident,
-                        .indices = &index_pointer,
+                        .indices = indices,
                         .rows = &rows,
                         .widest = &widest,
                         .parameters = engine->parameters,
@@ -72,7 +72,7 @@ static void run(model_engine *engine, const sample_set *set, int32_t rows, int32
                         .slots = engine->slots,
                         .keys = &engine->key,
                         .steps = &step};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
                      MB_OK);
 }
@@ -264,7 +264,7 @@ static void test_sizes_of_one(void **state) {
     static const char *const recurrences[] = {"batch", "time"};
     for (int k = 0; k < 12; k++) {
         mb_model_config config = config_of(steps[k / 6], recurrences[k / 3 % 2]);
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         sample_set set;
         model_engine engine;
         config.dims[MB_AUDIO] = 1;
@@ -283,7 +283,7 @@ static void test_sizes_of_one(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     const mb_model *model = mb_model_find("mctn");
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_model_config config = config_of(STEPS, "batch");
     assert_int_equal(mb_model_check(model, &config, &error), MB_OK);
     config.steps[MB_VIDEO] = STEPS + 1;

@@ -174,7 +174,7 @@ static void test_small_sizes(void **state) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             const mb_model *model = mb_model_find(names[m]);
             mb_model_config config = config_of(model, sizes[i][0], sizes[i][1], sizes[i][2]);
-            mb_error error = {""};
+            mb_error error = {.message = ""};
             sample_set set;
             model_engine engine;
             assert_int_equal(mb_model_check(model, &config, &error), MB_OK);
@@ -193,7 +193,7 @@ static void test_refusals(void **state) {
     (void)state;
     for (int m = 0; m < MODELS; m++) {
         const mb_model *model = mb_model_find(names[m]);
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_model_config config = config_of(model, 1, 5, 3);
         assert_int_equal(mb_model_check(model, &config, &error), MB_BAD_INPUT);
         assert_non_null(strstr(error.message, "hidden_dim"));

@@ -46,7 +46,7 @@ static mb_status read(const unsigned char *bytes, size_t size, mb_frames *frames
 
 static void expect(const file *made, int64_t count, int32_t dimension, const float *values) {
     mb_frames frames;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (read(made->bytes, made->size, &frames, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_int_equal(frames.count, count);
@@ -57,7 +57,7 @@ static void expect(const file *made, int64_t count, int32_t dimension, const flo
 
 static void refuse(const file *made, const char *part) {
     mb_frames frames;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = read(made->bytes, made->size, &frames, &error);
     free(frames.values);
     if (status != MB_BAD_INPUT || strstr(error.message, part) == NULL ||
@@ -208,7 +208,7 @@ static void test_prefixes_and_changes(void **state) {
     for (size_t i = 0; i < made.size; i++)
         for (int bit = 0; bit < 8; bit++) {
             mb_frames frames;
-            mb_error error = {""};
+            mb_error error = {.message = ""};
             made.bytes[i] ^= (unsigned char)(1 << bit);
             mb_status status = read(made.bytes, made.size, &frames, &error);
             assert_true(status == MB_OK || status == MB_BAD_INPUT);

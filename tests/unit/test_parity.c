@@ -57,7 +57,7 @@ static void test_fixtures_hold(void **state) {
         }
         for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
             mb_parity_report report;
-            mb_error error = {""};
+            mb_error error = {.message = ""};
             mb_status status = mb_parity_file(device, files[f], &report, &error);
             if (status != MB_OK)
                 fail_msg("%s on %s: %s%s", files[f], isas[i], error.message, report.finding);
@@ -149,7 +149,7 @@ static void test_differences_are_found(void **state) {
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char source[512];
         mb_parity_report report;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         snprintf(source, sizeof source, MB_FIXTURES "%s", changes[i].file);
         assert_int_equal(check_changed(source, changes[i].dataset, 0.7f, &report, &error),
                          MB_BAD_INPUT);
@@ -168,7 +168,7 @@ static void test_missing_gradient_is_found(void **state) {
     H5Fclose(file);
     mb_device *device = NULL;
     mb_parity_report report;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
     assert_int_equal(mb_parity_file(device, path, &report, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message, "fc_att.bias"));
@@ -292,7 +292,7 @@ static void test_parts_of_different_lengths(void **state) {
     make_loop(path);
     mb_device *device = NULL;
     mb_parity_report report;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
     mb_status status = mb_parity_file(device, path, &report, &error);
     if (status != MB_OK)

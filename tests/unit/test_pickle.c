@@ -28,7 +28,7 @@ static mb_status read_pickle(const char *bytes, size_t size, mb_pickle **pickle,
 static void refuse(const char *bytes, size_t size, const char *part) {
     mb_pickle *pickle;
     const mb_python *value;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = read_pickle(bytes, size, &pickle, &value, &error);
     mb_pickle_free(pickle);
     if (status != MB_BAD_INPUT || strstr(error.message, part) == NULL ||
@@ -177,7 +177,7 @@ static void test_circles(void **state) {
     (void)state;
     mb_pickle *pickle;
     const mb_python *value;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     const char circle[] = "\x80\x02]q\x01h\x01"
                           "ah\x01"
                           "a.";
@@ -257,7 +257,7 @@ static void test_numpy_files(void **state) {
         mb_npz *npz;
         mb_pickle *pickle;
         const mb_python *value;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         if (mb_npz_open(path, &npz, &error) != MB_OK)
             fail_msg("%s", error.message);
         assert_int_equal(mb_npz_count(npz), 1);
@@ -304,7 +304,7 @@ static void test_damaged_npz(void **state) {
     int made = mkstemp(path);
     assert_true(made >= 0);
     size_t size;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     unsigned char *bytes = read_file(MB_FIXTURES "/mertools/pickles/stored.npz", &size);
     assert_int_equal(try_file(path, bytes, size, &error), MB_OK);
     for (size_t length = 0; length < size; length++)

@@ -76,7 +76,7 @@ static mb_pool *open_pool(int32_t threads, int32_t array_size, mb_train_function
     mb_pool_config config = {
         .backend = &fake, .train = train, .threads = threads, .array_size = array_size};
     mb_pool *pool = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     book.count = 0;
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
     return pool;
@@ -84,12 +84,12 @@ static mb_pool *open_pool(int32_t threads, int32_t array_size, mb_train_function
 
 static void add(mb_pool *pool, uint32_t seed, int64_t cost, int32_t group) {
     mb_job job = {.spec = {.seed = seed}, .cost = cost, .group = group};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_pool_add(pool, &job, 1, &error), MB_OK);
 }
 
 static void take(mb_pool *pool, mb_run_status expected) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_outcome *outcome = mb_pool_take(pool, 30, &error);
     assert_non_null(outcome);
     assert_int_equal(outcome->status, MB_OK);
@@ -130,7 +130,7 @@ static void test_arrays(void **state) {
     mb_job jobs[8];
     for (uint32_t i = 0; i < 8; i++)
         jobs[i] = (mb_job){.spec = {.seed = i}, .cost = i < 6 ? 50 : 20, .group = i < 6 ? 1 : 2};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_pool_add(pool, jobs, 8, &error), MB_OK);
     atomic_store(&book.gate, 1);
     for (int i = 0; i < 8; i++)
@@ -166,7 +166,7 @@ static void test_stop(void **state) {
     for (uint32_t i = 0; i < 20; i++)
         add(pool, i, 1, 0);
     mb_pool_stop(pool); // the trainers wait for the gate, or for this
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_outcome *outcome;
     int taken = 0;
     for (; (outcome = mb_pool_take(pool, 0, &error)) != NULL; taken++) {
@@ -192,7 +192,7 @@ static void test_close_with_results(void **state) {
 
 static void test_failures(void **state) {
     (void)state;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_pool *pool = open_pool(1, 1, fail_runs);
     add(pool, 3, 1, 0);
     mb_outcome *outcome = mb_pool_take(pool, 30, &error);
@@ -240,7 +240,7 @@ static mb_pool *open_limited(int32_t threads, int32_t array_size, int64_t memory
                              .array_size = array_size,
                              .memory = memory};
     mb_pool *pool = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
     return pool;
 }
@@ -251,7 +251,7 @@ static void test_memory_is_not_exceeded(void **state) {
         atomic_store(&flight.most, 0);
         mb_pool *pool = open_limited(4, array_size, 100);
         mb_job jobs[200];
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         for (uint32_t i = 0; i < 200; i++) {
             uint32_t bytes = 1 + i * 37 % 100;
             jobs[i] = (mb_job){.spec = {.seed = bytes}, .cost = i * 13 % 50, .memory = bytes};
@@ -270,7 +270,7 @@ static void test_run_too_large_alone_fails(void **state) {
     (void)state;
     mb_pool *pool = open_limited(2, 1, (int64_t)1 << 30);
     mb_job job = {.cost = 1, .memory = (int64_t)5 << 29};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_pool_add(pool, &job, 1, &error), MB_OK);
     mb_outcome *outcome = mb_pool_take(pool, 30, &error);
     assert_non_null(outcome);
@@ -286,7 +286,7 @@ static void test_heap_order(void **state) {
     (void)state;
     enum { COUNT = 300 };
     mb_job_heap heap = {0};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     bool taken[COUNT] = {false};
     assert_int_equal(mb_job_heap_reserve(&heap, COUNT, &error), MB_OK);
     for (int64_t i = 0; i < COUNT; i++) {

@@ -63,7 +63,7 @@ static void fill(sample *s, const char *dataset, int32_t test_count) {
 
 static mb_ledger_scores score(const sample *s) {
     mb_ledger_scores scores;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_score_trial(&s->corpus, &s->set, s->results, &scores, &error) != MB_OK)
         fail_msg("%s", error.message);
     return scores;
@@ -124,7 +124,7 @@ static void test_diverged(void **state) {
 
 static void refuse(const sample *s, const char *message) {
     mb_ledger_scores scores;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_score_trial(&s->corpus, &s->set, s->results, &scores, &error),
                      MB_BAD_INPUT);
     if (strstr(error.message, message) == NULL)

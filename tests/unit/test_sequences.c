@@ -125,7 +125,7 @@ static void free_ragged(ragged *made) {
 
 static void check_pipeline(const mb_h5 *h5, ragged *made, mb_feature_type type) {
     mb_sequences sequences;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_sequences_make(&made->corpus, mb_modality_names, type, &sequences, &error) != MB_OK)
         fail_msg("%s", error.message);
     int32_t rows[SAMPLES];
@@ -171,7 +171,7 @@ static void test_shared_and_absent(void **state) {
     ragged made;
     make_ragged(h5, &made);
     mb_sequences sequences;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     const char *const same[3] = {"text", "text", "text"};
     for (int type = MB_UTT; type <= MB_FRM_UNALIGN; type++) {
         assert_int_equal(
@@ -200,7 +200,7 @@ static void test_shared_and_absent(void **state) {
 static void check_refused(ragged *made, const char *const names[3], mb_feature_type type,
                           const char *fragment) {
     mb_sequences sequences;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_sequences_make(&made->corpus, names, type, &sequences, &error),
                      MB_BAD_INPUT);
     if (strstr(error.message, fragment) == NULL)

@@ -83,7 +83,7 @@ static mb_pool_config config_of(mb_train_function train, int32_t threads) {
 
 static void expect_start(const char *plan, const char *results, mb_train_function train,
                          int32_t threads, mb_sweep_totals *totals) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_pool_config config = config_of(train, threads);
     if (sweep_start(&folder, plan, results, &config, totals, &error) != MB_OK)
         fail_msg("%s", error.message);
@@ -91,7 +91,7 @@ static void expect_start(const char *plan, const char *results, mb_train_functio
 
 static mb_ledger *open_results(const char *results) {
     char path[256];
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger *ledger = NULL;
     snprintf(path, sizeof path, "%s/%s", folder.path, results);
     if (mb_ledger_open(path, MB_LEDGER_READ, &ledger, &error) != MB_OK)
@@ -103,7 +103,7 @@ static mb_ledger *open_results(const char *results) {
 static void check_cell(const char *results, int32_t search, int32_t final, const char *chosen,
                        double selection) {
     mb_ledger *ledger = open_results(results);
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger_plan *plans = NULL;
     mb_ledger_entry *entries = NULL;
     int32_t count = 0;
@@ -193,7 +193,7 @@ static void test_power_cuts(void **state) {
     (void)state;
     char plan[1024];
     mb_sweep_totals totals = {0};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_pool_config config = config_of(make_up, 2);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2", "1, 2, 3, 4");
     int64_t done = 0;
@@ -233,7 +233,7 @@ static void test_failures(void **state) {
     (void)state;
     char plan[1024];
     mb_sweep_totals totals = {0};
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_pool_config config = config_of(fail_twice, 3);
     write_plan(plan, sizeof plan, "quick.h5", "8", "1, 2, 3", "");
     atomic_store(&calls_left, FOREVER);
@@ -249,7 +249,7 @@ static void test_failures(void **state) {
 
 static void load(mb_ledger *ledger, const char *key, int32_t fold, int32_t *tests,
                  mb_run_result *result) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_ledger_get_run(ledger, key, fold, tests, result, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
@@ -257,7 +257,7 @@ static void load(mb_ledger *ledger, const char *key, int32_t fold, int32_t *test
 // Every trial of one ledger is in the other, with the same bits. Returns the number of runs.
 static int same_results(const char *a, const char *b) {
     mb_ledger *left = open_results(a), *right = open_results(b);
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger_plan *plans = NULL;
     mb_part names[8] = {{.name = "test1"}, {.name = "test2"}, {.name = "test3"}};
     int32_t plan_count = 0, runs = 0;
@@ -362,7 +362,7 @@ static void refuse(const char *text, const char *message) {
     mb_sweep_plan plan;
     mb_sweep *sweep = NULL;
     mb_interrupt interrupt;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_interrupt_begin(&interrupt);
     mb_status status = sweep_plan_from(&folder, text, &plan, &error);
     if (status == MB_OK)

@@ -38,7 +38,7 @@ static mb_status read(const pieces *p, mb_sweep_plan *plan, mb_error *error) {
 
 static mb_sweep_plan accept(const pieces *p) {
     mb_sweep_plan plan;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (read(p, &plan, &error) != MB_OK)
         fail_msg("%s", error.message);
     return plan;
@@ -46,7 +46,7 @@ static mb_sweep_plan accept(const pieces *p) {
 
 static void refuse(const pieces *p, const char *message) {
     mb_sweep_plan plan;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = read(p, &plan, &error);
     mb_sweep_plan_free(&plan);
     if (status != MB_BAD_INPUT || strstr(error.message, message) == NULL)
@@ -324,7 +324,7 @@ static void test_configs(void **state) {
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         char path[512];
         mb_sweep_plan plan;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         snprintf(path, sizeof path, "%s/../../configs/%s", MB_FIXTURES, configs[i].file);
         if (mb_sweep_plan_load(path, "data", &plan, &error) != MB_OK)
             fail_msg("%s", error.message);

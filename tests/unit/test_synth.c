@@ -20,14 +20,14 @@ enum { MAX_GROUPS = 8 };
 
 static mb_synth_options defaults(const char *dataset) {
     mb_synth_options options;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_synth_defaults(mb_dataset_find(dataset), &options, &error) != MB_OK)
         fail_msg("%s", error.message);
     return options;
 }
 
 static void make(const mb_synth_options *options, mb_corpus *corpus) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (mb_synth_make(options, corpus, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
@@ -189,7 +189,7 @@ static void test_every_dataset(void **state) {
         mb_synth_options options = defaults(expected[i].dataset);
         set_dims(&options, 2);
         mb_corpus corpus;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         for (int small = 0; small < 2; small++) {
             options.scale = small ? 1e-4 : 1;
             make(&options, &corpus);
@@ -249,7 +249,7 @@ static void test_balance(void **state) {
 
 static void digests_of(const mb_synth_options *options, char digests[4][33]) {
     mb_corpus corpus;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     make(options, &corpus);
     assert_int_equal(mb_corpus_digest(&corpus, digests[3], &error), MB_OK);
     for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
@@ -293,7 +293,7 @@ static void test_written_and_read(void **state) {
     options.frames = true;
     set_dims(&options, 5);
     mb_corpus made, read;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     make(&options, &made);
     if (mb_corpus_write(&made, NULL, 0, path, &error) != MB_OK ||
         mb_corpus_open(path, &read, &error) != MB_OK)
@@ -314,7 +314,7 @@ static void test_written_and_read(void **state) {
 
 static void check_refused(mb_synth_options options, const char *fragment) {
     mb_corpus corpus;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_synth_make(&options, &corpus, &error), MB_BAD_INPUT);
     if (strstr(error.message, fragment) == NULL)
         fail_msg("expected '%s' in: %s", fragment, error.message);

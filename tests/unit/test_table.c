@@ -53,7 +53,7 @@ static void key_of(const seed_of_cell *s, char key[33]) {
 }
 
 static void link_seed(mb_ledger *ledger, const seed_of_cell *s) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char description[256];
     mb_ledger_trial trial = {.description = description, .fold_count = 1};
     snprintf(
@@ -67,7 +67,7 @@ static void link_seed(mb_ledger *ledger, const seed_of_cell *s) {
 }
 
 static void put_seed(mb_ledger *ledger, const seed_of_cell *s) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char key[33];
     bool there;
     key_of(s, key);
@@ -98,7 +98,7 @@ static char inputs_both[] = "audio=A, text=T", inputs[] = "text=T";
 // Trials are linked in the order of the plan; runs end in any order.
 static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
         {0, both, mosi, attention, inputs_both, mertools, NULL, 3},
         {1, text, mosi, attention, inputs, mertools, NULL, 3},
@@ -121,7 +121,7 @@ static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
 static char *print(mb_ledger *ledger, mb_table_options options) {
     size_t length;
     char *printed = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     FILE *stream = open_memstream(&printed, &length);
     assert_non_null(stream);
     if (mb_table_print(ledger, &options, stream, &error) != MB_OK)
@@ -209,7 +209,7 @@ static void json_holds_the_exact_numbers(void **state) {
 static void headings_tell_what_differs(void **state) {
     scratch *here = *state;
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
         {0, both, mosi, attention, inputs_both, mertools, NULL, 1},
         {1, both, mosi, lmf, inputs_both, strict, NULL, 1},
@@ -248,7 +248,7 @@ static void headings_tell_what_differs(void **state) {
 
 static void assert_refused(mb_ledger *ledger, mb_table_options options, mb_status status,
                            const char *expected) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char *printed = NULL;
     size_t length = 0;
     FILE *stream = open_memstream(&printed, &length);
@@ -275,7 +275,7 @@ static void wrong_wishes_are_refused(void **state) {
     assert_refused(ledger, (mb_table_options){.plan = "aaaaaaab"}, MB_BAD_INPUT, "no plan");
     free(print(ledger, (mb_table_options){.plan = "aaaaaa"}));
     free(print(ledger, (mb_table_options){.plan = "small sweep"}));
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     char wrong[] = "not JSON";
     mb_ledger_trial trial = {KEY, wrong, 1};
     assert_int_equal(mb_ledger_put_trial(ledger, &trial, &error), MB_OK);

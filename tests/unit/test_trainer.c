@@ -98,7 +98,7 @@ static void bench_close(bench *b) {
 static void train(const mb_run_spec *specs, int32_t count, const atomic_int *stop,
                   mb_run_result *results) {
     mb_device *device = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
     mb_status status = mb_train_runs(device, specs, count, stop, NULL, results, &error);
     if (status != MB_OK)
@@ -245,7 +245,7 @@ static void test_estimate(void **state) {
     (void)state;
     bench b;
     mb_run_cost cost;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     bench_open(&b);
     assert_int_equal(mb_run_estimate(&b.specs[0], &cost, &error), MB_OK);
     int64_t h = 24, first = (12 + 20 + 9 + 3 * h) * h, hidden = 8 * h * h;

@@ -259,7 +259,7 @@ static void test_positions(void **state) {
 static void assert_refused(builder *build, const mb_model_config *config, const char *words) {
     mb_model model = {.name = "op", .build = build};
     mb_plan *plan = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(
         mb_plan_compile(&model, config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, 2, &plan, &error),
         MB_BAD_INPUT);
@@ -317,7 +317,7 @@ static mb_model_config mult_config(const mb_model *model) {
 
 static void assert_unchecked(const mb_model *model, const mb_model_config *config,
                              const char *words) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_model_check(model, config, &error), MB_BAD_INPUT);
     if (strstr(error.message, words) == NULL)
         fail_msg("'%s' is not in: %s", words, error.message);

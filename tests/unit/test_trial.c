@@ -36,7 +36,7 @@ static mb_trial sample(void) {
 
 static char *describe(const mb_trial *trial, char key[33]) {
     char *description = NULL;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     assert_int_equal(mb_trial_describe(trial, &description, key, &error), MB_OK);
     return description;
 }
@@ -65,7 +65,7 @@ static void test_golden(void **state) {
 static void test_round_trip(void **state) {
     (void)state;
     char key[33], again[33];
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_trial trial = sample(), read;
     char *description = describe(&trial, key);
     assert_int_equal(mb_trial_parse("t", description, &read, &error), MB_OK);
@@ -144,7 +144,7 @@ static void refuse(const char *from, const char *to, mb_status expected, const c
     assert_non_null(at);
     snprintf(text, sizeof text, "%.*s%s%s", (int)(at - golden), golden, to, at + strlen(from));
     mb_trial trial;
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     mb_status status = mb_trial_parse("trial 5", text, &trial, &error);
     mb_trial_free(&trial);
     if (status != expected || strstr(error.message, message) == NULL)

@@ -10,6 +10,7 @@ mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...) {
         va_start(arguments, format);
         vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
+        error->out_of_memory = false;
     }
     return status;
 }
@@ -29,5 +30,8 @@ mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...)
 }
 
 mb_status mb_out_of_memory(mb_error *error, const char *what) {
-    return mb_fail(error, MB_FAILED, "out of memory: %s", what);
+    mb_status status = mb_fail(error, MB_FAILED, "out of memory: %s", what);
+    if (error != NULL)
+        error->out_of_memory = true;
+    return status;
 }

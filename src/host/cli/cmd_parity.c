@@ -81,7 +81,7 @@ static mb_status check_files(mb_device *device, int count, char **paths, cJSON *
     bool failed = false, unsupported = false;
     for (int i = 0; i < count; i++) {
         mb_parity_report report;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_status status = mb_parity_file(device, paths[i], &report, &error);
         failed |= status != MB_OK && status != MB_UNSUPPORTED;
         unsupported |= status == MB_UNSUPPORTED;

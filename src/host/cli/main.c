@@ -47,7 +47,7 @@ static int say(const char *who, mb_status status, mb_error *error) {
 }
 
 int main(int argc, char **argv) {
-    mb_error error = {""};
+    mb_error error = {.message = ""};
     if (argc < 2) {
         print_help(stderr);
         return MB_USAGE;

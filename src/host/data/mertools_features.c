@@ -82,7 +82,7 @@ static void *read_some(void *data) {
     while ((row = atomic_fetch_add(&work->next, 1)) < work->corpus->utterance_count) {
         if (row > atomic_load(&work->first_failed))
             break;
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_status status = read_utterance(work, row, &error);
         if (status != MB_OK)
             report(work, row, status, &error);

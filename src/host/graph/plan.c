@@ -162,6 +162,7 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
         plan->info.multiply_accumulates += mb_node_cost(c->graph, node, c->max_rows);
     }
     plan->info.max_rows = c->max_rows;
+    plan->info.trains = c->mode == MB_PLAN_TRAIN;
     plan->info.mask_floats = c->graph->mask_floats;
     plan->info.mask_count = c->graph->mask_count;
     plan->info.masks = plan->masks = c->graph->masks; // taken over, like the parameters

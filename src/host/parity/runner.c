@@ -31,7 +31,6 @@ static mb_status allocate_all(mb_runner *runner, mb_error *error) {
         {(void **)&runner->rows, 1, sizeof(int32_t)},
         {(void **)&runner->widest, 1, sizeof(int32_t)},
         {(void **)&runner->indices, info->max_rows, sizeof(int32_t)},
-        {(void **)&runner->index_pointers, 1, sizeof(int32_t *)},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         mb_status status =
@@ -52,12 +51,9 @@ static mb_status set_tables(mb_runner *runner, const mb_fixture *fixture, mb_err
     slots[MB_SLOT_WEIGHT_DECAY] = (float)fixture->weight_decay;
     slots[MB_SLOT_GRAD_CLIP] = (float)fixture->grad_clip;
     mb_key key = mb_key_make(0, 0);
-    const int32_t *indices = runner->indices;
     mb_status status = upload(runner, runner->slots, slots, sizeof slots, error);
     if (status == MB_OK)
         status = upload(runner, runner->keys, &key, sizeof key, error);
-    if (status == MB_OK)
-        status = upload(runner, runner->index_pointers, &indices, sizeof indices, error);
     return status;
 }
 
@@ -77,10 +73,9 @@ void mb_runner_close(mb_runner *runner) {
     if (runner->device == NULL)
         return;
     void *parameters = runner->borrowed ? NULL : runner->parameters;
-    void *memory[] = {parameters,     runner->first_moments, runner->second_moments,
-                      runner->arena,  runner->masks,         runner->slots,
-                      runner->keys,   runner->steps,         runner->rows,
-                      runner->widest, runner->indices,       (void *)runner->index_pointers};
+    void *memory[] = {parameters,    runner->first_moments, runner->second_moments, runner->arena,
+                      runner->masks, runner->slots,         runner->keys,           runner->steps,
+                      runner->rows,  runner->widest,        runner->indices};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             runner->device->backend->release(runner->device, memory[i]);
@@ -147,8 +142,9 @@ mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_
         return status;
     mb_launch launch = {
         .run_count = 1,
+        .step_count = 1,
         .dataset = data,
-        .indices = runner->index_pointers,
+        .indices = runner->indices,
         .rows = runner->rows,
         .parameters = runner->parameters,
         .first_moments = runner->first_moments,

@@ -12,7 +12,6 @@ typedef struct mb_runner {
     mb_key *keys;
     uint32_t *steps;
     int32_t *rows, *widest, *indices;
-    const int32_t **index_pointers;
     float *host_parameters; // (parameter_floats)
     int32_t host_widest;    // rows of the largest batch since the parameters were loaded
     bool borrowed;          // the parameters are another runner's

@@ -112,7 +112,7 @@ static void *work(void *argument) {
             continue;
         }
         pthread_mutex_unlock(&pool->mutex);
-        mb_error error = {""};
+        mb_error error = {.message = ""};
         mb_status status = train(w, count, &error);
         pthread_mutex_lock(&pool->mutex);
         if (status != MB_OK && pool->error.message[0] == '\0')

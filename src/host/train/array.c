@@ -25,6 +25,12 @@ mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part)
     return config;
 }
 
+const mb_plan *mb_array_plan(const mb_array *array, mb_part_kind kind, int32_t test) {
+    return kind == MB_PART_SELECT ? array->select
+           : kind == MB_PART_HELD ? array->held
+                                  : array->tests[test];
+}
+
 // Rows interact in some models: those are evaluated in the batches of the reference.
 int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
     enum { MOST_ROWS = 256, MOST_FRAMES = 4096 };
@@ -128,22 +134,33 @@ static mb_status make_resident(mb_array *array, mb_error *error) {
     return status;
 }
 
-static int32_t longest_part(const mb_run_spec *spec) {
-    int32_t longest = spec->fold->train.count;
+static void widen(int32_t *most, int32_t count) {
+    *most = count > *most ? count : *most;
+}
+
+// Sizes of the tables, from the parts of one run.
+static void measure(mb_array *array, const mb_run_spec *spec) {
+    int32_t batch = spec->training.batch_size;
+    widen(&array->steps_per_epoch, (spec->fold->train.count + batch - 1) / batch);
+    widen(&array->index_stride, spec->fold->train.count);
     for (int32_t i = 0; i < 2 + spec->test_count; i++) {
-        const mb_part *part = mb_array_part(spec,
-                                            i == 0   ? MB_PART_SELECT
-                                            : i == 1 ? MB_PART_HELD
-                                                     : MB_PART_TEST,
-                                            i - 2);
-        longest = part->count > longest ? part->count : longest;
+        mb_part_kind kind = i == 0 ? MB_PART_SELECT : i == 1 ? MB_PART_HELD : MB_PART_TEST;
+        const mb_part *part = mb_array_part(spec, kind, i - 2);
+        const mb_plan *plan = mb_array_plan(array, kind, i - 2);
+        widen(&array->index_stride, part->count);
+        if (plan != NULL) {
+            int32_t chunk = mb_plan_get(plan)->max_rows;
+            widen(&array->most_steps, (part->count + chunk - 1) / chunk);
+        }
     }
-    return longest;
+    widen(&array->most_steps, array->steps_per_epoch);
 }
 
 static mb_status allocate_tables(mb_array *array, mb_error *error) {
     size_t runs = (size_t)array->run_count, models = runs * (size_t)array->parameter_floats;
-    size_t arenas = runs * (size_t)largest_arena(array);
+    size_t arenas = runs * (size_t)largest_arena(array), steps = runs * (size_t)array->most_steps;
+    size_t utterances = runs * (size_t)array->index_stride;
+    const mb_model_config *config = &array->specs[0].config;
     struct {
         void **memory;
         size_t count, size;
@@ -155,29 +172,40 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
         {(void **)&array->slots, runs * MB_SLOT_COUNT, sizeof(float)},
         {(void **)&array->keys, runs, sizeof(mb_key)},
         {(void **)&array->steps, runs, sizeof(uint32_t)},
-        {(void **)&array->rows, runs, sizeof(int32_t)},
-        {(void **)&array->widest, runs, sizeof(int32_t)},
-        {(void **)&array->indices, runs * (size_t)array->index_stride, sizeof(int32_t)},
-        {(void **)&array->index_pointers, runs, sizeof(int32_t *)},
-        {(void **)&array->losses, runs * (size_t)array->steps_per_epoch, sizeof(float)},
+        {(void **)&array->rows, steps, sizeof(int32_t)},
+        {(void **)&array->widest, steps, sizeof(int32_t)},
+        {(void **)&array->indices, utterances, sizeof(int32_t)},
+        {(void **)&array->losses, steps, sizeof(float)},
+        {(void **)&array->logits, utterances * (size_t)config->class_count, sizeof(float)},
+        {(void **)&array->values, utterances * (size_t)config->value_count, sizeof(float)},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        mb_status status =
-            allocate(array, wanted[i].count, wanted[i].size, wanted[i].memory, error);
+        mb_status status = MB_OK;
+        if (wanted[i].count > 0)
+            status = allocate(array, wanted[i].count, wanted[i].size, wanted[i].memory, error);
         if (status != MB_OK)
             return status;
     }
-    array->host_steps = calloc(runs, sizeof *array->host_steps);
-    array->host_rows = calloc(runs, sizeof *array->host_rows);
-    array->host_widest = calloc(runs, sizeof *array->host_widest);
-    array->host_indices = calloc(runs * (size_t)array->index_stride, sizeof *array->host_indices);
-    array->host_index_pointers = calloc(runs, sizeof *array->host_index_pointers);
-    array->host_losses = calloc(runs * (size_t)array->steps_per_epoch, sizeof(float));
-    if (array->host_steps == NULL || array->host_rows == NULL || array->host_widest == NULL ||
-        array->host_indices == NULL || array->host_index_pointers == NULL ||
-        array->host_losses == NULL)
-        return mb_out_of_memory(error, "array");
     return MB_OK;
+}
+
+static mb_status allocate_host_tables(mb_array *array, mb_error *error) {
+    size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->most_steps;
+    size_t utterances = runs * (size_t)array->index_stride;
+    const mb_model_config *config = &array->specs[0].config;
+    array->host_steps = calloc(runs, sizeof *array->host_steps);
+    array->widest_so_far = calloc(runs, sizeof *array->widest_so_far);
+    array->host_rows = calloc(steps, sizeof *array->host_rows);
+    array->host_widest = calloc(steps, sizeof *array->host_widest);
+    array->host_indices = calloc(utterances, sizeof *array->host_indices);
+    array->host_losses = calloc(steps, sizeof(float));
+    array->host_logits = calloc(utterances * (size_t)config->class_count + 1, sizeof(float));
+    array->host_values = calloc(utterances * (size_t)config->value_count + 1, sizeof(float));
+    bool missing = array->host_steps == NULL || array->widest_so_far == NULL ||
+                   array->host_rows == NULL || array->host_widest == NULL ||
+                   array->host_indices == NULL || array->host_losses == NULL ||
+                   array->host_logits == NULL || array->host_values == NULL;
+    return missing ? mb_out_of_memory(error, "array") : MB_OK;
 }
 
 // ---- start values -----------------------------------------------------------------------------
@@ -231,14 +259,11 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     if (status != MB_OK)
         return status;
     array->parameter_floats = mb_plan_get(array->train)->parameter_floats;
-    for (int32_t a = 0; a < run_count; a++) {
-        int32_t batch = specs[a].training.batch_size;
-        int32_t steps = (specs[a].fold->train.count + batch - 1) / batch;
-        int32_t longest = longest_part(&specs[a]);
-        array->steps_per_epoch = steps > array->steps_per_epoch ? steps : array->steps_per_epoch;
-        array->index_stride = longest > array->index_stride ? longest : array->index_stride;
-    }
+    for (int32_t a = 0; a < run_count; a++)
+        measure(array, &specs[a]);
     status = allocate_tables(array, error);
+    if (status == MB_OK)
+        status = allocate_host_tables(array, error);
     if (status == MB_OK)
         status =
             mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
@@ -258,10 +283,10 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
 void mb_array_close(mb_array *array) {
     if (array->device == NULL)
         return;
-    void *memory[] = {array->parameters, array->first_moments,  array->second_moments,
-                      array->arena,      array->slots,          array->keys,
-                      array->steps,      array->rows,           array->widest,
-                      array->indices,    array->index_pointers, array->losses};
+    void *memory[] = {array->parameters, array->first_moments, array->second_moments, array->arena,
+                      array->slots,      array->keys,          array->steps,          array->rows,
+                      array->widest,     array->indices,       array->losses,         array->logits,
+                      array->values};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             array->device->backend->release(array->device, memory[i]);
@@ -279,7 +304,9 @@ void mb_array_close(mb_array *array) {
     free(array->host_rows);
     free(array->host_widest);
     free(array->host_indices);
-    free(array->host_index_pointers);
+    free(array->widest_so_far);
     free(array->host_losses);
+    free(array->host_logits);
+    free(array->host_values);
     *array = (mb_array){0};
 }

@@ -23,21 +23,25 @@ typedef struct mb_array {
     float *arena;                                       // (A, the largest arena of all plans)
     float *slots;                                       // (A, MB_SLOT_COUNT)
     mb_key *keys;                                       // (A)
-    uint32_t *steps;                                    // (A)
-    int32_t *rows;                                      // (A)
-    int32_t *widest;                // (A) rows of the largest training batch so far
-    int32_t *indices;               // (A, index_stride)
-    const int32_t **index_pointers; // (A) into indices
-    float *losses;                  // (A, steps_per_epoch)
-    int32_t index_stride, steps_per_epoch;
+    uint32_t *steps;                                    // (A) at the first step of an epoch
+    int32_t *rows, *widest;                             // (most_steps, A)
+    int32_t *indices;                                   // (A, index_stride)
+    float *losses;                                      // (A, most_steps)
+    float *logits, *values;                             // (A, index_stride, C or R), or NULL
+    int32_t index_stride;                               // utterances of the longest part
+    int32_t steps_per_epoch;                            // of the longest training part
+    int32_t most_steps;                                 // of an epoch or of an evaluation
     // Host copies of the tables.
     uint32_t *host_steps;
     int32_t *host_rows, *host_widest, *host_indices;
-    const int32_t **host_index_pointers;
-    float *host_losses;
+    int32_t *widest_so_far; // (A) rows of the largest training batch
+    float *host_losses, *host_logits, *host_values;
 } mb_array;
 
 const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test);
+
+// The plan that evaluates a part; NULL where the part is empty.
+const mb_plan *mb_array_plan(const mb_array *array, mb_part_kind kind, int32_t test);
 
 // Compiles the plans, allocates, draws the start values. The array must be closed also after a
 // failure.
@@ -45,12 +49,19 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
                         mb_array *array, mb_error *error);
 void mb_array_close(mb_array *array);
 
-// One training step of every run with rows[a] > 0 in host_rows; indices as uploaded for the epoch.
-mb_status mb_array_step(mb_array *array, int32_t step_of_epoch, mb_error *error);
+// Makes the tables of an epoch from the order of the rows in host_indices: runs with active[a] take
+// part.
+mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error);
+// Training steps first ... first + count - 1 of the epoch.
+mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error *error);
+// Runs that took part in a step of the epoch.
+int32_t mb_array_busy(const mb_array *array, int32_t step);
+// Counts the first `steps` of the epoch as done, for every run that took part.
+void mb_array_end_epoch(mb_array *array, int32_t steps);
 
 // Predictions of the runs with active[a] on one of their parts, from `parameters` (device memory).
-// For models that couple rows, batch_losses of the auxiliary loss are added in `interloss`, one for
-// each batch of the part, when not NULL.
+// For models that couple rows, `interloss` (when not NULL) receives the auxiliary loss of each
+// batch of the part.
 mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test,
                             const float *parameters, const bool *active,
                             mb_predictions *const *predictions, double *const *interloss,

@@ -123,7 +123,7 @@ static void training_close(mb_trainer *trainer, int32_t run_count) {
 
 // ---- one epoch --------------------------------------------------------------------------------
 
-static mb_status order_rows(mb_trainer *trainer, int32_t epoch, mb_error *error) {
+static void order_rows(mb_trainer *trainer, int32_t epoch) {
     mb_array *array = &trainer->array;
     for (int32_t a = 0; a < array->run_count; a++) {
         const mb_run_spec *spec = &array->specs[a];
@@ -133,9 +133,6 @@ static mb_status order_rows(mb_trainer *trainer, int32_t epoch, mb_error *error)
             mb_random_shuffle(mb_key_make(spec->seed, (uint32_t)spec->fold_index),
                               MB_STREAM_SHUFFLE, (uint32_t)epoch, order, spec->fold->train.count);
     }
-    return array->device->backend->upload(
-        array->device, array->indices, array->host_indices,
-        (size_t)array->run_count * (size_t)array->index_stride * sizeof(int32_t), error);
 }
 
 static int32_t steps_of(const mb_run_spec *spec) {
@@ -146,19 +143,6 @@ static bool stopped(const mb_trainer *trainer) {
     return trainer->progress.stop != NULL && atomic_load(trainer->progress.stop) != 0;
 }
 
-// Rows of every run in a step; the number of runs that have any.
-static int32_t fill_rows(mb_trainer *trainer, int32_t step) {
-    mb_array *array = &trainer->array;
-    int32_t busy = 0;
-    for (int32_t a = 0; a < array->run_count; a++) {
-        const mb_run_spec *spec = &array->specs[a];
-        int32_t batch = spec->training.batch_size, left = spec->fold->train.count - step * batch;
-        array->host_rows[a] = !trainer->active[a] || left < 0 ? 0 : left < batch ? left : batch;
-        busy += array->host_rows[a] > 0;
-    }
-    return busy;
-}
-
 static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *what) {
     mb_run_result *result = &trainer->results[a];
     result->status = MB_RUN_DIVERGED;
@@ -167,22 +151,33 @@ static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *w
     trainer->active[a] = false;
 }
 
+// All steps of an epoch, unless training is stopped in between.
+static mb_status train_steps(mb_trainer *trainer, int32_t epoch, mb_error *error) {
+    mb_array *array = &trainer->array;
+    int32_t most = array->device->backend->steps_per_launch, done = 0;
+    order_rows(trainer, epoch);
+    mb_status status = mb_array_begin_epoch(array, trainer->active, error);
+    while (status == MB_OK && done < array->steps_per_epoch && !stopped(trainer)) {
+        int32_t left = array->steps_per_epoch - done, count = left < most ? left : most;
+        status = mb_array_train(array, done, count, error);
+        for (int32_t s = done; trainer->progress.steps_done != NULL && s < done + count; s++)
+            atomic_fetch_add(trainer->progress.steps_done, mb_array_busy(array, s));
+        done += count;
+    }
+    mb_array_end_epoch(array, done);
+    return status;
+}
+
 static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
-    mb_status status = order_rows(trainer, epoch, error);
-    for (int32_t s = 0; status == MB_OK && s < array->steps_per_epoch && !stopped(trainer); s++) {
-        int32_t busy = fill_rows(trainer, s);
-        status = mb_array_step(array, s, error);
-        if (trainer->progress.steps_done != NULL)
-            atomic_fetch_add(trainer->progress.steps_done, busy);
-    }
+    mb_status status = train_steps(trainer, epoch, error);
     if (status != MB_OK || stopped(trainer))
         return status;
     status = array->device->backend->download(
         array->device, array->host_losses, array->losses,
-        (size_t)array->run_count * (size_t)array->steps_per_epoch * sizeof(float), error);
+        (size_t)array->run_count * (size_t)array->most_steps * sizeof(float), error);
     for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
-        const float *losses = array->host_losses + (int64_t)a * array->steps_per_epoch;
+        const float *losses = array->host_losses + (int64_t)a * array->most_steps;
         int32_t steps = steps_of(&array->specs[a]);
         double sum = 0.0;
         for (int32_t s = 0; trainer->active[a] && s < steps; s++) {

@@ -1,7 +1,9 @@
 // The CPU executor: runs a plan step by step, one run of the array after the other. A device is
 // used by one thread; a sweep opens one per thread.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -99,6 +101,18 @@ static void cpu_close(mb_device *device) {
     free(device);
 }
 
+static mb_status cpu_describe(mb_device *device, mb_device_description *description,
+                              mb_error *error) {
+    (void)error;
+    long page = sysconf(_SC_PAGESIZE), pages = sysconf(_SC_PHYS_PAGES);
+    long available = sysconf(_SC_AVPHYS_PAGES);
+    *description = (mb_device_description){.total_bytes = (int64_t)pages * page,
+                                           .free_bytes = (int64_t)available * page};
+    snprintf(description->text, sizeof description->text, "%s",
+             ((const cpu_device *)device)->isa->description);
+    return MB_OK;
+}
+
 static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
     (void)device;
     size_t rounded = (bytes + 63) / 64 * 64;
@@ -138,40 +152,64 @@ static bool lacks_gradient(const mb_plan *plan, const mb_step *step, int32_t wid
            widest < plan->parameters[step->params.update.parameter].fewest_rows;
 }
 
+static void keep_rows(mb_place place, const float *arena, int64_t first, int32_t rows, float *to) {
+    if (place.offset < 0 || to == NULL)
+        return;
+    int64_t width = mb_shape_elements(&place.shape, 1);
+    memcpy(to + first * width, arena + place.offset, (size_t)(rows * width) * sizeof *to);
+}
+
+// What a step leaves for the caller.
+static void keep_results(const mb_plan *plan, const mb_launch *launch, int32_t a, int32_t s,
+                         int32_t rows, const float *arena) {
+    const mb_plan_info *info = &plan->info;
+    int64_t loss = info->total.offset >= 0 ? info->total.offset : info->interloss.offset;
+    int64_t first = a * launch->index_stride + (int64_t)s * launch->batch_rows;
+    if (launch->losses != NULL && loss >= 0)
+        launch->losses[a * launch->loss_stride + s] = arena[loss];
+    keep_rows(info->emos_out, arena, first, rows, launch->logits);
+    keep_rows(info->vals_out, arena, first, rows, launch->values);
+}
+
+static mb_cpu_call call_of(const mb_plan *plan, const mb_launch *launch, int32_t a) {
+    int64_t model = (int64_t)a * plan->info.parameter_floats;
+    return (mb_cpu_call){
+        .slots = launch->slots + (int64_t)a * MB_SLOT_COUNT,
+        .key = launch->keys[a],
+        .masks = launch->masks,
+        .dataset = launch->dataset,
+        .parameter_list = plan->parameters,
+        .parameters = launch->parameters + model,
+        .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
+        .second_moments = launch->second_moments != NULL ? launch->second_moments + model : NULL,
+    };
+}
+
 static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                          mb_error *error) {
     (void)error;
     const mb_cpu_isa *isa = ((const cpu_device *)device)->isa;
     unsigned before = flush_denormals();
     for (int32_t a = 0; a < launch->run_count; a++) {
-        if (launch->rows[a] == 0)
-            continue;
-        int64_t model = (int64_t)a * plan->info.parameter_floats;
-        mb_cpu_call call = {
-            .rows = launch->rows[a],
-            .slots = launch->slots + (int64_t)a * MB_SLOT_COUNT,
-            .key = launch->keys[a],
-            .training_step = launch->steps[a],
-            .masks = launch->masks,
-            .indices = launch->indices[a],
-            .dataset = launch->dataset,
-            .parameter_list = plan->parameters,
-            .parameters = launch->parameters + model,
-            .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
-            .second_moments =
-                launch->second_moments != NULL ? launch->second_moments + model : NULL,
-        };
+        mb_cpu_call call = call_of(plan, launch, a);
         float *arena = launch->arena + (int64_t)a * plan->info.arena_floats;
-        int32_t widest = launch->widest != NULL ? launch->widest[a] : launch->rows[a];
-        for (int32_t s = 0; s < plan->step_count; s++) {
-            if (lacks_gradient(plan, &plan->steps[s], widest))
+        for (int32_t s = launch->first_step; s < launch->first_step + launch->step_count; s++) {
+            int64_t at = (int64_t)s * launch->run_count + a;
+            call.rows = launch->rows[at];
+            if (call.rows == 0)
                 continue;
-            bind_operands(&call, &plan->steps[s], arena);
-            isa->kernels[plan->steps[s].op](&call);
+            int32_t widest = launch->widest != NULL ? launch->widest[at] : call.rows;
+            call.training_step = launch->steps[a] + (plan->info.trains ? (uint32_t)s : 0);
+            call.indices =
+                launch->indices + a * launch->index_stride + (int64_t)s * launch->batch_rows;
+            for (int32_t i = 0; i < plan->step_count; i++) {
+                if (lacks_gradient(plan, &plan->steps[i], widest))
+                    continue;
+                bind_operands(&call, &plan->steps[i], arena);
+                isa->kernels[plan->steps[i].op](&call);
+            }
+            keep_results(plan, launch, a, s, call.rows, arena);
         }
-        if (launch->losses != NULL)
-            launch->losses[(int64_t)a * launch->loss_stride + launch->loss_index] =
-                arena[plan->info.total.offset];
     }
     restore_denormals(before);
     return MB_OK;
@@ -186,8 +224,10 @@ static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
 const mb_backend mb_cpu_backend = {
     .name = "cpu",
     .shares_host_memory = true,
+    .steps_per_launch = 1,
     .open = cpu_open,
     .close = cpu_close,
+    .describe = cpu_describe,
     .allocate = cpu_allocate,
     .release = cpu_release,
     .upload = cpu_copy,

@@ -1,0 +1,13 @@
+// Stands in for the CUDA executor in a build without CUDA.
+#include <stdio.h>
+
+#include "merbench/device.h"
+
+const mb_backend *mb_cuda_backend(void) {
+    return NULL;
+}
+
+void mb_cuda_look(mb_cuda_survey *survey) {
+    *survey = (mb_cuda_survey){.chosen = -1};
+    snprintf(survey->problem, sizeof survey->problem, "this build of merbench has no CUDA");
+}

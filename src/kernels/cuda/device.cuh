@@ -1,0 +1,51 @@
+// The CUDA device of the executor: a stream, the tables of the step at hand, captured steps.
+#ifndef MB_KERNELS_CUDA_DEVICE_CUH
+#define MB_KERNELS_CUDA_DEVICE_CUH
+
+#include "cuda/call.cuh"
+
+// Tables of one step, made on the device from those of the launch; room for `capacity` runs.
+struct mb_step_tables {
+    int32_t capacity;
+    int32_t *cursor;         // (2) the step to come, the step at hand
+    int32_t *rows, *widest;  // (A)
+    const int32_t **indices; // (A)
+    uint32_t *steps;         // (A)
+    mb_adam *adam;           // (A)
+};
+
+// A step of a plan as a CUDA graph, and copies of all that it was made from: it is used again only
+// for a plan and a launch that are the same byte for byte.
+struct mb_captured {
+    cudaGraphExec_t graph; // NULL: an empty place
+    mb_launch launch;      // first_step and step_count do not count
+    mb_resident dataset;
+    int32_t step_count, parameter_count;
+    mb_step *steps;
+    mb_parameter *parameters;
+    uint64_t used; // when, counting launches
+};
+
+enum { MB_CAPTURED_MOST = 8 }; // an array has a plan to train and one for each part
+
+struct mb_cuda_device {
+    mb_device device;
+    int ordinal;
+    cudaStream_t stream;
+    mb_step_tables tables;
+    mb_captured captured[MB_CAPTURED_MOST];
+    uint64_t launches;
+};
+
+// MB_OK, or a failure that says what was being done.
+mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing);
+
+// Launches every kernel of the step at the cursor, and moves it on.
+mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
+                       mb_error *error);
+
+mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
+                      mb_error *error);
+void mb_captured_free(mb_captured *captured);
+
+#endif

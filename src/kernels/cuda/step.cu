@@ -1,0 +1,143 @@
+// One step of an array: the ops of a plan one after the other, each for all runs at once.
+//
+// What changes from step to step (rows, utterances, training step, Adam's factors) lies in tables
+// that the first kernel makes on the device: the same launches, captured as a CUDA graph, serve
+// every step.
+#include <math.h>
+
+#include "cuda/device.cuh"
+
+static const mb_cuda_op ops[] = {
+#define MB_OP(NAME, name, fewest, most, outputs, gradient) mb_cuda_##name,
+#include "graph/ops.def"
+#undef MB_OP
+};
+
+// ---- the tables of a step ---------------------------------------------------------------------
+
+static __device__ mb_adam adam_of(const float *slots, uint32_t training_step) {
+    const double beta1 = 0.9, beta2 = 0.999;
+    double s = (double)training_step + 1.0;
+    mb_adam adam;
+    adam.clip = slots[MB_SLOT_GRAD_CLIP] < 0.0f ? INFINITY : slots[MB_SLOT_GRAD_CLIP];
+    adam.weight_decay = slots[MB_SLOT_WEIGHT_DECAY];
+    adam.step_size = (float)((double)slots[MB_SLOT_LEARNING_RATE] / (1.0 - pow(beta1, s)));
+    adam.root_scale = (float)(1.0 / sqrt(1.0 - pow(beta2, s)));
+    return adam;
+}
+
+static __global__ void begin_step_kernel(mb_launch launch, bool trains, mb_step_tables tables) {
+    int32_t run = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x), step = tables.cursor[0];
+    if (run == 0)
+        tables.cursor[1] = step;
+    if (run >= launch.run_count)
+        return;
+    int64_t at = (int64_t)step * launch.run_count + run;
+    uint32_t training_step = launch.steps[run] + (trains ? (uint32_t)step : 0u);
+    tables.rows[run] = launch.rows[at];
+    tables.widest[run] = launch.widest != NULL ? launch.widest[at] : launch.rows[at];
+    tables.indices[run] =
+        launch.indices + run * launch.index_stride + (int64_t)step * launch.batch_rows;
+    tables.steps[run] = training_step;
+    tables.adam[run] = adam_of(launch.slots + (int64_t)run * MB_SLOT_COUNT, training_step);
+}
+
+// ---- results ----------------------------------------------------------------------------------
+
+struct results {
+    const float *arena;
+    int64_t arena_floats;
+    int64_t loss, logits, values; // places in the arena, -1 = none
+    int32_t classes, outputs;     // numbers a row
+};
+
+static __device__ void keep_rows(const float *from, int32_t count, float *to) {
+    for (int32_t i = (int32_t)threadIdx.x; i < count; i += (int32_t)blockDim.x)
+        to[i] = from[i];
+}
+
+static __global__ void end_step_kernel(mb_launch launch, mb_step_tables tables, results kept) {
+    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], step = tables.cursor[1];
+    const float *arena = kept.arena + run * kept.arena_floats;
+    int64_t first = run * launch.index_stride + (int64_t)step * launch.batch_rows;
+    if (run == 0 && threadIdx.x == 0)
+        tables.cursor[0] = step + 1;
+    if (rows == 0)
+        return;
+    if (launch.losses != NULL && kept.loss >= 0 && threadIdx.x == 0)
+        launch.losses[run * launch.loss_stride + step] = arena[kept.loss];
+    if (launch.logits != NULL && kept.logits >= 0)
+        keep_rows(arena + kept.logits, rows * kept.classes, launch.logits + first * kept.classes);
+    if (launch.values != NULL && kept.values >= 0)
+        keep_rows(arena + kept.values, rows * kept.outputs, launch.values + first * kept.outputs);
+}
+
+static results results_of(const mb_plan_info *info, const mb_launch *launch) {
+    results kept = {};
+    kept.arena = launch->arena;
+    kept.arena_floats = info->arena_floats;
+    kept.loss = info->total.offset >= 0 ? info->total.offset : info->interloss.offset;
+    kept.logits = info->emos_out.offset;
+    kept.values = info->vals_out.offset;
+    kept.classes = kept.logits >= 0 ? info->emos_out.shape.dims[1] : 0;
+    kept.outputs = kept.values >= 0 ? info->vals_out.shape.dims[1] : 0;
+    return kept;
+}
+
+// ---- one step ---------------------------------------------------------------------------------
+
+static mb_view view_of(const mb_plan *plan, const mb_launch *launch, const mb_operand *operand) {
+    bool in_arena = operand->space == MB_SPACE_ARENA;
+    mb_view view;
+    view.first = (in_arena ? launch->arena : launch->parameters) + operand->offset;
+    view.stride = in_arena ? plan->info.arena_floats : plan->info.parameter_floats;
+    view.shape = operand->shape;
+    return view;
+}
+
+static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
+                            const mb_launch *launch) {
+    mb_cuda_call call = {};
+    call.plan = plan;
+    call.run_count = launch->run_count;
+    call.max_rows = plan->info.max_rows;
+    call.dataset = *launch->dataset;
+    call.stream = cuda->stream;
+    call.tables.rows = cuda->tables.rows;
+    call.tables.widest = cuda->tables.widest;
+    call.tables.indices = cuda->tables.indices;
+    call.tables.slots = launch->slots;
+    call.tables.keys = launch->keys;
+    call.tables.steps = cuda->tables.steps;
+    call.tables.adam = cuda->tables.adam;
+    call.tables.parameters = launch->parameters;
+    call.tables.first_moments = launch->first_moments;
+    call.tables.second_moments = launch->second_moments;
+    call.tables.parameter_floats = plan->info.parameter_floats;
+    call.tables.masks = launch->masks;
+    return call;
+}
+
+mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
+                       mb_error *error) {
+    unsigned blocks = (unsigned)(launch->run_count + MB_THREADS - 1) / MB_THREADS;
+    mb_cuda_call call = call_of(cuda, plan, launch);
+    MB_LAUNCH(begin_step_kernel, dim3(blocks), dim3(MB_THREADS), 0, cuda->stream, *launch,
+              plan->info.trains, cuda->tables);
+    mb_status status = mb_cuda_check(cudaGetLastError(), error, "starting a step");
+    for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
+        const mb_step *step = &plan->steps[s];
+        call.step = step;
+        for (int32_t i = 0; i < step->input_count; i++)
+            call.inputs[i] = view_of(plan, launch, &step->inputs[i]);
+        for (int32_t i = 0; i < step->output_count; i++)
+            call.outputs[i] = view_of(plan, launch, &step->outputs[i]);
+        ops[step->op](&call);
+        status = mb_cuda_check(cudaGetLastError(), error, mb_op_infos[step->op].name);
+    }
+    if (status != MB_OK)
+        return status;
+    MB_LAUNCH(end_step_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS), 0,
+              cuda->stream, *launch, cuda->tables, results_of(&plan->info, launch));
+    return mb_cuda_check(cudaGetLastError(), error, "ending a step");
+}
