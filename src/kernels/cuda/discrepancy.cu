@@ -91,7 +91,7 @@ MB_CUDA_OP(moment_discrepancy) {
 // With g_k = dloss/pairs * difference_k / ||difference_k||, + for the first of a pair and - for the
 // second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B. A block takes a part.
 static __global__ void moment_gradients_kernel(moment_problem q, mb_view dx, mb_view dc) {
-    __shared__ double scales[MB_MAX_PAIRS * MOMENTS];
+    __shared__ double scales[(int)MB_MAX_PAIRS * MOMENTS];
     int32_t run = (int32_t)blockIdx.y, rows = q.tables.rows[run], part = (int32_t)blockIdx.x;
     int32_t width = mb_view_width(q.centred);
     if (rows == 0)
