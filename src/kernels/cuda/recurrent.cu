@@ -138,7 +138,7 @@ MB_CUDA_OP(lstm) {
     int64_t bytes = (int64_t)6 * h * MB_SIDES * (int64_t)sizeof(float);
     problem.groups = mb_groups(sides, bytes);
     int32_t threads = problem.groups * bytes > MB_MOST_SHARED ? MB_FAR_THREADS : MB_MOST_THREADS;
-    problem.unit_threads = mb_clamp(mb_round_up(h, 32), 32, threads / 2);
+    problem.unit_threads = mb_clamp(mb_round_up(h, 32), 32, threads / problem.groups);
     mb_launch_tiles(call, lstm_kernel<true>, lstm_kernel<false>, sides, problem.groups * MB_SIDES,
                     problem.groups * problem.unit_threads, problem.groups * bytes, problem);
 }
