@@ -9,35 +9,32 @@ struct convolution {
     mb_tables tables;
     mb_view x, filter, y;
     mb_divider out_steps; // by T'
-    int32_t m, n, k, steps, inputs;
-    const float *sequences, *weights;
-    float *outputs;
-    static constexpr bool a_along_p = true, b_along_p = false;
 
-    __device__ bool begin(int32_t run, int32_t) {
-        int32_t rows = tables.rows[run];
-        steps = x.shape.dims[1];
-        inputs = x.shape.dims[2];
-        m = rows * out_steps.by;
-        n = mb_view_width(y);
-        k = (steps - out_steps.by + 1) * inputs;
-        sequences = mb_at(x, run);
-        weights = mb_at(filter, run);
-        outputs = mb_at(y, run);
+    struct tile : mb_store_tile {
+        int32_t k, steps, inputs;
+        const float *x, *filter;
+        mb_divider out_steps;
+        static constexpr bool a_along_p = true, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const { // i = b*T' + t
+            int32_t row = out_steps.quotient(i), step = i - row * out_steps.by;
+            return x[((int64_t)row * steps + step) * inputs + p];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return filter[(int64_t)p * n + j];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run], n = mb_view_width(y);
+        static_cast<mb_store_tile &>(t) = {mb_at(y, run), n, rows * out_steps.by, n};
+        t.steps = x.shape.dims[1];
+        t.inputs = x.shape.dims[2];
+        t.k = (t.steps - out_steps.by + 1) * t.inputs;
+        t.x = mb_at(x, run);
+        t.filter = mb_at(filter, run);
+        t.out_steps = out_steps;
         return rows > 0;
-    }
-    __device__ float a(int32_t i, int32_t p) const { // i = b*T' + t
-        int32_t row = out_steps.quotient(i), step = i - row * out_steps.by;
-        return sequences[((int64_t)row * steps + step) * inputs + p];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        return weights[(int64_t)p * n + j];
-    }
-    __device__ void prefetch(int32_t, int32_t) {}
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++)
-                outputs[(int64_t)i * n + j] = sums[i - i0][j - j0];
     }
 };
 
@@ -58,37 +55,35 @@ struct convolution_input_gradient {
     mb_tables tables;
     mb_view dy, filter, dx;
     mb_divider steps, outputs; // by T, by O
-    int32_t m, n, k, out_steps;
-    const float *gradients, *weights;
-    float *values;
-    static constexpr bool a_along_p = true, b_along_p = true;
 
-    __device__ bool begin(int32_t run, int32_t) {
-        int32_t rows = tables.rows[run];
-        out_steps = dy.shape.dims[1];
-        m = rows * steps.by;
-        n = mb_view_width(dx);
-        k = (steps.by - out_steps + 1) * outputs.by;
-        gradients = mb_at(dy, run);
-        weights = mb_at(filter, run);
-        values = mb_at(dx, run);
+    struct tile : mb_store_tile {
+        int32_t k, out_steps;
+        const float *dy, *filter;
+        mb_divider steps, outputs;
+        static constexpr bool a_along_p = true, b_along_p = true;
+
+        __device__ float a(int32_t i, int32_t p) const { // i = b*T + t
+            int32_t row = steps.quotient(i), tap = outputs.quotient(p);
+            int32_t step = i - row * steps.by - tap, output = p - tap * outputs.by;
+            bool inside = step >= 0 && step < out_steps;
+            return inside ? dy[((int64_t)row * out_steps + step) * outputs.by + output] : 0.0f;
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            int32_t tap = outputs.quotient(p), output = p - tap * outputs.by;
+            return filter[((int64_t)tap * n + j) * outputs.by + output];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run], n = mb_view_width(dx);
+        static_cast<mb_store_tile &>(t) = {mb_at(dx, run), n, rows * steps.by, n};
+        t.out_steps = dy.shape.dims[1];
+        t.k = (steps.by - t.out_steps + 1) * outputs.by;
+        t.dy = mb_at(dy, run);
+        t.filter = mb_at(filter, run);
+        t.steps = steps;
+        t.outputs = outputs;
         return rows > 0;
-    }
-    __device__ float a(int32_t i, int32_t p) const { // i = b*T + t
-        int32_t row = steps.quotient(i), tap = outputs.quotient(p);
-        int32_t step = i - row * steps.by - tap, output = p - tap * outputs.by;
-        bool inside = step >= 0 && step < out_steps;
-        return inside ? gradients[((int64_t)row * out_steps + step) * outputs.by + output] : 0.0f;
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        int32_t tap = outputs.quotient(p), output = p - tap * outputs.by;
-        return weights[((int64_t)tap * n + j) * outputs.by + output];
-    }
-    __device__ void prefetch(int32_t, int32_t) {}
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++)
-                values[(int64_t)i * n + j] = sums[i - i0][j - j0];
     }
 };
 
@@ -111,33 +106,32 @@ template <class Epilogue> struct convolution_weight_gradient {
     mb_view x, dy;
     mb_divider out_steps; // by T'
     Epilogue epilogue;
-    int32_t m, n, k, steps, inputs;
-    const float *sequences, *gradients;
-    static constexpr bool a_along_p = false, b_along_p = false;
 
-    __device__ bool begin(int32_t run, int32_t) {
-        int32_t rows = tables.rows[run];
-        steps = x.shape.dims[1];
-        inputs = x.shape.dims[2];
-        m = (steps - out_steps.by + 1) * inputs;
-        n = mb_view_width(dy);
-        k = rows * out_steps.by;
-        sequences = mb_at(x, run);
-        gradients = mb_at(dy, run);
-        return rows > 0 && epilogue.begin(tables, run, 0, n, m, n);
-    }
-    __device__ float a(int32_t i, int32_t p) const {
-        int32_t row = out_steps.quotient(p), step = p - row * out_steps.by;
-        return sequences[((int64_t)row * steps + step) * inputs + i];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        return gradients[(int64_t)p * n + j];
-    }
-    __device__ void prefetch(int32_t i, int32_t j) {
-        epilogue.prefetch(i, j);
-    }
-    __device__ void store(int32_t i, int32_t j, const float (&sums)[4][4]) {
-        epilogue.store(i, j, sums);
+    struct tile : Epilogue::tile {
+        int32_t k, steps, inputs;
+        const float *x, *dy;
+        mb_divider out_steps;
+        static constexpr bool a_along_p = false, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            int32_t row = out_steps.quotient(p), step = p - row * out_steps.by;
+            return x[((int64_t)row * steps + step) * inputs + i];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return dy[(int64_t)p * this->n + j];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run], n = mb_view_width(dy);
+        t.steps = x.shape.dims[1];
+        t.inputs = x.shape.dims[2];
+        t.k = rows * out_steps.by;
+        t.x = mb_at(x, run);
+        t.dy = mb_at(dy, run);
+        t.out_steps = out_steps;
+        int32_t m = (t.steps - out_steps.by + 1) * t.inputs;
+        return rows > 0 && epilogue.begin(tables, run, 0, n, m, n, t);
     }
 };
 

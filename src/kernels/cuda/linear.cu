@@ -94,11 +94,10 @@ struct input_gradient {
     mb_view dy[3], dx, weight;
     int32_t blocks, first_output;
 
-    struct tile {
-        int32_t m, n, k, row;
-        int32_t ends[3]; // of the blocks along p; those that are not there end at k
+    struct tile : mb_store_tile {
+        int32_t k, outputs; // outputs: of W
+        int32_t ends[3];    // of the blocks along p; those that are not there end at k
         const float *dy[3], *weight;
-        float *dx;
         static constexpr bool a_along_p = true, b_along_p = true;
 
         __device__ float a(int32_t i, int32_t p) const {
@@ -109,23 +108,14 @@ struct input_gradient {
             return dy[2][(int64_t)i * (ends[2] - ends[1]) + p - ends[1]];
         }
         __device__ float b(int32_t p, int32_t j) const {
-            return weight[(int64_t)j * row + p];
-        }
-        __device__ void prefetch(int32_t, int32_t) {}
-        __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-#pragma unroll
-            for (int32_t i = 0; i < 4; i++)
-#pragma unroll
-                for (int32_t j = 0; j < 4; j++)
-                    if (i0 + i < m && j0 + j < n)
-                        dx[(int64_t)(i0 + i) * n + j0 + j] = sums[i][j];
+            return weight[(int64_t)j * outputs + p];
         }
     };
 
     __device__ bool begin(int32_t run, int32_t, tile &t) const {
-        int32_t rows = tables.rows[run];
-        t.m = (int32_t)mb_view_vectors(dx, rows);
-        t.n = mb_view_width(dx);
+        int32_t rows = tables.rows[run], inputs = mb_view_width(dx);
+        static_cast<mb_store_tile &>(t) = {mb_at(dx, run), inputs,
+                                           (int32_t)mb_view_vectors(dx, rows), inputs};
         t.k = 0;
 #pragma unroll
         for (int32_t block = 0; block < 3; block++) {
@@ -133,9 +123,8 @@ struct input_gradient {
             t.ends[block] = t.k;
             t.dy[block] = block < blocks ? mb_at(dy[block], run) : NULL;
         }
-        t.row = weight.shape.dims[0]; // all outputs of W
+        t.outputs = weight.shape.dims[0];
         t.weight = mb_at(weight, run) + first_output;
-        t.dx = mb_at(dx, run);
         return rows > 0;
     }
 };

@@ -135,32 +135,30 @@ inline void mb_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t p
 // The epilogue of a product that is dW: a matrix (m, n) whose columns lie `first` ... in rows of
 // `row` floats.
 
-// Into memory.
+// Into memory: rows of `row` floats. A tile of any product that assigns is one of these.
+struct mb_store_tile {
+    float *values;
+    int64_t row;
+    int32_t m, n;
+
+    __device__ void prefetch(int32_t, int32_t) {}
+    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
+#pragma unroll
+        for (int32_t i = 0; i < 4; i++)
+#pragma unroll
+            for (int32_t j = 0; j < 4; j++)
+                if (i0 + i < m && j0 + j < n)
+                    values[(i0 + i) * row + j0 + j] = sums[i][j];
+    }
+};
+
 struct mb_assign {
     mb_view gradient;
-
-    struct tile {
-        float *values;
-        int64_t row;
-        int32_t m, n;
-
-        __device__ void prefetch(int32_t, int32_t) {}
-        __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-#pragma unroll
-            for (int32_t i = 0; i < 4; i++)
-#pragma unroll
-                for (int32_t j = 0; j < 4; j++)
-                    if (i0 + i < m && j0 + j < n)
-                        values[(i0 + i) * row + j0 + j] = sums[i][j];
-        }
-    };
+    using tile = mb_store_tile;
 
     __device__ bool begin(const mb_tables &, int32_t run, int64_t first, int64_t row, int32_t m,
                           int32_t n, tile &t) const {
-        t.values = mb_at(gradient, run) + first;
-        t.row = row;
-        t.m = m;
-        t.n = n;
+        t = {mb_at(gradient, run) + first, row, m, n};
         return true;
     }
 };

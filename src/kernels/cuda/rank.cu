@@ -9,32 +9,30 @@ struct rank_product {
     mb_tables tables;
     mb_view x, factor, y;
     mb_divider outputs_of_rank; // by O
-    int32_t m, n, k;
-    const float *inputs, *weights;
-    float *outputs;
-    static constexpr bool a_along_p = true, b_along_p = false;
 
-    __device__ bool begin(int32_t run, int32_t) {
-        m = tables.rows[run];
-        n = factor.shape.dims[0] * factor.shape.dims[2];
-        k = factor.shape.dims[1];
-        inputs = mb_at(x, run);
-        weights = mb_at(factor, run);
-        outputs = mb_at(y, run);
-        return m > 0;
-    }
-    __device__ float a(int32_t i, int32_t p) const {
-        return inputs[(int64_t)i * k + p];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        int32_t rank = outputs_of_rank.quotient(j), output = j - rank * outputs_of_rank.by;
-        return weights[((int64_t)rank * k + p) * outputs_of_rank.by + output];
-    }
-    __device__ void prefetch(int32_t, int32_t) {}
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++)
-                outputs[(int64_t)i * n + j] = sums[i - i0][j - j0];
+    struct tile : mb_store_tile {
+        int32_t k;
+        const float *x, *factor;
+        mb_divider outputs_of_rank;
+        static constexpr bool a_along_p = true, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            return x[(int64_t)i * k + p];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            int32_t rank = outputs_of_rank.quotient(j), output = j - rank * outputs_of_rank.by;
+            return factor[((int64_t)rank * k + p) * outputs_of_rank.by + output];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run], n = factor.shape.dims[0] * factor.shape.dims[2];
+        static_cast<mb_store_tile &>(t) = {mb_at(y, run), n, rows, n};
+        t.k = factor.shape.dims[1];
+        t.x = mb_at(x, run);
+        t.factor = mb_at(factor, run);
+        t.outputs_of_rank = outputs_of_rank;
+        return rows > 0;
     }
 };
 
@@ -55,32 +53,30 @@ struct rank_input_gradient {
     mb_tables tables;
     mb_view dy, factor, dx;
     mb_divider outputs_of_rank; // by O
-    int32_t m, n, k;
-    const float *gradients, *weights;
-    float *outputs;
-    static constexpr bool a_along_p = true, b_along_p = true;
 
-    __device__ bool begin(int32_t run, int32_t) {
-        m = tables.rows[run];
-        n = factor.shape.dims[1];
-        k = factor.shape.dims[0] * factor.shape.dims[2];
-        gradients = mb_at(dy, run);
-        weights = mb_at(factor, run);
-        outputs = mb_at(dx, run);
-        return m > 0;
-    }
-    __device__ float a(int32_t i, int32_t p) const {
-        return gradients[(int64_t)i * k + p];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        int32_t rank = outputs_of_rank.quotient(p), output = p - rank * outputs_of_rank.by;
-        return weights[((int64_t)rank * n + j) * outputs_of_rank.by + output];
-    }
-    __device__ void prefetch(int32_t, int32_t) {}
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++)
-                outputs[(int64_t)i * n + j] = sums[i - i0][j - j0];
+    struct tile : mb_store_tile {
+        int32_t k;
+        const float *dy, *factor;
+        mb_divider outputs_of_rank;
+        static constexpr bool a_along_p = true, b_along_p = true;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            return dy[(int64_t)i * k + p];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            int32_t rank = outputs_of_rank.quotient(p), output = p - rank * outputs_of_rank.by;
+            return factor[((int64_t)rank * n + j) * outputs_of_rank.by + output];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run], n = factor.shape.dims[1];
+        static_cast<mb_store_tile &>(t) = {mb_at(dx, run), n, rows, n};
+        t.k = factor.shape.dims[0] * factor.shape.dims[2];
+        t.dy = mb_at(dy, run);
+        t.factor = mb_at(factor, run);
+        t.outputs_of_rank = outputs_of_rank;
+        return rows > 0;
     }
 };
 
@@ -99,30 +95,27 @@ template <class Epilogue> struct rank_weight_gradient {
     mb_tables tables;
     mb_view x, dy;
     Epilogue epilogue;
-    int32_t m, n, k, row; // row: outputs of all ranks
-    const float *inputs, *gradients;
-    static constexpr bool a_along_p = false, b_along_p = false;
 
-    __device__ bool begin(int32_t run, int32_t rank) {
-        m = mb_view_width(x);
-        n = mb_view_width(dy);
-        k = tables.rows[run];
-        row = dy.shape.dims[1] * n;
-        inputs = mb_at(x, run);
-        gradients = mb_at(dy, run) + (int64_t)rank * n;
-        return k > 0 && epilogue.begin(tables, run, (int64_t)rank * m * n, n, m, n);
-    }
-    __device__ float a(int32_t i, int32_t p) const {
-        return inputs[(int64_t)p * m + i];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        return gradients[(int64_t)p * row + j];
-    }
-    __device__ void prefetch(int32_t i, int32_t j) {
-        epilogue.prefetch(i, j);
-    }
-    __device__ void store(int32_t i, int32_t j, const float (&sums)[4][4]) {
-        epilogue.store(i, j, sums);
+    struct tile : Epilogue::tile {
+        int32_t k, outputs; // outputs: of all ranks
+        const float *x, *dy;
+        static constexpr bool a_along_p = false, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            return x[(int64_t)p * this->m + i];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return dy[(int64_t)p * outputs + j];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t rank, tile &t) const {
+        int32_t m = mb_view_width(x), n = mb_view_width(dy);
+        t.k = tables.rows[run];
+        t.outputs = dy.shape.dims[1] * n;
+        t.x = mb_at(x, run);
+        t.dy = mb_at(dy, run) + (int64_t)rank * n;
+        return t.k > 0 && epilogue.begin(tables, run, (int64_t)rank * m * n, n, m, n, t);
     }
 };
 
