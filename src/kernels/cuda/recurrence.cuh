@@ -228,6 +228,7 @@ __device__ inline void mb_dot_rows(const mb_dot (&dots)[PARTS], int32_t n, int32
 #pragma unroll
         for (int s = 0; s < MB_SIDES; s++)
             sides[s] = mb_clamp(side + s, 0, count - 1);
+#pragma unroll
         for (int k = 0; k < PARTS; k++)
             mb_dot_part(dots[k], rows, sides, lane, sums);
         mb_dot_fold<16>(sums, lane, 4);
