@@ -69,12 +69,13 @@ static __device__ __forceinline__ void hidden_unit(const memory_problem &problem
                                                    const memory_rows &q, int32_t run, int32_t t,
                                                    int32_t unit) {
     const mb_memory_sizes &n = problem.n;
-    float sums[2][MB_SIDES] = {}, x[2][MB_SIDES];
-#pragma unroll
-    for (int s = 0; s < MB_SIDES; s++) // on their way during the product
-#pragma unroll
-        for (int k = 0; k < 2; k++)
-            x[k][s] = s < q.count ? q.hidden[k][mb_memory_at(n, s, t, n.hidden) + unit] : 0.0f;
+    float sums[2][MB_SIDES] = {};
+    for (int s = 0; NEAR && s < q.count; s++) { // on their way to where r[t] will lie
+        int64_t at = mb_memory_at(n, s, t, n.hidden) + unit;
+        mb_async_copy<4>(q.near_hidden[0] + unit * MB_SIDES + s, q.hidden[0] + at);
+        mb_async_copy<4>(q.near_hidden[1] + unit * MB_SIDES + s, q.hidden[1] + at);
+    }
+    mb_async_commit();
     if (t > 0) {
         int64_t first = (int64_t)n.x * n.hidden + unit;
         const float *const columns[2] = {q.weight_1[0] + first, q.weight_1[1] + first};
@@ -82,6 +83,8 @@ static __device__ __forceinline__ void hidden_unit(const memory_problem &problem
                        memory_sides<NEAR>(n, q.near_memory, q.memory, t - 1, n.memory, q.count),
                        n.memory);
     }
+    if (NEAR)
+        mb_async_wait<0>();
 #pragma unroll
     for (int k = 0; k < 2; k++) {
         float bias = q.bias_1[k][unit];
@@ -90,16 +93,18 @@ static __device__ __forceinline__ void hidden_unit(const memory_problem &problem
             mask = mb_mask_of(problem.tables, problem.gates[k].dropout, run);
 #pragma unroll
         for (int s = 0; s < MB_SIDES; s++) {
-            float r = sums[k][s] + x[k][s] + bias;
-            r = r < 0.0f ? 0.0f : r; // NaN stays NaN
+            int32_t near_at = unit * MB_SIDES + s;
             int64_t at = mb_memory_at(n, s, t, n.hidden) + unit;
-            if (q.drops[k] && s < q.count)
-                r *= NEAR ? q.near_factors[k][unit * MB_SIDES + s]
-                          : mb_mask_factor(mask, mb_memory_at(n, q.first + s, t, n.hidden) + unit);
+            if (s >= q.count)
+                continue;
+            float r = sums[k][s] + (NEAR ? q.near_hidden[k][near_at] : q.hidden[k][at]) + bias;
+            r = r < 0.0f ? 0.0f : r; // NaN stays NaN
+            if (q.drops[k])
+                r *= NEAR ? q.near_factors[k][near_at]
+                          : mb_mask_factor(mask, mb_memory_at(n, q.first, 0, n.hidden) + at);
             if (NEAR)
-                q.near_hidden[k][unit * MB_SIDES + s] = r;
-            if (s < q.count)
-                q.hidden[k][at] = r;
+                q.near_hidden[k][near_at] = r;
+            q.hidden[k][at] = r;
         }
     }
 }
@@ -124,8 +129,6 @@ static __device__ __forceinline__ void memory_unit(const mb_memory_sizes &n, con
         memory_sides<NEAR>(n, q.near_memory, q.memory, t - 1, n.memory, q.count).read(unit, before);
 #pragma unroll
     for (int s = 0; s < MB_SIDES; s++) {
-        if (NEAR && s >= q.count)
-            q.near_memory[unit * MB_SIDES + s] = 0.0f;
         if (s >= q.count)
             continue;
         int64_t at = mb_memory_at(n, s, t, n.memory) + unit;

@@ -50,8 +50,6 @@ lstm_unit(const lstm_sides &q, int32_t unit, bool begins, int64_t at, int64_t be
         mb_async_wait<0>();
 #pragma unroll
     for (int s = 0; s < MB_SIDES; s++) {
-        if (NEAR && s >= q.count)
-            after[unit * MB_SIDES + s] = 0.0f;
         if (s >= q.count)
             continue;
         int64_t here = at + s * q.aside;
