@@ -38,28 +38,28 @@ memory_sides(const mb_memory_sizes &n, const float *near_values, const float *fa
 static __device__ inline void drop_ahead(const memory_problem &problem, const memory_rows &q,
                                          int32_t run, int32_t k, int32_t t, int32_t thread) {
     const mb_memory_sizes &n = problem.n;
-    mb_mask mask = mb_mask_of(problem.tables, problem.gates[k].dropout, run);
+    mb_mask mask = mb_mask_of(problem.tables, run, problem.gates[k].dropout);
     float *near_factors = q.near_factors[k];
-    int32_t each = mask.stored ? n.hidden : (int32_t)mb_mask_counters(n.hidden) + MB_MASK_COUNTERS;
+    bool stored = mask.mode == MB_DROPOUT_STORED;
+    int32_t groups = (n.hidden + MB_DROPOUT_GROUP - 1) / MB_DROPOUT_GROUP + 1; // that a row meets
+    int32_t each = stored ? n.hidden : groups * MB_DROPOUT_COUNTERS;
     for (int32_t item = thread; item < q.count * each; item += problem.unit_threads) {
         int32_t s = item / each, i = item % each;
         int64_t begin = mb_memory_at(n, q.first + s, t, n.hidden);
-        if (mask.stored) {
+        if (stored) {
             near_factors[i * MB_SIDES + s] = mb_mask_factor(mask, begin + i);
             continue;
         }
-        float factors[MB_MASK_SHARE];
-        int64_t counter = begin / MB_MASK_GROUP * MB_MASK_COUNTERS + i;
-        int64_t first = mb_mask_first(counter) - begin;
-        if (first >= n.hidden) // of a group behind the row
+        int64_t group = begin / MB_DROPOUT_GROUP + i / MB_DROPOUT_COUNTERS;
+        int64_t unit = group * MB_DROPOUT_GROUP - begin + i % MB_DROPOUT_COUNTERS;
+        if (unit >= n.hidden)
             continue;
-        mb_mask_factors(mask, counter, factors);
+        uint32_t bits =
+            mb_mask_bits(mask, (uint64_t)(group * MB_DROPOUT_COUNTERS + i % MB_DROPOUT_COUNTERS));
 #pragma unroll
-        for (int share = 0; share < MB_MASK_SHARE; share++) {
-            int64_t unit = first + share * MB_MASK_COUNTERS;
+        for (int share = 0; share < 8; share++, unit += MB_DROPOUT_COUNTERS)
             if (unit >= 0 && unit < n.hidden)
-                near_factors[unit * MB_SIDES + s] = factors[share];
-        }
+                near_factors[unit * MB_SIDES + s] = (bits >> share & 1u) != 0 ? mask.scale : 0.0f;
     }
 }
 
@@ -90,7 +90,7 @@ static __device__ __forceinline__ void hidden_unit(const memory_problem &problem
         float bias = q.bias_1[k][unit];
         mb_mask mask = {};
         if (!NEAR)
-            mask = mb_mask_of(problem.tables, problem.gates[k].dropout, run);
+            mask = mb_mask_of(problem.tables, run, problem.gates[k].dropout);
 #pragma unroll
         for (int s = 0; s < MB_SIDES; s++) {
             int32_t near_at = unit * MB_SIDES + s;
@@ -163,7 +163,9 @@ static __device__ void memory_begin(const memory_problem &problem, int32_t run, 
         q.gate[k] = mb_at(gate.gate, run) + memory;
         q.near_hidden[k] = q.near_memory + MB_SIDES * (n.memory + k * n.hidden);
         q.near_factors[k] = q.near_memory + MB_SIDES * (n.memory + (2 + k) * n.hidden);
-        q.drops[k] = !mb_mask_of(problem.tables, gate.dropout, run).idle();
+        mb_mask mask = mb_mask_of(problem.tables, run, gate.dropout);
+        q.drops[k] = mask.mode == MB_DROPOUT_STORED ||
+                     (mask.mode == MB_DROPOUT_RANDOM && mask.threshold > 0);
     }
 }
 

@@ -110,7 +110,9 @@ static __device__ void memory_grad_begin(const memory_gradient &problem, int32_t
         q.dgate[k] = mb_at(gate.dgate, run) + memory;
         q.near_z[k] = shared + most * (1 + k) * z_row;
         q.near_s[k] = shared + most * (3 * z_row + k * s_row);
-        q.scale[k] = mb_mask_of(problem.tables, gate.dropout, run).scale;
+        q.scale[k] = gate.dropout.mode == MB_DROPOUT_OFF
+                         ? 1.0f
+                         : mb_mask_of(problem.tables, run, gate.dropout).scale;
     }
 }
 
