@@ -39,7 +39,7 @@ typedef struct mb_sweep_totals {
     double cost_to_come;   // estimate for final seeds of settings that are not chosen yet
     int64_t shared_bytes;  // features
     int64_t run_bytes;     // of the largest run
-    int64_t array_bytes;   // of the largest array, MB_POOL_MOST_RUNS runs at most
+    int64_t array_bytes;   // of the largest array that there can be, MB_POOL_MOST_RUNS runs at most
     long long steps;       // model-steps trained
 } mb_sweep_totals;
 
