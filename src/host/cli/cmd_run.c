@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,10 +47,9 @@ static void print_help(void) {
         mb_device_help, MAX_THREADS);
 }
 
-static int32_t processors(void) {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
+static int32_t default_threads(void) {
+    int32_t count = mb_processors();
+    return count > MAX_THREADS ? MAX_THREADS : count;
 }
 
 static mb_status parse_threads(const char *text, int32_t *threads, mb_error *error) {
@@ -306,7 +304,7 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
 }
 
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
-    run_options options = {.results = "results.db", .threads = processors()};
+    run_options options = {.results = "results.db", .threads = default_threads()};
     bool done = false;
     mb_status status = parse(argc, argv, &options, &done, error);
     if (status == MB_OK && !done)
