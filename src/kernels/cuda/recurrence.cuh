@@ -221,7 +221,7 @@ __device__ inline void mb_dot_rows(const mb_dot (&dots)[PARTS], int32_t n, int32
     for (int32_t task = (int32_t)threadIdx.x / 32; task < tasks; task += (int32_t)blockDim.x / 32) {
         int32_t first = task % blocks * MB_DOT_ROWS + lane / MB_DOT_LANES;
         int32_t side = task / blocks * MB_SIDES, rows[MB_DOT_EACH], sides[MB_SIDES];
-        float sums[MB_DOT_EACH * MB_SIDES] = {};
+        float sums[(int)MB_DOT_EACH * MB_SIDES] = {};
 #pragma unroll
         for (int u = 0; u < MB_DOT_EACH; u++)
             rows[u] = mb_clamp(first + 4 * u, 0, n - 1);
