@@ -100,7 +100,7 @@ struct overlap_gradient {
             return sum;
         }
         __device__ float b(int32_t p, int32_t j) const {
-            return u[p * row + j];
+            return u[p * pitch + j];
         }
     };
 
