@@ -232,14 +232,15 @@ struct discrepancy_gradient {
     }
     // Gradient of the loss by moment k of `part`, times k + 1, in one column.
     __device__ double weight(int32_t run, int32_t part, int32_t k, int32_t column,
-                             const double *scales) const {
+                             const double (*scales)[MOMENTS]) const {
         int32_t width = mb_view_width(differences);
         double sum = 0.0;
         for (int32_t p = 0; p < pairs.count; p++) {
-            int32_t i = p * MOMENTS + k, first = pairs.parts[p][0], second = pairs.parts[p][1];
-            double difference = (double)mb_at(differences, run)[(int64_t)i * width + column];
+            int32_t first = pairs.parts[p][0], second = pairs.parts[p][1];
+            int64_t at = (int64_t)(p * MOMENTS + k) * width + column;
+            double difference = (double)mb_at(differences, run)[at];
             if (first == part || second == part)
-                sum += (first == part ? scales[i] : -scales[i]) * difference;
+                sum += (first == part ? scales[p][k] : -scales[p][k]) * difference;
         }
         return sum * (k + 1);
     }
@@ -250,7 +251,7 @@ struct discrepancy_gradient {
 // block makes the norms again. Assigns.
 static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_gradient of, mb_view dx,
                                               mb_view dc) {
-    __shared__ double scales[MB_MAX_PAIRS * MOMENTS];
+    __shared__ double scales[MB_MAX_PAIRS][MOMENTS];
     __shared__ float weights[MOMENTS][32];
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(dx);
     if (rows == 0)
@@ -260,7 +261,7 @@ static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_grad
     for (int32_t i = warp; i < of.pairs.count * MOMENTS; i += WARPS) {
         double scale = of.scale(run, i);
         if (lane == 0)
-            scales[i] = scale;
+            scales[i / MOMENTS][i % MOMENTS] = scale;
     }
     __syncthreads();
     if (warp < MOMENTS && column < width)
