@@ -175,8 +175,6 @@ static __device__ void clear_gradients(const decoder_grad_block &q) {
         }
     for (int32_t side = 0; side < q.count; side++) {
         int64_t last = q.at(q.way.length - 1, side);
-        for (int32_t i = thread; i < q.way.length; i += threads)
-            q.dalpha[last * q.way.length + i] = 0.0f;
         for (int32_t i = thread; i < h; i += threads)
             q.dqueries[last * h + i] = q.dstate[side * (int64_t)q.state_row + i] = 0.0f;
         for (int32_t i = thread; i < 4 * h; i += threads)
@@ -220,8 +218,8 @@ static __device__ void decoder_grad_begin(const decoder_gradient &problem, int32
 
 // dout, x, A, v, W_f, W_b, alpha, queries, keys, gates_f, gates_b
 // -> dz_f, dz_b (B, T, 4H), dx (B, T, H) but for what comes through the keys, dstart (S, H),
-//    dqueries, dkeys (B, T, H), dalpha (B, T, L); dv of every side in dqueries at the last place.
-// Assigns.
+//    dqueries, dkeys (B, T, H), dalpha (B, T, L); dv of every side in dqueries at the last place,
+//    where dalpha is left alone. Assigns.
 template <bool NEAR>
 static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS)
     decoder_grad_kernel(const __grid_constant__ decoder_gradient problem) {
