@@ -19,7 +19,7 @@ typedef struct case_size {
 static const case_size sizes[] = {{1, 1, 1, 1}, {5, 3, 2, 7}, {33, 31, 5, 33}, {70, 35, 3, 40}};
 enum { SIZE_COUNT = sizeof sizes / sizeof *sizes };
 
-static const double step_limit = 1e-5, plan_limit = 1e-5;
+static const double step_limit = 1e-5, plan_limit = 5e-5;
 
 static mb_model model_of(const op_case *c) {
     return (mb_model){

@@ -72,4 +72,40 @@ else
     skip 'this processor has one instruction set'
 fi
 
+# ---- what there is, and whether it works
+expect 0 doctor --device
+prints 'portable   works'
+matches '^--device auto: (cpu|cuda) '
+automatic=$(sed -n 's/^--device auto: //p' "$STDOUT")
+expect 0 doctor --json --device
+prints '"works":	true'
+prints "\"auto\":	\"$automatic\""
+expect 2 doctor --device q.h5
+complains "found 'q.h5'"
+quiet
+expect 2 doctor --devices
+expect 2 info --device
+expect 0 run plan.json --results auto.db --no-table
+complains "on $automatic"
+expect 0 run plan.json --dry-run --results none.db
+prints "device                 $automatic"
+missing none.db
+
+# ---- where no GPU can be used: exit code 4, the reason, nothing made
+case $automatic in
+cpu*)
+    reason=$("$MERBENCH" doctor --device --json |
+        sed -n '/"built"/,/"driver"/s/.*"problem":	"\(.*\)".*/\1/p')
+    check 'the doctor knows why' [ -n "$reason" ]
+    for command in "run plan.json --results gpu.db" "run plan.json --dry-run" "parity $FIXTURE" \
+        "replay portable.db $key"; do
+        # shellcheck disable=SC2086
+        expect 4 $command --device cuda
+        complains "--device cuda: $reason; cpu and auto work"
+    done
+    missing gpu.db
+    ;;
+*) skip 'a GPU can be used here: what is said where none can be' ;;
+esac
+
 finish
