@@ -3,6 +3,7 @@
 #define MB_TRAIN_ARRAY_H
 
 #include "merbench/train.h"
+#include "train/resident.h"
 #include "train/snapshot.h"
 
 // Which part of a spec a plan evaluates.
@@ -12,8 +13,7 @@ typedef struct mb_array {
     mb_device *device;
     int32_t run_count;
     const mb_run_spec *specs; // (A)
-    mb_resident resident;
-    void *resident_memory[8]; // to release; NULL where the host's memory is shared
+    mb_residence residence;
     mb_plan *train;
     mb_plan *select, *held, **tests; // NULL where a part is absent
     int64_t parameter_floats;
@@ -70,7 +70,7 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test,
 // The configuration with the sequence lengths of a part's scope.
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);
 
-// Rows that an evaluation takes at a time.
+// Rows that an evaluation takes at a time: the same for the parts of all folds with one scope.
 int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part);
 
 #endif

@@ -1,48 +1,79 @@
 // Linear maps and their gradients. B' stands for all leading dimensions (rows, or rows x steps), I
 // inputs, O outputs; W is stored input-major (I, O). Reference: src/kernels/cpu/isa/linear.c.
 #include "cuda/product.cuh"
+#include "cuda/sources.cuh"
 
 // y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
 struct linear_problem {
     mb_tables tables;
     mb_view x[3], y[3], weight, bias; // bias.first = NULL: none
     bool relu;
-    int32_t m, n, k, row; // row: outputs of W, all thirds together
-    const float *inputs, *weights, *biases;
-    float *outputs;
-    static constexpr bool a_along_p = true, b_along_p = false;
+    int32_t row; // outputs of W, all thirds together
 
-    __device__ bool begin(int32_t run, int32_t part) {
+    struct tile {
+        int32_t m, n, k, row;
+        bool relu;
+        const float *x, *weight, *bias;
+        float *y;
+        static constexpr bool a_along_p = true, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            return x[(int64_t)i * k + p];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return weight[(int64_t)p * row + j];
+        }
+        __device__ void prefetch(int32_t, int32_t) {}
+        __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
+#pragma unroll
+            for (int32_t i = 0; i < 4; i++)
+#pragma unroll
+                for (int32_t j = 0; j < 4; j++) {
+                    if (i0 + i >= m || j0 + j >= n)
+                        continue;
+                    float value = bias != NULL ? sums[i][j] + bias[j0 + j] : sums[i][j];
+                    value = relu && value < 0.0f ? 0.0f : value; // NaN stays NaN
+                    y[(int64_t)(i0 + i) * n + j0 + j] = value;
+                }
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
         int32_t rows = tables.rows[run];
-        m = (int32_t)mb_view_vectors(x[part], rows);
-        n = mb_view_width(y[part]);
-        k = mb_view_width(x[part]);
-        inputs = mb_at(x[part], run);
-        weights = mb_at(weight, run) + part * n;
-        biases = bias.first != NULL ? mb_at(bias, run) + part * n : NULL;
-        outputs = mb_at(y[part], run);
+        t.m = (int32_t)mb_view_vectors(x[part], rows);
+        t.n = mb_view_width(y[part]);
+        t.k = mb_view_width(x[part]);
+        t.row = row;
+        t.relu = relu;
+        t.x = mb_at(x[part], run);
+        t.weight = mb_at(weight, run) + part * t.n;
+        t.bias = bias.first != NULL ? mb_at(bias, run) + part * t.n : NULL;
+        t.y = mb_at(y[part], run);
         return rows > 0;
     }
-    __device__ float a(int32_t i, int32_t p) const {
-        return inputs[(int64_t)i * k + p];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        return weights[(int64_t)p * row + j];
-    }
-    __device__ void prefetch(int32_t, int32_t) {}
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++) {
-                float y_ij = sums[i - i0][j - j0];
-                y_ij = biases != NULL ? y_ij + biases[j] : y_ij;
-                outputs[(int64_t)i * n + j] = relu && y_ij < 0.0f ? 0.0f : y_ij; // NaN stays NaN
-            }
+};
+
+// The same for x that is read from the dataset.
+struct source_linear : linear_problem {
+    mb_source source;
+
+    struct tile : linear_problem::tile {
+        mb_source_along_p rows;
+
+        __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
+            rows.fetch(m, k, i0, p0, strip);
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+        t.rows.x = mb_source_of(source, tables, run);
+        return linear_problem::begin(run, part, t);
     }
 };
 
 MB_CUDA_OP(linear) {
     const mb_step *step = call->step;
-    linear_problem problem = {};
+    source_linear problem = {};
     problem.tables = call->tables;
     problem.x[0] = call->inputs[0];
     problem.y[0] = call->outputs[0];
@@ -51,7 +82,12 @@ MB_CUDA_OP(linear) {
         problem.bias = call->inputs[2];
     problem.relu = step->params.linear.relu;
     problem.row = mb_view_width(call->outputs[0]);
-    mb_product(call, mb_view_vectors(call->inputs[0], call->max_rows), problem.row, 1, problem);
+    problem.source = call->sources[0];
+    int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
+    if (problem.source.values != NULL)
+        mb_product(call, vectors, problem.row, 1, problem);
+    else
+        mb_product(call, vectors, problem.row, 1, static_cast<linear_problem &>(problem));
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -81,40 +117,39 @@ struct input_gradient {
     mb_tables tables;
     mb_view dy[3], dx, weight;
     int32_t blocks, first_output;
-    int32_t m, n, k, row, ends[3]; // ends: of the blocks along p
-    const float *gradients[3], *weights;
-    float *outputs;
-    static constexpr bool a_along_p = true, b_along_p = true;
 
-    __device__ bool begin(int32_t run, int32_t) {
-        int32_t rows = tables.rows[run];
-        m = (int32_t)mb_view_vectors(dx, rows);
-        n = mb_view_width(dx);
-        k = 0;
-        for (int32_t block = 0; block < blocks; block++) {
-            k += mb_view_width(dy[block]);
-            ends[block] = k;
-            gradients[block] = mb_at(dy[block], run);
+    struct tile : mb_store_tile {
+        int32_t k, outputs; // outputs: of W
+        int32_t ends[3];    // of the blocks along p; those that are not there end at k
+        const float *dy[3], *weight;
+        static constexpr bool a_along_p = true, b_along_p = true;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            if (p < ends[0])
+                return dy[0][(int64_t)i * ends[0] + p];
+            if (p < ends[1])
+                return dy[1][(int64_t)i * (ends[1] - ends[0]) + p - ends[0]];
+            return dy[2][(int64_t)i * (ends[2] - ends[1]) + p - ends[1]];
         }
-        row = weight.shape.dims[0]; // all outputs of W
-        weights = mb_at(weight, run) + first_output;
-        outputs = mb_at(dx, run);
+        __device__ float b(int32_t p, int32_t j) const {
+            return weight[(int64_t)j * outputs + p];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run], inputs = mb_view_width(dx);
+        static_cast<mb_store_tile &>(t) = {mb_at(dx, run), inputs,
+                                           (int32_t)mb_view_vectors(dx, rows), inputs};
+        t.k = 0;
+#pragma unroll
+        for (int32_t block = 0; block < 3; block++) {
+            t.k += block < blocks ? mb_view_width(dy[block]) : 0;
+            t.ends[block] = t.k;
+            t.dy[block] = block < blocks ? mb_at(dy[block], run) : NULL;
+        }
+        t.outputs = weight.shape.dims[0];
+        t.weight = mb_at(weight, run) + first_output;
         return rows > 0;
-    }
-    __device__ float a(int32_t i, int32_t p) const {
-        int32_t block = 0, begin = 0;
-        while (p >= ends[block])
-            begin = ends[block++];
-        return gradients[block][(int64_t)i * (ends[block] - begin) + p - begin];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        return weights[(int64_t)j * row + p];
-    }
-    __device__ void prefetch(int32_t, int32_t) {}
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++)
-                outputs[(int64_t)i * n + j] = sums[i - i0][j - j0];
     }
 };
 
@@ -137,39 +172,55 @@ template <class Epilogue> struct weight_gradient {
     mb_tables tables;
     mb_view x[3], dy[3];
     Epilogue epilogue;
-    int32_t m, n, k, row; // row: all outputs of W
-    const float *inputs, *gradients;
-    static constexpr bool a_along_p = false, b_along_p = false;
+    int32_t row; // all outputs of W
 
-    __device__ bool begin(int32_t run, int32_t part) {
+    struct tile : Epilogue::tile {
+        int32_t k;
+        const float *x, *dy;
+        static constexpr bool a_along_p = false, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            return x[(int64_t)p * this->m + i];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return dy[(int64_t)p * this->n + j];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
         int32_t rows = tables.rows[run], first = 0;
         for (int32_t block = 0; block < part; block++)
             first += mb_view_width(dy[block]);
-        m = mb_view_width(x[part]);
-        n = mb_view_width(dy[part]);
-        k = (int32_t)mb_view_vectors(x[part], rows);
-        inputs = mb_at(x[part], run);
-        gradients = mb_at(dy[part], run);
-        return rows > 0 && epilogue.begin(tables, run, first, row, m, n);
+        t.k = (int32_t)mb_view_vectors(x[part], rows);
+        t.x = mb_at(x[part], run);
+        t.dy = mb_at(dy[part], run);
+        return rows > 0 && epilogue.begin(tables, run, first, row, mb_view_width(x[part]),
+                                          mb_view_width(dy[part]), t);
     }
-    __device__ float a(int32_t i, int32_t p) const {
-        return inputs[(int64_t)p * m + i];
-    }
-    __device__ float b(int32_t p, int32_t j) const {
-        return gradients[(int64_t)p * n + j];
-    }
-    __device__ void prefetch(int32_t i, int32_t j) {
-        epilogue.prefetch(i, j);
-    }
-    __device__ void store(int32_t i, int32_t j, const float (&sums)[4][4]) {
-        epilogue.store(i, j, sums);
+};
+
+// The same for an x that is read from the dataset.
+template <class Epilogue> struct source_weight_gradient : weight_gradient<Epilogue> {
+    mb_source source;
+
+    struct tile : weight_gradient<Epilogue>::tile {
+        mb_source_along_i columns;
+
+        __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, false> &strip) {
+            columns.fetch(this->m, this->k, i0, p0, strip);
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+        t.columns.x = mb_source_of(source, this->tables, run);
+        return weight_gradient<Epilogue>::begin(run, part, t);
     }
 };
 
 template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     const mb_step *step = call->step;
-    weight_gradient<Epilogue> problem = {};
+    source_weight_gradient<Epilogue> problem = {};
     int32_t widest = 0, blocks = step->input_count / 2;
     problem.tables = call->tables;
     problem.epilogue = epilogue;
@@ -180,7 +231,12 @@ static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epi
         problem.row += outputs;
         widest = outputs > widest ? outputs : widest;
     }
-    mb_product(call, mb_view_width(call->inputs[0]), widest, blocks, problem);
+    problem.source = call->sources[0];
+    int32_t inputs = mb_view_width(call->inputs[0]);
+    if (problem.source.values != NULL)
+        mb_product(call, inputs, widest, blocks, problem);
+    else
+        mb_product(call, inputs, widest, blocks, static_cast<weight_gradient<Epilogue> &>(problem));
 }
 
 MB_CUDA_OP(linear_grad_weight) {

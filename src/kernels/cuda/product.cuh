@@ -5,17 +5,20 @@
 // shared memory, the next strip is on its way in registers while one is multiplied. The order of
 // summation is that of the reference whatever the shapes.
 //
-// A problem is a struct, passed by value, with
-//     bool begin(int32_t run, int32_t part)     finds the operands of blockIdx.y, blockIdx.z; false
-//     =
-//                                               nothing to do
-//     int32_t m, n, k                           valid behind begin
-//     float a(int32_t i, int32_t p) const       in range
+// A problem is a struct that the kernel gets by value and never changes: views of the operands, and
+//     struct tile                              what a block needs of them: scalars and pointers
+//     bool begin(int32_t run, int32_t part, tile &t) const     finds the operands of blockIdx.y and
+//                                              blockIdx.z; false = nothing to do
+// A tile has
+//     int32_t m, n, k
+//     float a(int32_t i, int32_t p) const      in range
 //     float b(int32_t p, int32_t j) const
-//     static constexpr bool a_along_p           whether neighbours along p lie together in memory
-//     static constexpr bool b_along_p           (otherwise those along i, along j do)
-//     void prefetch(int32_t i, int32_t j)       the 4 x 4 elements of the thread begin there: what
-//                                               the epilogue will want may be asked for now
+//     static constexpr bool a_along_p          whether neighbours along p lie together in memory
+//     static constexpr bool b_along_p          (otherwise those along i, along j do)
+// or, in the place of a(), void fetch_a(int32_t i0, int32_t p0, mb_strip &strip), which fills a
+// strip with zeros where it ends,
+//     void prefetch(int32_t i, int32_t j)      the 4 x 4 elements of the thread begin there: what
+//                                              the epilogue will want may be asked for now
 //     void store(int32_t i, int32_t j, const float (&sums)[4][4])   elements beyond m, n do not
 //     count
 #ifndef MB_KERNELS_CUDA_PRODUCT_CUH
@@ -35,6 +38,7 @@ enum {
 template <int WIDTH, bool ALONG_P> struct mb_strip {
     static constexpr int COUNT = WIDTH * MB_TILE_K / MB_PRODUCT_THREADS;
     float values[COUNT];
+
     __device__ static void place(int e, int &p, int &i) {
         int at = e * MB_PRODUCT_THREADS + (int)threadIdx.x;
         p = ALONG_P ? at % MB_TILE_K : at / WIDTH;
@@ -49,62 +53,85 @@ template <int WIDTH, bool ALONG_P> struct mb_strip {
     }
 };
 
-template <class Problem>
-__device__ inline void mb_fetch_a(const Problem &problem, int32_t i0, int32_t p0,
-                                  mb_strip<MB_TILE_M, Problem::a_along_p> &strip) {
+template <class Tile>
+concept mb_fetches_a = requires(Tile tile, mb_strip<MB_TILE_M, Tile::a_along_p> strip) {
+    tile.fetch_a(0, 0, strip);
+};
+
+template <class Tile>
+__device__ inline void mb_fetch_a(Tile &tile, int32_t i0, int32_t p0,
+                                  mb_strip<MB_TILE_M, Tile::a_along_p> &strip) {
+    tile.fetch_a(i0, p0, strip);
+}
+
+template <class Tile>
+requires(!mb_fetches_a<Tile>) __device__
+    inline void mb_fetch_a(Tile &tile, int32_t i0, int32_t p0,
+                           mb_strip<MB_TILE_M, Tile::a_along_p> &strip) {
+#pragma unroll
     for (int e = 0; e < strip.COUNT; e++) {
         int p, i;
         strip.place(e, p, i);
-        bool inside = i0 + i < problem.m && p0 + p < problem.k;
-        strip.values[e] = inside ? problem.a(i0 + i, p0 + p) : 0.0f;
+        bool inside = i0 + i < tile.m && p0 + p < tile.k;
+        strip.values[e] = inside ? tile.a(i0 + i, p0 + p) : 0.0f;
     }
 }
 
-template <class Problem>
-__device__ inline void mb_fetch_b(const Problem &problem, int32_t j0, int32_t p0,
-                                  mb_strip<MB_TILE_N, Problem::b_along_p> &strip) {
+template <class Tile>
+__device__ inline void mb_fetch_b(const Tile &tile, int32_t j0, int32_t p0,
+                                  mb_strip<MB_TILE_N, Tile::b_along_p> &strip) {
+#pragma unroll
     for (int e = 0; e < strip.COUNT; e++) {
         int p, j;
         strip.place(e, p, j);
-        bool inside = j0 + j < problem.n && p0 + p < problem.k;
-        strip.values[e] = inside ? problem.b(p0 + p, j0 + j) : 0.0f;
+        bool inside = j0 + j < tile.n && p0 + p < tile.k;
+        strip.values[e] = inside ? tile.b(p0 + p, j0 + j) : 0.0f;
     }
 }
 
 template <class Problem>
-__global__ void __launch_bounds__(MB_PRODUCT_THREADS) mb_product_kernel(Problem problem) {
-    __shared__ float a_strip[MB_TILE_K][MB_TILE_M + 4], b_strip[MB_TILE_K][MB_TILE_N + 4];
-    if (!problem.begin((int32_t)blockIdx.y, (int32_t)blockIdx.z))
+static __global__ void __launch_bounds__(MB_PRODUCT_THREADS, 3)
+    mb_product_kernel(const __grid_constant__ Problem problem) {
+    __shared__ __align__(16) float a_strip[MB_TILE_K][MB_TILE_M + 4];
+    __shared__ __align__(16) float b_strip[MB_TILE_K][MB_TILE_N + 4];
+    typename Problem::tile tile;
+    if (!problem.begin((int32_t)blockIdx.y, (int32_t)blockIdx.z, tile))
         return;
-    int32_t tiles_n = (problem.n + MB_TILE_N - 1) / MB_TILE_N;
+    int32_t tiles_n = (tile.n + MB_TILE_N - 1) / MB_TILE_N;
     int32_t i0 = (int32_t)blockIdx.x / tiles_n * MB_TILE_M;
     int32_t j0 = (int32_t)blockIdx.x % tiles_n * MB_TILE_N;
-    if (i0 >= problem.m)
+    if (i0 >= tile.m)
         return;
     int32_t ti = (int32_t)threadIdx.x / (MB_TILE_N / MB_PER_THREAD) * MB_PER_THREAD;
     int32_t tj = (int32_t)threadIdx.x % (MB_TILE_N / MB_PER_THREAD) * MB_PER_THREAD;
-    mb_strip<MB_TILE_M, Problem::a_along_p> a;
-    mb_strip<MB_TILE_N, Problem::b_along_p> b;
+    mb_strip<MB_TILE_M, Problem::tile::a_along_p> a;
+    mb_strip<MB_TILE_N, Problem::tile::b_along_p> b;
     float sums[MB_PER_THREAD][MB_PER_THREAD] = {};
-    problem.prefetch(i0 + ti, j0 + tj);
-    mb_fetch_a(problem, i0, 0, a);
-    mb_fetch_b(problem, j0, 0, b);
-    for (int32_t p0 = 0; p0 < problem.k; p0 += MB_TILE_K) {
+    tile.prefetch(i0 + ti, j0 + tj);
+    mb_fetch_a(tile, i0, 0, a);
+    mb_fetch_b(tile, j0, 0, b);
+    for (int32_t p0 = 0; p0 < tile.k; p0 += MB_TILE_K) {
         a.put(a_strip);
         b.put(b_strip);
         __syncthreads();
-        if (p0 + MB_TILE_K < problem.k) {
-            mb_fetch_a(problem, i0, p0 + MB_TILE_K, a);
-            mb_fetch_b(problem, j0, p0 + MB_TILE_K, b);
+        if (p0 + MB_TILE_K < tile.k) {
+            mb_fetch_a(tile, i0, p0 + MB_TILE_K, a);
+            mb_fetch_b(tile, j0, p0 + MB_TILE_K, b);
         }
-        int32_t depth = problem.k - p0 < MB_TILE_K ? problem.k - p0 : MB_TILE_K;
-        for (int32_t p = 0; p < depth; p++)
+#pragma unroll 8
+        for (int p = 0; p < MB_TILE_K; p++) { // strips are zero behind k
+            float a_part[MB_PER_THREAD], b_part[MB_PER_THREAD];
+            *(float4 *)a_part = *(const float4 *)&a_strip[p][ti];
+            *(float4 *)b_part = *(const float4 *)&b_strip[p][tj];
+#pragma unroll
             for (int i = 0; i < MB_PER_THREAD; i++)
+#pragma unroll
                 for (int j = 0; j < MB_PER_THREAD; j++)
-                    sums[i][j] = fmaf(a_strip[p][ti + i], b_strip[p][tj + j], sums[i][j]);
+                    sums[i][j] = fmaf(a_part[i], b_part[j], sums[i][j]);
+        }
         __syncthreads();
     }
-    problem.store(i0 + ti, j0 + tj, sums);
+    tile.store(i0 + ti, j0 + tj, sums);
 }
 
 // Launches the problem for C of at most `m` x `n` elements; parts: blockIdx.z.
@@ -120,28 +147,33 @@ inline void mb_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t p
 // ---- where gradients of weights go ------------------------------------------------------------
 //
 // The epilogue of a product that is dW: a matrix (m, n) whose columns lie `first` ... in rows of
-// `row` floats.
+// `pitch` floats.
 
-// Into memory.
-struct mb_assign {
-    mb_view gradient;
+// Into memory: rows of `pitch` floats. A tile of any product that assigns is one of these.
+struct mb_store_tile {
     float *values;
-    int64_t row;
+    int64_t pitch; // floats from row to row
     int32_t m, n;
 
-    __device__ bool begin(const mb_tables &, int32_t run, int64_t first, int64_t row_floats,
-                          int32_t rows, int32_t columns) {
-        values = mb_at(gradient, run) + first;
-        row = row_floats;
-        m = rows;
-        n = columns;
-        return true;
-    }
     __device__ void prefetch(int32_t, int32_t) {}
     __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++)
-            for (int32_t j = j0; j < j0 + 4 && j < n; j++)
-                values[i * row + j] = sums[i - i0][j - j0];
+#pragma unroll
+        for (int32_t i = 0; i < 4; i++)
+#pragma unroll
+            for (int32_t j = 0; j < 4; j++)
+                if (i0 + i < m && j0 + j < n)
+                    values[(i0 + i) * pitch + j0 + j] = sums[i][j];
+    }
+};
+
+struct mb_assign {
+    mb_view gradient;
+    using tile = mb_store_tile;
+
+    __device__ bool begin(const mb_tables &, int32_t run, int64_t first, int64_t pitch, int32_t m,
+                          int32_t n, tile &t) const {
+        t = {mb_at(gradient, run) + first, pitch, m, n};
+        return true;
     }
 };
 
@@ -149,62 +181,74 @@ struct mb_assign {
 // the gradient never reaches memory.
 struct mb_step_weights {
     mb_update update;
-    mb_adam adam;
-    float *weights, *first_moments, *second_moments;
-    int64_t row;
-    int32_t m, n;
-    float w[4][4], first[4][4], second[4][4];
 
-    __device__ bool begin(const mb_tables &tables, int32_t run, int64_t first_column,
-                          int64_t row_floats, int32_t rows, int32_t columns) {
-        int64_t at = run * tables.parameter_floats + update.offset + first_column;
-        weights = tables.parameters + at;
-        first_moments = tables.first_moments + at;
-        second_moments = tables.second_moments + at;
-        adam = tables.adam[run];
-        row = row_floats;
-        m = rows;
-        n = columns;
+    struct tile {
+        float *weights, *first_moments, *second_moments;
+        const mb_adam *adam;
+        int64_t pitch; // floats from row to row
+        int32_t m, n;
+        bool aligned; // rows can be read and written 16 bytes at a time
+        float4 w[4], first[4], second[4];
+
+        __device__ void prefetch(int32_t i0, int32_t j0) {
+#pragma unroll
+            for (int32_t i = 0; i < 4; i++)
+                if (i0 + i < m && j0 < n) {
+                    int64_t at = (i0 + i) * pitch + j0;
+                    w[i] = load(weights + at, n - j0);
+                    first[i] = load(first_moments + at, n - j0);
+                    second[i] = load(second_moments + at, n - j0);
+                }
+        }
+        __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
+            mb_adam numbers = *adam;
+#pragma unroll
+            for (int32_t i = 0; i < 4; i++)
+                if (i0 + i < m && j0 < n) {
+                    int64_t at = (i0 + i) * pitch + j0;
+                    mb_adam_step(numbers, sums[i][0], w[i].x, first[i].x, second[i].x);
+                    mb_adam_step(numbers, sums[i][1], w[i].y, first[i].y, second[i].y);
+                    mb_adam_step(numbers, sums[i][2], w[i].z, first[i].z, second[i].z);
+                    mb_adam_step(numbers, sums[i][3], w[i].w, first[i].w, second[i].w);
+                    put(weights + at, n - j0, w[i]);
+                    put(first_moments + at, n - j0, first[i]);
+                    put(second_moments + at, n - j0, second[i]);
+                }
+        }
+        // Four floats of a row, `left` of which are there.
+        __device__ float4 load(const float *from, int32_t left) const {
+            if (aligned && left >= 4)
+                return __ldcs((const float4 *)from);
+            return make_float4(from[0], left > 1 ? from[1] : 0.0f, left > 2 ? from[2] : 0.0f,
+                               left > 3 ? from[3] : 0.0f);
+        }
+        __device__ void put(float *to, int32_t left, float4 values) const {
+            if (aligned && left >= 4) {
+                __stcs((float4 *)to, values);
+                return;
+            }
+            to[0] = values.x;
+            if (left > 1)
+                to[1] = values.y;
+            if (left > 2)
+                to[2] = values.z;
+            if (left > 3)
+                to[3] = values.w;
+        }
+    };
+
+    __device__ bool begin(const mb_tables &tables, int32_t run, int64_t first, int64_t pitch,
+                          int32_t m, int32_t n, tile &t) const {
+        int64_t at = run * tables.parameter_floats + update.offset + first;
+        t.weights = tables.parameters + at;
+        t.first_moments = tables.first_moments + at;
+        t.second_moments = tables.second_moments + at;
+        t.adam = &tables.adam[run];
+        t.pitch = pitch;
+        t.m = m;
+        t.n = n;
+        t.aligned = at % 4 == 0 && pitch % 4 == 0;
         return mb_updates(tables, update, run);
-    }
-    // Whether rows of the tile can be read and written 16 bytes at a time.
-    __device__ bool whole(int32_t j0) const {
-        return j0 + 4 <= n && row % 4 == 0 && ((size_t)weights & 15) == 0;
-    }
-    __device__ void prefetch(int32_t i0, int32_t j0) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++) {
-            int64_t at = i * row + j0;
-            if (whole(j0)) {
-                *(float4 *)w[i - i0] = __ldcs((const float4 *)(weights + at));
-                *(float4 *)first[i - i0] = __ldcs((const float4 *)(first_moments + at));
-                *(float4 *)second[i - i0] = __ldcs((const float4 *)(second_moments + at));
-                continue;
-            }
-            for (int32_t j = 0; j < 4 && j0 + j < n; j++) {
-                w[i - i0][j] = weights[at + j];
-                first[i - i0][j] = first_moments[at + j];
-                second[i - i0][j] = second_moments[at + j];
-            }
-        }
-    }
-    __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-        for (int32_t i = i0; i < i0 + 4 && i < m; i++) {
-            int64_t at = i * row + j0;
-            int32_t r = i - i0;
-            for (int32_t j = 0; j < 4 && j0 + j < n; j++)
-                mb_adam_step(adam, sums[r][j], w[r][j], first[r][j], second[r][j]);
-            if (whole(j0)) {
-                __stcs((float4 *)(weights + at), *(float4 *)w[r]);
-                __stcs((float4 *)(first_moments + at), *(float4 *)first[r]);
-                __stcs((float4 *)(second_moments + at), *(float4 *)second[r]);
-                continue;
-            }
-            for (int32_t j = 0; j < 4 && j0 + j < n; j++) {
-                weights[at + j] = w[r][j];
-                first_moments[at + j] = first[r][j];
-                second_moments[at + j] = second[r][j];
-            }
-        }
     }
 };
 

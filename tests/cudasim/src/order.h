@@ -1,0 +1,31 @@
+// The order in which threads between two barriers, and blocks, run.
+#ifndef CUDASIM_ORDER_H
+#define CUDASIM_ORDER_H
+
+#include <stdint.h>
+
+namespace cudasim {
+
+enum order_kind { ORDER_FORWARD, ORDER_REVERSE, ORDER_SHUFFLED };
+
+struct ordering {
+    order_kind kind;
+    uint64_t state; // of the random numbers
+};
+
+// order[position] = thread
+void order_threads(ordering *order, uint16_t *threads, int count);
+
+// Which of `count` blocks comes at a position: (first + position * step) % count.
+struct block_order {
+    uint64_t first, step, count;
+};
+block_order order_blocks(ordering *order, uint64_t count);
+
+inline uint64_t block_at(const block_order &order, uint64_t position) {
+    return (uint64_t)((order.first + (unsigned __int128)position * order.step) % order.count);
+}
+
+} // namespace cudasim
+
+#endif

@@ -1,0 +1,96 @@
+// What stands behind the runtime API: one device memory, streams, captures, errors, settings.
+#ifndef CUDASIM_RUNTIME_H
+#define CUDASIM_RUNTIME_H
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "cudasim/api.h"
+#include "order.h"
+
+namespace cudasim {
+
+enum { MAX_DEVICES = 8, RUNTIME_VERSION = CUDART_VERSION };
+
+// CUDASIM_*; README.md says what each does.
+struct environment {
+    order_kind order;
+    uint64_t seed;
+    int devices, driver, major, minor;
+    size_t memory; // of a device, bytes
+    uint64_t lost_after;
+    bool hide;
+};
+
+struct allocation {
+    size_t bytes;
+    int device;
+};
+
+typedef std::function<cudaError_t()> operation;
+
+struct capture {
+    std::vector<operation> operations;
+    cudaStreamCaptureMode mode;
+    std::thread::id thread;
+    cudaStream_t origin;
+    bool invalid;
+    uint64_t clock;                               // counts operations and joins
+    std::map<cudaStream_t, uint64_t> last, until; // latest; waited for by another stream
+};
+
+struct runtime_state {
+    std::recursive_mutex lock;
+    environment settings;
+    bool loaded, lost;
+    uint64_t launches;
+    std::map<uintptr_t, allocation> memory;
+    std::set<void *> host_memory;
+    size_t used[MAX_DEVICES];
+    std::map<const void *, int> shared_limits; // of kernels, by cudaFuncSetAttribute
+    std::set<cudaStream_t> streams;
+    std::set<std::shared_ptr<capture>> captures; // under way
+    int exposed;
+};
+
+extern runtime_state runtime;
+
+// One call of the API: holds the lock, knows whether there is a device at all, keeps the error.
+struct api_call {
+    std::lock_guard<std::recursive_mutex> guard;
+    cudaError_t error; // that every call has: no device, or lost
+    api_call();
+    cudaError_t answer(cudaError_t result) const; // also for cudaGetLastError
+    // For calls that a capture does not allow: the error, having broken the capture, or success.
+    cudaError_t unless_capturing() const;
+};
+
+int current_device();
+environment read_environment();
+
+// The stream behind a handle (NULL stands for the default stream), or NULL if there is none or it
+// is another device's.
+cudasim_stream *find_stream(cudaStream_t stream);
+// Runs the operation, or records it if the stream captures.
+cudaError_t submit(cudaStream_t stream, const operation &work);
+
+// While the host runs, device memory is poisoned under AddressSanitizer; kernels see it.
+void expose_memory();
+void hide_memory();
+void expose_range(const void *memory, size_t bytes);
+void hide_range(const void *memory, size_t bytes);
+
+} // namespace cudasim
+
+struct cudasim_stream {
+    int device;
+    unsigned flags;
+    std::shared_ptr<cudasim::capture> capture;
+};
+
+#endif
