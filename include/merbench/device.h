@@ -12,6 +12,7 @@
 #include "merbench/status.h"
 
 typedef struct mb_device mb_device;
+typedef struct mb_residents mb_residents; // corpora that a device keeps in its memory
 
 // The features and labels of a corpus as a device holds them; pointers are device memory.
 typedef struct mb_resident {
@@ -86,6 +87,7 @@ typedef struct mb_backend {
 // Every device starts with its backend.
 struct mb_device {
     const mb_backend *backend;
+    mb_residents *residents; // the trainer's; NULL when a device is opened, and when it is closed
 };
 
 extern const mb_backend mb_cpu_backend;

@@ -190,8 +190,6 @@ for n in 0 -1 1.5 two 99999 18446744073709551617 ''; do
     quiet
 done
 expect 2 run short.json --device gpu
-expect 4 run short.json --device cuda
-complains 'this build has no CUDA'
 missing results.db
 expect 2 run short.json --colour
 complains "--colour"

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/device_choice.h"
 #include "parity/parity.h"
 
-static const char help[] =
-    "usage: merbench parity FILE.h5... [--json]\n"
+static const char help_start[] =
+    "usage: merbench parity FILE.h5... [--json] [--device NAME] [--isa NAME]\n"
     "\n"
     "Runs each file's model on its stored inputs and parameters and compares outputs, losses, "
     "every\n"
@@ -19,7 +20,9 @@ static const char help[] =
     "(mapping,\n"
     "alignment, folds) and of metrics are checked likewise.\n"
     "\n"
-    "  --json   print one JSON document instead\n"
+    "  --json           print one JSON document instead\n";
+
+static const char help_end[] =
     "\n"
     "exit codes: 0 everything holds, 3 a limit is broken or a file cannot be used,\n"
     "            4 nothing fails, but a model or kind of file is not supported\n";
@@ -103,25 +106,39 @@ static mb_status print_json(cJSON *files, mb_error *error) {
 }
 
 mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"device", required_argument, NULL, 'D'},
+                                            {"isa", required_argument, NULL, 'I'},
+                                            {NULL, 0, NULL, 0}};
     bool json = false;
+    mb_device_choice choice = {.device = NULL};
     opterr = 0;
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         if (option == 'h') {
-            fputs(help, stdout);
+            printf("%s%s%s", help_start, mb_device_help, help_end);
             return MB_OK;
         }
-        if (option != 'j')
-            return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench parity --help'",
-                           argv[optind - 1]);
-        json = true;
+        if (option == ':')
+            return mb_fail(error, MB_USAGE, "%s: expected a value behind it", argv[optind - 1]);
+        mb_status status = MB_OK;
+        if (option == 'j')
+            json = true;
+        else if (option == 'D')
+            status = mb_device_choice_device(&choice, optarg, error);
+        else if (option == 'I')
+            status = mb_device_choice_isa(&choice, optarg, error);
+        else
+            status = mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench parity --help'",
+                             argv[optind - 1]);
+        if (status != MB_OK)
+            return status;
     }
     if (optind == argc)
         return mb_fail(error, MB_USAGE, "expected at least one file; see 'merbench parity --help'");
     mb_device *device = NULL;
-    mb_status status = mb_cpu_backend.open(&device, error);
+    mb_status status = mb_device_choice_open(&choice, &device, error);
     if (status != MB_OK)
         return status;
     cJSON *files = json ? cJSON_CreateArray() : NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/device_choice.h"
 #include "sweep/replay.h"
 
 enum { MAX_PLACES = 32 };
@@ -14,11 +15,12 @@ typedef struct replay_options {
     const char *places[MAX_PLACES];
     int place_count;
     bool list;
+    mb_device_choice device;
 } replay_options;
 
 static void print_help(void) {
     printf(
-        "usage: merbench replay RESULTS.db KEY [--data DIR]...\n"
+        "usage: merbench replay RESULTS.db KEY [--data DIR]... [OPTIONS]\n"
         "       merbench replay RESULTS.db --list\n\n"
         "Trains the trial with this key (or a unique beginning of it, 6 digits or more) again, "
         "all\n"
@@ -28,15 +30,20 @@ static void print_help(void) {
         "               corpus; may be given several times (default: this folder). The corpus is\n"
         "               known by its digests, whatever its name is.\n"
         "  --list       print the keys of the trials of the plan that ran last\n\n"
-        "example: merbench replay demo/results.db 3f2a9c --data demo\n");
+        "A run is trained on a device like the one that the ledger says it was trained on, where\n"
+        "there is one; otherwise both are named, and the results may differ in rounding. Another\n"
+        "device can be asked for:\n\n"
+        "%s\n"
+        "example: merbench replay demo/results.db 3f2a9c --data demo\n",
+        mb_device_help);
 }
 
 static mb_status parse(int argc, char **argv, replay_options *options, bool *done,
                        mb_error *error) {
-    static const struct option table[] = {{"help", no_argument, NULL, 'h'},
-                                          {"data", required_argument, NULL, 'd'},
-                                          {"list", no_argument, NULL, 'l'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"help", no_argument, NULL, 'h'},      {"data", required_argument, NULL, 'd'},
+        {"list", no_argument, NULL, 'l'},      {"device", required_argument, NULL, 'D'},
+        {"isa", required_argument, NULL, 'I'}, {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
     opterr = 0;
@@ -51,6 +58,14 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
         if (option == '?')
             return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench replay --help'",
                            argv[optind - 1]);
+        if (option == 'D' || option == 'I') {
+            mb_status status = option == 'D'
+                                   ? mb_device_choice_device(&options->device, optarg, error)
+                                   : mb_device_choice_isa(&options->device, optarg, error);
+            if (status != MB_OK)
+                return status;
+            continue;
+        }
         if (option == 'l') {
             options->list = true;
             continue;
@@ -109,23 +124,25 @@ static mb_status list_trials(mb_ledger *ledger, const char *results, mb_error *e
     return status;
 }
 
+static mb_status open_device(const void *context, const char *recorded, mb_device **device,
+                             mb_error *error) {
+    return mb_device_choice_open_like(context, recorded, device, error);
+}
+
 static mb_status replay(const replay_options *options, mb_ledger *ledger,
                         const mb_ledger_trial *recorded, mb_error *error) {
     char where[64];
     mb_trial trial;
-    mb_device *device = NULL;
     char *path = NULL;
     snprintf(where, sizeof where, "trial %s", recorded->key);
     mb_status status = mb_trial_parse(where, recorded->description, &trial, error);
     if (status == MB_OK)
         status = mb_replay_find_corpus(&trial, options->places, options->place_count, &path, error);
-    if (status == MB_OK)
-        status = mb_cpu_backend.open(&device, error);
     if (status == MB_OK) {
         printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, trial.dataset,
                trial.model->name, trial.seed, path);
-        status = mb_replay_trial(ledger, recorded->key, &trial, path, device, stdout, error);
-        mb_cpu_backend.close(device);
+        status = mb_replay_trial(ledger, recorded->key, &trial, path, open_device, &options->device,
+                                 stdout, error);
     }
     free(path);
     mb_trial_free(&trial);

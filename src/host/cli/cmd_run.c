@@ -11,17 +11,20 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
-#include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/device_choice.h"
 #include "report/table.h"
 #include "sweep/sweep.h"
 
-enum { MAX_THREADS = 1024 };
+enum { MAX_THREADS = 1024, MAX_ARRAY = 4096 };
 
 typedef struct run_options {
     const char *plan, *results, *data;
     int32_t threads;
     bool dry_run, quiet, no_table;
+    mb_device_choice choice;
+    const mb_backend *backend; // chosen
+    mb_device_description device;
 } run_options;
 
 static void print_help(void) {
@@ -34,14 +37,15 @@ static void print_help(void) {
         "interruptions. The plan is checked as a whole before anything is trained.\n\n"
         "  --results FILE   the ledger; made when it is missing (default results.db)\n"
         "  --data DIR       where the corpora of the plan are (default: the plan's folder)\n"
-        "  --device NAME    auto, cpu or cuda (default auto)\n"
-        "  --threads N      runs that are trained at a time, 1..%d (default: one a processor)\n"
+        "%s"
+        "  --threads N      on cpu, runs that are trained at a time, 1..%d (default: one a\n"
+        "                   processor); a GPU trains arrays of runs, as many as its memory holds\n"
         "  --dry-run        say what there is to do and what it takes; change nothing\n"
         "  --quiet          no progress\n"
         "  --no-table       no table at the end\n\n"
         "The plan format is described in docs/plan-format.md.\n"
         "example: merbench run configs/quickstart.json --data demo --results demo/results.db\n",
-        MAX_THREADS);
+        mb_device_help, MAX_THREADS);
 }
 
 static int32_t processors(void) {
@@ -61,20 +65,7 @@ static mb_status parse_threads(const char *text, int32_t *threads, mb_error *err
     return MB_OK;
 }
 
-static mb_status check_device(const char *name, mb_error *error) {
-    static const char *const names[] = {"auto", "cpu", "cuda"};
-    if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0)
-        return MB_OK;
-    if (strcmp(name, "cuda") == 0)
-        return mb_fail(error, MB_UNSUPPORTED,
-                       "--device cuda: this build has no CUDA; cpu and auto work");
-    const char *nearest = mb_nearest_name(name, names, 3);
-    return mb_fail(error, MB_USAGE, "--device: expected auto, cpu or cuda, found '%s'%s%s%s", name,
-                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "");
-}
-
-enum { HELP = 1, RESULTS, DATA, DEVICE, THREADS, DRY_RUN, QUIET, NO_TABLE };
+enum { HELP = 1, RESULTS, DATA, DEVICE, ISA, THREADS, DRY_RUN, QUIET, NO_TABLE };
 
 static mb_status take_option(int option, run_options *options, mb_error *error) {
     switch (option) {
@@ -85,7 +76,9 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
         options->data = optarg;
         return MB_OK;
     case DEVICE:
-        return check_device(optarg, error);
+        return mb_device_choice_device(&options->choice, optarg, error);
+    case ISA:
+        return mb_device_choice_isa(&options->choice, optarg, error);
     case THREADS:
         return parse_threads(optarg, &options->threads, error);
     case DRY_RUN:
@@ -104,15 +97,12 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
 
 // *done: the help was asked for and printed.
 static mb_status parse(int argc, char **argv, run_options *options, bool *done, mb_error *error) {
-    static const struct option table[] = {{"help", no_argument, NULL, HELP},
-                                          {"results", required_argument, NULL, RESULTS},
-                                          {"data", required_argument, NULL, DATA},
-                                          {"device", required_argument, NULL, DEVICE},
-                                          {"threads", required_argument, NULL, THREADS},
-                                          {"dry-run", no_argument, NULL, DRY_RUN},
-                                          {"quiet", no_argument, NULL, QUIET},
-                                          {"no-table", no_argument, NULL, NO_TABLE},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"help", no_argument, NULL, HELP},         {"results", required_argument, NULL, RESULTS},
+        {"data", required_argument, NULL, DATA},   {"device", required_argument, NULL, DEVICE},
+        {"isa", required_argument, NULL, ISA},     {"threads", required_argument, NULL, THREADS},
+        {"dry-run", no_argument, NULL, DRY_RUN},   {"quiet", no_argument, NULL, QUIET},
+        {"no-table", no_argument, NULL, NO_TABLE}, {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
     opterr = 0;
@@ -139,6 +129,30 @@ static mb_status parse(int argc, char **argv, run_options *options, bool *done, 
     if (options->results[0] == '\0')
         return mb_fail(error, MB_USAGE, "--results: expected a file, found an empty name");
     return MB_OK;
+}
+
+// ---- the device -------------------------------------------------------------------------------
+
+static bool on_arrays(const run_options *options) {
+    return !options->backend->shares_host_memory;
+}
+
+// Bytes that the runs in flight may take together: of a GPU what the features leave, or, where
+// those are larger than half of it and come and go, the other half.
+static int64_t run_memory(const run_options *options, int64_t features) {
+    if (!on_arrays(options))
+        return mb_memory_available() / 20 * 19;
+    int64_t usable = options->device.free_bytes / 10 * 9;
+    return usable - (features < usable / 2 ? features : usable / 2);
+}
+
+static mb_pool_config pool_config(const run_options *options, const mb_sweep_totals *totals) {
+    return (mb_pool_config){.backend = options->backend,
+                            .isa = options->choice.isa,
+                            .train = mb_train_runs,
+                            .threads = on_arrays(options) ? 1 : options->threads,
+                            .array_size = on_arrays(options) ? MAX_ARRAY : 1,
+                            .memory = run_memory(options, totals->shared_bytes)};
 }
 
 // ---- dry run ----------------------------------------------------------------------------------
@@ -214,23 +228,27 @@ static void show(void *context, const mb_sweep_totals *totals) {
     mb_progress_update(&d->progress, totals->runs_done, note);
 }
 
+static void print_start(const run_options *options, const mb_sweep_plan *plan,
+                        const mb_sweep_totals *totals) {
+    char how[64] = "arrays of runs";
+    if (!on_arrays(options))
+        snprintf(how, sizeof how, "%d thread%s", options->threads,
+                 options->threads == 1 ? "" : "s");
+    fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
+            (long long)totals->runs, (long long)totals->runs_done, how, options->device.text);
+}
+
 static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
                        mb_error *error) {
     mb_sweep_totals totals;
     mb_sweep_get_totals(sweep, &totals);
-    mb_pool_config config = {.backend = &mb_cpu_backend,
-                             .train = mb_train_runs,
-                             .threads = options->threads,
-                             .array_size = 1,
-                             .memory = mb_memory_available() / 20 * 19};
+    mb_pool_config config = pool_config(options, &totals);
     display d = {.started = mb_seconds()};
     if (!options->quiet)
-        fprintf(stderr, "%s: %lld runs, %lld done already; %d thread%s on %s\n", plan->name,
-                (long long)totals.runs, (long long)totals.runs_done, options->threads,
-                options->threads == 1 ? "" : "s", mb_cpu_description());
+        print_start(options, plan, &totals);
     mb_progress_start(&d.progress, "training", "runs", totals.runs_done, totals.runs,
                       options->quiet);
-    mb_status status = mb_sweep_train(sweep, &config, mb_cpu_description(), show, &d, error);
+    mb_status status = mb_sweep_train(sweep, &config, options->device.text, show, &d, error);
     mb_sweep_get_totals(sweep, &totals);
     show(&d, &totals);
     char note[128];
@@ -275,6 +293,9 @@ mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     run_options options = {.results = "results.db", .threads = processors()};
     bool done = false;
     mb_status status = parse(argc, argv, &options, &done, error);
+    if (status == MB_OK && !done)
+        status =
+            mb_device_choice_describe(&options.choice, &options.backend, &options.device, error);
     if (status != MB_OK || done)
         return status;
     mb_sweep_plan plan = {0};

@@ -5,6 +5,7 @@
 
 #include "parity/files.h"
 #include "parity/masks.h"
+#include "train/resident.h"
 
 static const double output_limit = 1e-5, gradient_limit = 1e-4;
 static const double adam_loss_limit = 1e-4, adam_parameter_limit = 1e-3;
@@ -161,6 +162,7 @@ static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
 static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                             mb_error *error) {
     mb_fixture_data data;
+    mb_residence residence = {.device = NULL};
     mb_runner runner = {0};
     int32_t *indices = NULL;
     mb_status status = mb_fixture_read(fixture, "/inputs", 1, &data, error);
@@ -183,13 +185,16 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
         status = mb_out_of_memory(error, "parity");
     if (status == MB_OK) {
         count_up(indices, 0, data.count);
-        status = mb_runner_run(&runner, &data.resident, indices, data.count, 0, error);
+        status = mb_residence_open(device, &data.resident, data.count, &residence, error);
     }
+    if (status == MB_OK)
+        status = mb_runner_run(&runner, &residence.dataset, indices, data.count, 0, error);
     if (status == MB_OK)
         status = compare_forward(fixture, &runner, data.count, report, error);
     if (status == MB_OK)
         status = compare_gradients(fixture, &runner, data.count, report, error);
     free(indices);
+    mb_residence_close(&residence);
     mb_runner_close(&runner);
     mb_fixture_data_free(&data);
     return status;
@@ -236,15 +241,19 @@ static mb_status compare_parameters(const mb_fixture *fixture, mb_runner *runner
 
 static mb_status run_adam(const mb_fixture *fixture, mb_runner *runner, const mb_fixture_data *data,
                           int32_t steps, int32_t rows, float *losses, mb_error *error) {
+    mb_residence residence;
     int32_t *indices = malloc((size_t)rows * sizeof *indices);
     if (indices == NULL)
         return mb_out_of_memory(error, "parity");
-    mb_status status = mb_runner_load(runner, fixture, "/params", error);
+    mb_status status =
+        mb_residence_open(runner->device, &data->resident, data->count, &residence, error);
+    if (status == MB_OK)
+        status = mb_runner_load(runner, fixture, "/params", error);
     for (int32_t s = 0; status == MB_OK && s < steps; s++) {
         float *loss = NULL;
         int64_t count = 0;
         count_up(indices, s % (data->count / rows) * rows, rows);
-        status = mb_runner_run(runner, &data->resident, indices, rows, (uint32_t)s, error);
+        status = mb_runner_run(runner, &residence.dataset, indices, rows, (uint32_t)s, error);
         if (status == MB_OK)
             status = mb_runner_result(runner, mb_plan_get(runner->plan)->total, rows, &loss, &count,
                                       error);
@@ -252,6 +261,7 @@ static mb_status run_adam(const mb_fixture *fixture, mb_runner *runner, const mb
             losses[s] = loss[0];
         free(loss);
     }
+    mb_residence_close(&residence);
     free(indices);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "parity/files.h"
 #include "parity/runner.h"
 #include "train/loss.h"
+#include "train/resident.h"
 
 static const double prediction_limit = 1e-3, metric_limit = 1e-3;
 
@@ -15,6 +16,7 @@ typedef struct training_loop {
     mb_fixture *fixture;
     mb_parity_report *report;
     mb_fixture_data train, test;
+    mb_residence train_residence, test_residence;
     mb_runner trainer;
     mb_runner on_train, on_test; // evaluators: the test set may be padded to another length
     const mb_dataset_rules *rules;
@@ -109,7 +111,10 @@ static mb_status take(mb_runner *evaluator, mb_place place, int32_t rows, float 
 static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, const int32_t *order,
                           int32_t count, mb_predictions *predictions, double *interloss,
                           mb_error *error) {
-    mb_runner *evaluator = data == &loop->test ? &loop->on_test : &loop->on_train;
+    bool test = data == &loop->test;
+    mb_runner *evaluator = test ? &loop->on_test : &loop->on_train;
+    const mb_resident *dataset =
+        test ? &loop->test_residence.dataset : &loop->train_residence.dataset;
     const mb_plan_info *info = mb_plan_get(evaluator->plan);
     mb_status status = MB_OK;
     for (int32_t first = 0, batch = 0; status == MB_OK && first < count;
@@ -120,7 +125,7 @@ static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, cons
             logits += (int64_t)first * loop->fixture->config.class_count;
         if (values != NULL)
             values += first;
-        status = mb_runner_run(evaluator, &data->resident, order + first, rows, 0, error);
+        status = mb_runner_run(evaluator, dataset, order + first, rows, 0, error);
         if (status == MB_OK)
             status = take(evaluator, info->emos_out, rows, logits, error);
         if (status == MB_OK)
@@ -240,7 +245,7 @@ static mb_status train_epoch(training_loop *loop, int32_t epoch, const char *gro
         int32_t left = loop->train_count - first, rows = left < loop->batch ? left : loop->batch;
         float *total = NULL;
         int64_t count = 0;
-        status = mb_runner_run(&loop->trainer, &loop->train.resident, order + first, rows,
+        status = mb_runner_run(&loop->trainer, &loop->train_residence.dataset, order + first, rows,
                                loop->step++, error);
         if (status == MB_OK)
             status = mb_runner_result(&loop->trainer, mb_plan_get(loop->trainer.plan)->total, rows,
@@ -386,6 +391,9 @@ static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *err
     if (status == MB_OK)
         status = mb_fixture_read(loop->fixture, "/train", 1, &loop->train, error);
     if (status == MB_OK)
+        status = mb_residence_open(device, &loop->train.resident, loop->train.count,
+                                   &loop->train_residence, error);
+    if (status == MB_OK)
         status = mb_runner_open(device, loop->fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, loop->batch,
                                 &loop->trainer, error);
     if (status == MB_OK)
@@ -394,6 +402,9 @@ static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *err
         status = mb_fixture_shapes(loop->fixture, "/test", 1, error);
     if (status == MB_OK)
         status = mb_fixture_read(loop->fixture, "/test", 1, &loop->test, error);
+    if (status == MB_OK)
+        status = mb_residence_open(device, &loop->test.resident, loop->test.count,
+                                   &loop->test_residence, error);
     if (status == MB_OK)
         status = evaluator_open(loop, device, &loop->on_test, error);
     loop->fold_tests = calloc((size_t)loop->folds + 1, sizeof *loop->fold_tests);
@@ -417,6 +428,8 @@ mb_status mb_parity_trainloop_file(mb_device *device, mb_fixture *fixture, mb_pa
     mb_runner_close(&loop.on_train);
     mb_runner_close(&loop.on_test);
     mb_runner_close(&loop.trainer);
+    mb_residence_close(&loop.train_residence);
+    mb_residence_close(&loop.test_residence);
     mb_fixture_data_free(&loop.train);
     mb_fixture_data_free(&loop.test);
     return status == MB_OK ? mb_parity_verdict(report) : status;

@@ -106,6 +106,9 @@ mb_status mb_ledger_has_run(mb_ledger *ledger, const char *trial_key, int32_t fo
 // Reads a run back, predictions included; free with mb_run_result_free(result, *test_count).
 mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
                             int32_t *test_count, mb_run_result *result, mb_error *error);
+// The device that trained a run, as it was recorded.
+mb_status mb_ledger_get_device(mb_ledger *ledger, const char *trial_key, int32_t fold, char *device,
+                               size_t size, mb_error *error);
 // *there = false when the trial has no scores yet.
 mb_status mb_ledger_get_scores(mb_ledger *ledger, const char *trial_key, bool *there,
                                mb_ledger_scores *scores, mb_error *error);

@@ -29,6 +29,24 @@ mb_status mb_ledger_has_run(mb_ledger *ledger, const char *trial_key, int32_t fo
     return status;
 }
 
+mb_status mb_ledger_get_device(mb_ledger *ledger, const char *trial_key, int32_t fold, char *device,
+                               size_t size, mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status =
+        bind_run(&query, ledger, "looking for the device of a run",
+                 "SELECT device FROM runs WHERE trial = ? AND fold = ?", trial_key, fold, error);
+    if (status == MB_OK)
+        status = mb_query_next(&query, &row, error);
+    if (status == MB_OK && !row)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: trial %s has no finished run of fold %" PRId32,
+                         ledger->path, trial_key, fold);
+    if (status == MB_OK)
+        mb_query_text(&query, 0, device, size);
+    mb_query_close(&query);
+    return status;
+}
+
 // Columns of the table runs.
 enum {
     RUN_ID = 0,

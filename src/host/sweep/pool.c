@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "sweep/job_heap.h"
+#include "train/resident.h"
 
 typedef struct worker {
     mb_pool *pool;
@@ -138,7 +139,10 @@ static mb_status start_worker(mb_pool *pool, worker *w, mb_error *error) {
     w->results = calloc(size, sizeof *w->results);
     if (w->taken == NULL || w->specs == NULL || w->results == NULL)
         return mb_out_of_memory(error, "worker threads");
-    mb_status status = pool->config.backend->open(&w->device, error);
+    mb_status status = pool->config.isa != NULL ? mb_cpu_open(pool->config.isa, &w->device, error)
+                                                : pool->config.backend->open(&w->device, error);
+    if (status == MB_OK)
+        status = mb_residents_keep(w->device, error);
     if (status != MB_OK)
         return status;
     int code = pthread_create(&w->thread, NULL, work, w);
@@ -200,8 +204,10 @@ void mb_pool_close(mb_pool *pool) {
     mb_pool_stop(pool);
     for (int32_t i = 0; pool->workers != NULL && i < pool->config.threads; i++) {
         worker *w = &pool->workers[i];
-        if (w->device != NULL)
+        if (w->device != NULL) {
+            mb_residents_release(w->device);
             pool->config.backend->close(w->device);
+        }
         free(w->taken);
         free(w->specs);
         free(w->results);

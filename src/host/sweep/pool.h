@@ -17,6 +17,7 @@ typedef mb_status (*mb_train_function)(mb_device *device, const mb_run_spec *spe
 
 typedef struct mb_pool_config {
     const mb_backend *backend;
+    const char *isa; // instruction set of the CPU executor; NULL: as the backend opens
     mb_train_function train;
     int32_t threads;
     int32_t array_size; // runs of one group that a thread trains together; 1 for CPUs

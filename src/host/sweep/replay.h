@@ -13,9 +13,14 @@
 mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places, int place_count,
                                 char **path, mb_error *error);
 
+// Opens the device for a run that was recorded on the device `recorded`.
+typedef mb_status (*mb_replay_open)(const void *context, const char *recorded, mb_device **device,
+                                    mb_error *error);
+
 // Trains every recorded fold of the trial again, compares with what is recorded and prints a line
 // for each to `out`. MB_BAD_INPUT with the first difference when there is one.
 mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *trial,
-                          const char *corpus_path, mb_device *device, FILE *out, mb_error *error);
+                          const char *corpus_path, mb_replay_open open, const void *context,
+                          FILE *out, mb_error *error);
 
 #endif

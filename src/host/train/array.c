@@ -91,47 +91,23 @@ static mb_status allocate(mb_array *array, size_t count, size_t size, void **mem
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return mb_out_of_memory(error, "array");
-    return array->device->backend->allocate(array->device, bytes, memory, error);
+    return mb_device_allocate(array->device, bytes, memory, error);
 }
 
-// A device copy of host data, or the host's own memory where the device can read it.
-static mb_status reside(mb_array *array, int32_t slot, const void *host, size_t bytes,
-                        const void **resident, mb_error *error) {
-    *resident = host;
-    if (host == NULL || array->device->backend->shares_host_memory)
-        return MB_OK;
-    mb_status status = allocate(array, bytes, 1, &array->resident_memory[slot], error);
-    if (status != MB_OK)
-        return status;
-    *resident = array->resident_memory[slot];
-    return array->device->backend->upload(array->device, array->resident_memory[slot], host, bytes,
-                                          error);
-}
-
+// The features and labels of the runs, which are those of the first one.
 static mb_status make_resident(mb_array *array, mb_error *error) {
     const mb_run_spec *spec = &array->specs[0];
-    size_t n = (size_t)spec->sequences->utterance_count;
-    mb_status status = MB_OK;
-    for (int32_t m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++) {
+    mb_resident host = {.emotions = spec->emotions, .valences = spec->valences};
+    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
         const mb_sequence *sequence = &spec->sequences->modalities[m];
         if (sequence->dimension == 0)
             continue;
-        size_t frames = sequence->offsets != NULL ? (size_t)sequence->offsets[n] : n;
-        array->resident.modalities[m].dimension = sequence->dimension;
-        status = reside(array, 2 * m, sequence->values,
-                        frames * (size_t)sequence->dimension * sizeof(float),
-                        (const void **)&array->resident.modalities[m].values, error);
-        if (status == MB_OK)
-            status = reside(array, 2 * m + 1, sequence->offsets, (n + 1) * sizeof(int64_t),
-                            (const void **)&array->resident.modalities[m].offsets, error);
+        host.modalities[m].dimension = sequence->dimension;
+        host.modalities[m].values = sequence->values;
+        host.modalities[m].offsets = sequence->offsets;
     }
-    if (status == MB_OK)
-        status = reside(array, 6, spec->emotions, n * sizeof(int32_t),
-                        (const void **)&array->resident.emotions, error);
-    if (status == MB_OK)
-        status = reside(array, 7, spec->valences, n * sizeof(float),
-                        (const void **)&array->resident.valences, error);
-    return status;
+    return mb_residence_open(array->device, &host, spec->sequences->utterance_count,
+                             &array->residence, error);
 }
 
 static void widen(int32_t *most, int32_t count) {
@@ -261,14 +237,14 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     array->parameter_floats = mb_plan_get(array->train)->parameter_floats;
     for (int32_t a = 0; a < run_count; a++)
         measure(array, &specs[a]);
-    status = allocate_tables(array, error);
+    status = make_resident(array, error); // first: its own features are not what makes room
+    if (status == MB_OK)
+        status = allocate_tables(array, error);
     if (status == MB_OK)
         status = allocate_host_tables(array, error);
     if (status == MB_OK)
         status =
             mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
-    if (status == MB_OK)
-        status = make_resident(array, error);
     float *host = NULL;
     if (status == MB_OK && !device->backend->shares_host_memory) {
         host = malloc((size_t)array->parameter_floats * sizeof *host);
@@ -290,9 +266,7 @@ void mb_array_close(mb_array *array) {
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             array->device->backend->release(array->device, memory[i]);
-    for (size_t i = 0; i < sizeof array->resident_memory / sizeof *array->resident_memory; i++)
-        if (array->resident_memory[i] != NULL)
-            array->device->backend->release(array->device, array->resident_memory[i]);
+    mb_residence_close(&array->residence);
     mb_snapshot_close(&array->snapshot);
     mb_plan_free(array->train);
     mb_plan_free(array->select);

@@ -3,6 +3,7 @@
 #define MB_TRAIN_ARRAY_H
 
 #include "merbench/train.h"
+#include "train/resident.h"
 #include "train/snapshot.h"
 
 // Which part of a spec a plan evaluates.
@@ -12,8 +13,7 @@ typedef struct mb_array {
     mb_device *device;
     int32_t run_count;
     const mb_run_spec *specs; // (A)
-    mb_resident resident;
-    void *resident_memory[8]; // to release; NULL where the host's memory is shared
+    mb_residence residence;
     mb_plan *train;
     mb_plan *select, *held, **tests; // NULL where a part is absent
     int64_t parameter_floats;

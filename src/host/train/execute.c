@@ -6,7 +6,7 @@
 static mb_launch launch_of(const mb_array *array, const float *parameters, int32_t batch) {
     return (mb_launch){
         .run_count = array->run_count,
-        .dataset = &array->resident,
+        .dataset = &array->residence.dataset,
         .indices = array->indices,
         .index_stride = array->index_stride,
         .batch_rows = batch,

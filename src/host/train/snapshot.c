@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "train/resident.h"
+
 enum { LARGE_FLOATS = 8 << 20, CHUNK_FLOATS = 1 << 18 }; // 32 MiB, 1 MiB
 
 bool mb_snapshot_in_file(int64_t floats) {
@@ -36,8 +38,8 @@ mb_status mb_snapshot_open(mb_device *device, int32_t run_count, int64_t floats,
     *snapshot = (mb_snapshot){.device = device, .floats = floats, .file = -1};
     if (mb_snapshot_in_file(floats))
         return open_file(snapshot, error);
-    return device->backend->allocate(device, (size_t)run_count * (size_t)floats * sizeof(float),
-                                     (void **)&snapshot->memory, error);
+    return mb_device_allocate(device, (size_t)run_count * (size_t)floats * sizeof(float),
+                              (void **)&snapshot->memory, error);
 }
 
 void mb_snapshot_close(mb_snapshot *snapshot) {

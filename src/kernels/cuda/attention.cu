@@ -103,7 +103,8 @@ static __device__ inline void store_head(const head_products &problem, float *c,
 }
 
 // blockIdx.x: heads of the batch, heads_of_block at a time; then tiles of C. Assigns.
-static __global__ void __launch_bounds__(MB_THREADS) head_products_kernel(head_products problem) {
+static __global__ void __launch_bounds__(MB_THREADS)
+    head_products_kernel(const __grid_constant__ head_products problem) {
     MB_DYNAMIC_SHARED(float, shared);
     int32_t run = (int32_t)blockIdx.y, rows = problem.tables.rows[run];
     int32_t tiles_n = up_to(problem.n, problem.tile_n);

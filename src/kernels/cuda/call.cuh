@@ -42,6 +42,15 @@ struct mb_view {
     mb_shape shape;
 };
 
+// An input that never reaches memory: vectors of the dataset, perhaps with dropout; see
+// sources.cuh.
+struct mb_source {
+    const float *values; // (N, width), or NULL: the input is the view
+    int32_t width;
+    bool dropped;
+    mb_dropout_setting dropout;
+};
+
 struct mb_cuda_call {
     const mb_step *step;
     const mb_plan *plan;
@@ -51,6 +60,7 @@ struct mb_cuda_call {
     mb_resident dataset; // its pointers are device memory
     mb_view inputs[MB_MAX_INPUTS];
     mb_view outputs[MB_MAX_OUTPUTS];
+    const mb_source *sources; // (MB_MAX_INPUTS), for inputs of linear maps and their gradients
     cudaStream_t stream;
 };
 

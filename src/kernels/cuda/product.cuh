@@ -15,6 +15,8 @@
 //     float b(int32_t p, int32_t j) const
 //     static constexpr bool a_along_p          whether neighbours along p lie together in memory
 //     static constexpr bool b_along_p          (otherwise those along i, along j do)
+// or, in the place of a(), void fetch_a(int32_t i0, int32_t p0, mb_strip &strip), which fills a
+// strip with zeros where it ends,
 //     void prefetch(int32_t i, int32_t j)      the 4 x 4 elements of the thread begin there: what
 //                                              the epilogue will want may be asked for now
 //     void store(int32_t i, int32_t j, const float (&sums)[4][4])   elements beyond m, n do not
@@ -52,8 +54,20 @@ template <int WIDTH, bool ALONG_P> struct mb_strip {
 };
 
 template <class Tile>
-__device__ inline void mb_fetch_a(const Tile &tile, int32_t i0, int32_t p0,
+concept mb_fetches_a = requires(Tile tile, mb_strip<MB_TILE_M, Tile::a_along_p> strip) {
+    tile.fetch_a(0, 0, strip);
+};
+
+template <class Tile>
+__device__ inline void mb_fetch_a(Tile &tile, int32_t i0, int32_t p0,
                                   mb_strip<MB_TILE_M, Tile::a_along_p> &strip) {
+    tile.fetch_a(i0, p0, strip);
+}
+
+template <class Tile>
+requires(!mb_fetches_a<Tile>) __device__
+    inline void mb_fetch_a(Tile &tile, int32_t i0, int32_t p0,
+                           mb_strip<MB_TILE_M, Tile::a_along_p> &strip) {
 #pragma unroll
     for (int e = 0; e < strip.COUNT; e++) {
         int p, i;
@@ -133,12 +147,12 @@ inline void mb_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t p
 // ---- where gradients of weights go ------------------------------------------------------------
 //
 // The epilogue of a product that is dW: a matrix (m, n) whose columns lie `first` ... in rows of
-// `row` floats.
+// `pitch` floats.
 
-// Into memory: rows of `row` floats. A tile of any product that assigns is one of these.
+// Into memory: rows of `pitch` floats. A tile of any product that assigns is one of these.
 struct mb_store_tile {
     float *values;
-    int64_t row;
+    int64_t pitch; // floats from row to row
     int32_t m, n;
 
     __device__ void prefetch(int32_t, int32_t) {}
@@ -148,7 +162,7 @@ struct mb_store_tile {
 #pragma unroll
             for (int32_t j = 0; j < 4; j++)
                 if (i0 + i < m && j0 + j < n)
-                    values[(i0 + i) * row + j0 + j] = sums[i][j];
+                    values[(i0 + i) * pitch + j0 + j] = sums[i][j];
     }
 };
 
@@ -156,9 +170,9 @@ struct mb_assign {
     mb_view gradient;
     using tile = mb_store_tile;
 
-    __device__ bool begin(const mb_tables &, int32_t run, int64_t first, int64_t row, int32_t m,
+    __device__ bool begin(const mb_tables &, int32_t run, int64_t first, int64_t pitch, int32_t m,
                           int32_t n, tile &t) const {
-        t = {mb_at(gradient, run) + first, row, m, n};
+        t = {mb_at(gradient, run) + first, pitch, m, n};
         return true;
     }
 };
@@ -171,7 +185,7 @@ struct mb_step_weights {
     struct tile {
         float *weights, *first_moments, *second_moments;
         const mb_adam *adam;
-        int64_t row;
+        int64_t pitch; // floats from row to row
         int32_t m, n;
         bool aligned; // rows can be read and written 16 bytes at a time
         float4 w[4], first[4], second[4];
@@ -180,7 +194,7 @@ struct mb_step_weights {
 #pragma unroll
             for (int32_t i = 0; i < 4; i++)
                 if (i0 + i < m && j0 < n) {
-                    int64_t at = (i0 + i) * row + j0;
+                    int64_t at = (i0 + i) * pitch + j0;
                     w[i] = load(weights + at, n - j0);
                     first[i] = load(first_moments + at, n - j0);
                     second[i] = load(second_moments + at, n - j0);
@@ -191,7 +205,7 @@ struct mb_step_weights {
 #pragma unroll
             for (int32_t i = 0; i < 4; i++)
                 if (i0 + i < m && j0 < n) {
-                    int64_t at = (i0 + i) * row + j0;
+                    int64_t at = (i0 + i) * pitch + j0;
                     mb_adam_step(numbers, sums[i][0], w[i].x, first[i].x, second[i].x);
                     mb_adam_step(numbers, sums[i][1], w[i].y, first[i].y, second[i].y);
                     mb_adam_step(numbers, sums[i][2], w[i].z, first[i].z, second[i].z);
@@ -223,17 +237,17 @@ struct mb_step_weights {
         }
     };
 
-    __device__ bool begin(const mb_tables &tables, int32_t run, int64_t first, int64_t row,
+    __device__ bool begin(const mb_tables &tables, int32_t run, int64_t first, int64_t pitch,
                           int32_t m, int32_t n, tile &t) const {
         int64_t at = run * tables.parameter_floats + update.offset + first;
         t.weights = tables.parameters + at;
         t.first_moments = tables.first_moments + at;
         t.second_moments = tables.second_moments + at;
         t.adam = &tables.adam[run];
-        t.row = row;
+        t.pitch = pitch;
         t.m = m;
         t.n = n;
-        t.aligned = at % 4 == 0 && row % 4 == 0;
+        t.aligned = at % 4 == 0 && pitch % 4 == 0;
         return mb_updates(tables, update, run);
     }
 };

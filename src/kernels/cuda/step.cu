@@ -4,8 +4,10 @@
 // that the first kernel makes on the device: the same launches, captured as a CUDA graph, serve
 // every step.
 #include <math.h>
+#include <stdlib.h>
 
 #include "cuda/device.cuh"
+#include "cuda/sources.cuh"
 
 static const mb_cuda_op ops[] = {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) mb_cuda_##name,
@@ -118,16 +120,18 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
     return call;
 }
 
-mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
-                       mb_error *error) {
-    unsigned blocks = (unsigned)(launch->run_count + MB_THREADS - 1) / MB_THREADS;
+// Launches the kernels of every op.
+static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
+                            const mb_launch *launch, const mb_source *sources, const bool *omitted,
+                            mb_error *error) {
     mb_cuda_call call = call_of(cuda, plan, launch);
-    MB_LAUNCH(begin_step_kernel, dim3(blocks), dim3(MB_THREADS), 0, cuda->stream, *launch,
-              plan->info.trains, cuda->tables);
-    mb_status status = mb_cuda_check(cudaGetLastError(), error, "starting a step");
+    mb_status status = MB_OK;
     for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
         const mb_step *step = &plan->steps[s];
+        if (omitted[s])
+            continue;
         call.step = step;
+        call.sources = sources + (size_t)s * MB_MAX_INPUTS;
         for (int32_t i = 0; i < step->input_count; i++)
             call.inputs[i] = view_of(plan, launch, &step->inputs[i]);
         for (int32_t i = 0; i < step->output_count; i++)
@@ -135,6 +139,26 @@ mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launc
         ops[step->op](&call);
         status = mb_cuda_check(cudaGetLastError(), error, mb_op_infos[step->op].name);
     }
+    return status;
+}
+
+mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
+                       mb_error *error) {
+    size_t steps = (size_t)plan->step_count + 1;
+    unsigned blocks = (unsigned)(launch->run_count + MB_THREADS - 1) / MB_THREADS;
+    mb_source *sources = (mb_source *)calloc(steps * MB_MAX_INPUTS, sizeof *sources);
+    bool *omitted = (bool *)calloc(steps, sizeof *omitted);
+    mb_status status = sources == NULL || omitted == NULL ? mb_out_of_memory(error, "plan") : MB_OK;
+    if (status == MB_OK) {
+        mb_find_sources(plan, launch->dataset, sources, omitted);
+        MB_LAUNCH(begin_step_kernel, dim3(blocks), dim3(MB_THREADS), 0, cuda->stream, *launch,
+                  plan->info.trains, cuda->tables);
+        status = mb_cuda_check(cudaGetLastError(), error, "starting a step");
+    }
+    if (status == MB_OK)
+        status = launch_ops(cuda, plan, launch, sources, omitted, error);
+    free(sources);
+    free(omitted);
     if (status != MB_OK)
         return status;
     MB_LAUNCH(end_step_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS), 0,

@@ -2,6 +2,15 @@
 #include "graph/backward.h"
 #include "graph/construct.h"
 
+// Into how many parts of Z a device may share out the sum: as many as the width says, so that a sum
+// does not depend on who makes it.
+static int32_t parts_of(int64_t width) {
+    enum { FEWEST_COLUMNS = 1024, MOST_PARTS = 128, GROUP = 128 };
+    int64_t columns = (width + MOST_PARTS - 1) / MOST_PARTS;
+    columns = columns < FEWEST_COLUMNS ? FEWEST_COLUMNS : (columns + GROUP - 1) / GROUP * GROUP;
+    return (int32_t)((width + columns - 1) / columns);
+}
+
 mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropout_site site,
                           mb_tensor weight, mb_tensor bias) {
     mb_tensor inputs[] = {factors[0], factors[1], factors[2], weight, bias};
@@ -19,9 +28,12 @@ mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropou
     if (!fits || width != ws->dims[1])
         return mb_refuse(graph, MB_OP_OUTER_LINEAR,
                          "a (B, P), v (B, Q), l (B, R), W (O, P*Q*R), b (O)", inputs, 5);
-    mb_shape product = {2, {rows, (int32_t)width}}, shape = {2, {rows, ws->dims[0]}};
+    mb_shape product = {2, {rows, (int32_t)width}};
+    mb_shape shapes[] = {{2, {rows, ws->dims[0]}}, {3, {rows, parts_of(width), ws->dims[0]}}};
+    mb_tensor outputs[2];
     mb_op_params params = mb_dropout_params(graph, site, &product);
-    return mb_graph_add_one(graph, MB_OP_OUTER_LINEAR, params, inputs, 5, shape);
+    mb_graph_add(graph, MB_OP_OUTER_LINEAR, params, inputs, 5, shapes, outputs);
+    return outputs[0];
 }
 
 // The products with W come first: an update of W may follow in place. Dropout inside keeps its
@@ -30,10 +42,13 @@ void mb_gradient_outer_linear(mb_backward *pass, const mb_node *node, const mb_t
     const mb_tensor *factors = node->inputs;
     mb_tensor inputs[] = {dy[0], factors[0], factors[1], factors[2], node->inputs[3]};
     mb_tensor for_weight[] = {factors[0], factors[1], factors[2], dy[0]};
-    mb_shape shapes[3];
+    mb_shape shapes[4];
     mb_tensor outputs[MB_MAX_OUTPUTS];
     for (int i = 0; i < 3; i++)
         shapes[i] = mb_backward_shape(pass, factors[i]);
+    shapes[3] = (mb_shape){3,
+                           {shapes[0].dims[0], mb_shape_last(&shapes[0]),
+                            mb_shape_last(&shapes[1]) + mb_shape_last(&shapes[2])}};
     mb_graph_add(pass->graph, MB_OP_OUTER_LINEAR_GRAD_INPUTS, node->params, inputs, 5, shapes,
                  outputs);
     for (int i = 0; i < 3; i++)

@@ -5,7 +5,8 @@
 //
 // Z is B * P*Q*R numbers, W often more than a gigabyte. So W is gone through once, a block of its
 // rows at a time, and the part of Z that meets the block is made on the spot, mask included. In the
-// order of the random masks a row of Z starts at a multiple of MB_DROPOUT_GROUP.
+// order of the random masks a row of Z starts at a multiple of MB_DROPOUT_GROUP. The room among the
+// outputs is for devices that share out Z: not needed here.
 #include "cpu/isa/dropout.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/optim.h"

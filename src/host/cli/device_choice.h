@@ -1,0 +1,40 @@
+// --device and --isa: which executor a command uses.
+#ifndef MB_CLI_DEVICE_CHOICE_H
+#define MB_CLI_DEVICE_CHOICE_H
+
+#include "merbench/device.h"
+
+// Sets of vector instructions of the CPU executor, best first; a processor need not have them all.
+enum { MB_ISA_COUNT = 3 };
+extern const char *const mb_isa_names[MB_ISA_COUNT];
+
+typedef struct mb_device_choice {
+    const char *device; // as given: "auto", "cpu", "cuda"; NULL: not given
+    const char *isa;    // as given; NULL: the best one that the processor has
+} mb_device_choice;
+
+// The lines of a help text that explain both options.
+extern const char mb_device_help[];
+
+// Take the value of --device, of --isa. MB_USAGE for what is not a name.
+mb_status mb_device_choice_device(mb_device_choice *choice, const char *name, mb_error *error);
+mb_status mb_device_choice_isa(mb_device_choice *choice, const char *name, mb_error *error);
+
+// The executor of the choice; `auto`, and no choice, is CUDA where a GPU can be used, but the CPU
+// when --isa is given. MB_UNSUPPORTED: cuda was asked for and no GPU can be used; the message says
+// why.
+mb_status mb_device_choice_backend(const mb_device_choice *choice, const mb_backend **backend,
+                                   mb_error *error);
+mb_status mb_device_choice_open(const mb_device_choice *choice, mb_device **device,
+                                mb_error *error);
+
+// A device like the one of a recorded run, "cpu avx2" or "cuda ...", when neither option is given;
+// where there is none like it, the best CPU executor.
+mb_status mb_device_choice_open_like(const mb_device_choice *choice, const char *recorded,
+                                     mb_device **device, mb_error *error);
+
+// The chosen backend, and what its device says of itself.
+mb_status mb_device_choice_describe(const mb_device_choice *choice, const mb_backend **backend,
+                                    mb_device_description *description, mb_error *error);
+
+#endif

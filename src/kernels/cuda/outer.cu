@@ -1,0 +1,209 @@
+// Linear map of the outer product of three vectors and its step. Z (B, P*Q*R) and how its columns
+// are gone through: outer.cuh. O outputs; W is stored input-major (P*Q*R, O).
+#include "cuda/outer.cuh"
+#include "cuda/product.cuh"
+
+// y (B, O) = Z W + b. Z has 274,625 columns where the three vectors have 65 numbers, W as many
+// rows: the columns are shared out to `parts` blocks, as many as the shapes say (the room for their
+// sums has the number), each of which leaves a sum of its own. A second kernel adds these to b, in
+// their order. Assigns.
+//
+// A block of 128 threads makes 32 x 64 elements of the sum, 4 x 4 a thread in registers. It makes Z
+// a group of 128 columns at a time in shared memory; W passes in strips of 16 rows, the next strip
+// is on its way in registers while one is multiplied.
+enum {
+    FORWARD_THREADS = 128,
+    FORWARD_OUTPUTS = 64,
+    STRIP = 16, // rows of W
+    STRIP_EACH = STRIP * FORWARD_OUTPUTS / FORWARD_THREADS,
+};
+
+struct outer_forward {
+    mb_outer z;
+    mb_view weight, room, bias, y;
+    int32_t row_tiles, outputs, parts;
+    int32_t columns; // of Z, of a part: whole groups
+};
+
+// Elements of rows [p0, p0 + STRIP), end excluded, of W that the thread brings.
+static __device__ inline void fetch_strip(const float *weights, int32_t outputs, int32_t p0,
+                                          int32_t end, int32_t j0, float (&values)[STRIP_EACH]) {
+    bool whole = outputs % 4 == 0;
+    for (int e = 0; e < STRIP_EACH; e += 4) {
+        int32_t at = (e / 4 * FORWARD_THREADS + (int32_t)threadIdx.x) * 4;
+        int32_t p = p0 + at / FORWARD_OUTPUTS, j = j0 + at % FORWARD_OUTPUTS;
+        const float *from = weights + (int64_t)p * outputs + j;
+        float4 four = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        if (p < end && whole && j < outputs)
+            four = *(const float4 *)from;
+        else if (p < end) {
+            four.x = j < outputs ? from[0] : 0.0f;
+            four.y = j + 1 < outputs ? from[1] : 0.0f;
+            four.z = j + 2 < outputs ? from[2] : 0.0f;
+            four.w = j + 3 < outputs ? from[3] : 0.0f;
+        }
+        values[e] = four.x;
+        values[e + 1] = four.y;
+        values[e + 2] = four.z;
+        values[e + 3] = four.w;
+    }
+}
+
+static __device__ inline void put_strip(const float (&values)[STRIP_EACH],
+                                        float (*strip)[FORWARD_OUTPUTS + 4]) {
+    for (int e = 0; e < STRIP_EACH; e++) {
+        int32_t at = (e / 4 * FORWARD_THREADS + (int32_t)threadIdx.x) * 4 + e % 4;
+        strip[at / FORWARD_OUTPUTS][at % FORWARD_OUTPUTS] = values[e];
+    }
+}
+
+static __global__ void __launch_bounds__(FORWARD_THREADS)
+    outer_parts_kernel(const __grid_constant__ outer_forward problem) {
+    __shared__ __align__(16) float z_strip[MB_OUTER_GROUP][MB_OUTER_ROWS + 4];
+    __shared__ __align__(16) float w_strip[STRIP][FORWARD_OUTPUTS + 4];
+    int32_t run = (int32_t)blockIdx.y, part = (int32_t)blockIdx.z, outputs = problem.outputs;
+    int32_t i0 = (int32_t)blockIdx.x % problem.row_tiles * MB_OUTER_ROWS;
+    int32_t j0 = (int32_t)blockIdx.x / problem.row_tiles * FORWARD_OUTPUTS;
+    mb_outer_product z;
+    if (!problem.z.begin(run, z) || i0 >= z.rows)
+        return;
+    int32_t begin = part * problem.columns, left = z.width - begin;
+    int32_t end = begin + (left < problem.columns ? left : problem.columns);
+    int32_t thread = (int32_t)threadIdx.x, ti = thread / 16 * 4, tj = thread % 16 * 4;
+    const float *weights = mb_at(problem.weight, run);
+    float sums[4][4] = {}, strip[STRIP_EACH];
+    fetch_strip(weights, outputs, begin, end, j0, strip);
+    for (int32_t first = begin; first < end; first += MB_OUTER_GROUP) {
+        for (int32_t unit = thread; unit < MB_OUTER_UNITS; unit += FORWARD_THREADS) {
+            int32_t i = unit / MB_OUTER_COUNTERS, c = unit % MB_OUTER_COUNTERS;
+            float made[MB_OUTER_EACH];
+            z.make(i0 + i, first, end, c, made);
+            for (int n = 0; n < MB_OUTER_EACH; n++)
+                z_strip[n * MB_OUTER_COUNTERS + c][i] = made[n];
+        }
+        for (int32_t p0 = 0; p0 < MB_OUTER_GROUP && first + p0 < end; p0 += STRIP) {
+            put_strip(strip, w_strip);
+            __syncthreads();
+            if (first + p0 + STRIP < end)
+                fetch_strip(weights, outputs, first + p0 + STRIP, end, j0, strip);
+            mb_outer_add<8>(&z_strip[p0][ti], MB_OUTER_ROWS + 4, &w_strip[0][tj],
+                            FORWARD_OUTPUTS + 4, STRIP, sums);
+            __syncthreads();
+        }
+    }
+    float *room = mb_at(problem.room, run) + (int64_t)part * outputs;
+    for (int32_t i = i0 + ti; i < i0 + ti + 4 && i < z.rows; i++)
+        for (int32_t j = j0 + tj; j < j0 + tj + 4 && j < outputs; j++)
+            room[(int64_t)i * problem.parts * outputs + j] = sums[i - i0 - ti][j - j0 - tj];
+}
+
+// y[b] = bias + sum over the parts of room[b, part].
+static __global__ void outer_sum_kernel(const __grid_constant__ outer_forward problem) {
+    int32_t run = (int32_t)blockIdx.y, rows = problem.z.tables.rows[run];
+    int32_t outputs = problem.outputs;
+    int64_t item = mb_item();
+    if (item >= (int64_t)rows * outputs)
+        return;
+    int64_t row = item / outputs, output = item - row * outputs;
+    const float *room = mb_at(problem.room, run) + row * problem.parts * outputs + output;
+    float sum = mb_at(problem.bias, run)[output];
+    for (int32_t part = 0; part < problem.parts; part++)
+        sum += room[(int64_t)part * outputs];
+    mb_at(problem.y, run)[item] = sum;
+}
+
+static int32_t up_to(int32_t count, int32_t part) {
+    return (int32_t)(((int64_t)count + part - 1) / part);
+}
+
+MB_CUDA_OP(outer_linear) {
+    outer_forward problem = {};
+    problem.z = mb_outer_of(call, 0);
+    problem.weight = call->inputs[3];
+    problem.bias = call->inputs[4];
+    problem.y = call->outputs[0];
+    problem.room = call->outputs[1];
+    problem.outputs = mb_view_width(problem.y);
+    problem.parts = problem.room.shape.dims[1];
+    problem.columns = up_to(up_to(problem.z.width, problem.parts), MB_OUTER_GROUP) * MB_OUTER_GROUP;
+    problem.row_tiles = up_to(call->max_rows, MB_OUTER_ROWS);
+    dim3 grid((unsigned)(problem.row_tiles * up_to(problem.outputs, FORWARD_OUTPUTS)),
+              (unsigned)call->run_count, (unsigned)problem.parts);
+    MB_LAUNCH(outer_parts_kernel, grid, dim3(FORWARD_THREADS), 0, call->stream, problem);
+    MB_LAUNCH(outer_sum_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
+              dim3(MB_THREADS), 0, call->stream, problem);
+}
+
+// dW (P*Q*R, O) = Z^T dy (B, O). Assigns, or steps W at once.
+//
+// A block of 256 threads has a group of 128 rows of W and goes through its columns 32 at a time, 4
+// x 4 a thread in registers: Z is made once for all of them where the batch fits a tile.
+enum { WEIGHT_THREADS = 256, WEIGHT_OUTPUTS = 32 };
+
+template <class Epilogue> struct outer_weight_gradient {
+    mb_outer z;
+    mb_view dy;
+    Epilogue epilogue;
+};
+
+template <class Epilogue>
+static __global__ void __launch_bounds__(WEIGHT_THREADS, 2)
+    outer_weight_kernel(const __grid_constant__ outer_weight_gradient<Epilogue> problem) {
+    __shared__ __align__(16) float z_strip[MB_OUTER_ROWS][MB_OUTER_GROUP + 4];
+    __shared__ __align__(16) float dy_strip[MB_OUTER_ROWS][WEIGHT_OUTPUTS + 4];
+    int32_t run = (int32_t)blockIdx.y, first = (int32_t)blockIdx.x * MB_OUTER_GROUP;
+    int32_t outputs = mb_view_width(problem.dy), thread = (int32_t)threadIdx.x;
+    mb_outer_product z;
+    typename Epilogue::tile tile;
+    int32_t left = problem.z.width - first, count = left < MB_OUTER_GROUP ? left : MB_OUTER_GROUP;
+    if (!problem.z.begin(run, z) ||
+        !problem.epilogue.begin(problem.z.tables, run, (int64_t)first * outputs, outputs, count,
+                                outputs, tile))
+        return;
+    const float *gradients = mb_at(problem.dy, run);
+    int32_t ti = thread / 8 * 4, tj = thread % 8 * 4;
+    for (int32_t j0 = 0; j0 < outputs; j0 += WEIGHT_OUTPUTS) {
+        float sums[4][4] = {};
+        tile.prefetch(ti, j0 + tj);
+        for (int32_t b0 = 0; b0 < z.rows; b0 += MB_OUTER_ROWS) {
+            int32_t rows = z.rows - b0 < MB_OUTER_ROWS ? z.rows - b0 : MB_OUTER_ROWS;
+            __syncthreads();
+            if (j0 == 0 || z.rows > MB_OUTER_ROWS)
+                for (int32_t unit = thread; unit < MB_OUTER_UNITS; unit += WEIGHT_THREADS) {
+                    int32_t b = unit / MB_OUTER_COUNTERS, c = unit % MB_OUTER_COUNTERS;
+                    float made[MB_OUTER_EACH];
+                    z.make(b0 + b, first, first + count, c, made);
+                    for (int n = 0; n < MB_OUTER_EACH; n++)
+                        z_strip[b][n * MB_OUTER_COUNTERS + c] = made[n];
+                }
+            for (int32_t at = thread; at < rows * WEIGHT_OUTPUTS; at += WEIGHT_THREADS) {
+                int32_t b = at / WEIGHT_OUTPUTS, j = at % WEIGHT_OUTPUTS;
+                dy_strip[b][j] =
+                    j0 + j < outputs ? gradients[(int64_t)(b0 + b) * outputs + j0 + j] : 0.0f;
+            }
+            __syncthreads();
+            mb_outer_add<2>(&z_strip[0][ti], MB_OUTER_GROUP + 4, &dy_strip[0][tj],
+                            WEIGHT_OUTPUTS + 4, rows, sums);
+        }
+        tile.store(ti, j0 + tj, sums);
+    }
+}
+
+template <class Epilogue>
+static void outer_weight_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
+    outer_weight_gradient<Epilogue> problem = {};
+    problem.z = mb_outer_of(call, 0);
+    problem.dy = call->inputs[3];
+    problem.epilogue = epilogue;
+    MB_LAUNCH((outer_weight_kernel<Epilogue>),
+              dim3((unsigned)up_to(problem.z.width, MB_OUTER_GROUP), (unsigned)call->run_count),
+              dim3(WEIGHT_THREADS), 0, call->stream, problem);
+}
+
+MB_CUDA_OP(outer_linear_grad_weight) {
+    outer_weight_launch(call, mb_assign{call->outputs[0]});
+}
+
+MB_CUDA_OP(outer_linear_update) {
+    outer_weight_launch(call, mb_step_weights{mb_update_of(call)});
+}

@@ -1,0 +1,257 @@
+// Gradients of the three vectors of a linear map of their outer product Z: see outer.cuh.
+#include "cuda/outer.cuh"
+
+// dZ = mask * (dy (B, O) W^T), never stored; for every row
+//   s[i,j] = sum over k of dZ[i,j,k] * l[k]
+//   da[i] = sum over j of v[j] * s[i,j]
+//   dv[j] = sum over i of a[i] * s[i,j]
+//   dl[k] = sum over i, j of a[i] * v[j] * dZ[i,j,k]
+// A block has one i, that is Q*R columns of Z, and 32 rows. It finishes da[i]; what i says of dv
+// and dl goes to the room, over which a second kernel sums in the order of i. Assigns.
+//
+// A block of 128 threads makes dZ a group of 128 columns at a time, 8 x 4 a thread in registers; dy
+// and W pass through shared memory in strips of 16 outputs, the next strip is on its way in
+// registers while one is multiplied. A warp makes whole rows, which it masks and contracts on its
+// own: four lanes a row, each with its part of s until j ends. The sums for dl lie in shared memory
+// where they fit, in the room where they do not.
+enum {
+    THREADS = 128,
+    STRIP = 16, // outputs
+    LANES = 4,  // of a row
+    W_EACH = STRIP * MB_OUTER_GROUP / THREADS,
+    MOST_PITCH = 132, // of the sums for dl in shared memory
+};
+
+struct outer_input_gradients {
+    mb_outer z;
+    mb_view dy, weight, da, dv, dl, room; // room (B, P, Q + R)
+    int32_t outputs, row_tiles;
+    int32_t pitch; // of the sums for dl in shared memory; 0: they do not fit
+};
+
+// A strip of dy (32 rows) and of W (128 rows) on its way.
+struct strip_pair {
+    float4 dy, weight[W_EACH / 4];
+};
+
+struct strip_space {
+    float dy[STRIP][MB_OUTER_ROWS + 4], weight[STRIP][MB_OUTER_GROUP + 4];
+    float dz[MB_OUTER_ROWS][MB_OUTER_GROUP + 4];
+};
+
+// What the threads of a block share.
+struct outer_slice {
+    mb_outer_product z;
+    const float *dy, *weight;
+    int32_t outputs, b0;   // rows b0 ... b0 + 31
+    int32_t i, begin, end; // columns of Z
+};
+
+// Four numbers of a row, `left` of which are there.
+static __device__ inline float4 load_four(const float *from, int32_t left, bool whole) {
+    if (whole && left >= 4)
+        return *(const float4 *)from;
+    return make_float4(left > 0 ? from[0] : 0.0f, left > 1 ? from[1] : 0.0f,
+                       left > 2 ? from[2] : 0.0f, left > 3 ? from[3] : 0.0f);
+}
+
+// Outputs o ... o + 15 of the rows and of the columns of the group at `first`.
+static __device__ inline void fetch_strips(const outer_slice &slice, int32_t first, int32_t o,
+                                           strip_pair &strips) {
+    bool whole = slice.outputs % 4 == 0;
+    int32_t line = (int32_t)threadIdx.x / 4, p = o + (int32_t)threadIdx.x % 4 * 4;
+    int32_t b = slice.b0 + line, left = slice.outputs - p;
+    strips.dy =
+        load_four(slice.dy + (int64_t)b * slice.outputs + p, b < slice.z.rows ? left : 0, whole);
+#pragma unroll
+    for (int e = 0; e < W_EACH / 4; e++) {
+        int32_t column = first + e * (THREADS / 4) + line;
+        bool inside = column >= slice.begin && column < slice.end;
+        strips.weight[e] =
+            load_four(slice.weight + (int64_t)column * slice.outputs + p, inside ? left : 0, whole);
+    }
+}
+
+static __device__ inline void put_strips(const strip_pair &strips, strip_space &space) {
+    int32_t line = (int32_t)threadIdx.x / 4, p = (int32_t)threadIdx.x % 4 * 4;
+    space.dy[p][line] = strips.dy.x;
+    space.dy[p + 1][line] = strips.dy.y;
+    space.dy[p + 2][line] = strips.dy.z;
+    space.dy[p + 3][line] = strips.dy.w;
+#pragma unroll
+    for (int e = 0; e < W_EACH / 4; e++) {
+        int32_t column = e * (THREADS / 4) + line;
+        space.weight[p][column] = strips.weight[e].x;
+        space.weight[p + 1][column] = strips.weight[e].y;
+        space.weight[p + 2][column] = strips.weight[e].z;
+        space.weight[p + 3][column] = strips.weight[e].w;
+    }
+}
+
+// dZ of the group at `first`, not yet masked: rows 8 * warp ..., columns 4 * lane ... The strips
+// hold its first outputs on their way, and those of the next group afterwards.
+static __device__ inline void make_group(const outer_slice &slice, int32_t first,
+                                         strip_pair &strips, strip_space &space) {
+    int32_t ti = (int32_t)threadIdx.x / 32 * 8, tj = (int32_t)threadIdx.x % 32 * 4;
+    float upper[4][4] = {}, lower[4][4] = {};
+    for (int32_t o = 0; o < slice.outputs; o += STRIP) {
+        put_strips(strips, space);
+        __syncthreads();
+        if (o + STRIP < slice.outputs)
+            fetch_strips(slice, first, o + STRIP, strips);
+        else if (first + MB_OUTER_GROUP < slice.end)
+            fetch_strips(slice, first + MB_OUTER_GROUP, 0, strips);
+#pragma unroll 4
+        for (int p = 0; p < STRIP; p++) {
+            mb_outer_add<1>(&space.dy[p][ti], 0, &space.weight[p][tj], 0, 1, upper);
+            mb_outer_add<1>(&space.dy[p][ti + 4], 0, &space.weight[p][tj], 0, 1, lower);
+        }
+        __syncthreads();
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        *(float4 *)&space.dz[ti + i][tj] = *(float4 *)upper[i];
+        *(float4 *)&space.dz[ti + 4 + i][tj] = *(float4 *)lower[i];
+    }
+    __syncwarp();
+}
+
+// Masks row b of the group: four lanes.
+static __device__ inline void mask_row(const outer_slice &slice, int32_t b, int32_t lane,
+                                       int32_t first, float *dz) {
+    if (b < slice.z.rows && slice.z.mask.mode != MB_DROPOUT_OFF)
+        for (int32_t c = lane; c < MB_OUTER_COUNTERS; c += LANES) {
+            float factors[MB_OUTER_EACH];
+            slice.z.factors(b, first, c, factors);
+#pragma unroll
+            for (int n = 0; n < MB_OUTER_EACH; n++)
+                dz[n * MB_OUTER_COUNTERS + c] *= factors[n];
+        }
+    __syncwarp();
+}
+
+// Where a row stands in its contraction.
+struct contraction {
+    float *dv, *dl; // what i says of them
+    float a, da;    // a[i], da[i] so far
+    float s;        // of s[i,j], the lane's part so far
+    int32_t j, k;   // next column
+};
+
+// Goes on through the group at `first`; all lanes of the warp come along, whether row b is there or
+// not.
+static __device__ inline void contract_row(const outer_slice &slice, int32_t b, int32_t lane,
+                                           int32_t first, const float *dz, contraction &row) {
+    const mb_outer_product &z = slice.z;
+    bool valid = b < z.rows;
+    int32_t left = slice.end - first, end = left < MB_OUTER_GROUP ? left : MB_OUTER_GROUP;
+    for (int32_t c = slice.begin > first ? slice.begin - first : 0; c < end;) {
+        int32_t count = z.r - row.k < end - c ? z.r - row.k : end - c;
+        float v = valid ? z.v[b * z.q + row.j] : 0.0f, pair = row.a * v;
+        const float *l = z.l + (int64_t)b * z.r + row.k;
+        for (int32_t n = lane; valid && n < count; n += LANES) {
+            row.s = fmaf(dz[c + n], l[n], row.s);
+            row.dl[row.k + n] = fmaf(pair, dz[c + n], row.dl[row.k + n]);
+        }
+        __syncwarp(); // the next lane may go on with dl
+        c += count;
+        row.k += count;
+        if (row.k < z.r)
+            continue;
+        float s = row.s + __shfl_xor_sync(0xFFFFFFFFu, row.s, 1);
+        s += __shfl_xor_sync(0xFFFFFFFFu, s, 2);
+        if (lane == 0 && valid)
+            row.dv[row.j] = row.a * s;
+        row.da = fmaf(v, s, row.da);
+        row.s = 0.0f;
+        row.k = 0;
+        row.j++;
+    }
+}
+
+static __global__ void __launch_bounds__(THREADS, 3)
+    outer_slices_kernel(const __grid_constant__ outer_input_gradients problem) {
+    __shared__ __align__(16) strip_space space;
+    MB_DYNAMIC_SHARED(float, sums);
+    int32_t run = (int32_t)blockIdx.y, thread = (int32_t)threadIdx.x;
+    outer_slice slice;
+    slice.i = (int32_t)blockIdx.x / problem.row_tiles;
+    slice.b0 = (int32_t)blockIdx.x % problem.row_tiles * MB_OUTER_ROWS;
+    if (!problem.z.begin(run, slice.z) || slice.b0 >= slice.z.rows)
+        return;
+    const mb_outer_product &z = slice.z;
+    slice.begin = slice.i * z.q * z.r;
+    slice.end = slice.begin + z.q * z.r;
+    slice.outputs = problem.outputs;
+    slice.dy = mb_at(problem.dy, run);
+    slice.weight = mb_at(problem.weight, run);
+    int32_t lane = thread % LANES, b = slice.b0 + thread / LANES;
+    bool valid = b < z.rows;
+    int64_t at = (int64_t)b * z.p + slice.i;
+    contraction row = {};
+    float *dl_room = NULL;
+    if (valid) {
+        row.a = z.a[at];
+        row.dv = mb_at(problem.room, run) + at * (z.q + z.r);
+        dl_room = row.dv + z.q;
+        row.dl = problem.pitch > 0 ? sums + thread / LANES * problem.pitch : dl_room;
+        for (int32_t k = lane; k < z.r; k += LANES)
+            row.dl[k] = 0.0f;
+    }
+    __syncwarp();
+    strip_pair strips;
+    int32_t first = slice.begin / MB_OUTER_GROUP * MB_OUTER_GROUP;
+    float *dz = space.dz[thread / LANES];
+    fetch_strips(slice, first, 0, strips);
+    for (; first < slice.end; first += MB_OUTER_GROUP) {
+        make_group(slice, first, strips, space);
+        mask_row(slice, b, lane, first, dz);
+        contract_row(slice, b, lane, first, dz, row);
+    }
+    if (valid && lane == 0)
+        mb_at(problem.da, run)[at] = row.da;
+    if (valid && problem.pitch > 0)
+        for (int32_t k = lane; k < z.r; k += LANES)
+            dl_room[k] = row.dl[k];
+}
+
+// dv[b, j] and dl[b, k]: sums over i of the room.
+static __global__ void
+outer_slices_sum_kernel(const __grid_constant__ outer_input_gradients problem) {
+    int32_t run = (int32_t)blockIdx.y, rows = problem.z.tables.rows[run], slices = problem.z.p;
+    int32_t q = problem.z.by_q.by, r = problem.z.by_r.by;
+    int64_t item = mb_item();
+    if (item >= (int64_t)rows * (q + r))
+        return;
+    int64_t b = item / (q + r), x = item - b * (q + r);
+    const float *room = mb_at(problem.room, run) + b * slices * (q + r) + x;
+    float sum = 0.0f;
+    for (int32_t i = 0; i < slices; i++)
+        sum += room[(int64_t)i * (q + r)];
+    if (x < q)
+        mb_at(problem.dv, run)[b * q + x] = sum;
+    else
+        mb_at(problem.dl, run)[b * r + x - q] = sum;
+}
+
+MB_CUDA_OP(outer_linear_grad_inputs) {
+    outer_input_gradients problem = {};
+    problem.z = mb_outer_of(call, 1);
+    problem.dy = call->inputs[0];
+    problem.weight = call->inputs[4];
+    problem.da = call->outputs[0];
+    problem.dv = call->outputs[1];
+    problem.dl = call->outputs[2];
+    problem.room = call->outputs[3];
+    problem.outputs = mb_view_width(problem.dy);
+    problem.row_tiles = (call->max_rows + MB_OUTER_ROWS - 1) / MB_OUTER_ROWS;
+    int32_t r = mb_view_width(problem.dl),
+            pitch = (r + 27) / 32 * 32 + 4; // 4 more than whole banks
+    problem.pitch = pitch <= MOST_PITCH ? pitch : 0;
+    dim3 grid((unsigned)(problem.z.p * problem.row_tiles), (unsigned)call->run_count);
+    MB_LAUNCH(outer_slices_kernel, grid, dim3(THREADS),
+              sizeof(float) * (size_t)(MB_OUTER_ROWS * problem.pitch), call->stream, problem);
+    int64_t items = (int64_t)call->max_rows * mb_view_width(problem.room);
+    MB_LAUNCH(outer_slices_sum_kernel, mb_grid(call, items), dim3(MB_THREADS), 0, call->stream,
+              problem);
+}

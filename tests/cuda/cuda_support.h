@@ -1,0 +1,63 @@
+// The CUDA executor in tests: the simulated one, or a real GPU where there is one.
+#ifndef TESTS_CUDA_SUPPORT_H
+#define TESTS_CUDA_SUPPORT_H
+
+#include "array_support.h"
+
+enum { SKIPPED = 77 }; // exit code of a test program that finds no GPU; CTest knows it
+
+// Opens the CUDA executor; ends the program where it finds no GPU to use.
+static inline mb_device *cuda_open(void) {
+    mb_error error = {.message = ""};
+    mb_device *device = NULL;
+    const mb_backend *backend = mb_cuda_backend();
+    if (backend == NULL) {
+        puts("this test was linked without CUDA");
+        exit(1);
+    }
+    mb_status status = backend->open(&device, &error);
+    if (status == MB_OK)
+        return device;
+    printf("%s: %s\n", status == MB_UNSUPPORTED ? "SKIPPED" : "FAILED", error.message);
+    exit(status == MB_UNSUPPORTED ? SKIPPED : 1);
+}
+
+static inline mb_device *portable_open(void) {
+    mb_error error = {.message = ""};
+    mb_device *device = NULL;
+    expect_ok(mb_cpu_open("portable", &device, &error), &error);
+    return device;
+}
+
+// How far two tensors lie apart, as relative L2 error; infinite where one is finite and the other
+// is not. `floor` is the root mean square below which a tensor counts as zero.
+static inline double distance(const float *found, const float *expected, int64_t count,
+                              double floor) {
+    double difference = 0.0, norm = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+        double x = (double)found[i], y = (double)expected[i];
+        bool same = (isnan(x) && isnan(y)) || x == y;
+        if (!isfinite(x) || !isfinite(y)) {
+            if (!same)
+                return INFINITY;
+            continue;
+        }
+        difference += (x - y) * (x - y);
+        norm += y * y;
+    }
+    return sqrt(difference) / (sqrt(norm) + floor * sqrt((double)count) + 1e-30);
+}
+
+// The values of a model's options that are slots, and those of training.
+static inline void set_slots(run_setting *run, const mb_model *model,
+                             const mb_model_config *config) {
+    run->slots[MB_SLOT_LEARNING_RATE] = 1e-3f;
+    run->slots[MB_SLOT_WEIGHT_DECAY] = 1e-5f;
+    run->slots[MB_SLOT_GRAD_CLIP] = -1.0f;
+    run->slots[MB_SLOT_DROPOUT] = 0.3f;
+    for (int32_t i = 0; i < model->option_count; i++)
+        if (model->options[i].slot != MB_SLOT_NONE)
+            run->slots[model->options[i].slot] = (float)config->options[i];
+}
+
+#endif

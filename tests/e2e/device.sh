@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# --device and --isa, and what is said where no GPU can be used.
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+cat >plan.json <<END
+{"name": "device", "epochs": 3, "corpora": {"q": "q.h5"},
+ "cells": [{"corpus": "q", "model": "attention", "feature": "synth-text-UTT", "settings": {"hidden_dim": 8}}],
+ "search": {"method": "none"}, "final": {"seeds": [1, 2]}}
+END
+must "$MERBENCH" synth --like quickstart -o q.h5 --dims audio=12,text=20,video=8 >/dev/null
+FIXTURE=$TESTS/fixtures/attention/small.h5
+
+# ---- names
+for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
+    # shellcheck disable=SC2086
+    {
+        expect 2 $command --device gpu
+        complains "--device: expected auto, cpu or cuda, found 'gpu'"
+        quiet
+        expect 2 $command --device cdua
+        complains "did you mean 'cuda'?"
+        expect 2 $command --device
+        complains '--device'
+        expect 2 $command --isa sse2
+        complains "--isa: expected avx512, avx2 or portable, found 'sse2'"
+        expect 2 $command --isa avx --device cuda
+        complains "did you mean 'avx2'?"
+        expect 2 $command --isa portable --device cuda
+        complains '--isa portable'
+        expect 2 $command --device cuda --isa portable
+        complains '--isa portable'
+        quiet
+        expect 0 ${command%% *} --help
+        prints '--device NAME'
+        prints '--isa NAME'
+    }
+done
+
+# ---- instruction sets: the plain one is everywhere
+expect 0 run plan.json --isa portable --results portable.db
+complains 'on cpu portable'
+expect 0 run plan.json --device cpu --results cpu.db
+complains 'on cpu '
+for set in avx2 avx512; do
+    capture "$MERBENCH" parity "$FIXTURE" --isa $set
+    if [ "$STATUS" = 4 ]; then
+        complains "this processor has no instruction set '$set'"
+        expect 4 run plan.json --isa $set
+        missing results.db
+        skip "this processor has no $set"
+    else
+        expect 0 parity "$FIXTURE" --device auto --isa $set
+        prints 'holds'
+    fi
+done
+expect 0 parity "$FIXTURE" --isa portable --json
+prints '"holds"'
+
+# ---- replay takes the instruction set of the ledger, and names both when it is told another
+key=$("$MERBENCH" replay portable.db --list | sed -n '1s/ .*//p')
+expect 0 replay portable.db "$key"
+prints 'identical'
+says_not 'trained again on'
+expect 0 replay portable.db "$key" --isa portable
+expect 0 replay cpu.db "$key" --device cpu
+if "$MERBENCH" parity "$FIXTURE" --isa avx2 >/dev/null 2>&1; then
+    expect 3 replay portable.db "$key" --isa avx2
+    prints 'fold 0 was recorded on cpu portable; it is trained again on cpu avx2'
+    complains 'devices differ in rounding'
+else
+    skip 'this processor has one instruction set'
+fi
+
+finish
