@@ -2,17 +2,13 @@
 #ifndef MB_BENCH_TRAIN_OPTIONS_H
 #define MB_BENCH_TRAIN_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "merbench/model.h"
-#include "merbench/status.h"
+#include "settings.h"
 
 typedef struct mb_bench_options {
-    const mb_model *model;
-    mb_model_config config;
-    int32_t rows, batch, threads, steps, repeats, warmup;
-    double dropout;
+    mb_bench_settings settings;
+    int32_t models, threads; // A in all; CPU only: dealt out to so many threads
+    int32_t launch_steps;    // 0 = as the backend suggests
+    int32_t steps, repeats, warmup;
     const char *meet; // "DIR,COUNT" or NULL
     bool json, no_ceilings;
 } mb_bench_options;

@@ -19,8 +19,8 @@ static struct apart {
     struct {
         void *memory;
         size_t bytes;
-    } blocks[APART_MOST]; // memory NULL: free
-    size_t limit, used;
+    } blocks[APART_MOST];     // memory NULL: free
+    size_t limit, used, most; // bytes
     int uploads, refusals, runs;
 } apart;
 
@@ -48,6 +48,7 @@ static inline mb_status apart_allocate(mb_device *device, size_t bytes, void **m
     apart.blocks[slot].memory = *memory;
     apart.blocks[slot].bytes = bytes;
     apart.used += bytes;
+    apart.most = apart.used > apart.most ? apart.used : apart.most;
     return status;
 }
 
@@ -91,19 +92,31 @@ static inline mb_status apart_run(mb_device *device, const mb_plan *plan, const 
     return mb_cpu_backend.run(device, plan, launch, error);
 }
 
-static inline mb_device *apart_open(size_t limit) {
-    mb_device *device = NULL;
-    mb_error error = {.message = ""};
+static inline mb_status apart_open_device(mb_device **device, mb_error *error) {
+    mb_status status = mb_cpu_open(NULL, device, error);
+    if (status == MB_OK)
+        (*device)->backend = &apart.backend;
+    return status;
+}
+
+// The backend, as it is when the program starts; one device at a time.
+static inline const mb_backend *apart_begin(size_t limit) {
     apart = (struct apart){.backend = mb_cpu_backend, .limit = limit};
     apart.backend.name = "apart";
     apart.backend.shares_host_memory = false;
     apart.backend.steps_per_launch = 3;
+    apart.backend.open = apart_open_device;
     apart.backend.allocate = apart_allocate;
     apart.backend.release = apart_release;
     apart.backend.upload = apart_upload;
     apart.backend.run = apart_run;
-    assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
-    device->backend = &apart.backend;
+    return &apart.backend;
+}
+
+static inline mb_device *apart_open(size_t limit) {
+    mb_device *device = NULL;
+    mb_error error = {.message = ""};
+    assert_int_equal(apart_begin(limit)->open(&device, &error), MB_OK);
     return device;
 }
 

@@ -40,7 +40,7 @@ static inline void sweep_folder_close(sweep_folder *folder) {
 
 // FOLDER/FILE: a corpus like the dataset, small.
 static inline void sweep_folder_add(const sweep_folder *folder, const char *file,
-                                    const char *dataset, double scale) {
+                                    const char *dataset, double scale, bool frames) {
     mb_synth_options options;
     mb_corpus corpus = {0};
     mb_error error = {.message = ""};
@@ -49,6 +49,7 @@ static inline void sweep_folder_add(const sweep_folder *folder, const char *file
     if (mb_synth_defaults(mb_dataset_find(dataset), &options, &error) != MB_OK)
         abort();
     options.scale = scale;
+    options.frames = frames;
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         options.dims[m] = 3 + m;
     if (mb_synth_make(&options, &corpus, &error) != MB_OK ||
@@ -89,6 +90,8 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
     mb_status status = sweep_plan_from(folder, text, &plan, error);
     if (status == MB_OK)
         status = mb_sweep_open(&plan, &interrupt, &sweep, error);
+    if (status == MB_OK && !config->backend->shares_host_memory)
+        mb_sweep_train_apart(sweep);
     if (status == MB_OK)
         status = mb_ledger_open(path, MB_LEDGER_WRITE, &ledger, error);
     if (status == MB_OK)

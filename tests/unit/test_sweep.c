@@ -7,18 +7,16 @@
 
 #include <cmocka.h>
 
-#include "sweep/compare.h"
-#include "sweep/trial.h"
-#include "sweep_support.h"
+#include "sweep_compare.h"
 
 static sweep_folder folder;
 
 static int set_up(void **state) {
     (void)state;
     sweep_folder_open(&folder);
-    sweep_folder_add(&folder, "quick.h5", "QUICKSTART", 0.1);
-    sweep_folder_add(&folder, "mer.h5", "MER2023", 0.01);
-    sweep_folder_add(&folder, "iemocap.h5", "IEMOCAPFour", 0.01);
+    sweep_folder_add(&folder, "quick.h5", "QUICKSTART", 0.1, false);
+    sweep_folder_add(&folder, "mer.h5", "MER2023", 0.01, false);
+    sweep_folder_add(&folder, "iemocap.h5", "IEMOCAPFour", 0.01, false);
     return 0;
 }
 
@@ -89,20 +87,10 @@ static void expect_start(const char *plan, const char *results, mb_train_functio
         fail_msg("%s", error.message);
 }
 
-static mb_ledger *open_results(const char *results) {
-    char path[256];
-    mb_error error = {.message = ""};
-    mb_ledger *ledger = NULL;
-    snprintf(path, sizeof path, "%s/%s", folder.path, results);
-    if (mb_ledger_open(path, MB_LEDGER_READ, &ledger, &error) != MB_OK)
-        fail_msg("%s", error.message);
-    return ledger;
-}
-
 // What the ledger says of the plan's first cell; `selection` of every final seed, NaN = any.
 static void check_cell(const char *results, int32_t search, int32_t final, const char *chosen,
                        double selection) {
-    mb_ledger *ledger = open_results(results);
+    mb_ledger *ledger = open_results(&folder, results);
     mb_error error = {.message = ""};
     mb_ledger_plan *plans = NULL;
     mb_ledger_entry *entries = NULL;
@@ -245,68 +233,43 @@ static void test_failures(void **state) {
     assert_int_equal(totals.runs_trained, 1);
 }
 
+// A device that is lost after some arrays: every call fails from then on.
+static atomic_int arrays_left;
+
+static mb_status lose_device(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+                             const atomic_int *stop, atomic_llong *steps_done,
+                             mb_run_result *results, mb_error *error) {
+    if (atomic_fetch_sub(&arrays_left, 1) <= 0)
+        return mb_fail(error, MB_FAILED, "CUDA: waiting for the GPU: it is gone");
+    for (int32_t i = 0; i < run_count; i++)
+        if (make_up(device, &specs[i], 1, stop, steps_done, &results[i], error) != MB_OK)
+            return MB_FAILED;
+    return MB_OK;
+}
+
+// The message is the device's; what was finished is recorded, and the next start trains the rest.
+static void test_lost_device(void **state) {
+    (void)state;
+    char plan[1024], progress[128];
+    mb_sweep_totals totals = {0};
+    mb_error error = {.message = ""};
+    mb_pool_config config = config_of(lose_device, 1);
+    config.array_size = 4;
+    write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2", ""); // two groups of ten: 4, 4, 2
+    atomic_store(&calls_left, FOREVER);
+    atomic_store(&arrays_left, 2);
+    assert_int_equal(sweep_start(&folder, plan, "lost.db", &config, &totals, &error), MB_FAILED);
+    assert_non_null(strstr(error.message, "in an array of 2 runs: CUDA: waiting for the GPU: it "));
+    assert_int_equal(totals.runs_done, 8);
+    snprintf(progress, sizeof progress, "\n8 of 20 runs are done and recorded; the same command ");
+    assert_non_null(strstr(error.message, progress));
+    atomic_store(&arrays_left, FOREVER);
+    assert_int_equal(sweep_start(&folder, plan, "lost.db", &config, &totals, &error), MB_OK);
+    assert_int_equal(totals.runs_trained, 12);
+    assert_int_equal(totals.runs_done, 20);
+}
+
 // ---- the real trainer -------------------------------------------------------------------------
-
-static void load(mb_ledger *ledger, const char *key, int32_t fold, int32_t *tests,
-                 mb_run_result *result) {
-    mb_error error = {.message = ""};
-    if (mb_ledger_get_run(ledger, key, fold, tests, result, &error) != MB_OK)
-        fail_msg("%s", error.message);
-}
-
-// Every trial of one ledger is in the other, with the same bits. Returns the number of runs.
-static int same_results(const char *a, const char *b) {
-    mb_ledger *left = open_results(a), *right = open_results(b);
-    mb_error error = {.message = ""};
-    mb_ledger_plan *plans = NULL;
-    mb_part names[8] = {{.name = "test1"}, {.name = "test2"}, {.name = "test3"}};
-    int32_t plan_count = 0, runs = 0;
-    assert_int_equal(mb_ledger_get_plans(left, &plans, &plan_count, &error), MB_OK);
-    for (int32_t c = 0; c < plans[0].cell_count; c++)
-        for (int final = 0; final < 2; final++) {
-            mb_ledger_entry *entries = NULL;
-            int32_t count = 0;
-            assert_int_equal(mb_ledger_get_entries(left, plans[0].digest, c, final != 0, &entries,
-                                                   &count, &error),
-                             MB_OK);
-            for (int32_t i = 0; i < count; i++) {
-                mb_ledger_trial trial;
-                mb_trial described;
-                mb_ledger_scores scores;
-                bool there = false;
-                char difference[512] = "";
-                assert_int_equal(mb_ledger_get_trial(right, entries[i].key, &trial, &error), MB_OK);
-                assert_string_equal(trial.description, entries[i].description);
-                assert_int_equal(mb_trial_parse("t", trial.description, &described, &error), MB_OK);
-                const mb_dataset_rules *rules = mb_dataset_find(described.dataset);
-                for (int32_t k = 0; k < trial.fold_count; k++, runs++) {
-                    mb_run_result l, r;
-                    int32_t l_tests, r_tests;
-                    load(left, trial.key, k, &l_tests, &l);
-                    load(right, trial.key, k, &r_tests, &r);
-                    assert_int_equal(l_tests, r_tests);
-                    if (!mb_runs_equal(&l, &r, rules->class_count, l_tests, names, difference,
-                                       sizeof difference))
-                        fail_msg("fold %d: %s", k, difference);
-                    mb_run_result_free(&l, l_tests);
-                    mb_run_result_free(&r, r_tests);
-                }
-                assert_int_equal(mb_ledger_get_scores(right, trial.key, &there, &scores, &error),
-                                 MB_OK);
-                assert_true(there);
-                if (!mb_trial_scores_equal(&entries[i].scores, &scores, difference,
-                                           sizeof difference))
-                    fail_msg("%s", difference);
-                mb_trial_free(&described);
-                mb_ledger_trial_free(&trial);
-            }
-            mb_ledger_entries_free(entries, count);
-        }
-    mb_ledger_plans_free(plans, plan_count);
-    mb_ledger_close(left);
-    mb_ledger_close(right);
-    return runs;
-}
 
 static void test_threads(void **state) {
     (void)state;
@@ -320,7 +283,7 @@ static void test_threads(void **state) {
         write_plan(plan, sizeof plan, corpora[i], "8, 16", "1, 2", "1, 3");
         expect_start(plan, one, mb_train_runs, 1, &totals);
         expect_start(plan, three, mb_train_runs, 3, &totals);
-        assert_int_equal(same_results(one, three), runs[i]);
+        assert_int_equal(same_results(&folder, one, three), runs[i]);
     }
 }
 
@@ -336,7 +299,7 @@ static void test_strict(void **state) {
     expect_start(plan, "strict1.db", mb_train_runs, 1, &totals);
     expect_start(plan, "strict2.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 20);
-    assert_int_equal(same_results("strict1.db", "strict2.db"), 20);
+    assert_int_equal(same_results(&folder, "strict1.db", "strict2.db"), 20);
     check_cell("strict1.db", 0, 2, "\"hidden_dim\":8,", NAN);
 }
 
@@ -352,8 +315,8 @@ static void test_halves(void **state) {
     assert_int_equal(totals.runs_trained, 10);
     expect_start(plan, "whole.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 15);
-    assert_int_equal(same_results("halves.db", "whole.db"), 20);
-    assert_int_equal(same_results("whole.db", "halves.db"), 20);
+    assert_int_equal(same_results(&folder, "halves.db", "whole.db"), 20);
+    assert_int_equal(same_results(&folder, "whole.db", "halves.db"), 20);
 }
 
 // ---- refusals ---------------------------------------------------------------------------------
@@ -391,10 +354,11 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choice),     cmocka_unit_test(test_shared_seeds),
-        cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_halves),
-        cmocka_unit_test(test_strict),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_choice),      cmocka_unit_test(test_shared_seeds),
+        cmocka_unit_test(test_power_cuts),  cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_strict),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_lost_device),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,4 +61,10 @@ int64_t mb_memory_available(void) {
     available = smaller(available, left_in_group("/sys/fs/cgroup/memory", "memory.limit_in_bytes",
                                                  "memory.usage_in_bytes", "total_inactive_file "));
     return available == INT64_MAX ? 0 : available;
+}
+
+int32_t mb_processors(void) {
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : count;
 }

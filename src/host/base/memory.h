@@ -1,4 +1,4 @@
-// Memory of the machine.
+// Memory and processors of the machine.
 #ifndef MB_BASE_MEMORY_H
 #define MB_BASE_MEMORY_H
 
@@ -7,5 +7,8 @@
 // Bytes that this process may still take without swapping: what the system calls available, or what
 // is left of the memory limit of its control group, whichever is less. 0 = unknown.
 int64_t mb_memory_available(void);
+
+// Processors that this process may use.
+int32_t mb_processors(void);
 
 #endif

@@ -1,4 +1,4 @@
-// merbench doctor: what is wrong with a corpus.
+// merbench doctor: what is wrong with a corpus, or with this machine.
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,13 +6,15 @@
 
 #include "cli/cli.h"
 #include "cli/corpus_arguments.h"
+#include "cli/doctor_device.h"
 #include "data/audit.h"
 
 enum { DEFAULT_ENTRIES = 5 };
 
 static void print_help(void) {
     fputs(
-        "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n\n"
+        "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
+        "       merbench doctor --device [--json]\n\n"
         "Audits a corpus and names what it finds. Exit code 3 when there are errors or warnings, "
         "0\n"
         "when there are none or only notes.\n\n"
@@ -28,7 +30,10 @@ static void print_help(void) {
         "          seen); a few constant columns; equal utterances (the same short sentence\n"
         "          twice); rare classes; features of unknown modality\n\n"
         "  --entries N   name the first N entries of a finding (default 5)\n"
-        "  --json        the same as one JSON object\n",
+        "  --json        the same as one JSON object\n"
+        "  --device      instead of a corpus, look at this machine: instruction sets, GPU driver,\n"
+        "                GPUs and their memory; train a small model on each and compare; say what\n"
+        "                --device auto means here. Exit code 3 when that fails its self-test.\n",
         stdout);
 }
 
@@ -88,6 +93,8 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
             print_help();
         return status;
     }
+    if (given.device)
+        return mb_doctor_device(given.json, error);
     mb_corpus corpus;
     mb_audit audit = {0};
     status = mb_corpus_open(given.path, &corpus, error);

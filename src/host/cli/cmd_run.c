@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include "report/table.h"
 #include "sweep/sweep.h"
 
-enum { MAX_THREADS = 1024, MAX_ARRAY = 4096 };
+enum { MAX_THREADS = 1024 };
 
 typedef struct run_options {
     const char *plan, *results, *data;
@@ -48,10 +47,9 @@ static void print_help(void) {
         mb_device_help, MAX_THREADS);
 }
 
-static int32_t processors(void) {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count;
+static int32_t default_threads(void) {
+    int32_t count = mb_processors();
+    return count > MAX_THREADS ? MAX_THREADS : count;
 }
 
 static mb_status parse_threads(const char *text, int32_t *threads, mb_error *error) {
@@ -151,7 +149,7 @@ static mb_pool_config pool_config(const run_options *options, const mb_sweep_tot
                             .isa = options->choice.isa,
                             .train = mb_train_runs,
                             .threads = on_arrays(options) ? 1 : options->threads,
-                            .array_size = on_arrays(options) ? MAX_ARRAY : 1,
+                            .array_size = on_arrays(options) ? MB_POOL_MOST_RUNS : 1,
                             .memory = run_memory(options, totals->shared_bytes)};
 }
 
@@ -165,6 +163,26 @@ static void print_bytes(const char *label, double bytes) {
     printf("%-22s %.*f %s\n", label, unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
+static void print_peak(const run_options *options, const mb_sweep_totals *totals) {
+    char label[64];
+    printf("%-22s %s\n", "device", options->device.text);
+    if (on_arrays(options)) {
+        int64_t limit = run_memory(options, totals->shared_bytes);
+        print_bytes("memory: largest array", (double)totals->array_bytes);
+        print_bytes("peak on the device",
+                    (double)totals->shared_bytes +
+                        (double)(totals->array_bytes < limit ? totals->array_bytes : limit));
+        if (totals->array_bytes > limit)
+            printf("(free there: %.1f GiB; the array is trained in parts)\n",
+                   (double)options->device.free_bytes / 1073741824.0);
+        return;
+    }
+    snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
+             options->threads == 1 ? "" : "s");
+    print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
+    puts("(the program and its libraries take some 40 MiB more)");
+}
+
 static void print_totals(const mb_sweep_plan *plan, const run_options *options,
                          const mb_sweep_totals *totals) {
     printf("%-22s %s (%s protocol)\n", "plan", plan->name, mb_protocol_names[plan->protocol]);
@@ -176,11 +194,7 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     printf("%-22s %.4g\n", "multiply-accumulates", totals->cost_known + totals->cost_to_come);
     print_bytes("memory: features", (double)totals->shared_bytes);
     print_bytes("memory: largest run", (double)totals->run_bytes);
-    char label[64];
-    snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
-             options->threads == 1 ? "" : "s");
-    print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
-    puts("(the program and its libraries take some 40 MiB more)");
+    print_peak(options, totals);
     if (totals->runs_to_come > 0)
         printf("\nFinal seeds that wait for the choice of a setting count in runs and\n"
                "multiply-accumulates (by the mean of the search), not in trials.\n");
@@ -290,7 +304,7 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
 }
 
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
-    run_options options = {.results = "results.db", .threads = processors()};
+    run_options options = {.results = "results.db", .threads = default_threads()};
     bool done = false;
     mb_status status = parse(argc, argv, &options, &done, error);
     if (status == MB_OK && !done)
@@ -305,6 +319,8 @@ mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     status = mb_sweep_plan_load(options.plan, options.data, &plan, error);
     if (status == MB_OK)
         status = mb_sweep_open(&plan, &interrupt, &sweep, error);
+    if (status == MB_OK && on_arrays(&options))
+        mb_sweep_train_apart(sweep);
     if (status == MB_OK)
         status = options.dry_run ? dry_run(&options, &plan, sweep, error)
                                  : run_sweep(&options, &plan, sweep, error);

@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { JSON = 256, ENTRIES };
+enum { JSON = 256, ENTRIES, DEVICE };
 
 static mb_status parse_entries(const char *text, int *entries, mb_error *error) {
     char *end;
@@ -18,12 +18,13 @@ static mb_status parse_entries(const char *text, int *entries, mb_error *error) 
     return MB_OK;
 }
 
-mb_status mb_parse_corpus_arguments(int argc, char **argv, bool allow_entries,
-                                    corpus_arguments *given, mb_error *error) {
+mb_status mb_parse_corpus_arguments(int argc, char **argv, bool doctor, corpus_arguments *given,
+                                    mb_error *error) {
     const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"json", no_argument, NULL, JSON},
-        {allow_entries ? "entries" : NULL, required_argument, NULL, ENTRIES},
+        {doctor ? "entries" : NULL, required_argument, NULL, ENTRIES},
+        {"device", no_argument, NULL, DEVICE},
         {0},
     };
     int option;
@@ -34,6 +35,8 @@ mb_status mb_parse_corpus_arguments(int argc, char **argv, bool allow_entries,
             given->help = true;
         else if (option == JSON)
             given->json = true;
+        else if (option == DEVICE)
+            given->device = true;
         else if (option == ENTRIES)
             status = parse_entries(optarg, &given->entries, error);
         else
@@ -44,6 +47,13 @@ mb_status mb_parse_corpus_arguments(int argc, char **argv, bool allow_entries,
             return status;
     }
     if (given->help)
+        return MB_OK;
+    if (given->device && argc > optind)
+        return mb_fail(error, MB_USAGE,
+                       "--device looks at this machine: expected no corpus, found '%s'; see "
+                       "'merbench %s --help'",
+                       argv[optind], argv[0]);
+    if (given->device)
         return MB_OK;
     if (argc - optind != 1)
         return mb_fail(error, MB_USAGE, "expected one corpus, found %d; see 'merbench %s --help'",

@@ -7,12 +7,13 @@
 #include "merbench/status.h"
 
 typedef struct corpus_arguments {
-    const char *path; // NULL with --help
+    const char *path; // NULL with --help and --device
     bool json, help;
-    int entries; // --entries N, where it is allowed
+    int entries; // --entries N, of doctor
+    bool device; // --device, of doctor
 } corpus_arguments;
 
-mb_status mb_parse_corpus_arguments(int argc, char **argv, bool allow_entries,
-                                    corpus_arguments *given, mb_error *error);
+mb_status mb_parse_corpus_arguments(int argc, char **argv, bool doctor, corpus_arguments *given,
+                                    mb_error *error);
 
 #endif

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 static bool before(const mb_outcome *a, const mb_outcome *b) {
-    return a->job.cost != b->job.cost ? a->job.cost > b->job.cost : a->order < b->order;
+    if (a->job.cost != b->job.cost)
+        return a->job.cost > b->job.cost;
+    return a->job.group != b->job.group ? a->job.group < b->job.group : a->order < b->order;
 }
 
 static void swap(mb_outcome **a, mb_outcome **b) {

@@ -1,4 +1,5 @@
-// Jobs that wait for a worker, the costliest first; of equal cost the earlier.
+// Jobs that wait for a worker, the costliest first; of equal cost those of one group together, and
+// of them the earlier.
 #ifndef MB_SWEEP_JOB_HEAP_H
 #define MB_SWEEP_JOB_HEAP_H
 

@@ -25,6 +25,8 @@ struct mb_pool {
     atomic_llong steps;
     mb_job_heap waiting;
     int64_t memory_used; // by the runs in flight
+    int32_t *fitting;    // by group: largest array that memory was found for; 0 = not known
+    int32_t group_count; // of them
     int64_t added, pending;
     mb_outcome *first, *last; // finished
     int64_t finished_count;
@@ -41,17 +43,26 @@ static int64_t memory_left(const mb_pool *pool) {
     return pool->config.memory - pool->memory_used;
 }
 
+// Whether the next job can join the array of `first`.
+static bool joins(const mb_pool *pool, const mb_outcome *first) {
+    if (pool->waiting.count == 0)
+        return false;
+    const mb_job *next = &pool->waiting.jobs[0]->job;
+    return next->group == first->job.group && next->memory <= memory_left(pool);
+}
+
 // Takes the costliest job that there is memory for, and others of its group, which cost the same
 // and so come next.
 static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
-    int32_t count = 0;
-    while (count < pool->config.array_size &&
-           (count == 0 ||
-            (pool->waiting.count > 0 && pool->waiting.jobs[0]->job.group == jobs[0]->job.group))) {
-        jobs[count] = mb_job_heap_take(&pool->waiting, memory_left(pool));
-        if (jobs[count] == NULL)
-            break;
-        pool->memory_used += jobs[count++]->job.memory;
+    jobs[0] = mb_job_heap_take(&pool->waiting, memory_left(pool));
+    if (jobs[0] == NULL)
+        return 0;
+    int32_t count = 1, fitting = pool->fitting[jobs[0]->job.group];
+    int32_t most = fitting > 0 ? fitting : pool->config.array_size;
+    pool->memory_used += jobs[0]->job.memory;
+    for (; count < most && joins(pool, jobs[0]); count++) {
+        jobs[count] = mb_job_heap_take(&pool->waiting, INT64_MAX);
+        pool->memory_used += jobs[count]->job.memory;
     }
     return count;
 }
@@ -60,34 +71,39 @@ static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
 
 // A disk that cannot keep up must not fill the memory with results.
 static bool crowded(const mb_pool *pool) {
-    return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads * pool->config.array_size;
+    return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads + pool->config.array_size;
 }
 
+// The host promises memory that it does not have, a GPU does not: there a run may try.
 static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_error *error) {
     const double gibibyte = 1024.0 * 1024.0 * 1024.0;
-    if (pool->config.memory == 0 || job->job.memory <= pool->config.memory)
+    if (!pool->config.backend->shares_host_memory || pool->config.memory == 0 ||
+        job->job.memory <= pool->config.memory)
         return MB_OK;
     return mb_fail(error, MB_FAILED,
                    "out of memory: the run needs %.2f GiB, %.2f GiB are available",
                    (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
 }
 
-static mb_status train(worker *w, int32_t count, mb_error *error) {
+// Trains `count` of the jobs that were taken as one array.
+static mb_status train(worker *w, mb_outcome **jobs, int32_t count, mb_error *error) {
     mb_pool *pool = w->pool;
     for (int32_t i = 0; i < count; i++)
-        w->specs[i] = w->taken[i]->job.spec;
+        w->specs[i] = jobs[i]->job.spec;
     memset(w->results, 0, (size_t)count * sizeof *w->results);
-    mb_status status = check_memory(pool, w->taken[0], error);
+    mb_status status = check_memory(pool, jobs[0], error);
     if (status == MB_OK)
         status = pool->config.train(w->device, w->specs, count, &pool->stop, &pool->steps,
                                     w->results, error);
     for (int32_t i = 0; i < count; i++) {
-        w->taken[i]->status = status;
+        jobs[i]->status = status;
         if (status == MB_OK)
-            w->taken[i]->result = w->results[i];
+            jobs[i]->result = w->results[i];
         else
             mb_run_result_free(&w->results[i], w->specs[i].test_count);
     }
+    if (status != MB_OK && count > 1)
+        return mb_fail_in(error, status, "in an array of %d runs: ", count);
     return status;
 }
 
@@ -102,6 +118,62 @@ static void deliver(mb_pool *pool, mb_outcome *job) {
     pool->finished_count++;
 }
 
+// Hands over what became of the jobs of an array.
+static void finish(mb_pool *pool, mb_outcome **jobs, int32_t count, mb_status status,
+                   const mb_error *error) {
+    pthread_mutex_lock(&pool->mutex);
+    if (status != MB_OK && pool->error.message[0] == '\0')
+        pool->error = *error;
+    for (int32_t i = 0; i < count; i++) {
+        pool->memory_used -= jobs[i]->job.memory;
+        deliver(pool, jobs[i]);
+    }
+    pthread_cond_broadcast(&pool->work); // there is memory again
+    pthread_cond_signal(&pool->result);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+// For this and all further arrays of the group.
+static void shrink(worker *w, const mb_job *job, int32_t fitting) {
+    pthread_mutex_lock(&w->pool->mutex);
+    w->pool->fitting[job->group] = fitting;
+    pthread_mutex_unlock(&w->pool->mutex);
+    mb_residents_trim(w->device);
+}
+
+// Jobs that need not be trained any more: the pool stops, or those before them failed.
+static void give_up(mb_outcome **jobs, int32_t count, mb_status status) {
+    for (int32_t i = 0; i < count; i++) {
+        jobs[i]->status = status;
+        jobs[i]->result.status = MB_RUN_STOPPED;
+    }
+}
+
+// Trains the jobs that were taken: all at a time, or, when the device has no memory for that, in
+// waves of as many as it has.
+static void train_waves(worker *w, int32_t count) {
+    mb_pool *pool = w->pool;
+    int32_t done = 0, most = count;
+    while (done < count) {
+        mb_outcome **jobs = w->taken + done;
+        int32_t wave = count - done < most ? count - done : most;
+        mb_error error = {.message = ""};
+        mb_status status = train(w, jobs, wave, &error);
+        if (status != MB_OK && error.out_of_memory && wave > 1) {
+            most = wave / 2;
+            shrink(w, &jobs[0]->job, most);
+            continue;
+        }
+        done += wave;
+        if (done < count && (status != MB_OK || atomic_load(&pool->stop))) {
+            give_up(w->taken + done, count - done, status);
+            wave += count - done;
+            done = count;
+        }
+        finish(pool, jobs, wave, status, &error);
+    }
+}
+
 static void *work(void *argument) {
     worker *w = argument;
     mb_pool *pool = w->pool;
@@ -113,17 +185,8 @@ static void *work(void *argument) {
             continue;
         }
         pthread_mutex_unlock(&pool->mutex);
-        mb_error error = {.message = ""};
-        mb_status status = train(w, count, &error);
+        train_waves(w, count);
         pthread_mutex_lock(&pool->mutex);
-        if (status != MB_OK && pool->error.message[0] == '\0')
-            pool->error = error;
-        for (int32_t i = 0; i < count; i++) {
-            pool->memory_used -= w->taken[i]->job.memory;
-            deliver(pool, w->taken[i]);
-        }
-        pthread_cond_broadcast(&pool->work); // there is memory again
-        pthread_cond_signal(&pool->result);
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;
@@ -219,15 +282,35 @@ void mb_pool_close(mb_pool *pool) {
         pool->first = next;
     }
     free(pool->workers);
+    free(pool->fitting);
     pthread_mutex_destroy(&pool->mutex);
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->result);
     free(pool);
 }
 
+// Room for what is known of groups.
+static mb_status reserve_groups(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error) {
+    int32_t groups = pool->group_count;
+    for (int32_t i = 0; i < count; i++)
+        groups = jobs[i].group >= groups ? jobs[i].group + 1 : groups;
+    if (groups == pool->group_count)
+        return MB_OK;
+    int32_t *fitting = realloc(pool->fitting, (size_t)groups * sizeof *fitting);
+    if (fitting == NULL)
+        return mb_out_of_memory(error, "groups of runs");
+    for (int32_t i = pool->group_count; i < groups; i++)
+        fitting[i] = 0;
+    pool->fitting = fitting;
+    pool->group_count = groups;
+    return MB_OK;
+}
+
 mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error) {
     pthread_mutex_lock(&pool->mutex);
     mb_status status = mb_job_heap_reserve(&pool->waiting, count, error);
+    if (status == MB_OK)
+        status = reserve_groups(pool, jobs, count, error);
     for (int32_t i = 0; i < count && status == MB_OK; i++) {
         mb_outcome *outcome = calloc(1, sizeof *outcome);
         if (outcome == NULL) {

@@ -1,6 +1,7 @@
-// Worker threads that train runs, longest first, as many at a time as there is memory for. A thread
-// owns a device, takes runs, trains them to the end and hands the results to the one thread that
-// owns the pool; nothing else is shared, and nothing but the runs themselves decides what they
+// Worker threads that train runs, longest first, as many at a time as there is memory for: when a
+// device has less than was thought, an array is halved and trained again, down to single runs. A
+// thread owns a device, takes runs, trains them to the end and hands the results to the one thread
+// that owns the pool; nothing else is shared, and nothing but the runs themselves decides what they
 // result in.
 #ifndef MB_SWEEP_POOL_H
 #define MB_SWEEP_POOL_H
@@ -15,20 +16,22 @@ typedef mb_status (*mb_train_function)(mb_device *device, const mb_run_spec *spe
                                        atomic_llong *steps_done, mb_run_result *results,
                                        mb_error *error);
 
+enum { MB_POOL_MOST_RUNS = 4096 }; // of an array
+
 typedef struct mb_pool_config {
     const mb_backend *backend;
     const char *isa; // instruction set of the CPU executor; NULL: as the backend opens
     mb_train_function train;
     int32_t threads;
-    int32_t array_size; // runs of one group that a thread trains together; 1 for CPUs
+    int32_t array_size; // most runs of one group that a thread trains together; 1 for CPUs
     int64_t memory;     // bytes that all runs in flight together may take; 0 = no limit
 } mb_pool_config;
 
 typedef struct mb_job {
     mb_run_spec spec;
-    double cost;    // multiply-accumulates
+    double cost;    // multiply-accumulates; equal in a group
     int64_t memory; // bytes while it is trained
-    int32_t group;  // jobs of one group have the same graph, shapes and part sizes
+    int32_t group;  // from 0; jobs of one group can be trained as one array
     int32_t trial;  // the owner's own
 } mb_job;
 
@@ -53,7 +56,7 @@ void mb_pool_stop(mb_pool *pool);
 // Stops and frees everything. NULL is fine.
 void mb_pool_close(mb_pool *pool);
 
-// Adds jobs; of equal cost the earlier comes first.
+// Adds jobs; of equal cost those of one group come together, and of them the earlier first.
 mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error);
 
 // Waits at most `seconds` for an outcome; NULL when there is none. The outcome is the caller's:

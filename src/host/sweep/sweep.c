@@ -56,6 +56,10 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     return status;
 }
 
+void mb_sweep_train_apart(mb_sweep *sweep) {
+    sweep->apart = true;
+}
+
 void mb_sweep_close(mb_sweep *sweep) {
     if (sweep == NULL)
         return;
@@ -66,6 +70,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep->cells);
     free(sweep->trials);
     free(sweep->key_slots);
+    free(sweep->shapes);
     free(sweep->groups);
     free(sweep->jobs);
     mb_store_close(sweep->store);

@@ -19,6 +19,9 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
                         mb_error *error);
 void mb_sweep_close(mb_sweep *sweep); // NULL is fine
 
+// Before the preparation: the sweep will be trained on devices with memory of their own.
+void mb_sweep_train_apart(mb_sweep *sweep);
+
 // Finds out what is done and what is missing, and loads what the missing runs need. With `record`
 // the plan and its trials are written to the ledger. `ledger` NULL: nothing is done yet.
 mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_error *error);
@@ -36,6 +39,7 @@ typedef struct mb_sweep_totals {
     double cost_to_come;   // estimate for final seeds of settings that are not chosen yet
     int64_t shared_bytes;  // features
     int64_t run_bytes;     // of the largest run
+    int64_t array_bytes;   // of the largest array that there can be, MB_POOL_MOST_RUNS runs at most
     long long steps;       // model-steps trained
 } mb_sweep_totals;
 

@@ -1,4 +1,4 @@
-// What sweep.c, sweep_trials.c, sweep_check.c and sweep_train.c share.
+// What the files sweep*.c share.
 #ifndef MB_SWEEP_SWEEP_STATE_H
 #define MB_SWEEP_SWEEP_STATE_H
 
@@ -27,14 +27,31 @@ typedef struct sweep_cell {
     int32_t *final;
 } sweep_cell;
 
-// Runs with the same graph, shapes and part sizes.
+// What of a part decides the graph that is compiled for it.
+typedef struct sweep_part {
+    bool empty; // then the rest is 0
+    int32_t steps[MB_MODALITY_COUNT];
+    int32_t rows; // that an evaluation takes at a time
+} sweep_part;
+
+enum { SWEEP_PARTS = 3 }; // train, select, held
+
+// The parts of a fold with certain features.
+typedef struct sweep_shape {
+    const mb_sequences *sequences;
+    const mb_fold *fold;
+    bool couples_rows; // the model
+    sweep_part parts[SWEEP_PARTS];
+} sweep_shape;
+
+// Runs that can be trained as one array.
 typedef struct sweep_group {
     const mb_sequences *sequences;
     const mb_model *model;
-    mb_setting setting;
-    int32_t part_counts[3];
-    int32_t fold; // -1 where the folds differ in nothing but their sizes
-    mb_run_cost cost;
+    mb_setting setting; // of the first one
+    sweep_part parts[SWEEP_PARTS];
+    mb_run_cost cost; // of the first one
+    int64_t runs;
 } sweep_group;
 
 struct mb_sweep {
@@ -48,6 +65,9 @@ struct mb_sweep {
     int32_t trial_count, trial_capacity;
     int32_t *key_slots; // open addressing by key; -1 = free
     int32_t key_slot_count;
+    bool apart; // the device has memory of its own
+    sweep_shape *shapes;
+    int32_t shape_count;
     sweep_group *groups;
     int32_t group_count;
     mb_job *jobs; // that wait to be given to the pool
@@ -64,6 +84,9 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32
 // Adds a trial, or finds it when another cell has it already; jobs are made of its missing runs.
 mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                           int32_t *index, mb_error *error);
+
+// sweep_groups.c: gives a job, whose spec is filled in, its group, cost and memory.
+mb_status sweep_group_job(mb_sweep *sweep, const mb_setting *setting, mb_job *job, mb_error *error);
 
 // sweep.c: moves cells on whose search is complete.
 mb_status sweep_advance(mb_sweep *sweep, mb_error *error);

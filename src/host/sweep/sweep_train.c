@@ -127,6 +127,17 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
     return status;
 }
 
+// What is recorded stays, whatever failed: says so behind the message.
+static mb_status tell_progress(const mb_sweep *sweep, mb_status status, mb_error *error) {
+    mb_sweep_totals totals;
+    mb_error first = *error;
+    mb_sweep_get_totals(sweep, &totals);
+    return mb_fail(
+        error, status,
+        "%s\n%lld of %lld runs are done and recorded; the same command goes on from there",
+        first.message, (long long)totals.runs_done, (long long)totals.runs);
+}
+
 static void report(training *t, mb_sweep_listener listener, void *context) {
     mb_sweep_totals totals;
     mb_sweep_get_totals(t->sweep, &totals);
@@ -185,6 +196,7 @@ mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const ch
         if (status != MB_OK) {
             mb_error further; // the first failure is the one to tell
             (void)end(&t, &further);
+            status = tell_progress(sweep, status, error);
         }
     }
     mb_pool_close(t.pool);

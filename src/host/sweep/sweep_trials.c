@@ -99,40 +99,6 @@ static void fill_spec(const sweep_cell *cell, const sweep_trial *trial, const mb
     mb_setting_apply(described->model, &described->setting, &spec->config, &spec->training);
 }
 
-// The group of a run; what it costs is worked out once.
-static mb_status find_group(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
-                            int32_t *group, mb_error *error) {
-    sweep_group wanted = {
-        .sequences = spec->sequences,
-        .model = spec->model,
-        .setting = *setting,
-        .part_counts = {spec->fold->train.count, spec->fold->select.count, spec->fold->held.count},
-        .fold = spec->config.feature_type == MB_UTT ? -1 : spec->fold_index,
-    };
-    for (int32_t i = 0; i < sweep->group_count; i++) {
-        const sweep_group *known = &sweep->groups[i];
-        if (known->sequences == wanted.sequences && known->model == wanted.model &&
-            known->fold == wanted.fold &&
-            memcmp(known->part_counts, wanted.part_counts, sizeof wanted.part_counts) == 0 &&
-            mb_setting_same_shape(wanted.model, &known->setting, setting)) {
-            *group = i;
-            return MB_OK;
-        }
-    }
-    mb_status status = mb_run_estimate(spec, &wanted.cost, error);
-    if (status != MB_OK)
-        return status;
-    sweep_group *groups = realloc(sweep->groups, ((size_t)sweep->group_count + 1) * sizeof *groups);
-    if (groups == NULL)
-        return mb_out_of_memory(error, "groups of runs");
-    sweep->groups = groups;
-    *group = sweep->group_count++;
-    groups[*group] = wanted;
-    if (wanted.cost.memory_bytes > sweep->totals.run_bytes)
-        sweep->totals.run_bytes = wanted.cost.memory_bytes;
-    return MB_OK;
-}
-
 static mb_status load_features(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
     if (cell->sequences != NULL)
         return MB_OK;
@@ -158,11 +124,9 @@ static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t tri
     if (status != MB_OK)
         return status;
     fill_spec(cell, &sweep->trials[trial], described, fold, &job->spec);
-    status = find_group(sweep, &job->spec, &described->setting, &job->group, error);
+    status = sweep_group_job(sweep, &described->setting, job, error);
     if (status != MB_OK)
         return status;
-    job->cost = sweep->groups[job->group].cost.multiply_accumulates;
-    job->memory = sweep->groups[job->group].cost.memory_bytes;
     job->trial = trial;
     sweep->job_count++;
     sweep->totals.cost_known += job->cost;

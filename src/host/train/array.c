@@ -42,7 +42,7 @@ int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
         longest = config.steps[m] > longest ? config.steps[m] : longest;
     int32_t rows = MOST_FRAMES / longest; // long sequences: fewer rows, bounded memory
     rows = rows > MOST_ROWS ? MOST_ROWS : rows < 16 ? 16 : rows;
-    return rows > part->count ? part->count : rows;
+    return rows > part->scope_count ? part->scope_count : rows;
 }
 
 // ---- plans ------------------------------------------------------------------------------------

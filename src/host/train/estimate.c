@@ -1,23 +1,45 @@
 // What a run costs, from its plans alone.
 #include "train/array.h"
 
-static mb_status add_evaluation(const mb_run_spec *spec, const mb_part *part, int32_t times,
-                                mb_run_cost *cost, int64_t *arena, mb_error *error) {
+typedef struct estimate {
+    const mb_run_spec *spec;
+    mb_run_cost *cost;
+    int64_t arena_floats;        // of the largest plan
+    int64_t most_steps, longest; // steps of an epoch or an evaluation, utterances of a part
+} estimate;
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static mb_status add_evaluation(estimate *e, const mb_part *part, int32_t times, mb_error *error) {
     if (part->count == 0)
         return MB_OK;
-    mb_model_config config = mb_config_for_part(spec, part);
-    int32_t rows = mb_evaluation_rows(spec, part);
+    mb_model_config config = mb_config_for_part(e->spec, part);
+    int32_t rows = mb_evaluation_rows(e->spec, part);
     mb_plan *plan = NULL;
-    mb_status status =
-        mb_plan_compile(spec->model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, rows, &plan, error);
+    mb_status status = mb_plan_compile(e->spec->model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                                       rows, &plan, error);
     if (status != MB_OK)
         return status;
     const mb_plan_info *info = mb_plan_get(plan);
-    int64_t chunks = (part->count + rows - 1) / rows;
-    cost->multiply_accumulates += (double)info->multiply_accumulates * (double)chunks * times;
-    *arena = info->arena_floats > *arena ? info->arena_floats : *arena;
+    e->cost->multiply_accumulates +=
+        (double)info->multiply_accumulates * (double)part->count / rows * times;
+    e->arena_floats = larger(e->arena_floats, info->arena_floats);
+    e->most_steps = larger(e->most_steps, (part->count + rows - 1) / rows);
+    e->longest = larger(e->longest, part->count);
     mb_plan_free(plan);
     return MB_OK;
+}
+
+// The tables of an array, for one run of it.
+static int64_t table_bytes(const estimate *e) {
+    const mb_model_config *config = &e->spec->config;
+    int64_t step = 2 * (int64_t)sizeof(int32_t) + (int64_t)sizeof(float);
+    int64_t utterance = (int64_t)sizeof(int32_t) +
+                        (config->class_count + config->value_count) * (int64_t)sizeof(float);
+    return e->most_steps * step + e->longest * utterance + MB_SLOT_COUNT * (int64_t)sizeof(float) +
+           (int64_t)sizeof(mb_key);
 }
 
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error) {
@@ -29,20 +51,27 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
     if (status != MB_OK)
         return status;
     const mb_plan_info *info = mb_plan_get(plan);
-    int64_t batch = spec->training.batch_size, arena = info->arena_floats;
-    int64_t steps = (spec->fold->train.count + batch - 1) / batch * spec->training.epochs;
+    int64_t batch = spec->training.batch_size, count = spec->fold->train.count;
+    estimate e = {.spec = spec,
+                  .cost = cost,
+                  .arena_floats = info->arena_floats,
+                  .most_steps = (count + batch - 1) / batch,
+                  .longest = count};
     cost->parameters = info->parameter_elements;
-    cost->training_steps = steps;
-    cost->multiply_accumulates = (double)info->multiply_accumulates * (double)steps;
-    // Weights, two moments, and the snapshot where it is kept in memory.
-    int64_t copies = mb_snapshot_in_file(info->parameter_floats) ? 3 : 4;
-    int64_t model_floats = copies * info->parameter_floats;
+    cost->training_steps = e.most_steps * spec->training.epochs;
+    cost->multiply_accumulates = (double)info->multiply_accumulates * (double)cost->training_steps;
+    int64_t model = info->parameter_floats * (int64_t)sizeof(float);
+    bool in_file = mb_snapshot_in_file(info->parameter_floats);
     mb_plan_free(plan);
-    status = add_evaluation(spec, &spec->fold->select, spec->training.epochs, cost, &arena, error);
+    status = add_evaluation(&e, &spec->fold->select, spec->training.epochs, error);
     if (status == MB_OK)
-        status = add_evaluation(spec, &spec->fold->held, 1, cost, &arena, error);
+        status = add_evaluation(&e, &spec->fold->held, 1, error);
     for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
-        status = add_evaluation(spec, &spec->tests[t], 1, cost, &arena, error);
-    cost->memory_bytes = (model_floats + arena) * (int64_t)sizeof(float);
+        status = add_evaluation(&e, &spec->tests[t], 1, error);
+    // Weights, two moments, the snapshot where it is kept in memory; the tables of the host are
+    // copies of the device's.
+    int64_t arena = e.arena_floats * (int64_t)sizeof(float);
+    cost->memory_bytes = (in_file ? 3 : 4) * model + arena + 2 * table_bytes(&e);
+    cost->device_bytes = 4 * model + arena + table_bytes(&e);
     return status;
 }

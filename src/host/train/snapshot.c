@@ -36,7 +36,7 @@ static mb_status open_file(mb_snapshot *snapshot, mb_error *error) {
 mb_status mb_snapshot_open(mb_device *device, int32_t run_count, int64_t floats,
                            mb_snapshot *snapshot, mb_error *error) {
     *snapshot = (mb_snapshot){.device = device, .floats = floats, .file = -1};
-    if (mb_snapshot_in_file(floats))
+    if (device->backend->shares_host_memory && mb_snapshot_in_file(floats))
         return open_file(snapshot, error);
     return mb_device_allocate(device, (size_t)run_count * (size_t)floats * sizeof(float),
                               (void **)&snapshot->memory, error);

@@ -1,6 +1,6 @@
-// The best weights of the runs of an array: small models in device memory, large ones in a
-// temporary file without a name ($TMPDIR or /tmp), so that a run holds its weights and two moments
-// only.
+// The best weights of the runs of an array, in device memory; where that is the host's, those of
+// large models in a temporary file without a name ($TMPDIR or /tmp), so that a run holds its
+// weights and two moments only.
 #ifndef MB_TRAIN_SNAPSHOT_H
 #define MB_TRAIN_SNAPSHOT_H
 
@@ -13,7 +13,7 @@ typedef struct mb_snapshot {
     int file;
 } mb_snapshot;
 
-// Whether models of this size have their snapshot in a file.
+// Whether models of this size have their snapshot in a file where device memory is the host's.
 bool mb_snapshot_in_file(int64_t floats);
 
 // Must be closed also after a failure; an mb_snapshot of zeros may be closed.

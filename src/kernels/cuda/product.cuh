@@ -90,7 +90,7 @@ __device__ inline void mb_fetch_b(const Tile &tile, int32_t j0, int32_t p0,
 }
 
 template <class Problem>
-__global__ void __launch_bounds__(MB_PRODUCT_THREADS, 3)
+static __global__ void __launch_bounds__(MB_PRODUCT_THREADS, 3)
     mb_product_kernel(const __grid_constant__ Problem problem) {
     __shared__ __align__(16) float a_strip[MB_TILE_K][MB_TILE_M + 4];
     __shared__ __align__(16) float b_strip[MB_TILE_K][MB_TILE_N + 4];

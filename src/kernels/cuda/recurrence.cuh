@@ -81,7 +81,8 @@ inline void mb_launch_tiles(const mb_cuda_call *call, void (*near)(Problem), voi
 //
 // sum over p of a[side][p] * W[p][j], p ascending: a thread has some columns j and COUNT sides.
 
-// Where it finds a: in shared memory, [p][MB_SIDES], `values` at the first of the COUNT sides, ...
+// Where it finds a: in shared memory, [p][MB_SIDES], `values` at the first of the COUNT sides, of
+// which some may not be there and hold anything, ...
 template <int COUNT> struct mb_near_sides {
     const float *values;
     __device__ void read(int32_t p, float (&x)[COUNT]) const {
@@ -228,6 +229,7 @@ __device__ inline void mb_dot_rows(const mb_dot (&dots)[PARTS], int32_t n, int32
 #pragma unroll
         for (int s = 0; s < MB_SIDES; s++)
             sides[s] = mb_clamp(side + s, 0, count - 1);
+#pragma unroll
         for (int k = 0; k < PARTS; k++)
             mb_dot_part(dots[k], rows, sides, lane, sums);
         mb_dot_fold<16>(sums, lane, 4);

@@ -50,8 +50,6 @@ lstm_unit(const lstm_sides &q, int32_t unit, bool begins, int64_t at, int64_t be
         mb_async_wait<0>();
 #pragma unroll
     for (int s = 0; s < MB_SIDES; s++) {
-        if (NEAR && s >= q.count)
-            after[unit * MB_SIDES + s] = 0.0f;
         if (s >= q.count)
             continue;
         int64_t here = at + s * q.aside;
@@ -138,7 +136,7 @@ MB_CUDA_OP(lstm) {
     int64_t bytes = (int64_t)6 * h * MB_SIDES * (int64_t)sizeof(float);
     problem.groups = mb_groups(sides, bytes);
     int32_t threads = problem.groups * bytes > MB_MOST_SHARED ? MB_FAR_THREADS : MB_MOST_THREADS;
-    problem.unit_threads = mb_clamp(mb_round_up(h, 32), 32, threads / 2);
+    problem.unit_threads = mb_clamp(mb_round_up(h, 32), 32, threads / problem.groups);
     mb_launch_tiles(call, lstm_kernel<true>, lstm_kernel<false>, sides, problem.groups * MB_SIDES,
                     problem.groups * problem.unit_threads, problem.groups * bytes, problem);
 }

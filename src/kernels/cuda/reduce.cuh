@@ -21,7 +21,7 @@ template <class T> __device__ inline T mb_warp_max(T value) {
 
 // Of a whole block of at most 1024 threads (a multiple of 32), to every thread. Every thread of the
 // block must call it.
-template <class T> __device__ inline T mb_block_sum(T value) {
+template <class T> static __device__ inline T mb_block_sum(T value) {
     __shared__ T sums[32];
     int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, warps = (int)blockDim.x / 32;
     value = mb_warp_sum(value);

@@ -1,0 +1,15 @@
+// Whether a device trains as it should: a small array of models against the portable CPU executor.
+#ifndef MB_TRAIN_SELF_TEST_H
+#define MB_TRAIN_SELF_TEST_H
+
+#include "merbench/device.h"
+
+#define MB_SELF_TEST_LIMIT 1e-4 // of *difference
+
+// Trains three small attention models, with dropout and unequal parts, on made-up data on the
+// device and on the portable CPU executor. *difference: the largest relative L2 distance between
+// the loss curves and the predictions of both; infinite when the runs ended differently. A failure
+// is that of training.
+mb_status mb_self_test(mb_device *device, double *difference, mb_error *error);
+
+#endif
