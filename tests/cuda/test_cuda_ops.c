@@ -163,6 +163,12 @@ static void check_tensor(const twins *t, const mb_step *step, int32_t run, const
                 mb_op_infos[step->op].name, run, t->runs[run].rows[0], error, step_limit);
 }
 
+// Outputs that are room for what a device has in between: the CPU leaves them alone.
+static bool is_room(mb_op op, int32_t output) {
+    return (op == MB_OP_OUTER_LINEAR && output == 1) ||
+           (op == MB_OP_OUTER_LINEAR_GRAD_INPUTS && output == 3);
+}
+
 static void check_outputs(const twins *t, const mb_step *step, int32_t run, const array_state *cuda,
                           const array_state *cpu) {
     int32_t rows = t->runs[run].rows[0];
@@ -171,6 +177,8 @@ static void check_outputs(const twins *t, const mb_step *step, int32_t run, cons
     for (int32_t k = 0; k < step->output_count; k++) {
         char what[32];
         int64_t offset = step->outputs[k].offset;
+        if (is_room(step->op, k))
+            continue;
         snprintf(what, sizeof what, "output %d", k);
         check_tensor(t, step, run, what, found + offset, expected + offset,
                      mb_shape_elements(&step->outputs[k].shape, rows));
