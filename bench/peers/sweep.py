@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset, SubsetRandomSampler
 
-from attention import Attention, make_optimizer, total_loss, train_step
+import models
+from blocks import total_loss
+from torch_training import make_optimizer, train_step
 
 MODALITIES = ("audio", "text", "video")
 
@@ -118,7 +120,7 @@ def predict(model, loader):
     for inputs, emotion, valence in loader:
         outputs = model(inputs)
         total_loss(outputs, emotion, valence)  # the reference takes the loss of every part, too
-        for kept, output in zip((logits, values), outputs):
+        for kept, output in zip((logits, values), outputs[1:3]):
             if output is not None:
                 kept.append(output.numpy())
         emotions.append(emotion.numpy())
@@ -146,9 +148,10 @@ def train_run(data, rules, setting, seed, parts, tests, plan):
     train = loader(train_rows, train_rows if shuffle else None)
     select = loader(select_rows)
     test_loaders = [loader(rows) for rows in tests]
-    dims = [f.shape[1] for f in data.features]
-    model = Attention(dims, int(setting["hidden_dim"]), setting["dropout"], classes, values)
-    optimizer = make_optimizer(model, setting["learning_rate"], setting["weight_decay"])
+    dims = ([f.shape[1] for f in data.features] + [0, 0])[:3]  # which are absent makes no difference
+    chosen = {"hidden_dim": int(setting["hidden_dim"]), "dropout": setting["dropout"]}
+    model = models.build("attention", dims, "utt", classes, values, chosen)
+    optimizer = make_optimizer(model.parameters(), setting["learning_rate"], setting["weight_decay"])
     best, best_tests, steps = -np.inf, [], 0
     for _ in range(plan.get("epochs", 100)):
         model.train()

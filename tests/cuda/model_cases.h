@@ -1,4 +1,5 @@
-// The fusion models, small, in every shape of their graphs: feature types and choices among options.
+// The fusion models, small, in every shape of their graphs: feature types and choices among
+// options.
 #ifndef TESTS_MODEL_CASES_H
 #define TESTS_MODEL_CASES_H
 
@@ -55,6 +56,15 @@ static inline void add_model_case(model_cases *list, const mb_model *model,
              option[0] != '\0' ? " " : "", choice);
 }
 
+// Features wide enough for their dropout to be made in the products that read them, and one that is
+// not.
+static inline void add_wide_case(model_cases *list, const mb_model *model) {
+    mb_model_config config = small_config(model, MB_UTT);
+    config.dims[MB_AUDIO] = 128;
+    config.dims[MB_VIDEO] = 256;
+    add_model_case(list, model, &config, "features", "wide");
+}
+
 // Every model in every feature type that it takes; each other choice of each option once.
 static inline void list_models(model_cases *list) {
     list->count = 0;
@@ -78,6 +88,7 @@ static inline void list_models(model_cases *list) {
             }
         }
     }
+    add_wide_case(list, mb_model_find("attention"));
 }
 
 // What a run of a model starts from: seed, rates and rows of its own.
