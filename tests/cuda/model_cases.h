@@ -34,7 +34,9 @@ static inline mb_model_config small_config(const mb_model *model, mb_feature_typ
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         config.steps[m] = type == MB_UTT ? 1 : type == MB_FRM_ALIGN ? 4 : 3 + m;
     mb_model_defaults(model, &config);
-    set_option(model, &config, "hidden_dim", strcmp(model->name, "misa") == 0 ? 16 : 8);
+    // That of misa is divided further; the outer product of tfn goes to several blocks.
+    int hidden = strcmp(model->name, "misa") == 0 ? 16 : strcmp(model->name, "tfn") == 0 ? 12 : 8;
+    set_option(model, &config, "hidden_dim", hidden);
     set_option(model, &config, "mem_dim", 5);
     set_option(model, &config, "num_heads", 2);
     set_option(model, &config, "layers", 2);
