@@ -1,24 +1,30 @@
 #!/usr/bin/env bash
-# merbench and PyTorch at the same work, on the same cores, in one go.
+# merbench and its peers at the same work, on the same device, in one go.
 #
-#     bench/compare.sh [--cores 0,1] [--rounds 3] [--python PYTHON] [--save] [STEP OPTIONS]
+#     bench/compare.sh [--device cpu|cuda] [--models A] [--rounds 3] [--python PYTHON] [--save] [--plot FILE]
+#                      [--cores 0,1] [STEP OPTIONS]
 #     bench/compare.sh --sweep PLAN.json --data DIR [--limit RUNS] [--cores 0,1] [--python PYTHON] [--save]
 #
-# The first form times training steps; STEP OPTIONS go to both sides (--dims, --hidden, --batch, --dropout,
-# --classes, --values). The second form times a whole plan; --limit stops the PyTorch side after so many runs
-# in each process, and its time for the whole plan is then computed from those.
+# The first form times training steps; STEP OPTIONS go to all sides (--model, --set, --dims, --feature-type,
+# --frames, --hidden, --batch, --dropout, --classes, --values, --rows; --steps and --repeats, to be quick). The
+# second form times a whole plan; --limit stops the PyTorch side after so many runs in each process, and its
+# time for the whole plan is then computed from those.
 #
-# --cores   which cores; as many threads (or processes) are used as cores are named. Default: the first two.
+# --device  cpu (default) or cuda
+# --models  A: models that train at once, where a side can do that. Default: as many as cores on the CPU, 720
+#           on a GPU.
+# --cores   CPU: which cores; as many threads (or processes) are used as cores are named. Default: the first two.
 # --rounds  the sides take turns so many times; the table shows medians (--rounds of the first form only)
-# --python  an interpreter with torch (and h5py for --sweep). Default: $PYTHON, else python3.
-# --save    also write bench/results/DATE-CPU.json
+# --python  an interpreter with torch, and jax for its row (and h5py for --sweep). Default: $PYTHON, else python3.
+# --save    also write bench/results/DATE-DEVICE.json
+# --plot    also draw the medians, as FILE.svg or FILE.png (needs gnuplot)
 set -euo pipefail
 folder=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname -- "$folder")
 build=$root/build/release
 
-python=${PYTHON:-python3} rounds=3 save=no
-cores="" plan="" data="" limit=""
+python=${PYTHON:-python3} rounds=3 save=no device=cpu model=attention
+cores="" plan="" data="" limit="" models="" plot=""
 step_options=()
 while [ "$#" -gt 0 ]; do
     case $1 in
@@ -27,8 +33,9 @@ while [ "$#" -gt 0 ]; do
         exit 0
         ;;
     --save) save=yes ;;
-    --cores | --rounds | --python | --sweep | --data | --limit | --dims | --hidden | --batch | --dropout | \
-        --classes | --values)
+    --cores | --rounds | --python | --sweep | --data | --limit | --device | --models | --plot | --model | --set | \
+        --dims | --feature-type | --frames | --hidden | --batch | --dropout | --classes | --values | --rows | \
+        --steps | --repeats)
         [ "$#" -ge 2 ] || { echo "compare: $1 wants a value" >&2; exit 2; }
         case $1 in
         --cores) cores=$2 ;;
@@ -37,6 +44,10 @@ while [ "$#" -gt 0 ]; do
         --sweep) plan=$2 ;;
         --data) data=$2 ;;
         --limit) limit=$2 ;;
+        --device) device=$2 ;;
+        --models) models=$2 ;;
+        --plot) plot=$2 ;;
+        --model) model=$2 step_options+=("$1" "$2") ;;
         *) step_options+=("$1" "$2") ;;
         esac
         shift
@@ -46,6 +57,10 @@ while [ "$#" -gt 0 ]; do
     shift
 done
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || { echo "compare: --rounds: expected a number, found '$rounds'" >&2; exit 2; }
+[[ $device =~ ^(cpu|cuda)$ ]] || { echo "compare: --device: expected cpu or cuda, found '$device'" >&2; exit 2; }
+[[ -z $models || $models =~ ^[1-9][0-9]*$ ]] ||
+    { echo "compare: --models: expected a number, found '$models'" >&2; exit 2; }
+[ -z "$plan" ] || [ "$device" = cpu ] || { echo "compare: --sweep is for --device cpu" >&2; exit 2; }
 command -v taskset >/dev/null || { echo "compare: taskset (util-linux) is missing" >&2; exit 1; }
 "$python" -c 'import torch' 2>/dev/null || { echo "compare: $python has no torch" >&2; exit 1; }
 
@@ -54,6 +69,10 @@ if [ -z "$cores" ]; then
 fi
 IFS=, read -ra core_list <<<"$cores"
 count=${#core_list[@]}
+if [ -z "$models" ]; then
+    models=$count
+    [ "$device" = cpu ] || models=720
+fi
 
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMERBENCH_BENCH=ON >/dev/null
 target=bench_train
@@ -89,29 +108,74 @@ together() {
 alone() {
     local name=$1
     shift
-    taskset -c "$cores" "$@" >"$work/$name.0.json"
+    if [ "$device" = cpu ]; then
+        taskset -c "$cores" "$@" >"$work/$name.0.json"
+    else
+        "$@" >"$work/$name.0.json"
+    fi
 }
 
 report=("$python" "$folder/peers/report.py" "$work" --cores "$cores")
 if [ "$save" = yes ]; then
     report+=(--save "$folder/results")
 fi
+[ -z "$plot" ] || report+=(--plot "$plot")
 unset OMP_NUM_THREADS MKL_NUM_THREADS
+
+# A peer that cannot do this work (not installed, not written, not enough memory) loses its row, no more.
+peer() {
+    local how=$1 name=$2
+    shift 2
+    "$how" "$name" "$@" 2>"$work/message" && return
+    rm -f "$work/$name".*.json
+    echo "compare: no row for ${name%-*}: $(tail -n 1 "$work/message")" >&2
+}
+script() {
+    echo "$folder/peers/$1.py"
+}
+# The peers that train many models at once are written for some models only.
+many=no jax=no
+case $model in attention | lmf | mult) many=yes ;; esac
+"$python" -c 'import jax' 2>/dev/null && jax=$many
+[ "$many" = "$jax" ] || echo "compare: $python has no jax: no such row" >&2
+
+# One round of all sides on the CPU: round_on_cpu NUMBER.
+round_on_cpu() {
+    local few=(--json --steps 30 --repeats 5 "${step_options[@]}")
+    alone "merbench-threads-$1" "${ours[@]}" --threads "$count" --models "$models"
+    peer alone "torch-threads-$1" "$python" "$(script torch_serial)" steps "${few[@]}" --threads "$count"
+    together "merbench-processes-$1" "${ours[@]}" --no-ceilings --threads 1 --meet '{MEET}'
+    peer together "torch-processes-$1" "$python" "$(script torch_serial)" steps "${few[@]}" --threads 1 --meet '{MEET}'
+    peer together "torch_graphed-processes-$1" "$python" "$(script torch_graphed)" "${few[@]}" --threads 1 --meet '{MEET}'
+    [ "$many" = yes ] || return 0
+    few+=(--models "$models" --threads "$count")
+    peer alone "torch_fused-threads-$1" "$python" "$(script torch_fused)" "${few[@]}"
+    peer alone "torch_fused_adam-threads-$1" "$python" "$(script torch_fused)" "${few[@]}" --fused
+    [ "$jax" = no ] || peer alone "jax_highest-threads-$1" "$python" "$(script jax_vmap)" "${few[@]}"
+}
+round_on_gpu() {
+    local few=(--json --device cuda --steps 30 --repeats 5 "${step_options[@]}")
+    alone "merbench-gpu-$1" "${ours[@]}" --device cuda --models "$models"
+    peer alone "torch-gpu-$1" "$python" "$(script torch_serial)" steps "${few[@]}"
+    peer alone "torch_graphed-gpu-$1" "$python" "$(script torch_graphed)" "${few[@]}"
+    [ "$many" = yes ] || return 0
+    few+=(--models "$models")
+    peer alone "torch_fused-gpu-$1" "$python" "$(script torch_fused)" "${few[@]}"
+    peer alone "torch_fused_adam-gpu-$1" "$python" "$(script torch_fused)" "${few[@]}" --fused
+    [ "$jax" = yes ] || return 0
+    peer alone "jax_tf32-gpu-$1" "$python" "$(script jax_vmap)" "${few[@]}" --precision tf32
+    peer alone "jax_highest-gpu-$1" "$python" "$(script jax_vmap)" "${few[@]}" --precision highest
+}
 
 if [ -z "$plan" ]; then
     ours=("$build/bench/bench_train" --json "${step_options[@]}")
-    peer=("$python" "$folder/peers/torch_serial.py" steps --json --steps 30 --repeats 5 "${step_options[@]}")
     for ((round = 0; round < rounds; round++)); do
         echo "round $((round + 1)) of $rounds" >&2
-        alone "merbench-threads-$round" "${ours[@]}" --threads "$count"
-        alone "torch-threads-$round" "${peer[@]}" --threads "$count"
-        together "merbench-processes-$round" "${ours[@]}" --no-ceilings --threads 1 --meet '{MEET}'
-        together "torch-processes-$round" "${peer[@]}" --threads 1 --meet '{MEET}'
-        together "torch_fused-processes-$round" "${peer[@]}" --fused --threads 1 --meet '{MEET}'
+        if [ "$device" = cuda ]; then round_on_gpu "$round"; else round_on_cpu "$round"; fi
     done
     report+=(steps)
 else
-    peer=("$python" "$folder/peers/torch_serial.py" sweep "$plan" --json)
+    peer=("$python" "$(script torch_serial)" sweep "$plan" --json)
     ours=("$build/merbench" run "$plan" --results "$work/results.db" --threads "$count" --quiet --no-table)
     [ -z "$data" ] || { peer+=(--data "$data"); ours+=(--data "$data"); }
     [ -z "$limit" ] || peer+=(--limit "$limit")

@@ -6,8 +6,10 @@ import json
 import os
 import platform
 import re
+import shutil
 import sqlite3
 import statistics
+import subprocess
 import sys
 import time
 
@@ -36,48 +38,128 @@ def show(rows):
         print("  ".join(cells))
 
 
-ROWS = (
-    ("merbench-threads", "merbench, one process, {n} threads"),
-    ("merbench-processes", "merbench, {n} processes of 1 thread"),
-    ("torch-threads", "PyTorch, one process, {n} threads"),
-    ("torch-processes", "PyTorch, {n} processes of 1 thread"),
-    ("torch_fused-processes", "the same, fused Adam"),
+# In the order of the table; {n}: cores, {a}: models.
+ROWS = {
+    "cpu": (
+        ("merbench-threads", "merbench, one process, {n} threads"),
+        ("merbench-processes", "merbench, {n} processes of 1 thread"),
+        ("torch-threads", "PyTorch, one process, {n} threads"),
+        ("torch-processes", "PyTorch, {n} processes of 1 thread"),
+        ("torch_graphed-processes", "the same, fused Adam"),
+        ("torch_fused-threads", "PyTorch, {a} models at once, {n} threads"),
+        ("torch_fused_adam-threads", "the same, fused Adam"),
+        ("jax_highest-threads", "JAX, {a} models at once, {n} threads"),
+    ),
+    "cuda": (
+        ("merbench-gpu", "merbench, {a} models in lockstep"),
+        ("torch-gpu", "PyTorch, one model after another"),
+        ("torch_graphed-gpu", "the same, CUDA graph and fused Adam"),
+        ("torch_fused-gpu", "PyTorch, {a} models at once"),
+        ("torch_fused_adam-gpu", "the same, fused Adam"),
+        ("jax_tf32-gpu", "JAX, {a} models at once, TF32"),
+        ("jax_highest-gpu", "JAX, {a} models at once, float32"),
+    ),
+}
+SAME_WORK = (
+    "model dims feature_type frames hidden_dim batch_size dropout class_count value_count weights backend".split()
 )
 
 
-def compare_steps(folder, cores):
-    rates, first = {}, {}
-    for name, _ in ROWS:
-        rounds = load(folder, name + "-*")
-        sums = [sum(p["steps_per_second"] for p in processes) for processes in rounds]
-        rates[name], first[name] = sums, rounds[0][0]
-    ours, peer = first["merbench-threads"], first["torch-threads"]
-    for key in ("dims", "hidden_dim", "batch_size", "dropout", "class_count", "value_count", "weights"):
+def check_work(ours, peer):
+    """Both sides trained the same models on the same amount of data."""
+    for key in SAME_WORK:
         if ours[key] != peer[key]:
-            sys.exit(f"compare: the two sides did different work: {key} {ours[key]} and {peer[key]}")
-    best_peer = max(statistics.median(v) for k, v in rates.items() if k.startswith("torch"))
-    print(f"{processor()}, cores {cores}; {ours['engine']} ({ours['device']}), {peer['engine']}")
+            sys.exit(f"compare: the sides did different work: {key} {ours[key]} and {peer[key]} ({peer['engine']})")
+    for key in set(ours["options"]) & set(peer["options"]):
+        if ours["options"][key] != peer["options"][key]:
+            found = ours["options"][key], peer["options"][key]
+            sys.exit(f"compare: the sides did different work: {key} {found[0]} and {found[1]} ({peer['engine']})")
+
+
+def show_about(ours, peers, where):
+    engines = dict.fromkeys([ours["engine"], *(p["engine"] for p in peers)])
+    print(f"{where}; {ours['device']}; {', '.join(engines)}")
+    frames = "" if ours["feature_type"] == "utt" else f" of {ours['frames']} frames"
     print(
-        f"attention, dims {ours['dims']}, hidden {ours['hidden_dim']}, batch {ours['batch_size']}, "
-        f"{ours['weights']} weights\n"
+        f"{ours['model']}, {ours['feature_type']}{frames}, dims {ours['dims']}, batch {ours['batch_size']}, "
+        f"{ours['weights']} weights, {ours['models']} models\n{ours['options']}\n"
     )
-    table = [("", "model-steps/s", "lowest", "highest", "to the best of PyTorch")]
-    for name, text in ROWS:
-        values = rates[name]
-        middle = statistics.median(values)
-        cells = (f"{middle:.1f}", f"{min(values):.1f}", f"{max(values):.1f}", f"{middle / best_peer:.2f} x")
-        table.append((text.format(n=len(cores.split(","))), *cells))
+
+
+def compare_steps(folder, cores):
+    device = "cuda" if load(folder, "merbench-gpu-*") else "cpu"
+    rates, first = {}, {}
+    for name, _ in ROWS[device]:
+        rounds = load(folder, name + "-*")
+        if rounds:
+            rates[name] = [sum(p["steps_per_second"] for p in processes) for processes in rounds]
+            first[name] = rounds[0][0]
+    main_row = ROWS[device][0][0]
+    ours, peers = first[main_row], [first[name] for name in first if not name.startswith("merbench")]
+    for peer in peers:
+        check_work(ours, peer)
+    middle = {name: statistics.median(values) for name, values in rates.items()}
+    best = max((rate for name, rate in middle.items() if not name.startswith("merbench")), default=None)
+    mine = [r[0] for r in load(folder, main_row + "-*")]
+    floor = statistics.median(r["floor_microseconds"] for r in mine)
+    show_about(ours, peers, f"{processor()}, cores {cores}" if device == "cpu" else ours["device"])
+    header = ("", "model-steps/s", "lowest", "highest", "us each", "of the floor", "to the best peer", "merbench is")
+    table, labels = [header], {}
+    for name, text in ROWS[device]:
+        labels[name] = text.format(n=len(cores.split(",")), a=ours["models"])
+        if name not in rates:
+            table.append((labels[name], *["-"] * 7))
+            continue
+        rate = middle[name]
+        cells = [f"{rate:.1f}", f"{min(rates[name]):.1f}", f"{max(rates[name]):.1f}", f"{1e6 / rate:.2f}"]
+        cells += [f"{1e-4 * floor * rate:.1f} %", f"{rate / best:.2f} x" if best else "-"]
+        cells.append("" if name.startswith("merbench") else f"{middle[main_row] / rate:.2f} x")
+        table.append((labels[name], *cells))
     show(table)
-    rounds = [r[0] for r in load(folder, "merbench-threads-*")]
-    copy = statistics.median(r["copy_gigabytes_per_second"] for r in rounds)
-    peak = statistics.median(r["peak_gigaflops"] for r in rounds)
-    moved = statistics.median(r["gigabytes_per_second"] for r in rounds)
-    flops = statistics.median(r["gigaflops"] for r in rounds)
-    print(
-        f"\nmerbench, threads: {moved:.1f} GB/s of weights and moments (ceiling {copy:.1f}), "
-        f"{flops:.1f} Gflop/s (ceiling {peak:.1f})"
-    )
-    return {"kind": "steps", "rates": rates, "first": first, "ceilings": rounds}
+    if len(rates) < len(ROWS[device]):
+        print("-: not measured; what was missing or failed is said above")
+    copy = statistics.median(r["copy_gigabytes_per_second"] for r in mine)
+    moved = statistics.median(r["gigabytes_per_second"] for r in mine)
+    flops = statistics.median(r["gigaflops"] for r in mine)
+    print(f"\nmerbench: {moved:.1f} GB/s of weights and moments (ceiling {copy:.1f}), {flops:.1f} Gflop/s", end="")
+    print(f" (ceiling {ours['peak_gigaflops']:.1f})" if "peak_gigaflops" in ours else "")
+    print(f"the floor, 24 bytes a weight at the ceiling: {floor:.2f} us a model-step")
+    return {
+        "kind": "steps",
+        "device": ours["device"],
+        "rates": rates,
+        "labels": labels,
+        "floor_microseconds": floor,
+        "first": first,
+        "ceilings": mine,
+    }
+
+
+def plot(result, path):
+    """Bars of the medians, as gnuplot draws them; SVG, or PNG by the name of the file."""
+    if shutil.which("gnuplot") is None:
+        print("compare: no gnuplot, no figure", file=sys.stderr)
+        return
+    terminal = "pngcairo" if path.endswith(".png") else "svg"
+    bars = [(result["labels"][n], statistics.median(v)) for n, v in result["rates"].items()]
+    bars = [(text, rate) for text, rate in reversed(bars)]
+    program = [
+        f"set terminal {terminal} size 900,{80 + 40 * len(bars)} font 'sans,11'",
+        f"set output '{path}'",
+        "$bars << END",
+        *(f'{i} {rate:.6g} "{text}" "{rate:.0f}"' for i, (text, rate) in enumerate(bars)),
+        "END",
+        "set logscale x; set xlabel 'model-steps a second'; unset key; set grid x",
+        f"set yrange [-0.6:{len(bars) - 0.4}]; set ytics nomirror; set xtics nomirror; set style fill solid 0.6",
+        f"set xrange [{min(r for _, r in bars) / 3:.6g}:{max(r for _, r in bars) * 3:.6g}]",
+        f"low = {min(r for _, r in bars) / 3:.6g}",
+        "plot $bars using (low):0:(low):2:($1-0.35):($1+0.35):ytic(3) with boxxyerror, "
+        "'' using 2:1:4 with labels left offset 0.5,0",
+    ]
+    done = subprocess.run(["gnuplot"], input="\n".join(program) + "\n", text=True, capture_output=True)
+    if done.returncode != 0 or done.stderr.strip():
+        sys.exit(f"compare: gnuplot: {done.stderr.strip()}")
+    print(f"drew {path}")
 
 
 def compare_sweep(folder, cores):
@@ -104,28 +186,37 @@ def compare_sweep(folder, cores):
     return {"kind": "sweep", "runs": runs, "merbench_seconds": ours, "torch_seconds": peer, "torch": processes}
 
 
+def save(result, folder, cores):
+    os.makedirs(folder, exist_ok=True)
+    device = result.get("device", "cpu")
+    where = device.removeprefix("cuda ") if device.startswith("cuda") else processor()
+    name = re.sub(r"[^A-Za-z0-9]+", "-", where).strip("-").lower()
+    path = os.path.join(folder, f"{time.strftime('%Y-%m-%d')}-{name}.json")
+    entries = []
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            entries = json.load(file)
+    stamp = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "processor": processor(), "cores": cores}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump([*entries, stamp | result], file, indent=1)
+        file.write("\n")
+    print(f"\nadded to {path}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--cores", required=True)
     parser.add_argument("--save", metavar="FOLDER")
+    parser.add_argument("--plot", metavar="FILE", help="a figure of the steps, SVG or PNG")
     parser.add_argument("kind", choices=("steps", "sweep"))
     options = parser.parse_args()
     compare = compare_steps if options.kind == "steps" else compare_sweep
     result = compare(options.folder, options.cores)
     if options.save:
-        os.makedirs(options.save, exist_ok=True)
-        name = re.sub(r"[^A-Za-z0-9]+", "-", processor()).strip("-").lower()
-        path = os.path.join(options.save, f"{time.strftime('%Y-%m-%d')}-{name}.json")
-        entries = []
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                entries = json.load(file)
-        stamp = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "processor": processor(), "cores": options.cores}
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump([*entries, stamp | result], file, indent=1)
-            file.write("\n")
-        print(f"\nadded to {path}")
+        save(result, options.save, options.cores)
+    if options.plot and options.kind == "steps":
+        plot(result, options.plot)
 
 
 if __name__ == "__main__":
