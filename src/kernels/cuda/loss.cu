@@ -125,6 +125,15 @@ MB_CUDA_OP(mean_squared_difference_grad) {
     squared_gradient(call);
 }
 
+// exp(-logvar), within the range that the CPU's exponential keeps to: a run whose logvar leaves it
+// stays finite on both.
+static __device__ float precision_of(float logvar) {
+    float x = -logvar;
+    x = x > 88.0f ? 88.0f : x; // NaN stays NaN
+    x = x < -87.0f ? -87.0f : x;
+    return expf(x);
+}
+
 // loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar), less half * logvar
 static __global__ void gaussian_bound_kernel(mb_tables tables, loss_inputs in, mb_view loss,
                                              float half) {
@@ -137,7 +146,8 @@ static __global__ void gaussian_bound_kernel(mb_tables tables, loss_inputs in, m
     double sum = 0.0;
     for (int64_t i = threadIdx.x; i < elements; i += blockDim.x) {
         float difference = mu[i] - y[i];
-        sum -= (double)(0.5f * difference * difference * expf(-logvar[i]) + half * logvar[i]);
+        sum -=
+            (double)(0.5f * difference * difference * precision_of(logvar[i]) + half * logvar[i]);
     }
     sum = mb_block_sum(sum);
     if (threadIdx.x == 0)
@@ -167,7 +177,7 @@ static __global__ void gaussian_gradient_kernel(mb_tables tables, loss_inputs in
         return;
     float scale = mb_at(dloss, run)[0] / (float)rows;
     float difference = mb_at(in.first, run)[i] - mb_at(in.second, run)[i];
-    float pull = difference * expf(-mb_at(in.third, run)[i]);
+    float pull = difference * precision_of(mb_at(in.third, run)[i]);
     mb_at(out.dmu, run)[i] = -scale * pull;
     mb_at(out.dy, run)[i] = scale * pull;
     mb_at(out.dlogvar, run)[i] = scale * (0.5f * difference * pull - half);
