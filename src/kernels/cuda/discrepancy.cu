@@ -1,228 +1,178 @@
-// Discrepancies between sets of rows: of their central moments, and under a kernel. B rows, K
-// parts, D columns. Reference: src/kernels/cpu/isa/moments.c and discrepancy.c.
+// Maximum mean discrepancy of two sets of rows, B rows of D columns each:
+//   mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j),  k(x, y) = exp(-||x - y||^2 / D^2)
+// All kernels are near 1 where D is large: sums are of k - 1, which keeps what the ones would
+// swallow. Reference: src/kernels/cpu/isa/discrepancy.c.
 #include "cuda/call.cuh"
 #include "cuda/reduce.cuh"
 
-// ---- central moment discrepancy ---------------------------------------------------------------
+// k(x, y) - 1 by ||x - y||^2
+static __device__ double kernel_below_one(double squared_distance, int32_t width) {
+    return expm1(-squared_distance / ((double)width * width));
+}
 
-enum { MOMENTS = 5 };
+// ---- loss -------------------------------------------------------------------------------------
 
-struct moment_problem {
-    mb_tables tables;
-    mb_view x, centred, differences; // (B, K, D) both, (pairs, 5, D)
-    mb_view loss;                    // or dloss
-    mb_pairs pairs;
-    bool zero_norm_gradient;
+// Squared distances of 32 rows x from 32 rows y: 16 x 16 threads, each makes those of rows
+// t and t + 16 of both, of which strips of 32 columns pass through shared memory.
+enum { PAIR_TILE = 32, PAIR_STEP = 16 };
+
+struct distance_tile {
+    float x[32][PAIR_TILE + 1], y[32][PAIR_TILE + 1]; // [column][row]
 };
 
-// Mean of x and of the powers 2 to 5 of c over the rows of one column.
-static __device__ void moments_of(const float *x, const float *c, int32_t rows, int64_t stride,
-                                  double (&moments)[MOMENTS]) {
-    for (int k = 0; k < MOMENTS; k++)
-        moments[k] = 0.0;
-    for (int32_t b = 0; b < rows; b++, x += stride, c += stride) {
-        double power = (double)*c;
-        moments[0] += (double)*x;
-        for (int k = 1; k < MOMENTS; k++) {
-            power *= (double)*c;
-            moments[k] += power;
-        }
+// Columns from `begin` of rows first ... first + 31 into a strip; zeros beyond the tensor.
+static __device__ void fetch_strip(float (*strip)[PAIR_TILE + 1], const float *x, int32_t rows,
+                                   int32_t width, int32_t first, int32_t begin) {
+    int32_t column = (int32_t)threadIdx.x % 32;
+    for (int32_t i = (int32_t)threadIdx.x / 32; i < PAIR_TILE; i += MB_THREADS / 32) {
+        bool inside = first + i < rows && begin + column < width;
+        strip[column][i] = inside ? x[(int64_t)(first + i) * width + begin + column] : 0.0f;
     }
-    for (int k = 0; k < MOMENTS; k++)
-        moments[k] /= rows;
 }
 
-// differences of the moments of each pair of parts; a thread takes a column of a pair
-static __global__ void moment_differences_kernel(moment_problem q) {
-    int32_t run = (int32_t)blockIdx.y, rows = q.tables.rows[run], width = mb_view_width(q.x);
-    int64_t item = mb_item(), stride = (int64_t)q.x.shape.dims[1] * width;
-    int32_t pair = (int32_t)(item / width), j = (int32_t)(item % width);
-    if (rows == 0 || pair >= q.pairs.count)
-        return;
-    double moments[2][MOMENTS];
-    for (int side = 0; side < 2; side++) {
-        int64_t at = (int64_t)q.pairs.parts[pair][side] * width + j;
-        moments_of(mb_at(q.x, run) + at, mb_at(q.centred, run) + at, rows, stride, moments[side]);
+// Every thread of the block must call it. A strip is summed in float, the strips in double.
+static __device__ void distances(distance_tile &tile, const float *x, const float *y, int32_t rows,
+                                 int32_t width, int32_t i0, int32_t j0, double (&squares)[2][2]) {
+    int32_t ti = (int32_t)threadIdx.x / PAIR_STEP, tj = (int32_t)threadIdx.x % PAIR_STEP;
+    for (int32_t begin = 0; begin < width; begin += 32) {
+        float sums[2][2] = {};
+        __syncthreads(); // the strips before these have been read
+        fetch_strip(tile.x, x, rows, width, i0, begin);
+        fetch_strip(tile.y, y, rows, width, j0, begin);
+        __syncthreads();
+#pragma unroll 8
+        for (int32_t column = 0; column < 32; column++)
+#pragma unroll
+            for (int32_t i = 0; i < 2; i++)
+#pragma unroll
+                for (int32_t j = 0; j < 2; j++) {
+                    float difference =
+                        tile.x[column][ti + i * PAIR_STEP] - tile.y[column][tj + j * PAIR_STEP];
+                    sums[i][j] = fmaf(difference, difference, sums[i][j]);
+                }
+        for (int32_t i = 0; i < 2; i++)
+            for (int32_t j = 0; j < 2; j++)
+                squares[i][j] += (double)sums[i][j];
     }
-    for (int k = 0; k < MOMENTS; k++)
-        mb_at(q.differences, run)[(int64_t)(pair * MOMENTS + k) * width + j] =
-            (float)(moments[0][k] - moments[1][k]);
 }
 
-// L2 norm of a row, by the whole block. Squares that float32 cannot hold count as zero, as in the
-// reference: the norm of what rounding left of nothing is zero.
-static __device__ double norm_of(const float *x, int32_t count) {
-    const double smallest = 0x1p-150;
+// Sum of k - 1 over the pairs of rows of x and y that the thread makes; of the pairs within one
+// set, those whose first row is behind the second.
+static __device__ double pairs_below_one(distance_tile &tile, const float *x, const float *y,
+                                         int32_t rows, int32_t width, bool within) {
     double sum = 0.0;
-    for (int32_t j = (int32_t)threadIdx.x; j < count; j += (int32_t)blockDim.x) {
-        double square = (double)x[j] * (double)x[j];
-        sum += square <= smallest ? 0.0 : square; // NaN stays NaN
-    }
-    return sqrt(mb_block_sum(sum));
-}
-
-// loss (1) = 1/pairs * sum of the norms of the differences; a block takes a run
-static __global__ void moment_norms_kernel(moment_problem q) {
-    int32_t run = (int32_t)blockIdx.y, width = mb_view_width(q.x);
-    if (q.tables.rows[run] == 0)
-        return;
-    double sum = 0.0;
-    for (int32_t i = 0; i < q.pairs.count * MOMENTS; i++)
-        sum += norm_of(mb_at(q.differences, run) + (int64_t)i * width, width);
-    if (threadIdx.x == 0)
-        mb_at(q.loss, run)[0] = (float)(sum / q.pairs.count);
-}
-
-MB_CUDA_OP(moment_discrepancy) {
-    moment_problem q = {call->tables,
-                        call->inputs[0],
-                        call->inputs[1],
-                        call->outputs[1],
-                        call->outputs[0],
-                        call->step->params.pairs.pairs,
-                        false};
-    int64_t columns = (int64_t)q.pairs.count * mb_view_width(q.x);
-    MB_LAUNCH(moment_differences_kernel, mb_grid(call, columns), dim3(MB_THREADS), 0, call->stream,
-              q);
-    MB_LAUNCH(moment_norms_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0,
-              call->stream, q);
-}
-
-// With g_k = dloss/pairs * difference_k / ||difference_k||, + for the first of a pair and - for the
-// second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B. A block takes a part.
-static __global__ void moment_gradients_kernel(moment_problem q, mb_view dx, mb_view dc) {
-    __shared__ double scales[(int)MB_MAX_PAIRS * MOMENTS];
-    int32_t run = (int32_t)blockIdx.y, rows = q.tables.rows[run], part = (int32_t)blockIdx.x;
-    int32_t width = mb_view_width(q.centred);
-    if (rows == 0)
-        return;
-    const float *differences = mb_at(q.differences, run);
-    for (int32_t i = 0; i < q.pairs.count * MOMENTS; i++) {
-        double norm = norm_of(differences + (int64_t)i * width, width);
-        bool nothing = q.zero_norm_gradient && norm == 0.0;
-        if (threadIdx.x == 0)
-            scales[i] = nothing ? 0.0 : (double)mb_at(q.loss, run)[0] / (q.pairs.count * norm);
-    }
-    __syncthreads();
-    for (int32_t j = (int32_t)threadIdx.x; j < width; j += (int32_t)blockDim.x) {
-        float weights[MOMENTS];
-        for (int k = 0; k < MOMENTS; k++) {
-            double sum = 0.0;
-            for (int32_t p = 0; p < q.pairs.count; p++) {
-                const uint8_t *pair = q.pairs.parts[p];
-                double scale = pair[0] == part ? scales[p * MOMENTS + k] : -scales[p * MOMENTS + k];
-                if (pair[0] == part || pair[1] == part)
-                    sum += scale * (double)differences[(int64_t)(p * MOMENTS + k) * width + j];
+    for (int32_t i0 = 0; i0 < rows; i0 += PAIR_TILE)
+        for (int32_t j0 = 0; j0 < (within ? i0 + 1 : rows); j0 += PAIR_TILE) {
+            double squares[2][2] = {};
+            distances(tile, x, y, rows, width, i0, j0, squares);
+#pragma unroll
+            for (int32_t e = 0; e < 4; e++) {
+                int32_t i = i0 + (int32_t)threadIdx.x / PAIR_STEP + e / 2 * PAIR_STEP;
+                int32_t j = j0 + (int32_t)threadIdx.x % PAIR_STEP + e % 2 * PAIR_STEP;
+                if (i < rows && j < (within ? i : rows))
+                    sum += kernel_below_one(squares[e / 2][e % 2], width);
             }
-            weights[k] = (float)(sum * (k + 1) / rows);
         }
-        for (int32_t b = 0; b < rows; b++) {
-            int64_t at = ((int64_t)b * q.centred.shape.dims[1] + part) * width + j;
-            float c = mb_at(q.centred, run)[at];
-            mb_at(dx, run)[at] = weights[0];
-            mb_at(dc, run)[at] =
-                c * (weights[1] + c * (weights[2] + c * (weights[3] + c * weights[4])));
-        }
-    }
+    return sum;
 }
 
-MB_CUDA_OP(moment_discrepancy_grad) {
-    moment_problem q = {call->tables,
-                        call->inputs[0],
-                        call->inputs[0],
-                        call->inputs[1],
-                        call->inputs[2],
-                        call->step->params.pairs.pairs,
-                        call->step->params.pairs.zero_norm_gradient};
-    unsigned parts = (unsigned)q.centred.shape.dims[1];
-    MB_LAUNCH(moment_gradients_kernel, dim3(parts, (unsigned)call->run_count), dim3(MB_THREADS), 0,
-              call->stream, q, call->outputs[0], call->outputs[1]);
-}
-
-// ---- maximum mean discrepancy -----------------------------------------------------------------
-//
-// k(x, y) = exp(-||x - y||^2 / D^2). All kernels are near 1 where D is large: sums are of k - 1,
-// which keeps what the ones would swallow.
-
-// k(x, y) - 1, by a whole warp
-static __device__ double kernel_below_one(int32_t width, const float *x, const float *y) {
-    float sum = 0.0f;
-    for (int32_t j = (int32_t)threadIdx.x % 32; j < width; j += 32)
-        sum = fmaf(x[j] - y[j], x[j] - y[j], sum);
-    return expm1(-(double)mb_warp_sum(sum) / ((double)width * (double)width));
-}
-
-// loss (1) = mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j). A block takes a run, a warp
-// every eighth pair. Within a set a pair counts for both of its orders, and k(x, x) - 1 = 0 even
-// where x is infinite.
-static __global__ void mean_discrepancy_kernel(mb_tables tables, mb_view a, mb_view b,
-                                               mb_view loss) {
+// a (B, D), b (B, D) -> (1). A block makes a run. Assigns.
+static __global__ void discrepancy_kernel(mb_tables tables, mb_view a, mb_view b, mb_view loss) {
+    __shared__ distance_tile tile;
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(a);
     if (rows == 0)
         return;
-    const float *first = mb_at(a, run), *second = mb_at(b, run);
-    int64_t pairs = (int64_t)rows * rows;
-    double sum = 0.0;
-    for (int64_t pair = threadIdx.x / 32; pair < pairs; pair += MB_THREADS / 32) {
-        int64_t row = pair / rows, other = pair % rows, i = row * width, j = other * width;
-        double below = -kernel_below_one(width, first + i, second + j);
-        if (other < row) // the whole warp
-            below += kernel_below_one(width, first + i, first + j) +
-                     kernel_below_one(width, second + i, second + j);
-        sum += threadIdx.x % 32 == 0 ? 2.0 * below : 0.0;
-    }
-    sum = mb_block_sum(sum);
+    const float *x = mb_at(a, run), *y = mb_at(b, run);
+    double sum = pairs_below_one(tile, x, x, rows, width, true) +
+                 pairs_below_one(tile, y, y, rows, width, true) -
+                 pairs_below_one(tile, x, y, rows, width, false);
+    sum = mb_block_sum(sum); // of half of the ordered pairs of each kind
     if (threadIdx.x == 0)
-        mb_at(loss, run)[0] = (float)(sum / (double)pairs);
+        mb_at(loss, run)[0] = (float)(2.0 * sum / ((double)rows * rows));
 }
 
 MB_CUDA_OP(mean_discrepancy) {
-    MB_LAUNCH(mean_discrepancy_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0,
+    MB_LAUNCH(discrepancy_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0,
               call->stream, call->tables, call->inputs[0], call->inputs[1], call->outputs[0]);
 }
 
-// da_i = dloss * 4 / (B^2 D^2) * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j) (a_i - a_j). A
-// block takes a row i: its warps the kernels, a few j at a time, then its threads the columns.
-static __global__ void mean_discrepancy_gradient_kernel(mb_tables tables, mb_view a, mb_view b,
-                                                        mb_view dloss, mb_view da) {
-    enum { AT_A_TIME = 32 };
-    __shared__ float with_b[AT_A_TIME], with_a[AT_A_TIME];
+// ---- gradient ---------------------------------------------------------------------------------
+
+enum {
+    PULLED = 4,                 // rows of a that a block makes
+    PULLING = 32,               // rows of a and of b at a time
+    LANES = MB_THREADS / PULLED // threads a row
+};
+
+// The rows at hand: numbers 2j are of b_(first + j), 2j + 1 of a_(first + j).
+struct pulling_rows {
+    const float *a, *b;
+    int32_t first, count, width; // count: of a and b together
+
+    __device__ const float *row(int32_t number) const {
+        return (number % 2 == 0 ? b : a) + (int64_t)(first + number / 2) * width;
+    }
+};
+
+// Squared distances of rows own ... of a from the rows at hand; a warp takes one of these at a
+// time.
+static __device__ void distances_from(const pulling_rows &others, int32_t own, int32_t rows,
+                                      float (*squares)[2 * PULLING]) {
+    int32_t lane = (int32_t)threadIdx.x % 32;
+    for (int32_t q = (int32_t)threadIdx.x / 32; q < others.count; q += MB_THREADS / 32) {
+        const float *other = others.row(q);
+        float sums[PULLED] = {};
+        for (int32_t d = lane; d < others.width; d += 32)
+#pragma unroll
+            for (int32_t i = 0; i < PULLED; i++) {
+                int32_t at = own + i < rows ? own + i : rows - 1; // beyond them: not used
+                float difference = others.a[(int64_t)at * others.width + d] - other[d];
+                sums[i] = fmaf(difference, difference, sums[i]);
+            }
+#pragma unroll
+        for (int32_t i = 0; i < PULLED; i++) {
+            float sum = mb_warp_sum(sums[i]);
+            if (lane == 0)
+                squares[i][q] = sum;
+        }
+    }
+}
+
+// a, b, dloss -> da_i = dloss * 4 / (B^2 D^2) * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j)
+// (a_i - a_j). A block makes PULLED rows of da, from PULLING rows of a and b at a time: distances,
+// then factors, then sums. Assigns.
+static __global__ void discrepancy_gradient_kernel(mb_tables tables, mb_view a, mb_view b,
+                                                   mb_view dloss, mb_view da) {
+    __shared__ float squares[PULLED][2 * PULLING], factors[PULLED][2 * PULLING];
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(a);
-    int32_t i = (int32_t)blockIdx.x;
-    if (i >= rows)
+    int32_t own = (int32_t)blockIdx.x * PULLED;
+    if (own >= rows)
         return;
-    const float *first = mb_at(a, run), *second = mb_at(b, run), *row = first + (int64_t)i * width;
-    float *gradient = mb_at(da, run) + (int64_t)i * width;
-    double square = (double)width * (double)width;
-    double weight = 4.0 * (double)mb_at(dloss, run)[0] / ((double)rows * rows * square);
-    for (int32_t j0 = 0; j0 < rows; j0 += AT_A_TIME) {
-        int32_t count = rows - j0 < AT_A_TIME ? rows - j0 : AT_A_TIME;
-        for (int32_t j = (int32_t)threadIdx.x / 32; j < count; j += MB_THREADS / 32) {
-            int64_t at = (int64_t)(j0 + j) * width;
-            double near_b = 1.0 + kernel_below_one(width, row, second + at);
-            double near_a = 1.0 + kernel_below_one(width, row, first + at);
-            if (threadIdx.x % 32 == 0) {
-                with_b[j] = (float)(weight * near_b);
-                with_a[j] = (float)(-weight * near_a);
-            }
-        }
+    double pairs = (double)rows * rows, square = (double)width * width;
+    double weight = 4.0 * (double)mb_at(dloss, run)[0] / (pairs * square);
+    int32_t i = (int32_t)threadIdx.x / LANES, t = (int32_t)threadIdx.x % LANES;
+    int64_t at = (int64_t)(own + i) * width;
+    pulling_rows others = {mb_at(a, run), mb_at(b, run), 0, 0, width};
+    for (int32_t first = 0; first < rows; first += PULLING) {
+        others.first = first;
+        others.count = 2 * (rows - first < PULLING ? rows - first : PULLING);
+        distances_from(others, own, rows, squares);
         __syncthreads();
-        for (int32_t k = (int32_t)threadIdx.x; k < width; k += MB_THREADS) {
-            float sum = j0 > 0 ? gradient[k] : 0.0f;
-            for (int32_t j = 0; j < count; j++) {
-                int64_t at = (int64_t)(j0 + j) * width + k;
-                sum += with_b[j] * (row[k] - second[at]);
-                sum += with_a[j] * (row[k] - first[at]);
-            }
-            gradient[k] = sum;
-        }
+        for (int32_t q = t; q < others.count; q += LANES)
+            factors[i][q] = (float)((q % 2 == 0 ? weight : -weight) *
+                                    (1.0 + kernel_below_one((double)squares[i][q], width)));
         __syncthreads();
+        for (int32_t d = t; own + i < rows && d < width; d += LANES) {
+            float x = others.a[at + d], sum = first == 0 ? 0.0f : mb_at(da, run)[at + d];
+            for (int32_t q = 0; q < others.count; q++)
+                sum = fmaf(factors[i][q], x - others.row(q)[d], sum);
+            mb_at(da, run)[at + d] = sum;
+        }
     }
 }
 
 MB_CUDA_OP(mean_discrepancy_grad) {
-    MB_LAUNCH(mean_discrepancy_gradient_kernel,
-              dim3((unsigned)call->max_rows, (unsigned)call->run_count), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->inputs[0], call->inputs[1], call->inputs[2],
-              call->outputs[0]);
+    dim3 grid((unsigned)(call->max_rows + PULLED - 1) / PULLED, (unsigned)call->run_count);
+    MB_LAUNCH(discrepancy_gradient_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables,
+              call->inputs[0], call->inputs[1], call->inputs[2], call->outputs[0]);
 }

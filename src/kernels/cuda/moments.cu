@@ -1,81 +1,54 @@
-// Statistics over the rows of a batch, in double. B rows, K parts x[:, i] (B, D) of x (B, K, D).
-// Reference: src/kernels/cpu/isa/moments.c.
-#include "cuda/product.cuh"
+// Statistics over the rows of a batch. B rows, K parts x[:, i] (B, D) of x (B, K, D). Sums over the
+// rows run in double. Blocks that go through the rows take 32 columns: a lane a column, warp w the
+// rows w, w + 8, ...; then warp after warp is added. Reference: src/kernels/cpu/isa/moments.c.
+#include "cuda/inner.cuh"
 #include "cuda/reduce.cuh"
 
-// y (B, N) = x - mean over the rows of x; the mean is rounded to float32. A thread takes a column.
+enum { WARPS = MB_THREADS / 32, MOMENTS = 5 };
+
+static unsigned blocks_of_columns(int64_t columns) {
+    return (unsigned)((columns + 31) / 32);
+}
+
+// y (B, N) = x - mean over the rows of x; the mean is rounded to float32. Assigns.
 static __global__ void center_kernel(mb_tables tables, mb_view x, mb_view y) {
+    __shared__ double sums[WARPS][32];
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int64_t j = mb_item(), width = mb_view_elements(x, 1);
-    if (rows == 0 || j >= width)
+    if (rows == 0)
         return;
-    const float *from = mb_at(x, run) + j;
+    int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
+    int64_t width = mb_view_elements(x, 1), column = (int64_t)blockIdx.x * 32 + lane;
+    const float *from = mb_at(x, run) + column;
+    float *to = mb_at(y, run) + column;
     double sum = 0.0;
-    for (int32_t b = 0; b < rows; b++)
+    for (int32_t b = warp; column < width && b < rows; b += WARPS)
         sum += (double)from[b * width];
+    sums[warp][lane] = sum;
+    __syncthreads();
+    sum = 0.0;
+    for (int32_t w = 0; w < WARPS; w++)
+        sum += sums[w][lane];
     float mean = (float)(sum / rows);
-    for (int32_t b = 0; b < rows; b++)
-        mb_at(y, run)[b * width + j] = from[b * width] - mean;
+    for (int32_t b = warp; column < width && b < rows; b += WARPS)
+        to[b * width] = from[b * width] - mean;
 }
 
 MB_CUDA_OP(center) {
-    MB_LAUNCH(center_kernel, mb_grid(call, mb_view_elements(call->inputs[0], 1)), dim3(MB_THREADS),
-              0, call->stream, call->tables, call->inputs[0], call->outputs[0]);
+    dim3 grid(blocks_of_columns(mb_view_elements(call->inputs[0], 1)), (unsigned)call->run_count);
+    MB_LAUNCH(center_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables, call->inputs[0],
+              call->outputs[0]);
 }
 
 // ---- overlap ----------------------------------------------------------------------------------
-//
 // The squared Frobenius norm of u_i^T u_j (D, D) is the inner product of the Gram matrices u_i
 // u_i^T and u_j u_j^T (B, B): so no D x D matrix is needed, and each Gram matrix is made once.
 
-// With gram: C (B, B) = u_k u_k^T for k = blockIdx.z. Otherwise C (B, D) = s u_k, s (B, B), k =
-// part.
-struct part_product {
-    mb_tables tables;
-    mb_view u, s, c;
-    bool gram;
-    int32_t part;
+enum { OVERLAP_THREADS = 512 };
 
-    struct tile : mb_store_tile {
-        int32_t k;
-        const float *x, *y;
-        int64_t x_row, y_row, y_column;
-        static constexpr bool a_along_p = true, b_along_p = false;
-
-        __device__ float a(int32_t i, int32_t p) const {
-            return x[i * x_row + p];
-        }
-        __device__ float b(int32_t p, int32_t j) const {
-            return y[p * y_row + j * y_column];
-        }
-    };
-
-    __device__ bool begin(int32_t run, int32_t z, tile &t) const {
-        int32_t rows = tables.rows[run], width = u.shape.dims[2];
-        int64_t stride = (int64_t)u.shape.dims[1] * width, size = (int64_t)rows * rows;
-        t.y = mb_at(u, run) + (int64_t)(gram ? z : part) * width;
-        if (gram) {
-            static_cast<mb_store_tile &>(t) = {mb_at(c, run) + z * size, rows, rows, rows};
-            t.k = width;
-            t.x = t.y;
-            t.x_row = t.y_column = stride;
-            t.y_row = 1;
-            return rows > 0;
-        }
-        static_cast<mb_store_tile &>(t) = {mb_at(c, run) + (int64_t)part * width, stride, rows,
-                                           width};
-        t.k = rows;
-        t.x = mb_at(s, run);
-        t.x_row = rows;
-        t.y_row = stride;
-        t.y_column = 1;
-        return rows > 0;
-    }
-};
-
-// loss (1) = sum over pairs of <gram_i, gram_j> / D^2; a block takes a run
+// grams (K, B, B) -> loss (1) = sum over pairs of <gram_i, gram_j> / D^2. A block makes a run.
+// Assigns.
 static __global__ void overlap_kernel(mb_tables tables, mb_view grams, mb_pairs pairs,
-                                      int32_t width, mb_view loss) {
+                                      double elements, mb_view loss) {
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
     if (rows == 0)
         return;
@@ -84,50 +57,235 @@ static __global__ void overlap_kernel(mb_tables tables, mb_view grams, mb_pairs 
     for (int32_t p = 0; p < pairs.count; p++) {
         const float *a = mb_at(grams, run) + pairs.parts[p][0] * size;
         const float *b = mb_at(grams, run) + pairs.parts[p][1] * size;
-        for (int64_t i = threadIdx.x; i < size; i += blockDim.x)
+        for (int64_t i = threadIdx.x; i < size; i += OVERLAP_THREADS)
             sum += (double)a[i] * (double)b[i];
     }
     sum = mb_block_sum(sum);
     if (threadIdx.x == 0)
-        mb_at(loss, run)[0] = (float)(sum / ((double)width * width));
+        mb_at(loss, run)[0] = (float)(sum / elements);
 }
 
 MB_CUDA_OP(overlap) {
-    const mb_view none = {};
-    const mb_shape *shape = &call->inputs[0].shape;
-    part_product grams = {call->tables, call->inputs[0], none, call->outputs[1], true, 0};
-    mb_product(call, call->max_rows, call->max_rows, shape->dims[1], grams);
-    MB_LAUNCH(overlap_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0, call->stream,
-              call->tables, call->outputs[1], call->step->params.pairs.pairs, shape->dims[2],
-              call->outputs[0]);
+    const mb_view &u = call->inputs[0];
+    double width = mb_view_width(u);
+    mb_inner_products_launch(call, u, u, call->outputs[1], u.shape.dims[1]);
+    MB_LAUNCH(overlap_kernel, dim3(1, (unsigned)call->run_count), dim3(OVERLAP_THREADS), 0,
+              call->stream, call->tables, call->outputs[1], call->step->params.pairs.pairs,
+              width * width, call->outputs[0]);
 }
 
-// sum (B, B) = dloss * 2/D^2 * the Gram matrices of what pairs with part k; a thread an element
-static __global__ void gram_sum_kernel(mb_tables tables, mb_view grams, mb_view dloss,
-                                       mb_pairs pairs, int32_t k, int32_t width, mb_view sums) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int64_t i = mb_item(), size = (int64_t)rows * rows;
-    if (i >= size)
-        return;
-    float scale = (float)(2.0 * (double)mb_at(dloss, run)[0] / ((double)width * width)), sum = 0.0f;
-    for (int32_t p = 0; p < pairs.count; p++) {
-        const uint8_t *pair = pairs.parts[p];
-        if (pair[0] == k || pair[1] == k)
-            sum += scale * mb_at(grams, run)[(pair[0] == k ? pair[1] : pair[0]) * size + i];
+// du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i, blockIdx.z = i. The sum is
+// made on the way and the op's room for it, which is of one part, left alone: all parts are made at
+// once. Assigns.
+struct overlap_gradient {
+    mb_tables tables;
+    mb_view u, grams, dloss, du;
+    mb_pairs pairs;
+
+    struct tile : mb_store_tile {
+        int32_t k, part;
+        const float *u, *grams;
+        const mb_pairs *pairs;
+        float scale;
+        static constexpr bool a_along_p = true, b_along_p = false;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            int64_t size = (int64_t)k * k, at = (int64_t)i * k + p;
+            float sum = 0.0f;
+            for (int32_t q = 0; q < pairs->count; q++) {
+                int32_t first = pairs->parts[q][0], second = pairs->parts[q][1];
+                if (first == part || second == part)
+                    sum = fmaf(scale, grams[(first == part ? second : first) * size + at], sum);
+            }
+            return sum;
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return u[p * pitch + j];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+        int32_t rows = tables.rows[run], width = mb_view_width(u);
+        int64_t first = (int64_t)part * width, stride = mb_view_elements(u, 1);
+        if (rows == 0)
+            return false;
+        static_cast<mb_store_tile &>(t) = {mb_at(du, run) + first, stride, rows, width};
+        t.k = rows;
+        t.part = part;
+        t.u = mb_at(u, run) + first;
+        t.grams = mb_at(grams, run);
+        t.pairs = &pairs;
+        t.scale = (float)(2.0 * (double)mb_at(dloss, run)[0] / ((double)width * width));
+        return true;
     }
-    mb_at(sums, run)[i] = sum;
-}
+};
 
-// du_i (B, D) = (the sum of part i) u_i, a part after the other: they share the room for the sum
 MB_CUDA_OP(overlap_grad) {
-    const mb_shape *shape = &call->inputs[0].shape;
-    int64_t pairs = (int64_t)call->max_rows * call->max_rows;
-    for (int32_t k = 0; k < shape->dims[1]; k++) {
-        MB_LAUNCH(gram_sum_kernel, mb_grid(call, pairs), dim3(MB_THREADS), 0, call->stream,
-                  call->tables, call->inputs[1], call->inputs[2], call->step->params.pairs.pairs, k,
-                  shape->dims[2], call->outputs[1]);
-        part_product product = {call->tables,     call->inputs[0], call->outputs[1],
-                                call->outputs[0], false,           k};
-        mb_product(call, call->max_rows, shape->dims[2], 1, product);
+    overlap_gradient problem = {};
+    problem.tables = call->tables;
+    problem.u = call->inputs[0];
+    problem.grams = call->inputs[1];
+    problem.dloss = call->inputs[2];
+    problem.du = call->outputs[0];
+    problem.pairs = call->step->params.pairs.pairs;
+    mb_product(call, call->max_rows, mb_view_width(problem.u), problem.u.shape.dims[1], problem);
+}
+
+// ---- central moment discrepancy ---------------------------------------------------------------
+
+// Sums over rows first, first + WARPS, ... of x and of the powers 2 to 5 of c, in one column.
+static __device__ void add_powers(const float *x, const float *c, int32_t first, int32_t rows,
+                                  int64_t stride, double sums[MOMENTS]) {
+    for (int32_t k = 0; k < MOMENTS; k++)
+        sums[k] = 0.0;
+    for (int32_t b = first; b < rows; b += WARPS) {
+        double value = (double)c[b * stride], power = value;
+        sums[0] += (double)x[b * stride];
+#pragma unroll
+        for (int32_t k = 1; k < MOMENTS; k++) {
+            power *= value;
+            sums[k] += power;
+        }
     }
+}
+
+// x, c (B, K, D) -> differences (pairs, 5, D) of the moments of each pair of parts: means over the
+// rows of x and of the powers 2 to 5 of c. blockIdx.z = pair. Assigns.
+static __global__ void moment_differences_kernel(mb_tables tables, mb_view x, mb_view c,
+                                                 mb_pairs pairs, mb_view differences) {
+    __shared__ double sums[2][MOMENTS][WARPS][32]; // of both parts
+    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(x);
+    if (rows == 0)
+        return;
+    int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
+    int32_t begin = (int32_t)blockIdx.x * 32, pair = (int32_t)blockIdx.z;
+    for (int32_t side = 0; side < 2; side++) {
+        int64_t at = (int64_t)pairs.parts[pair][side] * width + begin + lane;
+        double powers[MOMENTS];
+        add_powers(mb_at(x, run) + at, mb_at(c, run) + at, warp, begin + lane < width ? rows : 0,
+                   mb_view_elements(x, 1), powers);
+        for (int32_t k = 0; k < MOMENTS; k++)
+            sums[side][k][warp][lane] = powers[k];
+    }
+    __syncthreads();
+    if (warp >= MOMENTS || begin + lane >= width)
+        return; // a warp makes a moment
+    double moments[2] = {0.0, 0.0};
+    for (int32_t side = 0; side < 2; side++) {
+        for (int32_t w = 0; w < WARPS; w++)
+            moments[side] += sums[side][warp][w][lane];
+        moments[side] /= rows;
+    }
+    mb_at(differences, run)[((int64_t)pair * MOMENTS + warp) * width + begin + lane] =
+        (float)(moments[0] - moments[1]);
+}
+
+// L2 norm, of a whole warp, to every lane. Squares that float32 cannot hold count as zero, as in
+// the reference: the norm of what rounding left of nothing is zero.
+static __device__ double warp_norm(const float *x, int32_t count) {
+    const double smallest = 0x1p-150;
+    double sum = 0.0;
+    for (int32_t j = (int32_t)threadIdx.x % 32; j < count; j += 32) {
+        double square = (double)x[j] * (double)x[j];
+        sum += square <= smallest ? 0.0 : square; // NaN stays NaN
+    }
+    return sqrt(mb_warp_sum(sum));
+}
+
+// loss (1) = 1/pairs * sum of the L2 norms of the rows of differences. A block makes a run, its
+// warps a row each at a time. Assigns.
+static __global__ void moment_norms_kernel(mb_tables tables, mb_view differences, int32_t pairs,
+                                           mb_view loss) {
+    int32_t run = (int32_t)blockIdx.y, width = mb_view_width(differences);
+    if (tables.rows[run] == 0)
+        return;
+    double sum = 0.0;
+    for (int32_t i = (int32_t)threadIdx.x / 32; i < pairs * MOMENTS; i += WARPS)
+        sum += warp_norm(mb_at(differences, run) + (int64_t)i * width, width);
+    sum = mb_block_sum(threadIdx.x % 32 == 0 ? sum : 0.0);
+    if (threadIdx.x == 0)
+        mb_at(loss, run)[0] = (float)(sum / pairs);
+}
+
+MB_CUDA_OP(moment_discrepancy) {
+    const mb_pairs *pairs = &call->step->params.pairs.pairs;
+    dim3 grid(blocks_of_columns(mb_view_width(call->inputs[0])), (unsigned)call->run_count,
+              (unsigned)pairs->count);
+    MB_LAUNCH(moment_differences_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables,
+              call->inputs[0], call->inputs[1], *pairs, call->outputs[1]);
+    MB_LAUNCH(moment_norms_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0,
+              call->stream, call->tables, call->outputs[1], pairs->count, call->outputs[0]);
+}
+
+// What the gradient of the discrepancy reads.
+struct discrepancy_gradient {
+    mb_view c, differences, dloss;
+    mb_pairs pairs;
+    bool zero_norm_gradient;
+
+    // dloss / (pairs * norm) of row i of the differences; a whole warp makes it.
+    __device__ double scale(int32_t run, int32_t i) const {
+        int32_t width = mb_view_width(differences);
+        double norm = warp_norm(mb_at(differences, run) + (int64_t)i * width, width);
+        bool nothing = zero_norm_gradient && norm == 0.0;
+        return nothing ? 0.0 : (double)mb_at(dloss, run)[0] / (pairs.count * norm);
+    }
+    // Gradient of the loss by moment k of `part`, times k + 1, in one column.
+    __device__ double weight(int32_t run, int32_t part, int32_t k, int32_t column,
+                             const double (*scales)[MOMENTS]) const {
+        int32_t width = mb_view_width(differences);
+        double sum = 0.0;
+        for (int32_t p = 0; p < pairs.count; p++) {
+            int32_t first = pairs.parts[p][0], second = pairs.parts[p][1];
+            int64_t at = (int64_t)(p * MOMENTS + k) * width + column;
+            double difference = (double)mb_at(differences, run)[at];
+            if (first == part || second == part)
+                sum += (first == part ? scales[p][k] : -scales[p][k]) * difference;
+        }
+        return sum * (k + 1);
+    }
+};
+
+// With g_k = dloss/pairs * difference_k / ||difference_k||, + for the first of a pair and - for the
+// second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B. blockIdx.z = part; each
+// block makes the norms again. Assigns.
+static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_gradient of, mb_view dx,
+                                              mb_view dc) {
+    __shared__ double scales[MB_MAX_PAIRS][MOMENTS];
+    __shared__ float weights[MOMENTS][32];
+    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(dx);
+    if (rows == 0)
+        return;
+    int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
+    int32_t part = (int32_t)blockIdx.z, column = (int32_t)blockIdx.x * 32 + lane;
+    for (int32_t i = warp; i < of.pairs.count * MOMENTS; i += WARPS) {
+        double scale = of.scale(run, i);
+        if (lane == 0)
+            scales[i / MOMENTS][i % MOMENTS] = scale;
+    }
+    __syncthreads();
+    if (warp < MOMENTS && column < width)
+        weights[warp][lane] = (float)(of.weight(run, part, warp, column, scales) / rows);
+    __syncthreads();
+    if (column >= width)
+        return;
+    float of_x = weights[0][lane], w2 = weights[1][lane], w3 = weights[2][lane];
+    float w4 = weights[3][lane], w5 = weights[4][lane];
+    int64_t stride = mb_view_elements(dx, 1), first = (int64_t)part * width + column;
+    for (int32_t b = warp; b < rows; b += WARPS) {
+        int64_t at = b * stride + first;
+        float c = mb_at(of.c, run)[at];
+        mb_at(dx, run)[at] = of_x;
+        mb_at(dc, run)[at] = c * (w2 + c * (w3 + c * (w4 + c * w5)));
+    }
+}
+
+MB_CUDA_OP(moment_discrepancy_grad) {
+    const auto *params = &call->step->params.pairs;
+    discrepancy_gradient of = {call->inputs[0], call->inputs[1], call->inputs[2], params->pairs,
+                               params->zero_norm_gradient};
+    dim3 grid(blocks_of_columns(mb_view_width(of.c)), (unsigned)call->run_count,
+              (unsigned)of.c.shape.dims[1]);
+    MB_LAUNCH(moment_gradient_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables, of,
+              call->outputs[0], call->outputs[1]);
 }
