@@ -74,6 +74,11 @@ typedef struct mb_backend {
                         mb_error *error);
     mb_status (*download)(mb_device *device, void *to, const void *from, size_t bytes,
                           mb_error *error);
+    mb_status (*zero)(mb_device *device, void *memory, size_t bytes, mb_error *error);
+    // Start values of an array of runs, as mb_parameters_initialise makes them. keys (A) and
+    // parameters (A, parameter_floats) are device memory.
+    mb_status (*initialise)(mb_device *device, const mb_plan *plan, int32_t run_count,
+                            const mb_key *keys, float *parameters, mb_error *error);
     // Within device memory.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
     int32_t steps_per_launch; // more would keep who asks it to stop waiting

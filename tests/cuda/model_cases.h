@@ -1,4 +1,5 @@
-// The fusion models, small, in every shape of their graphs: feature types and choices among options.
+// The fusion models, small, in every shape of their graphs: feature types and choices among
+// options.
 #ifndef TESTS_MODEL_CASES_H
 #define TESTS_MODEL_CASES_H
 
@@ -33,7 +34,9 @@ static inline mb_model_config small_config(const mb_model *model, mb_feature_typ
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         config.steps[m] = type == MB_UTT ? 1 : type == MB_FRM_ALIGN ? 4 : 3 + m;
     mb_model_defaults(model, &config);
-    set_option(model, &config, "hidden_dim", strcmp(model->name, "misa") == 0 ? 16 : 8);
+    // That of misa is divided further; the outer product of tfn goes to several blocks.
+    int hidden = strcmp(model->name, "misa") == 0 ? 16 : strcmp(model->name, "tfn") == 0 ? 12 : 8;
+    set_option(model, &config, "hidden_dim", hidden);
     set_option(model, &config, "mem_dim", 5);
     set_option(model, &config, "num_heads", 2);
     set_option(model, &config, "layers", 2);
@@ -51,6 +54,15 @@ static inline void add_model_case(model_cases *list, const mb_model *model,
     snprintf(c->name, sizeof c->name, "%s, %s%s%s%s%s", model->name,
              mb_feature_type_names[config->feature_type], option[0] != '\0' ? ", " : "", option,
              option[0] != '\0' ? " " : "", choice);
+}
+
+// Features wide enough for their dropout to be made in the products that read them, and one that is
+// not.
+static inline void add_wide_case(model_cases *list, const mb_model *model) {
+    mb_model_config config = small_config(model, MB_UTT);
+    config.dims[MB_AUDIO] = 128;
+    config.dims[MB_VIDEO] = 256;
+    add_model_case(list, model, &config, "features", "wide");
 }
 
 // Every model in every feature type that it takes; each other choice of each option once.
@@ -76,6 +88,7 @@ static inline void list_models(model_cases *list) {
             }
         }
     }
+    add_wide_case(list, mb_model_find("attention"));
 }
 
 // What a run of a model starts from: seed, rates and rows of its own.

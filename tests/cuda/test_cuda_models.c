@@ -63,9 +63,9 @@ static void check_gradients(const comparison *o, int32_t run) {
     double largest = 0.0;
     for (int32_t p = 0; p < info->parameter_count; p++)
         if (info->parameters[p].gradient >= 0)
-            largest = fmax(largest,
-                           root_mean_square(expected + info->parameters[p].gradient,
-                                            mb_shape_elements(&info->parameters[p].shape, 0)));
+            largest =
+                fmax(largest, root_mean_square(expected + info->parameters[p].gradient,
+                                               mb_shape_elements(&info->parameters[p].shape, 0)));
     for (int32_t p = 0; p < info->parameter_count; p++)
         if (info->parameters[p].gradient >= 0)
             check(o, run, info->parameters[p].name, ARENA, info->parameters[p].gradient,
@@ -87,7 +87,8 @@ static void check_updates(const comparison *o, int32_t run) {
         check(o, run, parameter->name, FIRST_MOMENTS, offset, count, floor, update_limit);
         check(o, run, parameter->name, SECOND_MOMENTS, offset, count, square_floor, update_limit);
         for (int64_t i = offset; i < offset + count; i++)
-            if (fabs((double)first[i]) < floor && fabs((double)found[i] - (double)expected[i]) < 1e-2)
+            if (fabs((double)first[i]) < floor &&
+                fabs((double)found[i] - (double)expected[i]) < 1e-2)
                 found[i] = expected[i];
         check(o, run, parameter->name, PARAMETERS, offset, count, 1e-3, update_limit);
     }
@@ -171,8 +172,11 @@ static void test_evaluations(void **state) {
             array_run(&arrays[k], 0, STEPS);
             array_fetch(&arrays[k], &states[k]);
         }
-        comparison o = {
-            .c = c, .cuda = &arrays[0], .cpu = &arrays[1], .on_cuda = states[0], .on_cpu = states[1]};
+        comparison o = {.c = c,
+                        .cuda = &arrays[0],
+                        .cpu = &arrays[1],
+                        .on_cuda = states[0],
+                        .on_cpu = states[1]};
         for (int32_t a = 0; a < RUNS; a++)
             for (int kind = LOSSES; kind < KIND_COUNT; kind++) // NaN where nothing is written
                 check(&o, a, "of an evaluation", (array_kind)kind, 0, arrays[0].floats[kind], 1e-3,

@@ -65,9 +65,13 @@ says_not 'trained again on'
 expect 0 replay portable.db "$key" --isa portable
 expect 0 replay cpu.db "$key" --device cpu
 if "$MERBENCH" parity "$FIXTURE" --isa avx2 >/dev/null 2>&1; then
-    expect 3 replay portable.db "$key" --isa avx2
+    capture "$MERBENCH" replay portable.db "$key" --isa avx2
+    LAST="merbench replay portable.db $key --isa avx2"
     prints 'fold 0 was recorded on cpu portable; it is trained again on cpu avx2'
-    complains 'devices differ in rounding'
+    if [ "$STATUS" != 0 ]; then # the bits may be the same by chance
+        check 'a difference is a finding' [ "$STATUS" = 3 ]
+        complains 'devices differ in rounding'
+    fi
 else
     skip 'this processor has one instruction set'
 fi

@@ -39,7 +39,8 @@ static void close_device(mb_device *device) {
     free(device);
 }
 
-static const mb_backend fake = {.name = "fake", .open = open_device, .close = close_device};
+static const mb_backend fake = {
+    .name = "fake", .shares_host_memory = true, .open = open_device, .close = close_device};
 static const mb_backend broken = {.name = "broken", .open = open_no_device, .close = close_device};
 
 static mb_status note_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
@@ -417,6 +418,24 @@ static void test_run_too_large_alone_fails(void **state) {
     mb_pool_close(pool);
 }
 
+// On a device with memory of its own the device decides.
+static void test_large_run_may_try_apart(void **state) {
+    (void)state;
+    static const mb_backend apart = {.name = "apart", .open = open_device, .close = close_device};
+    mb_pool_config config = {
+        .backend = &apart, .train = fly, .threads = 1, .array_size = 4, .memory = 10};
+    mb_pool *pool = NULL;
+    mb_error error = {.message = ""};
+    assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
+    mb_job jobs[2] = {{.spec = {.seed = 11}, .memory = 11}, {.spec = {.seed = 12}, .memory = 11}};
+    atomic_store(&flight.most, 0);
+    assert_int_equal(mb_pool_add(pool, jobs, 2, &error), MB_OK);
+    take(pool, MB_RUN_DONE);
+    take(pool, MB_RUN_DONE);
+    assert_int_equal(atomic_load(&flight.most), 12); // one after the other
+    mb_pool_close(pool);
+}
+
 // What is taken is the first in order of those that fit, whatever was taken before.
 static void test_heap_order(void **state) {
     (void)state;
@@ -470,6 +489,7 @@ int main(void) {
         cmocka_unit_test(test_single_run_does_not_fit),
         cmocka_unit_test(test_stop_between_waves),
         cmocka_unit_test(test_run_too_large_alone_fails),
+        cmocka_unit_test(test_large_run_may_try_apart),
         cmocka_unit_test(test_heap_order),
         cmocka_unit_test(test_memory_available),
     };

@@ -105,7 +105,7 @@ static void print_cuda(const findings *f) {
     printf("kernels for %s\n", survey->architectures);
     for (int32_t i = 0; i < survey->device_count; i++) {
         const char *problem = survey->devices[i].problem;
-        printf("  GPU %-2d    %s, compute capability %d.%d, %d multiprocessors, %.1f GiB, %.1f GiB "
+        printf("  GPU %-6d %s, compute capability %d.%d, %d multiprocessors, %.1f GiB, %.1f GiB "
                "free\n             ",
                i, survey->devices[i].name, survey->devices[i].major, survey->devices[i].minor,
                survey->devices[i].multiprocessors, gibibytes(survey->devices[i].total_bytes),
@@ -118,7 +118,7 @@ static void print_cuda(const findings *f) {
             printf("not used: GPU %d comes first (CUDA_VISIBLE_DEVICES chooses others)\n",
                    survey->chosen);
     }
-    if (survey->problem[0] != '\0')
+    if (survey->device_count == 0)
         printf("  not usable: %s\n", survey->problem);
 }
 

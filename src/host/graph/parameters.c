@@ -52,25 +52,31 @@ static void start_values(const mb_initial *initial, mb_key key, uint32_t index, 
     }
 }
 
-// Logical elements [first, first + count), at distances of `stride` from `to` on.
-static void start_elements(const mb_parameter *parameter, mb_key key, uint32_t index, int64_t first,
-                           int64_t count, float *to, int64_t stride) {
+static void start_plain(const mb_parameter *parameter, mb_key key, uint32_t index, float *to) {
+    int64_t elements = mb_shape_elements(&parameter->shape, 0);
     float values[4];
-    for (int64_t e = first; e < first + count; e++) {
-        if (e % 4 == 0 || e == first)
+    for (int64_t e = 0; e < elements; e++) {
+        if (e % 4 == 0)
             start_values(&parameter->initial, key, index, e / 4, values);
-        to[(e - first) * stride] = values[e % 4];
+        to[e] = values[e % 4];
     }
 }
 
-// A part of the inputs at a time, so that what lies together is written while it is in the cache.
+// (out, inner), where inner is (in) or (in, width). A part of the inner elements at a time, so that
+// what lies together is written while it is in the cache.
 static void start_transposed(const mb_parameter *parameter, mb_key key, uint32_t index, float *to) {
     enum { PART = 1024 };
-    int64_t out = parameter->shape.dims[0], in = parameter->shape.dims[1];
-    for (int64_t i = 0; i < in; i += PART)
-        for (int64_t o = 0; o < out; o++)
-            start_elements(parameter, key, index, o * in + i, in - i < PART ? in - i : PART,
-                           to + i * out + o, out);
+    int64_t out = parameter->shape.dims[0], inner = mb_shape_elements(&parameter->shape, 0) / out;
+    for (int64_t first = 0; first < inner; first += PART)
+        for (int64_t o = 0; o < out; o++) {
+            float values[4];
+            for (int64_t r = first; r < inner && r < first + PART; r++) {
+                int64_t e = o * inner + r;
+                if (e % 4 == 0 || r == first)
+                    start_values(&parameter->initial, key, index, e / 4, values);
+                to[transposed_place(parameter, e)] = values[e % 4];
+            }
+        }
 }
 
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
@@ -83,7 +89,6 @@ void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
         if (parameter->transposed)
             start_transposed(parameter, key, index, to);
         else
-            start_elements(parameter, key, index, 0, mb_shape_elements(&parameter->shape, 0), to,
-                           1);
+            start_plain(parameter, key, index, to);
     }
 }

@@ -74,9 +74,11 @@ static bool crowded(const mb_pool *pool) {
     return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads + pool->config.array_size;
 }
 
+// The host promises memory that it does not have, a GPU does not: there a run may try.
 static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_error *error) {
     const double gibibyte = 1024.0 * 1024.0 * 1024.0;
-    if (pool->config.memory == 0 || job->job.memory <= pool->config.memory)
+    if (!pool->config.backend->shares_host_memory || pool->config.memory == 0 ||
+        job->job.memory <= pool->config.memory)
         return MB_OK;
     return mb_fail(error, MB_FAILED,
                    "out of memory: the run needs %.2f GiB, %.2f GiB are available",

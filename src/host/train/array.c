@@ -195,36 +195,32 @@ static void fill_slots(const mb_run_spec *spec, float *slots) {
             slots[spec->model->options[i].slot] = (float)spec->config.options[i];
 }
 
-// Zeros in `bytes` of device memory; `host` as in start_run.
-static mb_status clear(mb_array *array, float *to, float *host, size_t bytes, mb_error *error) {
-    memset(host != NULL ? host : to, 0, bytes);
-    return host == NULL ? MB_OK
-                        : array->device->backend->upload(array->device, to, host, bytes, error);
-}
-
-// host: room for a model, or NULL where device memory is the host's own. A model may be gigabytes.
-static mb_status start_run(mb_array *array, int32_t a, float *host, mb_error *error) {
-    const mb_backend *backend = array->device->backend;
-    const mb_run_spec *spec = &array->specs[a];
-    size_t bytes = (size_t)array->parameter_floats * sizeof *host;
-    int64_t at = a * array->parameter_floats;
-    mb_key key = mb_key_make(spec->seed, (uint32_t)spec->fold_index);
-    float slots[MB_SLOT_COUNT] = {0};
-    fill_slots(spec, slots);
-    float *parameters = array->parameters + at;
-    mb_status status = MB_OK;
-    mb_parameters_initialise(array->train, key, host != NULL ? host : parameters);
-    if (host != NULL)
-        status = backend->upload(array->device, parameters, host, bytes, error);
+// The tables that stay as they are, and start values.
+static mb_status start_runs(mb_array *array, mb_error *error) {
+    mb_device *device = array->device;
+    const mb_backend *backend = device->backend;
+    size_t runs = (size_t)array->run_count;
+    size_t bytes = runs * (size_t)array->parameter_floats * sizeof(float);
+    float(*slots)[MB_SLOT_COUNT] = calloc(runs, sizeof *slots);
+    mb_key *keys = calloc(runs, sizeof *keys);
+    mb_status status = slots == NULL || keys == NULL ? mb_out_of_memory(error, "array") : MB_OK;
+    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
+        fill_slots(&array->specs[a], slots[a]);
+        keys[a] = mb_key_make(array->specs[a].seed, (uint32_t)array->specs[a].fold_index);
+    }
     if (status == MB_OK)
-        status = clear(array, array->first_moments + at, host, bytes, error);
+        status = backend->upload(device, array->slots, slots, runs * sizeof *slots, error);
     if (status == MB_OK)
-        status = clear(array, array->second_moments + at, host, bytes, error);
+        status = backend->upload(device, array->keys, keys, runs * sizeof *keys, error);
     if (status == MB_OK)
-        status = backend->upload(array->device, array->slots + (int64_t)a * MB_SLOT_COUNT, slots,
-                                 sizeof slots, error);
+        status = backend->initialise(device, array->train, array->run_count, array->keys,
+                                     array->parameters, error);
     if (status == MB_OK)
-        status = backend->upload(array->device, array->keys + a, &key, sizeof key, error);
+        status = backend->zero(device, array->first_moments, bytes, error);
+    if (status == MB_OK)
+        status = backend->zero(device, array->second_moments, bytes, error);
+    free(slots);
+    free(keys);
     return status;
 }
 
@@ -245,15 +241,7 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     if (status == MB_OK)
         status =
             mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
-    float *host = NULL;
-    if (status == MB_OK && !device->backend->shares_host_memory) {
-        host = malloc((size_t)array->parameter_floats * sizeof *host);
-        status = host == NULL ? mb_out_of_memory(error, "array") : MB_OK;
-    }
-    for (int32_t a = 0; status == MB_OK && a < run_count; a++)
-        status = start_run(array, a, host, error);
-    free(host);
-    return status;
+    return status == MB_OK ? start_runs(array, error) : status;
 }
 
 void mb_array_close(mb_array *array) {

@@ -134,6 +134,22 @@ static mb_status cpu_copy(mb_device *device, void *to, const void *from, size_t 
     return MB_OK;
 }
 
+static mb_status cpu_zero(mb_device *device, void *memory, size_t bytes, mb_error *error) {
+    (void)device;
+    (void)error;
+    memset(memory, 0, bytes);
+    return MB_OK;
+}
+
+static mb_status cpu_initialise(mb_device *device, const mb_plan *plan, int32_t run_count,
+                                const mb_key *keys, float *parameters, mb_error *error) {
+    (void)device;
+    (void)error;
+    for (int32_t a = 0; a < run_count; a++)
+        mb_parameters_initialise(plan, keys[a], parameters + a * plan->info.parameter_floats);
+    return MB_OK;
+}
+
 static void bind_operands(mb_cpu_call *call, const mb_step *step, float *arena) {
     call->step = step;
     for (int32_t i = 0; i < step->input_count; i++) {
@@ -232,6 +248,8 @@ const mb_backend mb_cpu_backend = {
     .release = cpu_release,
     .upload = cpu_copy,
     .download = cpu_copy,
+    .zero = cpu_zero,
+    .initialise = cpu_initialise,
     .copy = cpu_copy,
     .run = cpu_run,
     .synchronize = cpu_synchronize,

@@ -123,6 +123,24 @@ static mb_status cuda_download(mb_device *device, void *to, const void *from, si
     return status == MB_OK ? cuda_synchronize(device, error) : status;
 }
 
+static mb_status cuda_zero(mb_device *device, void *memory, size_t bytes, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status == MB_OK)
+        status = mb_cuda_check(cudaMemsetAsync(memory, 0, bytes, of(device)->stream), error,
+                               "clearing memory");
+    return status;
+}
+
+static mb_status cuda_initialise(mb_device *device, const mb_plan *plan, int32_t run_count,
+                                 const mb_key *keys, float *parameters, mb_error *error) {
+    size_t floats = (size_t)run_count * (size_t)plan->info.parameter_floats;
+    mb_status status = cuda_zero(device, parameters, floats * sizeof *parameters, error);
+    if (status != MB_OK)
+        return status;
+    mb_cuda_start(of(device), plan, run_count, keys, parameters);
+    return mb_cuda_check(cudaGetLastError(), error, "drawing start values");
+}
+
 static mb_status cuda_copy(mb_device *device, void *to, const void *from, size_t bytes,
                            mb_error *error) {
     return transfer(device, to, from, bytes, cudaMemcpyDeviceToDevice, error);
@@ -144,6 +162,8 @@ static const mb_backend cuda_backend = {
     .release = cuda_release,
     .upload = cuda_upload,
     .download = cuda_download,
+    .zero = cuda_zero,
+    .initialise = cuda_initialise,
     .copy = cuda_copy,
     .steps_per_launch = 64,
     .run = cuda_run,

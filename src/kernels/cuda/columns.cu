@@ -1,149 +1,158 @@
-// Joining and cutting of columns. B' stands for all leading dimensions; a thread makes one element.
-// Reference: src/kernels/cpu/isa/elementwise.c.
-#include "cuda/call.cuh"
+// The joining and cutting of columns. All assign. Reference: src/kernels/cpu/isa/elementwise.c.
+#include "cuda/columns.cuh"
 #include "cuda/reduce.cuh"
 
-// y[v][begin + j] = s[v][column] * x[v][x_begin + j] for j < width, s = 1 without scales.
-struct column_copy {
-    mb_view x, y, scales;   // scales.first = NULL: none
-    int32_t x_begin, begin; // first columns in x and in y
-    int32_t width, column;
+// ---- cutting ----------------------------------------------------------------------------------
+
+// y (B', D') = columns `begin` ... of x (B', D), times a column of s (B', N) where there is one.
+struct cut_problem {
+    mb_tables tables;
+    mb_view x, y, scales; // scales.first = NULL: none
+    mb_divider width;
+    int32_t begin, scale; // scale: column of s
+
+    __device__ float value(int32_t run, int32_t, int64_t vector, int32_t column) const {
+        float value = mb_at(x, run)[vector * mb_view_width(x) + begin + column];
+        if (scales.first == NULL)
+            return value;
+        return mb_at(scales, run)[vector * mb_view_width(scales) + scale] * value;
+    }
 };
 
-static __global__ void copy_columns_kernel(mb_tables tables, column_copy copy) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int64_t item = mb_item(), vector = item / copy.width;
-    if (rows == 0 || vector >= mb_view_vectors(copy.y, rows))
-        return;
-    int32_t j = (int32_t)(item % copy.width);
-    float value = mb_at(copy.x, run)[vector * mb_view_width(copy.x) + copy.x_begin + j];
-    if (copy.scales.first != NULL)
-        value *= mb_at(copy.scales, run)[vector * mb_view_width(copy.scales) + copy.column];
-    mb_at(copy.y, run)[vector * mb_view_width(copy.y) + copy.begin + j] = value;
-}
-
-static void copy_columns(const mb_cuda_call *call, const column_copy &copy) {
-    int64_t items = mb_view_vectors(copy.y, call->max_rows) * copy.width;
-    MB_LAUNCH(copy_columns_kernel, mb_grid(call, items), dim3(MB_THREADS), 0, call->stream,
-              call->tables, copy);
-}
-
-// (B', D1), (B', D2) ... -> (B', D1 + D2 + ...)
-MB_CUDA_OP(concat) {
-    column_copy copy = {};
-    copy.y = call->outputs[0];
-    for (int32_t k = 0; k < call->step->input_count; k++) {
-        copy.x = call->inputs[k];
-        copy.width = mb_view_width(copy.x);
-        copy_columns(call, copy);
-        copy.begin += copy.width;
-    }
-}
-
-// s (B', N), x_1 (B', D_1) ... -> concat(s[column] * x_1, s[column+1] * x_2, ...)
-MB_CUDA_OP(scaled_concat) {
-    column_copy copy = {};
-    copy.y = call->outputs[0];
-    copy.scales = call->inputs[0];
-    copy.column = call->step->params.scaled_concat.column;
-    for (int32_t k = 1; k < call->step->input_count; k++) {
-        copy.x = call->inputs[k];
-        copy.width = mb_view_width(copy.x);
-        copy_columns(call, copy);
-        copy.begin += copy.width;
-        copy.column++;
-    }
+MB_CUDA_OP(slice) {
+    cut_problem problem = {};
+    problem.x = call->inputs[0];
+    problem.begin = call->step->params.slice.begin;
+    mb_columns(call, problem);
 }
 
 // dy (B', W), s (B', N) -> dx (B', D) = s[column] * dy[begin ...]
 MB_CUDA_OP(scaled_concat_grad_part) {
-    column_copy copy = {};
-    copy.x = call->inputs[0];
-    copy.scales = call->inputs[1];
-    copy.y = call->outputs[0];
-    copy.column = call->step->params.scaled_concat.column;
-    copy.x_begin = call->step->params.scaled_concat.begin;
-    copy.width = mb_view_width(copy.y);
-    copy_columns(call, copy);
+    cut_problem problem = {};
+    problem.x = call->inputs[0];
+    problem.scales = call->inputs[1];
+    problem.begin = call->step->params.scaled_concat.begin;
+    problem.scale = call->step->params.scaled_concat.column;
+    mb_columns(call, problem);
 }
 
-// (B', D) -> (B', D'), columns from params.slice.begin.
-MB_CUDA_OP(slice) {
-    column_copy copy = {};
-    copy.x = call->inputs[0];
-    copy.y = call->outputs[0];
-    copy.x_begin = call->step->params.slice.begin;
-    copy.width = mb_view_width(copy.y);
-    copy_columns(call, copy);
-}
+// y (B', D) = x (B', D') in columns `begin` ..., `rest` in all others.
+struct put_problem {
+    mb_tables tables;
+    mb_view x, y;
+    mb_divider width;
+    int32_t begin;
+    float rest;
 
-// y (B', D'): columns begin ... of it are x (B', D), the others `value`.
-static __global__ void surround_kernel(mb_tables tables, mb_view x, mb_view y, int32_t begin,
-                                       float value) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int32_t width = mb_view_width(y), part = mb_view_width(x);
-    int64_t item = mb_item(), vector = item / width;
-    if (rows == 0 || vector >= mb_view_vectors(y, rows))
-        return;
-    int32_t j = (int32_t)(item % width) - begin;
-    bool inside = j >= 0 && j < part;
-    mb_at(y, run)[item] = inside ? mb_at(x, run)[vector * part + j] : value;
-}
-
-static void surround(const mb_cuda_call *call, int32_t begin, float value) {
-    MB_LAUNCH(surround_kernel, mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)),
-              dim3(MB_THREADS), 0, call->stream, call->tables, call->inputs[0], call->outputs[0],
-              begin, value);
-}
-
-// (B', D) -> (B', 1 + D)
-MB_CUDA_OP(prepend_one) {
-    surround(call, 1, 1.0f);
-}
-
-// dy (B', D') -> (B', D), zero but for the columns from params.slice.begin.
-MB_CUDA_OP(slice_grad) {
-    surround(call, call->step->params.slice.begin, 0.0f);
-}
-
-struct scaled_parts {
-    int32_t count;
-    mb_view parts[MB_MAX_INPUTS];
+    __device__ float value(int32_t run, int32_t, int64_t vector, int32_t column) const {
+        int32_t part = mb_view_width(x), at = column - begin;
+        return at >= 0 && at < part ? mb_at(x, run)[vector * part + at] : rest;
+    }
 };
 
-// dy (B', W), x_1, x_2 ... -> ds (B', N): ds[column + k] = sum of dy * x over part k, 0 elsewhere.
-// A warp sums for one vector.
-static __global__ void scale_gradients_kernel(mb_tables tables, mb_view dy, scaled_parts x,
-                                              mb_view ds, int32_t column) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
-    int64_t vector = mb_item() / 32;
-    if (rows == 0 || vector >= mb_view_vectors(ds, rows))
-        return; // the whole warp
-    const float *gradients = mb_at(dy, run) + vector * mb_view_width(dy);
-    float *scales = mb_at(ds, run) + vector * mb_view_width(ds);
-    for (int32_t s = lane; s < mb_view_width(ds); s += 32)
-        if (s < column || s >= column + x.count)
-            scales[s] = 0.0f;
-    for (int32_t k = 0; k < x.count; k++) {
-        int32_t width = mb_view_width(x.parts[k]);
-        const float *part = mb_at(x.parts[k], run) + vector * width;
-        float sum = 0.0f;
-        for (int32_t j = lane; j < width; j += 32)
-            sum = fmaf(gradients[j], part[j], sum);
-        sum = mb_warp_sum(sum);
-        if (lane == 0)
-            scales[column + k] = sum;
-        gradients += width;
+MB_CUDA_OP(slice_grad) {
+    put_problem problem = {};
+    problem.x = call->inputs[0];
+    problem.begin = call->step->params.slice.begin;
+    mb_columns(call, problem);
+}
+
+MB_CUDA_OP(prepend_one) {
+    put_problem problem = {};
+    problem.x = call->inputs[0];
+    problem.begin = 1;
+    problem.rest = 1.0f;
+    mb_columns(call, problem);
+}
+
+// ---- joining ----------------------------------------------------------------------------------
+
+// Some tensors side by side, blockIdx.z is the part; so no thread looks for the part it is in.
+struct parts {
+    mb_tables tables;
+    mb_view x[MB_MAX_INPUTS], joined, scales; // scales.first = NULL: none
+    mb_divider widths[MB_MAX_INPUTS];         // by those of x
+    int32_t begins[MB_MAX_INPUTS];            // of x in the joined vectors
+    int32_t count, column;                    // column: of the scale of part 0
+    int32_t widest;
+};
+
+static parts parts_of(const mb_cuda_call *call, int32_t first_input, const mb_view &joined) {
+    parts p = {};
+    p.tables = call->tables;
+    p.joined = joined;
+    p.count = call->step->input_count - first_input;
+    for (int32_t k = 0, begin = 0; k < p.count; k++) {
+        p.x[k] = call->inputs[first_input + k];
+        int32_t width = mb_view_width(p.x[k]);
+        p.widths[k] = mb_divider_of(width);
+        p.begins[k] = begin;
+        p.widest = width > p.widest ? width : p.widest;
+        begin += width;
     }
+    return p;
+}
+
+// x_1 (B', D_1), x_2 ..., s (B', N) -> concat(s[column] * x_1, s[column+1] * x_2, ...), or without
+// s
+static __global__ void join_kernel(const __grid_constant__ parts p) {
+    int32_t run = (int32_t)blockIdx.y, part = (int32_t)blockIdx.z, rows = p.tables.rows[run];
+    const mb_view &x = p.x[part];
+    int64_t item = mb_item();
+    if (rows == 0 || item >= mb_view_elements(x, rows))
+        return;
+    int64_t vector = mb_quotient(p.widths[part], item);
+    int64_t at = vector * (mb_view_width(p.joined) - p.widths[part].by) + p.begins[part] + item;
+    float value = mb_at(x, run)[item];
+    if (p.scales.first != NULL)
+        value *= mb_at(p.scales, run)[vector * mb_view_width(p.scales) + p.column + part];
+    mb_at(p.joined, run)[at] = value;
+}
+
+static void join(const mb_cuda_call *call, const parts &p) {
+    dim3 grid = mb_grid(call, mb_view_vectors(p.joined, call->max_rows) * p.widest);
+    grid.z = (unsigned)p.count;
+    MB_LAUNCH(join_kernel, grid, dim3(MB_THREADS), 0, call->stream, p);
+}
+
+MB_CUDA_OP(concat) {
+    join(call, parts_of(call, 0, call->outputs[0]));
+}
+
+MB_CUDA_OP(scaled_concat) {
+    parts p = parts_of(call, 1, call->outputs[0]);
+    p.scales = call->inputs[0];
+    p.column = call->step->params.scaled_concat.column;
+    join(call, p);
+}
+
+// dy (B', W), x_1, x_2 ... -> ds (B', N): ds[column + k] = sum of dy * x over part k, 0 elsewhere.
+// A warp makes one number: lane l sums the columns l, l + 32 ..., the lanes are added in pairs.
+static __global__ void scales_gradient_kernel(const __grid_constant__ parts p) {
+    int32_t run = (int32_t)blockIdx.y, rows = p.tables.rows[run], lane = (int32_t)threadIdx.x % 32;
+    int64_t item = mb_item() / 32;
+    if (rows == 0 || item >= mb_view_elements(p.scales, rows)) // all lanes of a warp, or none
+        return;
+    int32_t scales = mb_view_width(p.scales), part = (int32_t)(item % scales) - p.column;
+    float sum = 0.0f;
+    if (part >= 0 && part < p.count) {
+        int64_t vector = item / scales;
+        int32_t width = p.widths[part].by;
+        const float *x = mb_at(p.x[part], run) + vector * width;
+        const float *dy = mb_at(p.joined, run) + vector * mb_view_width(p.joined) + p.begins[part];
+        for (int32_t j = lane; j < width; j += 32)
+            sum = fmaf(dy[j], x[j], sum);
+    }
+    sum = mb_warp_sum(sum);
+    if (lane == 0)
+        mb_at(p.scales, run)[item] = sum;
 }
 
 MB_CUDA_OP(scaled_concat_grad_scales) {
-    scaled_parts parts = {};
-    parts.count = call->step->input_count - 1;
-    for (int32_t k = 0; k < parts.count; k++)
-        parts.parts[k] = call->inputs[k + 1];
-    int64_t vectors = mb_view_vectors(call->outputs[0], call->max_rows);
-    MB_LAUNCH(scale_gradients_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->inputs[0], parts, call->outputs[0],
-              call->step->params.scaled_concat.column);
+    parts p = parts_of(call, 1, call->inputs[0]);
+    p.scales = call->outputs[0];
+    p.column = call->step->params.scaled_concat.column;
+    MB_LAUNCH(scales_gradient_kernel,
+              mb_grid(call, 32 * mb_view_elements(p.scales, call->max_rows)), dim3(MB_THREADS), 0,
+              call->stream, p);
 }

@@ -19,10 +19,10 @@ struct decoder_grad_block {
     int32_t h, count;
     const float *dout, *x, *attention, *score, *alpha, *queries, *keys, *weight[2], *gates[2];
     float *dx, *dqueries, *dkeys, *dalpha, *dz[2];
-    float *dstate;                  // (sides, state_row)
-    float *near_dz[2], *near_query; // the latter (sides, near_row)
+    float *dstate;               // (sides, state_row)
+    float *near_dz, *near_query; // (2, sides, 4H), (sides, near_row)
     int32_t state_row, near_row;
-    double *means; // (sides), of alpha * dalpha
+    float2 *means; // (sides), sum of alpha * dalpha in two floats, the larger first
 
     // Vector of a side at place n.
     __device__ int64_t at(int32_t n, int32_t side) const {
@@ -53,7 +53,7 @@ static __device__ __forceinline__ void cells_grad(const decoder_grad_block &q, i
         for (int block = 0; block < 4; block++) {
             q.dz[k][here * 4 * h + block * h + unit] = d[block];
             if (NEAR)
-                q.near_dz[k][side * 4 * h + block * h + unit] = d[block];
+                q.near_dz[(k * MB_SIDES + side) * 4 * h + block * h + unit] = d[block];
         }
     }
     q.query<NEAR>(n, side)[unit] = q.dout[here * 2 * h + h + unit];
@@ -68,7 +68,7 @@ static __device__ __forceinline__ void context_grad(const decoder_grad_block &q,
     for (int k = 0; k < 2; k++)
         dots[k] = {q.weight[k],
                    g,
-                   NEAR ? q.near_dz[k] : q.dz[k] + q.at(n, 0) * g,
+                   NEAR ? q.near_dz + k * MB_SIDES * g : q.dz[k] + q.at(n, 0) * g,
                    NEAR ? g : q.way.aside * g,
                    g,
                    true};
@@ -98,7 +98,7 @@ static __device__ __forceinline__ void alpha_means(const decoder_grad_block &q, 
             sum += (double)q.alpha[at + m] * (double)q.dalpha[at + m];
         sum = mb_warp_sum(sum);
         if (lane == 0)
-            q.means[side] = sum;
+            q.means[side] = make_float2((float)sum, (float)(sum - (double)(float)sum));
     }
 }
 
@@ -116,12 +116,11 @@ static __device__ __forceinline__ void attention_grad(const decoder_grad_block &
     float *__restrict__ dx = q.dx + unit, *__restrict__ dkeys = q.dkeys + unit;
     float query = q.queries[q.at(n, side) * q.h + unit], v = q.score[unit];
     float *place = q.query<NEAR>(n, side) + unit, dcontext = *place, dv = 0.0f, dquery = 0.0f;
-    double mean = q.means[side];
-    float high = (float)mean, low = (float)(mean - (double)high); // as exact, and faster
+    float2 mean = q.means[side];
 #pragma unroll 2
     for (int32_t m = 0; m < length; m++) {
         int64_t at = q.at(m, side) * q.h;
-        float dscore = alpha[m] * (dalpha[m] - high - low);
+        float dscore = alpha[m] * (dalpha[m] - mean.x - mean.y);
         float e = tanhf(query + keys[at]), p = dscore * v * (1.0f - e * e);
         dx[at] += alpha[m] * dcontext;
         dkeys[at] += p;
@@ -175,8 +174,6 @@ static __device__ void clear_gradients(const decoder_grad_block &q) {
         }
     for (int32_t side = 0; side < q.count; side++) {
         int64_t last = q.at(q.way.length - 1, side);
-        for (int32_t i = thread; i < q.way.length; i += threads)
-            q.dalpha[last * q.way.length + i] = 0.0f;
         for (int32_t i = thread; i < h; i += threads)
             q.dqueries[last * h + i] = q.dstate[side * (int64_t)q.state_row + i] = 0.0f;
         for (int32_t i = thread; i < 4 * h; i += threads)
@@ -192,6 +189,7 @@ static __device__ void decoder_grad_begin(const decoder_gradient &problem, int32
     q.h = h;
     q.count = mb_clamp(q.way.sides - first, 0, MB_SIDES);
     q.near_row = mb_round_up(h, 4);
+    q.near_dz = shared;
     q.near_query = shared + 2 * MB_SIDES * 4 * h;
     q.state_row = NEAR ? q.near_row : h;
     q.dstate = NEAR ? q.near_query + MB_SIDES * q.near_row
@@ -214,19 +212,18 @@ static __device__ void decoder_grad_begin(const decoder_gradient &problem, int32
         q.weight[k] = mb_at(cell.weight, run) + rows_of_y * 4 * h;
         q.gates[k] = mb_at(cell.gates, run) + side * 4 * h;
         q.dz[k] = mb_at(cell.dz, run) + side * 4 * h;
-        q.near_dz[k] = shared + k * MB_SIDES * 4 * h;
     }
 }
 
 // dout, x, A, v, W_f, W_b, alpha, queries, keys, gates_f, gates_b
 // -> dz_f, dz_b (B, T, 4H), dx (B, T, H) but for what comes through the keys, dstart (S, H),
-//    dqueries, dkeys (B, T, H), dalpha (B, T, L); dv of every side in dqueries at the last place.
-// Assigns.
+//    dqueries, dkeys (B, T, H), dalpha (B, T, L); dv of every side in dqueries at the last place,
+//    where dalpha is left alone. Assigns.
 template <bool NEAR>
 static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS)
     decoder_grad_kernel(const __grid_constant__ decoder_gradient problem) {
     MB_DYNAMIC_SHARED(float, shared);
-    __shared__ double means[MB_SIDES];
+    __shared__ float2 means[MB_SIDES];
     int32_t run = (int32_t)blockIdx.y, rows = problem.tables.rows[run];
     int32_t first = (int32_t)blockIdx.x * MB_SIDES;
     decoder_grad_block q;

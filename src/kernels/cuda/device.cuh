@@ -44,6 +44,10 @@ mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing);
 mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
                        mb_error *error);
 
+// Launches the kernels that draw the start values of an array into memory full of zeros.
+void mb_cuda_start(mb_cuda_device *cuda, const mb_plan *plan, int32_t run_count, const mb_key *keys,
+                   float *parameters);
+
 mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                       mb_error *error);
 void mb_captured_free(mb_captured *captured);

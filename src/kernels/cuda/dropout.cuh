@@ -11,6 +11,7 @@
 enum {
     MB_DROPOUT_GROUP = 128,   // elements
     MB_DROPOUT_COUNTERS = 16, // of a group
+    MB_DROPOUT_SHARE = 8,     // elements of a counter, MB_DROPOUT_COUNTERS apart
 };
 
 // The masks of one site for one run in one step.
@@ -19,8 +20,13 @@ struct mb_mask {
     mb_key key;
     uint32_t stream, step;
     uint32_t threshold;  // 16 random bits must reach it; 0: everything is kept
-    float scale;         // 1 / (1 - p)
+    float scale;         // 1 / (1 - p); 1 where idle
     const float *stored; // MB_DROPOUT_STORED: 1 keep, 0 drop
+
+    // Whether every factor is 1.
+    __device__ bool idle() const {
+        return mode != MB_DROPOUT_STORED && threshold == 0;
+    }
 };
 
 __device__ inline mb_mask mb_mask_of(const mb_tables &tables, int32_t run,
@@ -32,10 +38,20 @@ __device__ inline mb_mask mb_mask_of(const mb_tables &tables, int32_t run,
     mask.key = tables.keys[run];
     mask.stream = MB_STREAM_DROPOUT + setting.site;
     mask.step = tables.steps[run];
-    mask.threshold = (uint32_t)(p * 65536.0f + 0.5f);
-    mask.scale = 1.0f / (1.0f - p);
+    mask.threshold = setting.mode == MB_DROPOUT_RANDOM ? (uint32_t)(p * 65536.0f + 0.5f) : 0u;
     mask.stored = setting.mode == MB_DROPOUT_STORED ? tables.masks + setting.mask_offset : NULL;
+    mask.scale = mask.idle() ? 1.0f : 1.0f / (1.0f - p);
     return mask;
+}
+
+// The first of the 8 elements of a counter. Lanes with neighbouring counters have neighbouring
+// elements, 16 in a row. The last counters may stand for elements that are not there.
+__device__ inline int64_t mb_mask_first(int64_t counter) {
+    return counter / MB_DROPOUT_COUNTERS * MB_DROPOUT_GROUP + counter % MB_DROPOUT_COUNTERS;
+}
+
+__host__ __device__ inline int64_t mb_mask_counters(int64_t elements) {
+    return (elements + MB_DROPOUT_GROUP - 1) / MB_DROPOUT_GROUP * MB_DROPOUT_COUNTERS;
 }
 
 // Which of the 8 elements of a counter are kept: bit j for the j-th.
@@ -50,11 +66,20 @@ __device__ inline uint32_t mb_mask_bits(const mb_mask &mask, uint64_t counter) {
     return bits;
 }
 
+// What the 8 elements of a counter are multiplied by, by one Philox. Not for masks that are stored.
+__device__ inline void mb_mask_factors(const mb_mask &mask, int64_t counter,
+                                       float (&factors)[MB_DROPOUT_SHARE]) {
+    uint32_t bits = mask.idle() ? 0xFFu : mb_mask_bits(mask, (uint64_t)counter);
+#pragma unroll
+    for (int share = 0; share < MB_DROPOUT_SHARE; share++)
+        factors[share] = (bits >> share & 1u) != 0 ? mask.scale : 0.0f;
+}
+
 // What element e is multiplied by: the scale, 0, or 1 where nothing is dropped.
 __device__ inline float mb_mask_factor(const mb_mask &mask, int64_t e) {
     if (mask.mode == MB_DROPOUT_STORED)
         return mask.stored[e] * mask.scale;
-    if (mask.mode != MB_DROPOUT_RANDOM || mask.threshold == 0)
+    if (mask.idle())
         return 1.0f;
     uint64_t counter =
         (uint64_t)e / MB_DROPOUT_GROUP * MB_DROPOUT_COUNTERS + (uint64_t)e % MB_DROPOUT_COUNTERS;

@@ -1,150 +1,207 @@
-// Element by element: constant, activations, sums and products; a thread makes one element.
+// Element by element: a thread makes four elements that lie together, 16 bytes at a time where all
+// four are there (tensors begin at multiples of 16 floats). All assign. Reference:
+// src/kernels/cpu/isa/elementwise.c.
 #include "cuda/call.cuh"
 
-// y[i] = f(i-th elements). What f reads stands in its members; a and b are inputs of the run.
-template <class Function>
-static __global__ void elementwise_kernel(mb_tables tables, mb_view a, mb_view b, mb_view y,
-                                          Function f) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int64_t i = mb_item();
-    if (rows == 0 || i >= mb_view_elements(y, rows))
-        return;
-    float first = a.first != NULL ? mb_at(a, run)[i] : 0.0f;
-    float second = b.first != NULL ? mb_at(b, run)[i] : 0.0f;
-    mb_at(y, run)[i] = f(tables, run, first, second);
-}
-
-template <class Function> static void elementwise(const mb_cuda_call *call, Function f) {
-    const mb_view none = {};
-    int32_t inputs = call->step->input_count;
-    MB_LAUNCH((elementwise_kernel<Function>),
-              mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)), dim3(MB_THREADS),
-              0, call->stream, call->tables, inputs > 0 ? call->inputs[0] : none,
-              inputs > 1 ? call->inputs[1] : none, call->outputs[0], f);
-}
-
-struct constant_of {
-    float value;
-    __device__ float operator()(const mb_tables &, int32_t, float, float) const {
-        return value;
-    }
+// What is computed: y = f(a, b) of as many inputs as `inputs` says.
+template <int INPUTS> struct function {
+    static constexpr int inputs = INPUTS;
+    __device__ void begin(const mb_tables &, int32_t) {}
 };
 
-MB_CUDA_OP(constant) {
-    elementwise(call, constant_of{call->step->params.constant.value});
+template <class Function> struct elementwise {
+    mb_tables tables;
+    mb_view a, b, y;
+    Function f;
+};
+
+// The four floats at `first`, of which `left` are there.
+static __device__ inline void read_four(const float *values, int64_t first, int64_t left,
+                                        float (&four)[4]) {
+    if (left >= 4) {
+        float4 all = *(const float4 *)(values + first);
+        four[0] = all.x;
+        four[1] = all.y;
+        four[2] = all.z;
+        four[3] = all.w;
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 3; i++)
+        if (i < left)
+            four[i] = values[first + i];
 }
 
-struct relu_of {
-    __device__ float operator()(const mb_tables &, int32_t, float x, float) const {
+template <class Function>
+static __global__ void elementwise_kernel(const __grid_constant__ elementwise<Function> e) {
+    int32_t run = (int32_t)blockIdx.y, rows = e.tables.rows[run];
+    int64_t first = 4 * mb_item(), left = mb_view_elements(e.y, rows) - first;
+    if (rows == 0 || left <= 0)
+        return;
+    Function f = e.f;
+    f.begin(e.tables, run);
+    float a[4] = {}, b[4] = {}, *y = mb_at(e.y, run) + first;
+    if (Function::inputs >= 1)
+        read_four(mb_at(e.a, run), first, left, a);
+    if (Function::inputs >= 2)
+        read_four(mb_at(e.b, run), first, left, b);
+    if (left >= 4) {
+        *(float4 *)y = make_float4(f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3]));
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 3; i++)
+        if (i < left)
+            y[i] = f(a[i], b[i]);
+}
+
+template <class Function> static void launch(const mb_cuda_call *call, const Function &f) {
+    elementwise<Function> e = {};
+    int64_t elements = mb_view_elements(call->outputs[0], call->max_rows);
+    e.tables = call->tables;
+    if (Function::inputs >= 1)
+        e.a = call->inputs[0];
+    if (Function::inputs >= 2)
+        e.b = call->inputs[1];
+    e.y = call->outputs[0];
+    e.f = f;
+    MB_LAUNCH((elementwise_kernel<Function>), mb_grid(call, (elements + 3) / 4), dim3(MB_THREADS),
+              0, call->stream, e);
+}
+
+// ---- activations ------------------------------------------------------------------------------
+
+struct relu_function : function<1> {
+    __device__ float operator()(float x, float) const {
         return x < 0.0f ? 0.0f : x; // NaN stays NaN
     }
 };
 
 MB_CUDA_OP(relu) {
-    elementwise(call, relu_of{});
+    launch(call, relu_function{});
 }
 
-// dx = dy where y > 0, else 0
-struct relu_gradient_of {
-    __device__ float operator()(const mb_tables &, int32_t, float dy, float y) const {
+// dx = dy where y > 0, else 0.
+struct relu_gradient : function<2> {
+    __device__ float operator()(float dy, float y) const {
         return y > 0.0f ? dy : 0.0f;
     }
 };
 
 MB_CUDA_OP(relu_grad) {
-    elementwise(call, relu_gradient_of{});
+    launch(call, relu_gradient{});
 }
 
-struct sum_of {
-    __device__ float operator()(const mb_tables &, int32_t, float a, float b) const {
-        return a + b;
-    }
-};
-
-MB_CUDA_OP(add) {
-    elementwise(call, sum_of{});
-}
-
-struct product_of {
-    __device__ float operator()(const mb_tables &, int32_t, float a, float b) const {
-        return a * b;
-    }
-};
-
-MB_CUDA_OP(multiply) {
-    elementwise(call, product_of{});
-}
-
-struct sigmoid_of {
-    __device__ float operator()(const mb_tables &, int32_t, float x, float) const {
+struct sigmoid_function : function<1> {
+    __device__ float operator()(float x, float) const {
         return 1.0f / (1.0f + expf(-x));
     }
 };
 
 MB_CUDA_OP(sigmoid) {
-    elementwise(call, sigmoid_of{});
+    launch(call, sigmoid_function{});
 }
 
 // dx = dy * y * (1 - y)
-struct sigmoid_gradient_of {
-    __device__ float operator()(const mb_tables &, int32_t, float dy, float y) const {
+struct sigmoid_gradient : function<2> {
+    __device__ float operator()(float dy, float y) const {
         return dy * y * (1.0f - y);
     }
 };
 
 MB_CUDA_OP(sigmoid_grad) {
-    elementwise(call, sigmoid_gradient_of{});
+    launch(call, sigmoid_gradient{});
 }
 
-struct tanh_of {
-    __device__ float operator()(const mb_tables &, int32_t, float x, float) const {
+struct tanh_function : function<1> {
+    __device__ float operator()(float x, float) const {
         return tanhf(x);
     }
 };
 
 MB_CUDA_OP(tanh) {
-    elementwise(call, tanh_of{});
+    launch(call, tanh_function{});
 }
 
 // dx = dy * (1 - y^2)
-struct tanh_gradient_of {
-    __device__ float operator()(const mb_tables &, int32_t, float dy, float y) const {
+struct tanh_gradient : function<2> {
+    __device__ float operator()(float dy, float y) const {
         return dy * (1.0f - y * y);
     }
 };
 
 MB_CUDA_OP(tanh_grad) {
-    elementwise(call, tanh_gradient_of{});
+    launch(call, tanh_gradient{});
 }
 
-// factor * the slot's value * x
-struct scaled {
+// ---- arithmetic -------------------------------------------------------------------------------
+
+struct sum_function : function<2> {
+    __device__ float operator()(float a, float b) const {
+        return a + b;
+    }
+};
+
+MB_CUDA_OP(add) {
+    launch(call, sum_function{});
+}
+
+struct product_function : function<2> {
+    __device__ float operator()(float a, float b) const {
+        return a * b;
+    }
+};
+
+MB_CUDA_OP(multiply) {
+    launch(call, product_function{});
+}
+
+// By a factor that may differ from run to run.
+struct scale_function : function<1> {
     float factor;
-    mb_slot slot;
-    __device__ float operator()(const mb_tables &tables, int32_t run, float x, float) const {
-        const float *slots = tables.slots + (int64_t)run * MB_SLOT_COUNT;
-        return factor * (slot == MB_SLOT_NONE ? 1.0f : slots[slot]) * x;
+    mb_slot slot; // or MB_SLOT_NONE
+
+    __device__ void begin(const mb_tables &tables, int32_t run) {
+        if (slot != MB_SLOT_NONE)
+            factor *= tables.slots[(int64_t)run * MB_SLOT_COUNT + slot];
+    }
+    __device__ float operator()(float x, float) const {
+        return factor * x;
     }
 };
 
 MB_CUDA_OP(scale) {
-    elementwise(call, scaled{call->step->params.scale.factor, call->step->params.scale.slot});
+    scale_function f = {};
+    f.factor = call->step->params.scale.factor;
+    f.slot = call->step->params.scale.slot;
+    launch(call, f);
 }
 
-struct same {
-    __device__ float operator()(const mb_tables &, int32_t, float x, float) const {
+struct constant_function : function<0> {
+    float value;
+    __device__ float operator()(float, float) const {
+        return value;
+    }
+};
+
+MB_CUDA_OP(constant) {
+    constant_function f = {};
+    f.value = call->step->params.constant.value;
+    launch(call, f);
+}
+
+// ---- the same numbers -------------------------------------------------------------------------
+
+struct identity_function : function<1> {
+    __device__ float operator()(float x, float) const {
         return x;
     }
 };
 
 MB_CUDA_OP(reshape) {
-    elementwise(call, same{});
+    launch(call, identity_function{});
 }
 
-// x; the weights behind it are not read.
 MB_CUDA_OP(idle_weights) {
-    const mb_view none = {};
-    MB_LAUNCH((elementwise_kernel<same>),
-              mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)), dim3(MB_THREADS),
-              0, call->stream, call->tables, call->inputs[0], none, call->outputs[0], same{});
+    launch(call, identity_function{});
 }

@@ -1,76 +1,105 @@
-// Reads a batch from the resident dataset, and numbers that are not in it.
+// Reads a batch from the resident dataset, and numbers that are not in it. Reference:
+// src/kernels/cpu/isa/gather.c, noise.c.
+#include "cuda/columns.cuh"
 #include "cuda/philox.cuh"
 
-struct gather_source {
-    const int64_t *offsets; // or NULL: one frame an utterance
-    const float *values;
-    int32_t dimension;
+// Features of one modality, in units of `Unit`: float, or float4 where widths and places are
+// multiples of four.
+struct gather_problem {
+    mb_tables tables;
+    mb_view y;
+    const int64_t *offsets; // (N + 1) frames, or NULL: one frame per utterance
+    const void *values;     // (frames, dimension)
+    int32_t dimension;      // units of a frame
+    mb_divider width;       // by the units of a vector of y
+    mb_divider steps;       // by T, 1 without
 };
 
-// (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front; of an
-// utterance longer than T the last frames count. Columns behind those of the features are zero.
-static __global__ void gather_features_kernel(mb_tables tables, gather_source source, mb_view y) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int32_t width = mb_view_width(y), steps = y.shape.count == 3 ? y.shape.dims[1] : 1;
-    int64_t item = mb_item();
-    if (rows == 0 || item >= (int64_t)rows * steps * width)
+// y (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front; of an
+// utterance longer than T the last frames. Columns behind those of the features are zero. Assigns.
+template <class Unit>
+static __global__ void gather_kernel(const __grid_constant__ gather_problem problem) {
+    int32_t run = (int32_t)blockIdx.y, rows = problem.tables.rows[run], steps = problem.steps.by;
+    int64_t item = mb_item(), vector = mb_quotient(problem.width, item);
+    if (vector >= (int64_t)rows * steps)
         return;
-    int64_t vector = item / width;
-    int32_t column = (int32_t)(item % width), row = (int32_t)(vector / steps);
-    int32_t step = (int32_t)(vector % steps), utterance = tables.indices[run][row];
-    int64_t first = source.offsets != NULL ? source.offsets[utterance] : utterance;
-    int64_t frames = source.offsets != NULL ? source.offsets[utterance + 1] - first : 1;
-    int64_t frame = first + frames - steps + step; // of the dataset
-    bool there = frame >= first && column < source.dimension;
-    mb_at(y, run)[item] = there ? source.values[frame * source.dimension + column] : 0.0f;
+    int32_t column = (int32_t)(item - vector * problem.width.by);
+    int64_t row = mb_quotient(problem.steps, vector), step = vector - row * steps;
+    int32_t utterance = problem.tables.indices[run][row];
+    int64_t first = utterance, end = first + 1;
+    if (problem.offsets != NULL) {
+        first = problem.offsets[utterance];
+        end = problem.offsets[utterance + 1];
+    }
+    int64_t frame = end - steps + step;
+    Unit value = {};
+    if (frame >= first && column < problem.dimension)
+        value = static_cast<const Unit *>(problem.values)[frame * problem.dimension + column];
+    reinterpret_cast<Unit *>(mb_at(problem.y, run))[item] = value;
 }
 
-// labels (N), four bytes each -> (B)
-static __global__ void gather_labels_kernel(mb_tables tables, const uint32_t *labels, mb_view y) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
+static void gather_features(const mb_cuda_call *call, int32_t modality) {
+    gather_problem problem = {};
+    int32_t dimension = call->dataset.modalities[modality].dimension;
+    int32_t width = mb_view_width(call->outputs[0]);
+    problem.tables = call->tables;
+    problem.y = call->outputs[0];
+    problem.offsets = call->dataset.modalities[modality].offsets;
+    problem.values = call->dataset.modalities[modality].values;
+    problem.steps = mb_divider_of(problem.y.shape.count == 3 ? problem.y.shape.dims[1] : 1);
+    bool fours = dimension % 4 == 0 && width % 4 == 0 && (uintptr_t)problem.values % 16 == 0;
+    int32_t unit = fours ? 4 : 1;
+    problem.dimension = dimension / unit;
+    problem.width = mb_divider_of(width / unit);
+    dim3 grid = mb_grid(call, mb_view_elements(problem.y, call->max_rows) / unit);
+    if (fours)
+        MB_LAUNCH((gather_kernel<float4>), grid, dim3(MB_THREADS), 0, call->stream, problem);
+    else
+        MB_LAUNCH((gather_kernel<float>), grid, dim3(MB_THREADS), 0, call->stream, problem);
+}
+
+// y (B), int32 and float alike: four bytes. Assigns.
+static __global__ void gather_labels_kernel(mb_tables tables, mb_view y, const uint32_t *labels) {
+    int32_t run = (int32_t)blockIdx.y;
     int64_t row = mb_item();
-    if (row < rows)
-        ((uint32_t *)mb_at(y, run))[row] = labels[tables.indices[run][row]];
+    if (row < tables.rows[run])
+        reinterpret_cast<uint32_t *>(mb_at(y, run))[row] = labels[tables.indices[run][row]];
 }
 
 MB_CUDA_OP(gather) {
     mb_input input = call->step->params.gather.input;
     if (input <= MB_INPUT_VIDEO) {
-        const auto *modality = &call->dataset.modalities[(int32_t)input];
-        gather_source source = {modality->offsets, modality->values, modality->dimension};
-        MB_LAUNCH(gather_features_kernel,
-                  mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)),
-                  dim3(MB_THREADS), 0, call->stream, call->tables, source, call->outputs[0]);
+        gather_features(call, (int32_t)input);
         return;
     }
     const void *labels = input == MB_INPUT_EMOTION ? (const void *)call->dataset.emotions
                                                    : (const void *)call->dataset.valences;
     MB_LAUNCH(gather_labels_kernel, mb_grid(call, call->max_rows), dim3(MB_THREADS), 0,
-              call->stream, call->tables, (const uint32_t *)labels, call->outputs[0]);
+              call->stream, call->tables, call->outputs[0], (const uint32_t *)labels);
 }
 
 // (B, D): number j of an utterance is that of Philox at index utterance * D + j, whatever else is
-// in the batch; or given from outside.
-static __global__ void noise_kernel(mb_tables tables, mb_view y, uint32_t stream,
-                                    int64_t mask_offset) { // -1: not given
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(y);
-    int64_t item = mb_item();
-    if (rows == 0 || item >= (int64_t)rows * width)
-        return;
-    float *to = mb_at(y, run);
-    if (mask_offset >= 0) {
-        to[item] = tables.masks[mask_offset + item];
-        return;
+// in the batch; or given from outside. Assigns.
+struct noise_problem {
+    mb_tables tables;
+    mb_view y;
+    mb_divider width;
+    uint32_t stream;
+    const float *given; // NULL: random
+
+    __device__ float value(int32_t run, int32_t, int64_t row, int32_t column) const {
+        if (given != NULL)
+            return given[row * width.by + column];
+        uint64_t utterance = (uint64_t)tables.indices[run][row];
+        return (float)mb_philox_normal(tables.keys[run], stream, tables.steps[run],
+                                       utterance * (uint64_t)width.by + (uint64_t)column);
     }
-    uint64_t utterance = (uint64_t)tables.indices[run][item / width];
-    uint64_t index = utterance * (uint64_t)width + (uint64_t)(item % width);
-    to[item] = (float)mb_philox_normal(tables.keys[run], stream, tables.steps[run], index);
-}
+};
 
 MB_CUDA_OP(noise) {
-    const auto *noise = &call->step->params.noise;
-    int64_t items = mb_view_elements(call->outputs[0], call->max_rows);
-    MB_LAUNCH(noise_kernel, mb_grid(call, items), dim3(MB_THREADS), 0, call->stream, call->tables,
-              call->outputs[0], MB_STREAM_NOISE + noise->site,
-              noise->stored ? noise->mask_offset : (int64_t)-1);
+    noise_problem problem = {};
+    problem.stream = MB_STREAM_NOISE + call->step->params.noise.site;
+    if (call->step->params.noise.stored)
+        problem.given = call->tables.masks + call->step->params.noise.mask_offset;
+    mb_columns(call, problem);
 }

@@ -1,106 +1,115 @@
-// Layer normalisation over the last dimension. B' stands for all leading dimensions.
+// Layer normalisation over the last dimension. B' stands for all leading dimensions. Reference:
+// src/kernels/cpu/isa/norm.c.
 //   y = w * n + b,  n = (x - mean) / sqrt(variance + 1e-5), variance over D, not D - 1
-#include "cuda/call.cuh"
-#include "cuda/reduce.cuh"
+#include "cuda/vectors.cuh"
 
-// x (B', D), w (D), b (D) -> y (B', D), statistics (B', 2): mean and 1 / sqrt(variance + 1e-5). A
-// warp takes a vector.
-static __global__ void layer_norm_kernel(mb_tables tables, mb_view x, mb_view w, mb_view b,
-                                         mb_view y, mb_view statistics) {
+// x (B', D), w (D), b (D) -> y (B', D), statistics (B', 2): mean and 1 / sqrt(variance + 1e-5).
+// Assigns.
+template <int LANES>
+static __global__ void layer_norm_kernel(const __grid_constant__ mb_vectors vectors) {
     const float epsilon = 1e-5f;
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
-    int32_t width = mb_view_width(y);
-    int64_t vector = mb_item() / 32;
-    if (rows == 0 || vector >= mb_view_vectors(y, rows))
-        return; // the whole warp
-    const float *from = mb_at(x, run) + vector * width;
-    const float *weight = mb_at(w, run), *bias = mb_at(b, run);
+    mb_vector vector = mb_vector_here<LANES>(vectors);
+    if (vector.rows == 0)
+        return;
+    const float *__restrict__ x = mb_at(vectors.inputs[0], vector.run) + vector.at * vector.width;
+    const float *__restrict__ w = mb_at(vectors.inputs[1], vector.run);
+    const float *__restrict__ b = mb_at(vectors.inputs[2], vector.run);
+    float *__restrict__ y = mb_at(vectors.outputs[0], vector.run) + vector.at * vector.width;
     float sum = 0.0f, squares = 0.0f;
-    for (int32_t j = lane; j < width; j += 32)
-        sum += from[j];
-    float mean = mb_warp_sum(sum) / (float)width;
-    for (int32_t j = lane; j < width; j += 32)
-        squares = fmaf(from[j] - mean, from[j] - mean, squares);
-    float scale = 1.0f / sqrtf(mb_warp_sum(squares) / (float)width + epsilon);
-    for (int32_t j = lane; j < width; j += 32)
-        mb_at(y, run)[vector * width + j] = (from[j] - mean) * scale * weight[j] + bias[j];
-    if (lane == 0) {
-        mb_at(statistics, run)[2 * vector] = mean;
-        mb_at(statistics, run)[2 * vector + 1] = scale;
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        sum += x[j];
+    float mean = mb_lanes_sum<LANES>(sum) / (float)vector.width;
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        squares += (x[j] - mean) * (x[j] - mean);
+    float variance = mb_lanes_sum<LANES>(squares) / (float)vector.width;
+    float scale = 1.0f / sqrtf(variance + epsilon);
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        y[j] = (x[j] - mean) * scale * w[j] + b[j];
+    if (vector.width > 0 && vector.lane == 0) {
+        float *statistics = mb_at(vectors.outputs[1], vector.run) + 2 * vector.at;
+        statistics[0] = mean;
+        statistics[1] = scale;
     }
 }
 
 MB_CUDA_OP(layer_norm) {
-    int64_t vectors = mb_view_vectors(call->outputs[0], call->max_rows);
-    MB_LAUNCH(layer_norm_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0, call->stream,
-              call->tables, call->inputs[0], call->inputs[1], call->inputs[2], call->outputs[0],
-              call->outputs[1]);
+    mb_launch_vectors(call, {layer_norm_kernel<4>, layer_norm_kernel<8>, layer_norm_kernel<16>,
+                             layer_norm_kernel<32>});
 }
 
-// dy (B', D), x (B', D), statistics (B', 2), w (D) -> dx (B', D), g = dy * w:
+// dy (B', D), x (B', D), statistics (B', 2), w (D) -> dx (B', D). With g = dy * w:
 //   dx = (g - mean(g) - n * mean(g * n)) / sqrt(variance + 1e-5)
-static __global__ void layer_norm_gradient_kernel(mb_tables tables, mb_view dy, mb_view x,
-                                                  mb_view statistics, mb_view w, mb_view dx) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
-    int32_t width = mb_view_width(dx);
-    int64_t vector = mb_item() / 32;
-    if (rows == 0 || vector >= mb_view_vectors(dx, rows))
-        return; // the whole warp
-    const float *gradients = mb_at(dy, run) + vector * width;
-    const float *from = mb_at(x, run) + vector * width, *weight = mb_at(w, run);
-    float mean = mb_at(statistics, run)[2 * vector];
-    float scale = mb_at(statistics, run)[2 * vector + 1], sum_g = 0.0f, sum_gn = 0.0f;
-    for (int32_t j = lane; j < width; j += 32) {
-        float g = gradients[j] * weight[j];
+// Assigns.
+template <int LANES>
+static __global__ void layer_norm_gradient_kernel(const __grid_constant__ mb_vectors vectors) {
+    mb_vector vector = mb_vector_here<LANES>(vectors);
+    if (vector.rows == 0)
+        return;
+    int64_t first = vector.at * vector.width;
+    const float *__restrict__ dy = mb_at(vectors.inputs[0], vector.run) + first;
+    const float *__restrict__ x = mb_at(vectors.inputs[1], vector.run) + first;
+    const float *__restrict__ w = mb_at(vectors.inputs[3], vector.run);
+    float *__restrict__ dx = mb_at(vectors.outputs[0], vector.run) + first;
+    float mean = 0.0f, scale = 0.0f, sum_g = 0.0f, sum_gn = 0.0f;
+    if (vector.width > 0) {
+        const float *__restrict__ statistics = mb_at(vectors.inputs[2], vector.run) + 2 * vector.at;
+        mean = statistics[0];
+        scale = statistics[1];
+    }
+    for (int32_t j = vector.lane; j < vector.width; j += LANES) {
+        float g = dy[j] * w[j];
         sum_g += g;
-        sum_gn = fmaf(g, (from[j] - mean) * scale, sum_gn);
+        sum_gn += g * ((x[j] - mean) * scale);
     }
-    float mean_g = mb_warp_sum(sum_g) / (float)width;
-    float mean_gn = mb_warp_sum(sum_gn) / (float)width;
-    for (int32_t j = lane; j < width; j += 32) {
-        float n = (from[j] - mean) * scale;
-        mb_at(dx, run)[vector * width + j] =
-            (gradients[j] * weight[j] - mean_g - n * mean_gn) * scale;
-    }
+    float mean_g = mb_lanes_sum<LANES>(sum_g) / (float)vector.width;
+    float mean_gn = mb_lanes_sum<LANES>(sum_gn) / (float)vector.width;
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        dx[j] = (dy[j] * w[j] - mean_g - (x[j] - mean) * scale * mean_gn) * scale;
 }
 
 MB_CUDA_OP(layer_norm_grad) {
-    int64_t vectors = mb_view_vectors(call->outputs[0], call->max_rows);
-    MB_LAUNCH(layer_norm_gradient_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->inputs[0], call->inputs[1], call->inputs[2],
-              call->inputs[3], call->outputs[0]);
+    mb_launch_vectors(call, {layer_norm_gradient_kernel<4>, layer_norm_gradient_kernel<8>,
+                             layer_norm_gradient_kernel<16>, layer_norm_gradient_kernel<32>});
 }
 
-// dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n. A block takes 32
-// columns: its 8 warps every eighth vector each, and their sums are added warp after warp.
-static __global__ void layer_norm_weight_gradient_kernel(mb_tables tables, mb_view dy, mb_view x,
-                                                         mb_view statistics, mb_view dw) {
-    __shared__ float sums[MB_THREADS / 32][32];
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(dw);
+enum { COLUMNS = 32, PARTS = 16 }; // of a block that sums over vectors
+
+// dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n. Assigns. Warp p of a
+// block sums vectors p, p + PARTS ... of 32 columns; then the warps are added one after the other.
+static __global__ void
+layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
+    __shared__ float sums[PARTS][COLUMNS];
+    int32_t run = (int32_t)blockIdx.y, rows = vectors.tables.rows[run];
     if (rows == 0)
         return;
-    int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
-    int32_t column = (int32_t)blockIdx.x * 32 + lane;
-    const float *gradients = mb_at(dy, run), *from = mb_at(x, run);
-    const float *numbers = mb_at(statistics, run);
-    int64_t vectors = mb_view_vectors(x, rows);
+    int32_t width = mb_view_width(vectors.inputs[0]);
+    int32_t part = (int32_t)threadIdx.x / COLUMNS, lane = (int32_t)threadIdx.x % COLUMNS;
+    int32_t column = (int32_t)blockIdx.x * COLUMNS + lane;
+    int64_t count = mb_view_vectors(vectors.inputs[0], rows);
+    const float *__restrict__ dy = mb_at(vectors.inputs[0], run);
+    const float *__restrict__ x = mb_at(vectors.inputs[1], run);
+    const float *__restrict__ statistics = mb_at(vectors.inputs[2], run);
     float sum = 0.0f;
-    for (int64_t v = warp; column < width && v < vectors; v += MB_THREADS / 32) {
-        float n = (from[v * width + column] - numbers[2 * v]) * numbers[2 * v + 1];
-        sum = fmaf(gradients[v * width + column], n, sum);
+    for (int64_t v = part; column < width && v < count; v += PARTS) {
+        float n = (x[v * width + column] - statistics[2 * v]) * statistics[2 * v + 1];
+        sum += dy[v * width + column] * n;
     }
-    sums[warp][lane] = sum;
+    sums[part][lane] = sum;
     __syncthreads();
-    if (warp > 0 || column >= width)
+    if (part != 0 || column >= width)
         return;
-    for (int32_t w = 1; w < MB_THREADS / 32; w++)
-        sum += sums[w][lane];
-    mb_at(dw, run)[column] = sum;
+    for (int32_t p = 1; p < PARTS; p++)
+        sum += sums[p][lane];
+    mb_at(vectors.outputs[0], run)[column] = sum;
 }
 
 MB_CUDA_OP(layer_norm_grad_weight) {
-    unsigned blocks = (unsigned)(mb_view_width(call->outputs[0]) + 31) / 32;
-    MB_LAUNCH(layer_norm_weight_gradient_kernel, dim3(blocks, (unsigned)call->run_count),
-              dim3(MB_THREADS), 0, call->stream, call->tables, call->inputs[0], call->inputs[1],
-              call->inputs[2], call->outputs[0]);
+    mb_vectors vectors = {};
+    vectors.tables = call->tables;
+    for (int32_t i = 0; i < 3; i++)
+        vectors.inputs[i] = call->inputs[i];
+    vectors.outputs[0] = call->outputs[0];
+    int32_t blocks = (mb_view_width(vectors.inputs[0]) + COLUMNS - 1) / COLUMNS;
+    MB_LAUNCH(layer_norm_gradient_weight_kernel, dim3((unsigned)blocks, (unsigned)call->run_count),
+              dim3(COLUMNS * PARTS), 0, call->stream, vectors);
 }

@@ -1,105 +1,136 @@
-// Sequences without weights: positions, delays and ends. A thread makes one element.
+// Sequences (B, T, D) without weights: delays, ends, positions. All assign. Reference:
+// src/kernels/cpu/isa/recurrent.c, convolve.c.
+#include <math.h>
+
+#include "cuda/columns.cuh"
 #include "cuda/recurrence.cuh"
 
-// Place and side of a vector of (B, T, D), counted b * T + t.
-struct vector_place {
-    int32_t n, side;
+// Which way, with a division by T.
+struct way {
+    mb_divider steps;
+    mb_recurrence recurrence;
+
+    // The way through (B, T, D), and where on it vector b * T + t is.
+    __device__ mb_way find(const mb_view &sequence, int32_t rows, int64_t vector, int32_t &place,
+                           int64_t &side) const {
+        mb_way found = mb_way_of(sequence, rows, recurrence);
+        int64_t row = mb_quotient(steps, vector);
+        int32_t step = (int32_t)(vector - row * steps.by);
+        bool along_rows = recurrence.axis == MB_AXIS_ROWS;
+        side = along_rows ? step : row;
+        place = along_rows ? (int32_t)row : step;
+        place = found.reverse ? found.length - 1 - place : place;
+        return found;
+    }
 };
 
-static __device__ vector_place place_of(const mb_way &way, mb_recurrence recurrence, int32_t steps,
-                                        int64_t vector) {
-    int32_t row = (int32_t)(vector / steps), step = (int32_t)(vector % steps);
-    bool along_rows = recurrence.axis == MB_AXIS_ROWS;
-    int32_t n = along_rows ? row : step;
-    return {way.reverse ? way.length - 1 - n : n, along_rows ? step : row};
+static way way_of(const mb_cuda_call *call, const mb_view &sequence) {
+    return {mb_divider_of(sequence.shape.dims[1]), call->step->params.recurrence};
 }
 
-// x (B, T, D) -> sines and cosines of the positions t + 1; zero where x[b, t, 0] is zero.
-// Source: Vaswani et al., "Attention Is All You Need", 2017, as in the reference's MulT.
-static __global__ void positions_kernel(mb_tables tables, mb_view x, mb_view y, float rate) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
-    int32_t width = mb_view_width(y), half = width / 2, steps = y.shape.dims[1];
-    int64_t item = mb_item(), vector = item / width;
-    if (rows == 0 || vector >= (int64_t)rows * steps)
+// y[n] = x[n-1] (B, T, D), y[0] = start (S, D) or 0
+struct delay_problem {
+    mb_tables tables;
+    mb_view x, start, y; // start.first = NULL: none
+    mb_divider width;
+    way along;
+
+    __device__ float value(int32_t run, int32_t rows, int64_t vector, int32_t column) const {
+        int32_t place;
+        int64_t side;
+        mb_way found = along.find(y, rows, vector, place, side);
+        int64_t before = found.reverse ? vector + found.along : vector - found.along;
+        if (place > 0)
+            return mb_at(x, run)[before * width.by + column];
+        return start.first != NULL ? mb_at(start, run)[side * width.by + column] : 0.0f;
+    }
+};
+
+MB_CUDA_OP(delay) {
+    delay_problem problem = {};
+    problem.x = call->inputs[0];
+    if (call->step->input_count == 2)
+        problem.start = call->inputs[1];
+    problem.along = way_of(call, call->outputs[0]);
+    mb_columns(call, problem);
+}
+
+// y (S, D) = x[L-1], x (B, T, D)
+struct last_problem {
+    mb_tables tables;
+    mb_view x, y;
+    mb_divider width;
+    mb_recurrence recurrence;
+
+    __device__ float value(int32_t run, int32_t rows, int64_t side, int32_t column) const {
+        mb_way way = mb_way_of(x, rows, recurrence);
+        int64_t vector = mb_way_at(way, way.length - 1) + side * way.aside;
+        return mb_at(x, run)[vector * width.by + column];
+    }
+};
+
+MB_CUDA_OP(last_step) {
+    last_problem problem = {};
+    problem.x = call->inputs[0];
+    problem.recurrence = call->step->params.recurrence;
+    mb_columns(call, problem);
+}
+
+// y (B, T, D), zero but for y[L-1] = x (S, D)
+struct at_last_problem {
+    mb_tables tables;
+    mb_view x, y;
+    mb_divider width;
+    way along;
+
+    __device__ float value(int32_t run, int32_t rows, int64_t vector, int32_t column) const {
+        int32_t place;
+        int64_t side;
+        mb_way found = along.find(y, rows, vector, place, side);
+        bool last = place == found.length - 1;
+        return last ? mb_at(x, run)[side * width.by + column] : 0.0f;
+    }
+};
+
+MB_CUDA_OP(at_last_step) {
+    at_last_problem problem = {};
+    problem.x = call->inputs[0];
+    problem.along = way_of(call, call->outputs[0]);
+    mb_columns(call, problem);
+}
+
+// x (B, T, D) -> y (B, T, D): the position of step t is t + 1, or 0 where x[b,t,0] is exactly 0 (a
+// padded frame). With half = D / 2 and w_i = exp(-i * ln(10000) / (half - 1)):
+//   y[i] = sin(position * w_i), y[half + i] = cos(position * w_i); all 0 at position 0, and in the
+//   last column of an odd D
+// A thread makes sine and cosine of one i of a step once, for all rows; thread `half` of an odd D
+// has the last column. exp is in double: an error of one place of w_i, times t, would be seen.
+static __global__ void positions_kernel(const __grid_constant__ mb_tables tables,
+                                        const __grid_constant__ mb_view x,
+                                        const __grid_constant__ mb_view y, mb_divider columns,
+                                        float rate) {
+    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], steps = y.shape.dims[1];
+    int32_t width = y.shape.dims[2], half = width / 2;
+    int64_t item = mb_item(), step = mb_quotient(columns, item);
+    int32_t i = (int32_t)(item - step * columns.by);
+    if (rows == 0 || step >= steps)
         return;
-    int32_t j = (int32_t)(item % width), i = j < half ? j : j - half;
-    float angle = (float)(vector % steps + 1) * expf((float)i * -rate), value = 0.0f;
-    if (j < 2 * half && mb_at(x, run)[vector * width] != 0.0f)
-        value = j < half ? sinf(angle) : cosf(angle);
-    mb_at(y, run)[item] = value;
+    float angle = (float)(step + 1) * (float)exp((double)((float)i * -rate));
+    float sine = i < half ? sinf(angle) : 0.0f, cosine = i < half ? cosf(angle) : 0.0f;
+    for (int32_t b = 0; b < rows; b++) {
+        int64_t at = ((int64_t)b * steps + step) * width;
+        bool padded = mb_at(x, run)[at] == 0.0f;
+        float *to = mb_at(y, run) + at;
+        if (i < half)
+            to[i] = padded ? 0.0f : sine;
+        to[half + i] = padded ? 0.0f : cosine; // half + half is the last column of an odd D
+    }
 }
 
 MB_CUDA_OP(positions) {
-    int32_t half = mb_view_width(call->outputs[0]) / 2;
-    float rate = (float)(log(10000.0) / (half - 1));
-    MB_LAUNCH(positions_kernel, mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)),
-              dim3(MB_THREADS), 0, call->stream, call->tables, call->inputs[0], call->outputs[0],
-              rate);
-}
-
-// x (B, T, D), start (S, D) optional -> y with y[t] = x[t-1], y[0] = start or 0
-static __global__ void delay_kernel(mb_tables tables, mb_view x, mb_view start, mb_view y,
-                                    mb_recurrence recurrence) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(y);
-    int64_t item = mb_item(), vector = item / width;
-    if (rows == 0 || vector >= mb_view_vectors(y, rows))
-        return;
-    int32_t j = (int32_t)(item % width);
-    mb_way way = mb_way_of(y, rows, recurrence);
-    vector_place place = place_of(way, recurrence, y.shape.dims[1], vector);
-    float value = 0.0f;
-    if (place.n > 0)
-        value = mb_at(x, run)[(mb_way_at(way, place.n - 1) + place.side * way.aside) * width + j];
-    else if (start.first != NULL)
-        value = mb_at(start, run)[(int64_t)place.side * width + j];
-    mb_at(y, run)[item] = value;
-}
-
-MB_CUDA_OP(delay) {
-    const mb_view none = {};
-    MB_LAUNCH(delay_kernel, mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)),
-              dim3(MB_THREADS), 0, call->stream, call->tables, call->inputs[0],
-              call->step->input_count == 2 ? call->inputs[1] : none, call->outputs[0],
-              call->step->params.recurrence);
-}
-
-// x (B, T, D) -> x[L-1] (S, D)
-static __global__ void last_step_kernel(mb_tables tables, mb_view x, mb_view y,
-                                        mb_recurrence recurrence) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(y);
-    int64_t item = mb_item(), side = item / width;
-    if (rows == 0)
-        return;
-    mb_way way = mb_way_of(x, rows, recurrence);
-    if (side >= way.sides)
-        return;
-    int64_t vector = mb_way_at(way, way.length - 1) + side * way.aside;
-    mb_at(y, run)[item] = mb_at(x, run)[vector * width + item % width];
-}
-
-MB_CUDA_OP(last_step) {
-    MB_LAUNCH(last_step_kernel, mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)),
-              dim3(MB_THREADS), 0, call->stream, call->tables, call->inputs[0], call->outputs[0],
-              call->step->params.recurrence);
-}
-
-// x (S, D) -> y (B, T, D), zero but for y[L-1] = x
-static __global__ void at_last_step_kernel(mb_tables tables, mb_view x, mb_view y,
-                                           mb_recurrence recurrence) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(y);
-    int64_t item = mb_item(), vector = item / width;
-    if (rows == 0 || vector >= mb_view_vectors(y, rows))
-        return;
-    mb_way way = mb_way_of(y, rows, recurrence);
-    vector_place place = place_of(way, recurrence, y.shape.dims[1], vector);
-    bool last = place.n == way.length - 1;
-    int64_t at = (int64_t)place.side * width + item % width;
-    mb_at(y, run)[item] = last ? mb_at(x, run)[at] : 0.0f;
-}
-
-MB_CUDA_OP(at_last_step) {
-    MB_LAUNCH(at_last_step_kernel,
-              mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)), dim3(MB_THREADS),
-              0, call->stream, call->tables, call->inputs[0], call->outputs[0],
-              call->step->params.recurrence);
+    const mb_view &y = call->outputs[0];
+    int32_t width = mb_view_width(y), columns = (width + 1) / 2;
+    float rate = (float)(log(10000.0) / (width / 2 - 1));
+    MB_LAUNCH(positions_kernel, mb_grid(call, (int64_t)y.shape.dims[1] * columns), dim3(MB_THREADS),
+              0, call->stream, call->tables, call->inputs[0], y, mb_divider_of(columns), rate);
 }

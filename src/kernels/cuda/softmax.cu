@@ -1,58 +1,57 @@
-// Softmax over the last dimension, max-subtracted, and its gradient; a warp takes a vector.
-#include "cuda/call.cuh"
-#include "cuda/reduce.cuh"
+// Softmax over the last dimension, max-subtracted, and its gradient. Reference:
+// src/kernels/cpu/isa/softmax.c.
+#include "cuda/vectors.cuh"
 
-// y = exp(x - max(x)) / sum. exp(-infinity) = 0; NaN anywhere makes the whole vector NaN.
-static __global__ void softmax_kernel(mb_tables tables, mb_view x, mb_view y) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
-    int32_t width = mb_view_width(y);
-    int64_t vector = mb_item() / 32;
-    if (rows == 0 || vector >= mb_view_vectors(y, rows))
-        return; // the whole warp
-    const float *from = mb_at(x, run) + vector * width;
-    float *to = mb_at(y, run) + vector * width, largest = from[0], sum = 0.0f;
-    for (int32_t j = lane; j < width; j += 32)
-        largest = from[j] > largest ? from[j] : largest;
-    largest = mb_warp_max(largest);
-    for (int32_t j = lane; j < width; j += 32) {
-        float difference = from[j] - largest;
-        float e = difference < -87.0f ? 0.0f : expf(difference);
-        to[j] = e;
-        sum += e;
-    }
-    sum = mb_warp_sum(sum);
-    for (int32_t j = lane; j < width; j += 32)
-        to[j] /= sum;
+// 0 for -infinity, and where exp would leave the normal numbers.
+static __device__ inline float exponential(float x) {
+    float e = expf(x);
+    return x < -87.0f ? 0.0f : e; // NaN stays NaN
 }
 
-static dim3 warps(const mb_cuda_call *call) {
-    return mb_grid(call, 32 * mb_view_vectors(call->outputs[0], call->max_rows));
+// y (B', D) = exp(x - max) / sum. Assigns. exp is computed twice, so that x is what is read again,
+// from the L1 cache, and y is written once.
+template <int LANES>
+static __global__ void softmax_kernel(const __grid_constant__ mb_vectors vectors) {
+    mb_vector vector = mb_vector_here<LANES>(vectors);
+    if (vector.rows == 0)
+        return;
+    const float *__restrict__ x = mb_at(vectors.inputs[0], vector.run) + vector.at * vector.width;
+    float *__restrict__ y = mb_at(vectors.outputs[0], vector.run) + vector.at * vector.width;
+    float largest = -INFINITY, sum = 0.0f;
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        largest = x[j] > largest ? x[j] : largest;
+    largest = mb_lanes_max<LANES>(largest);
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        sum += exponential(x[j] - largest);
+    sum = mb_lanes_sum<LANES>(sum);
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        y[j] = exponential(x[j] - largest) / sum;
 }
 
 MB_CUDA_OP(softmax) {
-    MB_LAUNCH(softmax_kernel, warps(call), dim3(MB_THREADS), 0, call->stream, call->tables,
-              call->inputs[0], call->outputs[0]);
+    mb_launch_vectors(
+        call, {softmax_kernel<4>, softmax_kernel<8>, softmax_kernel<16>, softmax_kernel<32>});
 }
 
-// dx = y * (dy - sum(dy * y))
-static __global__ void softmax_gradient_kernel(mb_tables tables, mb_view dy, mb_view y,
-                                               mb_view dx) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
-    int32_t width = mb_view_width(dx);
-    int64_t vector = mb_item() / 32;
-    if (rows == 0 || vector >= mb_view_vectors(dx, rows))
-        return; // the whole warp
-    const float *gradients = mb_at(dy, run) + vector * width;
-    const float *weights = mb_at(y, run) + vector * width;
+// dy, y (B', D) -> dx (B', D) = y * (dy - sum(dy * y)), the sum in double. Assigns.
+template <int LANES>
+static __global__ void softmax_gradient_kernel(const __grid_constant__ mb_vectors vectors) {
+    mb_vector vector = mb_vector_here<LANES>(vectors);
+    if (vector.rows == 0)
+        return;
+    int64_t first = vector.at * vector.width;
+    const float *__restrict__ dy = mb_at(vectors.inputs[0], vector.run) + first;
+    const float *__restrict__ y = mb_at(vectors.inputs[1], vector.run) + first;
+    float *__restrict__ dx = mb_at(vectors.outputs[0], vector.run) + first;
     double sum = 0.0;
-    for (int32_t j = lane; j < width; j += 32)
-        sum += (double)gradients[j] * (double)weights[j];
-    sum = mb_warp_sum(sum);
-    for (int32_t j = lane; j < width; j += 32)
-        mb_at(dx, run)[vector * width + j] = weights[j] * (gradients[j] - (float)sum);
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        sum += (double)dy[j] * (double)y[j];
+    float total = (float)mb_lanes_sum<LANES>(sum);
+    for (int32_t j = vector.lane; j < vector.width; j += LANES)
+        dx[j] = y[j] * (dy[j] - total);
 }
 
 MB_CUDA_OP(softmax_grad) {
-    MB_LAUNCH(softmax_gradient_kernel, warps(call), dim3(MB_THREADS), 0, call->stream, call->tables,
-              call->inputs[0], call->inputs[1], call->outputs[0]);
+    mb_launch_vectors(call, {softmax_gradient_kernel<4>, softmax_gradient_kernel<8>,
+                             softmax_gradient_kernel<16>, softmax_gradient_kernel<32>});
 }

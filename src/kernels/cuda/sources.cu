@@ -34,11 +34,13 @@ static bool readers(const mb_plan *plan, int32_t at, mb_source *sources, bool *o
                     const mb_source *source, bool commit) {
     const mb_operand *tensor = &plan->steps[at].outputs[0];
     int32_t rows = plan->info.max_rows;
+    bool any = false;
     for (int32_t s = at + 1; s < plan->step_count; s++) {
         const mb_step *step = &plan->steps[s];
         for (int32_t i = 0; i < step->input_count; i++) {
             if (!overlaps(&step->inputs[i], tensor, rows))
                 continue;
+            any = true;
             bool same = step->inputs[i].offset == tensor->offset;
             if (same && takes_source(step, i)) {
                 if (commit)
@@ -57,7 +59,7 @@ static bool readers(const mb_plan *plan, int32_t at, mb_source *sources, bool *o
         if (overwrites(step, tensor, rows))
             break;
     }
-    return true;
+    return any;
 }
 
 static bool is_kept(const mb_plan *plan, const mb_operand *tensor) {

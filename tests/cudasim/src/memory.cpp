@@ -109,7 +109,7 @@ static cudaError_t copy_now(void *to, const void *from, size_t bytes, cudaMemcpy
         return cudaErrorIllegalAddress; // freed since the graph was recorded
     expose_range(to, bytes);
     expose_range(from, bytes);
-    memmove(to, from, bytes);
+    memcpy(to, from, bytes); // AddressSanitizer tells of an overlap, and has a slow memmove
     hide_range(to, bytes);
     hide_range(from, bytes);
     return cudaSuccess;

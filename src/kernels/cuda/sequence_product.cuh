@@ -1,7 +1,7 @@
 // Products of whole sequences: what a recurrence need not do place by place. B' stands for rows x
 // steps; weights are stored input-major (I, O), and a product takes some neighbouring rows of them.
-#ifndef MB_KERNELS_CUDA_SEQUENCE_CUH
-#define MB_KERNELS_CUDA_SEQUENCE_CUH
+#ifndef MB_KERNELS_CUDA_SEQUENCE_PRODUCT_CUH
+#define MB_KERNELS_CUDA_SEQUENCE_PRODUCT_CUH
 
 #include "cuda/product.cuh"
 
