@@ -4,7 +4,7 @@
 #     scripts/setup.sh [build] [test] [fuzz] [format]      (nothing given: build)
 #
 # build   compiler, CMake, Ninja and the libraries of the program
-# test    cmocka and the sqlite3 shell, for the tests
+# test    g++, cmocka and the sqlite3 shell, for the tests
 # fuzz    clang with its fuzzing runtime
 # format  clang-format
 #
@@ -36,6 +36,10 @@ hdf5() {
 }
 c_library() {
     has gcc && echo '#include <stdio.h>' | gcc -E -x c - >/dev/null 2>&1
+}
+# The tests execute the CUDA kernels as code of the host.
+cxx_library() {
+    has g++ && echo '#include <concepts>' | g++ -std=gnu++20 -E -x c++ - >/dev/null 2>&1
 }
 # clang can be there without the runtime that libFuzzer and the sanitizers link.
 fuzzer() {
@@ -89,6 +93,7 @@ find_missing() {
             need libxxhash-dev library libxxhash
             ;;
         test)
+            need g++ cxx_library
             need libcmocka-dev library cmocka
             need sqlite3 has sqlite3
             ;;
