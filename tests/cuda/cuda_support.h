@@ -4,6 +4,13 @@
 
 #include "array_support.h"
 
+// Whether a sanitizer slows everything down: the largest cases are left to the other builds.
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
 enum { SKIPPED = 77 }; // exit code of a test program that finds no GPU; CTest knows it
 
 // Opens the CUDA executor; ends the program where it finds no GPU to use.

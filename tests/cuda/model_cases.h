@@ -10,6 +10,7 @@ enum { MOST_MODEL_CASES = 64, MODEL_ROWS = 7 };
 typedef struct model_case {
     const mb_model *model;
     mb_model_config config;
+    bool first; // of its model
     char name[96];
 } model_case;
 
@@ -76,6 +77,7 @@ static inline void list_models(model_cases *list) {
         }
         if (list->count == before)
             fail_msg("model %s takes no small configuration", (*model)->name);
+        list->cases[before].first = true;
         mb_model_config start = list->cases[before].config;
         for (int32_t i = 0; i < (*model)->option_count; i++) {
             const mb_option *option = &(*model)->options[i];

@@ -147,7 +147,8 @@ static void test_gradients(void **state) {
 static void test_updates(void **state) {
     const devices *d = *state;
     for (int i = 0; i < d->models.count; i++)
-        check_model(d, &d->models.cases[i], MB_PLAN_TRAIN);
+        if (!SANITIZED || d->models.cases[i].first)
+            check_model(d, &d->models.cases[i], MB_PLAN_TRAIN);
 }
 
 // The predictions of an evaluation, and where they go.
@@ -159,6 +160,8 @@ static void test_evaluations(void **state) {
         run_array arrays[2];
         array_state states[2];
         sample_set set;
+        if (SANITIZED && !c->first)
+            continue;
         samples_open(&set, &c->config);
         samples_shorten(&set, &c->config);
         for (int32_t a = 0; a < RUNS; a++) {

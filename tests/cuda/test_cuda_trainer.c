@@ -19,7 +19,7 @@ enum { MODELS = sizeof models / sizeof *models };
 static void open_runs(bench *b, const model_size *model) {
     bench_open(b, model->name, model->hidden);
     for (int i = 0; i < RUNS; i++)
-        b->specs[i].training.epochs = 4;
+        b->specs[i].training.epochs = SANITIZED ? 2 : 4;
 }
 
 static void test_array_equals_runs_alone(void **state) {

@@ -47,7 +47,8 @@ static int print_digests(void) {
     model_cases models;
     list_models(&models);
     for (int i = 0; i < models.count; i++)
-        print_digest(device, &models.cases[i], MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, MODEL_ROWS);
+        if (!SANITIZED || models.cases[i].first)
+            print_digest(device, &models.cases[i], MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, MODEL_ROWS);
     for (int k = 0; k < CASE_COUNT; k++) {
         mb_model model = {.name = cases[k].name,
                           .options = options,
@@ -90,7 +91,7 @@ static void read_digests(const char *order, digests *list) {
 
 static void test_order(void **state) {
     (void)state;
-    static const char *const orders[] = {"reverse", "shuffled:1", "shuffled:2"};
+    static const char *const orders[] = {"reverse", "shuffled:1"};
     static digests forward, other;
     read_digests("forward", &forward);
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {

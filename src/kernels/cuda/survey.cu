@@ -39,10 +39,10 @@ static void look_at(mb_cuda_survey *survey, int ordinal) {
 // Why none of the devices can be used.
 static void collect_problems(mb_cuda_survey *survey) {
     for (int32_t i = 0; i < survey->device_count; i++) {
-        size_t length = strlen(survey->problem);
-        snprintf(survey->problem + length, sizeof survey->problem - length,
-                 "%sGPU %d (%.60s): %.120s", i > 0 ? "; " : "", i, survey->devices[i].name,
-                 survey->devices[i].problem);
+        char text[256];
+        snprintf(text, sizeof text, "%sGPU %d (%.60s): %.120s", i > 0 ? "; " : "", i,
+                 survey->devices[i].name, survey->devices[i].problem);
+        strncat(survey->problem, text, sizeof survey->problem - strlen(survey->problem) - 1);
     }
 }
 
