@@ -115,7 +115,7 @@ tsan_stage() {
 }
 clang_stage() {
     mkdir -p build
-    cmake -S . -B build/clang -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DMERBENCH_CUDA=OFF -DMERBENCH_WERROR=ON \
+    cmake -S . -B build/clang -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DMERBENCH_WERROR=ON \
         -DMERBENCH_TESTS=ON -DMERBENCH_BENCH=ON -DMERBENCH_CUDA=OFF >build/clang-configure.log 2>&1 ||
         { cat build/clang-configure.log; return 1; }
     compile build/clang
