@@ -38,12 +38,13 @@ static void look_at(mb_cuda_survey *survey, int ordinal) {
 
 // Why none of the devices can be used.
 static void collect_problems(mb_cuda_survey *survey) {
+    char problem[sizeof survey->problem] = "";
     for (int32_t i = 0; i < survey->device_count; i++) {
-        char text[256];
-        snprintf(text, sizeof text, "%sGPU %d (%.60s): %.120s", i > 0 ? "; " : "", i,
-                 survey->devices[i].name, survey->devices[i].problem);
-        strncat(survey->problem, text, sizeof survey->problem - strlen(survey->problem) - 1);
+        size_t length = strlen(problem);
+        snprintf(problem + length, sizeof problem - length, "%sGPU %d (%.60s): %.120s",
+                 i > 0 ? "; " : "", i, survey->devices[i].name, survey->devices[i].problem);
     }
+    memcpy(survey->problem, problem, sizeof problem);
 }
 
 void mb_cuda_look(mb_cuda_survey *survey) {
