@@ -4,70 +4,7 @@
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# plan FILE DROPOUTS FINAL_SEEDS: two cells over hidden_dim {6, 10}
-plan() {
-    cat >"$1" <<END
-{"name": "sweep", "epochs": 3, "corpora": {"q": "q.h5"},
- "grid": {"hidden_dim": [6, 10], "dropout": [$2]},
- "cells": [
-   {"label": "text", "corpus": "q", "model": "attention", "feature": "synth-text-UTT"},
-   {"label": "all", "corpus": "q", "model": "lmf",
-    "features": {"audio": "synth-audio-UTT", "text": "synth-text-UTT", "video": "synth-video-UTT"}}],
- "search": {"method": "grid", "seeds": [1]}, "final": {"seeds": [$3]}}
-END
-}
-
-# Tables of a ledger, the search and the final seeds, all numbers: one entry a line, no quoted commas.
-entries() {
-    for metric in waf mse; do
-        "$MERBENCH" table "$1" --format csv --metric "$metric"
-        "$MERBENCH" table "$1" --format csv --metric "$metric" --all-settings
-    done | sed 's/"[^"]*"/quoted/g'
-}
-
-# close_entries LEDGER LEDGER: texts are equal, numbers are to 1e-4
-close_entries() {
-    CHECKS=$((CHECKS + 1))
-    entries "$1" >first.csv
-    entries "$2" >second.csv
-    [ "$(grep -c '^sweep' first.csv)" -ge 12 ] || fail "$1 has no entries"
-    awk -F, '
-        function number(text) { return text ~ /^-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?$/ }
-        FILENAME == ARGV[1] { line[FNR] = $0; lines = FNR; next }
-        {
-            count = split(line[FNR], wanted, ",")
-            same = count == NF
-            for (i = 1; i <= count && same; i++)
-                if (number(wanted[i]) && number($i)) {
-                    d = wanted[i] - $i
-                    same = d <= 1e-4 && -d <= 1e-4
-                } else
-                    same = wanted[i] == $i
-            if (!same) { print "  " line[FNR]; print "  " $0; differs = 1 }
-        }
-        END { exit differs || FNR != lines }' first.csv second.csv ||
-        fail "the tables of $1 and $2 differ by more than 1e-4"
-}
-
-contents() {
-    sqlite3 "$1" "select r.trial, r.fold, p.position, p.name, p.part, hex(p.logits), hex(p.valences)
-                  from predictions p join runs r on r.id = p.run order by 1, 2, 3" \
-        "select r.trial, r.fold, e.epoch, printf('%!.20g %!.20g %!.20g', e.train_loss, e.select_loss,
-         e.select_metric) from epochs e join runs r on r.id = e.run order by 1, 2, 3"
-}
-# same_bits LEDGER LEDGER: tables and, where sqlite3 is there, every curve and prediction
-same_bits() {
-    CHECKS=$((CHECKS + 1))
-    [ "$(entries "$1")" = "$(entries "$2")" ] || fail "the tables of $1 and $2 differ"
-    command -v sqlite3 >/dev/null || { skip "no sqlite3: predictions of $1 and $2"; return; }
-    CHECKS=$((CHECKS + 1))
-    [ "$(contents "$1")" = "$(contents "$2")" ] || fail "runs of $1 and $2 differ"
-    [ -n "$(contents "$1")" ] || fail "$1 has no predictions"
-}
-
-must "$MERBENCH" synth --like quickstart --scale 0.15 -o q.h5 --dims audio=5,text=9,video=6 >/dev/null
-plan whole.json "0.2, 0.4" "1, 2"
-plan half.json "0.2" "1"
+sweep_files
 
 expect 0 run whole.json --results cpu.db --device cpu --isa portable --no-table
 expect 0 run whole.json --results cuda.db --device cuda
@@ -78,7 +15,7 @@ expect 0 run whole.json --results halves.db --device cuda --no-table
 same_bits cuda.db halves.db
 
 # A GPU with room for a run or two (of the simulated one alone that can be said).
-export CUDASIM_MEMORY=1000000
+export CUDASIM_MEMORY=120000
 expect 0 run whole.json --results small.db --device cuda --no-table
 same_bits cuda.db small.db
 unset CUDASIM_MEMORY

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# GPUs that are not there, too old, too small, or lost on the way: told in words, with the right exit code;
+# nothing that was recorded is lost, and the same command goes on later to the same bits.
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+if ! simulated; then
+    FINISHED=1
+    skip 'faults can be asked of the simulated executor alone'
+    exit 77
+fi
+sweep_files
+
+# refused VARIABLE=VALUE TEXT: without a GPU that can be used, cuda is refused and auto is the CPU.
+refused() {
+    local name=${1%%=*}
+    export "${1?}"
+    expect 4 run half.json --results refused.db --device cuda
+    complains '--device cuda: '
+    complains "$2"
+    complains 'cpu and auto work'
+    quiet
+    missing refused.db
+    expect 4 parity --device cuda "$FIXTURE"
+    complains "$2"
+    expect 0 run half.json --results auto.db --device auto --no-table
+    complains 'threads on cpu'
+    rm -f auto.db
+    unset "$name"
+}
+refused CUDASIM_DEVICES=0 'no CUDA-capable device is detected'
+refused CUDASIM_DRIVER=0 'no NVIDIA driver is installed'
+refused CUDASIM_CAPABILITY=7.0 'compute capability 7.0; merbench needs 8.0 or newer'
+
+expect 0 run whole.json --results whole.db --device cuda --no-table
+
+# ---- not even one run fits
+export CUDASIM_MEMORY=40000
+expect 1 run whole.json --results small.db --device cuda --no-table
+complains 'out of memory'
+complains '0 of 10 runs are done and recorded; the same command goes on from there'
+unset CUDASIM_MEMORY
+expect 0 run whole.json --results small.db --device cuda --no-table
+same_bits whole.db small.db
+
+# ---- the GPU is lost after so many launches, now and again
+for launches in 50 2500 4000; do
+    export CUDASIM_LOST_AFTER=$launches
+    expect 1 run whole.json --results lost.db --device cuda --no-table
+    complains 'CUDA: '
+    complains 'of 10 runs are done and recorded; the same command goes on from there'
+    unset CUDASIM_LOST_AFTER
+done
+expect 0 run half.json --results lost.db --device cpu --dry-run
+check 'some runs were recorded' [ "$(sed -n 's/^done already *//p' "$STDOUT")" -gt 0 ]
+expect 0 run whole.json --results lost.db --device cuda --no-table
+same_bits whole.db lost.db
+
+finish
