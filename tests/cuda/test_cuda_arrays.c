@@ -190,6 +190,84 @@ static void test_quarantine(void **state) {
         check_quarantine(b, &b->cases[i]);
 }
 
+// ---- launches that differ in one place --------------------------------------------------------
+
+// Places of a launch where another array's memory may stand.
+enum {
+    OTHER_SLOTS = KIND_COUNT,
+    OTHER_KEYS,
+    OTHER_STEPS,
+    OTHER_ROWS,
+    OTHER_INDICES,
+    OTHER_WIDEST,
+    OTHER_DATASET,
+    OTHER_COUNT
+};
+
+static run_array exchange(const run_array *one, const run_array *other, int place) {
+    run_array mixed = *one;
+    if (place < KIND_COUNT)
+        mixed.values[place] = other->values[place];
+    else if (place == OTHER_SLOTS)
+        mixed.slots = other->slots;
+    else if (place == OTHER_KEYS)
+        mixed.keys = other->keys;
+    else if (place == OTHER_STEPS)
+        mixed.steps = other->steps;
+    else if (place == OTHER_ROWS)
+        mixed.rows = other->rows;
+    else if (place == OTHER_INDICES)
+        mixed.indices = other->indices;
+    else if (place == OTHER_WIDEST)
+        mixed.widest = other->widest;
+    else
+        mixed.resident = other->resident;
+    return mixed;
+}
+
+static void run_steps(run_array *array, bool at_once) {
+    for (int32_t s = 0; s < STEPS; s += at_once ? STEPS : 1)
+        array_run(array, s, at_once ? STEPS : 1);
+}
+
+// Two arrays of two runs each with nothing in common, not even the dataset; one is run, then again
+// with a piece of the other.
+static void run_mixed(const bench *b, trained_case *t, int place, bool at_once, trained two[2]) {
+    float *value = &t->set.values[MB_TEXT][0], kept = *value;
+    open_array(b, t, &t->runs[0], 2, &two[0]);
+    *value = -3.0f;
+    open_array(b, t, &t->runs[2], 2, &two[1]);
+    *value = kept;
+    run_array mixed = exchange(&two[0].array, &two[1].array, place);
+    run_steps(&two[0].array, at_once);
+    run_steps(&mixed, at_once);
+    for (int k = 0; k < 2; k++)
+        array_fetch(&two[k].array, &two[k].state);
+}
+
+// Steps that are launched at once may be remembered from an earlier launch, but only from one that
+// was the same: they come to what single steps come to.
+static void test_launches_are_what_they_say(void **state) {
+    const bench *b = *state;
+    trained_case *t = b->cases;
+    while (strcmp(t->c->model->name, "mctn") != 0) // which has parameters that need two rows
+        t++;
+    for (int place = 0; place < OTHER_COUNT; place++) {
+        trained at_once[2], single[2];
+        char what[64];
+        snprintf(what, sizeof what, "with another array's place %d", place);
+        run_mixed(b, t, place, true, at_once);
+        run_mixed(b, t, place, false, single);
+        for (int k = 0; k < 2; k++) {
+            for (int32_t a = 0; a < 2; a++)
+                assert_same_run(what, &at_once[k].array, &at_once[k].state, a, &single[k].array,
+                                &single[k].state, a);
+            close_trained(&at_once[k]);
+            close_trained(&single[k]);
+        }
+    }
+}
+
 int main(void) {
     bench b = {.cuda = cuda_open()};
     list_models(&b.models);
@@ -198,6 +276,7 @@ int main(void) {
         cmocka_unit_test_prestate(test_places_and_launches, &b),
         cmocka_unit_test_prestate(test_runs_differ, &b),
         cmocka_unit_test_prestate(test_quarantine, &b),
+        cmocka_unit_test_prestate(test_launches_are_what_they_say, &b),
     };
     open_bench(&b);
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
