@@ -252,7 +252,7 @@ static void test_launches_are_what_they_say(void **state) {
     trained_case *t = b->cases;
     while (strcmp(t->c->model->name, "mctn") != 0) // which has parameters that need two rows
         t++;
-    for (int place = 0; place < OTHER_COUNT; place++) {
+    for (int place = 0; place < OTHER_COUNT; place += SANITIZED ? 3 : 1) {
         trained at_once[2], single[2];
         char what[64];
         snprintf(what, sizeof what, "with another array's place %d", place);
