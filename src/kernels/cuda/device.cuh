@@ -20,6 +20,7 @@ struct mb_captured {
     cudaGraphExec_t graph; // NULL: an empty place
     mb_launch launch;      // first_step and step_count do not count
     mb_resident dataset;
+    mb_plan_info info; // without its pointers
     int32_t step_count, parameter_count;
     mb_step *steps;
     mb_parameter *parameters;

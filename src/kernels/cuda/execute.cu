@@ -40,13 +40,23 @@ static mb_launch lasting(const mb_launch *launch) {
     return copy;
 }
 
+// Sizes and places of a plan; what its pointers lead to is compared for itself.
+static void sizes_of(const mb_plan *plan, mb_plan_info *info) {
+    memcpy(info, &plan->info, sizeof *info); // with the bytes between members
+    info->parameters = NULL;
+    info->masks = NULL;
+}
+
 static bool fits(const mb_captured *captured, const mb_plan *plan, const mb_launch *launch) {
     mb_launch wanted = lasting(launch);
+    mb_plan_info info;
+    sizes_of(plan, &info);
     size_t steps = (size_t)plan->step_count * sizeof *plan->steps;
     size_t parameters = (size_t)plan->info.parameter_count * sizeof *plan->parameters;
     return captured->graph != NULL && captured->step_count == plan->step_count &&
            captured->parameter_count == plan->info.parameter_count &&
            memcmp(&captured->launch, &wanted, sizeof wanted) == 0 &&
+           memcmp(&captured->info, &info, sizeof info) == 0 &&
            memcmp(&captured->dataset, launch->dataset, sizeof *launch->dataset) == 0 &&
            memcmp(captured->steps, plan->steps, steps) == 0 &&
            memcmp(captured->parameters, plan->parameters, parameters) == 0;
@@ -65,6 +75,7 @@ static mb_status remember(mb_captured *captured, const mb_plan *plan, const mb_l
     captured->step_count = plan->step_count;
     captured->parameter_count = plan->info.parameter_count;
     captured->launch = lasting(launch);
+    sizes_of(plan, &captured->info);
     memcpy(&captured->dataset, launch->dataset, sizeof *launch->dataset);
     return MB_OK;
 }
