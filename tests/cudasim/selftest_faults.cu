@@ -143,7 +143,7 @@ static void test_fresh_memory_is_nan(void **) {
 // Two groups of copies; the thread waits for all but the newest `open`.
 template <int OPEN> static __global__ void copy_kernel(const float *in, float *out, int shift) {
     __shared__ __align__(16) float first[4], second[4];
-    mb_async_copy16(first, in + shift);
+    mb_async_copy<16>(first, in + shift);
     mb_async_commit();
     mb_async_copy<4>(second, in + 4);
     mb_async_copy<8>(second + 2, in + 6);

@@ -104,8 +104,9 @@ static inline void engine_open(model_engine *engine, const char *isa, const mb_m
     engine->slots[MB_SLOT_DROPOUT] = 0.3f;
 }
 
-static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,
-                              int32_t rows, uint32_t step) {
+// A step on `rows` samples from `first` on, where the largest batch of the run so far had `widest`.
+static inline void engine_run_widest(model_engine *engine, const sample_set *set, int32_t first,
+                                     int32_t rows, int32_t widest, uint32_t step) {
     int32_t indices[SAMPLES];
     for (int32_t i = 0; i < rows; i++)
         indices[i] = (first + i) % SAMPLES;
@@ -114,6 +115,7 @@ static inline void engine_run(model_engine *engine, const sample_set *set, int32
                         .dataset = &set->resident,
                         .indices = indices,
                         .rows = &rows,
+                        .widest = &widest,
                         .parameters = engine->parameters,
                         .first_moments = engine->first_moments,
                         .second_moments = engine->second_moments,
@@ -124,6 +126,11 @@ static inline void engine_run(model_engine *engine, const sample_set *set, int32
     mb_error error = {.message = ""};
     assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
                      MB_OK);
+}
+
+static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,
+                              int32_t rows, uint32_t step) {
+    engine_run_widest(engine, set, first, rows, rows, step);
 }
 
 static inline double engine_total(const model_engine *engine) {

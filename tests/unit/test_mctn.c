@@ -55,28 +55,6 @@ static void snapshot_free(snapshot *before) {
     free(before->second);
 }
 
-// Like engine_run, with the largest batch of the run so far.
-static void run(model_engine *engine, const sample_set *set, int32_t rows, int32_t widest,
-                uint32_t step) {
-    int32_t indices[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    mb_launch launch = {.run_count = 1,
-                        .step_count = 1,
-                        .dataset = &set->resident,
-                        .indices = indices,
-                        .rows = &rows,
-                        .widest = &widest,
-                        .parameters = engine->parameters,
-                        .first_moments = engine->first_moments,
-                        .second_moments = engine->second_moments,
-                        .arena = engine->arena,
-                        .slots = engine->slots,
-                        .keys = &engine->key,
-                        .steps = &step};
-    mb_error error = {.message = ""};
-    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
-                     MB_OK);
-}
-
 static void test_never_reached_is_skipped(void **state) {
     (void)state;
     mb_model_config config = config_of(STEPS, "batch");
@@ -84,7 +62,7 @@ static void test_never_reached_is_skipped(void **state) {
     model_engine engine;
     open(&engine, &set, &config, MB_PLAN_TRAIN);
     snapshot before = snapshot_of(&engine);
-    run(&engine, &set, 1, 1, 0);
+    engine_run_widest(&engine, &set, 0, 1, 1, 0);
     int32_t beyond = 0;
     for (int32_t i = 0; i < engine.info->parameter_count; i++) {
         const mb_parameter *p = &engine.info->parameters[i];
@@ -108,9 +86,9 @@ static void test_once_reached_is_stepped(void **state) {
     sample_set set;
     model_engine engine;
     open(&engine, &set, &config, MB_PLAN_TRAIN);
-    run(&engine, &set, 5, 5, 0);
+    engine_run_widest(&engine, &set, 0, 5, 5, 0);
     snapshot before = snapshot_of(&engine);
-    run(&engine, &set, 1, 5, 1);
+    engine_run_widest(&engine, &set, 0, 1, 5, 1);
     double c1 = 1.0 - 0.9 * 0.9, c2 = 1.0 - 0.999 * 0.999;
     for (int32_t i = 0; i < engine.info->parameter_count; i++) {
         const mb_parameter *p = &engine.info->parameters[i];
@@ -139,7 +117,7 @@ static void test_idle_weights_decay(void **state) {
     model_engine engine;
     open(&engine, &set, &config, MB_PLAN_TRAIN);
     snapshot before = snapshot_of(&engine);
-    run(&engine, &set, 5, 5, 0);
+    engine_run_widest(&engine, &set, 0, 5, 5, 0);
     int32_t idle = 0;
     for (int32_t i = 0; i < engine.info->parameter_count; i++) {
         const mb_parameter *p = &engine.info->parameters[i];
@@ -170,9 +148,9 @@ static double change_by_company(const char *recurrence, int32_t steps, int32_t r
     double change = 0.0;
     open(&engine, &set, &config, MB_PLAN_EVALUATE);
     const float *features = engine.arena + engine.info->features.offset;
-    run(&engine, &set, 1, 1, 0);
+    engine_run_widest(&engine, &set, 0, 1, 1, 0);
     memcpy(alone, features, sizeof alone);
-    run(&engine, &set, rows, rows, 0);
+    engine_run_widest(&engine, &set, 0, rows, rows, 0);
     for (int j = 0; j < HIDDEN; j++)
         change = fmax(change, fabs((double)features[j] - (double)alone[j]));
     engine_close(&engine);
@@ -207,8 +185,8 @@ static void test_axes_mirror_each_other(void **state) {
                 memcpy(sets[1].values[m] + ((size_t)t * B + (size_t)b) * d,
                        sets[0].values[m] + ((size_t)b * STEPS + (size_t)t) * d, d * sizeof(float));
             }
-    run(&engines[0], &sets[0], B, B, 0);
-    run(&engines[1], &sets[1], STEPS, STEPS, 0);
+    engine_run(&engines[0], &sets[0], 0, B, 0);
+    engine_run(&engines[1], &sets[1], 0, STEPS, 0);
     assert_true(fabs(engine_total(&engines[0]) - engine_total(&engines[1])) < 1e-6);
     int32_t compared = 0;
     for (int32_t i = 0; i < engines[0].info->parameter_count; i++) {
@@ -244,10 +222,10 @@ static void test_text_alone_predicts(void **state) {
     const float *logits = engine.arena + engine.info->emos_out.offset;
     const float *interloss = engine.arena + engine.info->interloss.offset;
     for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        run(&engine, &set, 8, 8, 0);
+        engine_run_widest(&engine, &set, 0, 8, 8, 0);
         float logit = logits[4], loss = interloss[0];
         set.values[m][config.dims[m] + 1] += 1.0f;
-        run(&engine, &set, 8, 8, 0);
+        engine_run_widest(&engine, &set, 0, 8, 8, 0);
         assert_int_equal(logit != logits[4], m == MB_TEXT);
         assert_true(loss != interloss[0]);
     }
@@ -272,7 +250,7 @@ static void test_sizes_of_one(void **state) {
         assert_int_equal(mb_model_check(mb_model_find("mctn"), &config, &error), MB_OK);
         open(&engine, &set, &config, MB_PLAN_TRAIN);
         for (uint32_t s = 0; s < 4; s++) {
-            run(&engine, &set, rows[k % 3], rows[k % 3], s);
+            engine_run(&engine, &set, 0, rows[k % 3], s);
             assert_true(isfinite(engine_total(&engine)));
         }
         engine_close(&engine);

@@ -47,10 +47,6 @@ template <int BYTES> __device__ inline void mb_async_copy(void *shared, const vo
 #endif
 }
 
-__device__ inline void mb_async_copy16(void *shared, const void *global) {
-    mb_async_copy<16>(shared, global);
-}
-
 __device__ inline void mb_async_commit() {
 #if !defined(__CUDACC__)
     cudasim::async_commit();
