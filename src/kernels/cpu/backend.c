@@ -193,12 +193,29 @@ static mb_cpu_call call_of(const mb_plan *plan, const mb_launch *launch, int32_t
         .slots = launch->slots + (int64_t)a * MB_SLOT_COUNT,
         .key = launch->keys[a],
         .masks = launch->masks,
+        .max_rows = plan->info.max_rows,
         .dataset = launch->dataset,
         .parameter_list = plan->parameters,
         .parameters = launch->parameters + model,
         .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
         .second_moments = launch->second_moments != NULL ? launch->second_moments + model : NULL,
     };
+}
+
+// The parts of a call that change from step to step. The step before took part in the same launch
+// when it has rows: whoever updates has begun this one.
+static void enter_step(mb_cpu_call *call, const mb_plan *plan, const mb_launch *launch, int32_t a,
+                       int32_t s) {
+    const int32_t *rows = launch->rows + (int64_t)s * launch->run_count + a;
+    const int32_t *indices =
+        launch->indices + a * launch->index_stride + (int64_t)s * launch->batch_rows;
+    int32_t last = launch->first_step + launch->step_count - 1;
+    call->rows = *rows;
+    call->indices = indices;
+    call->training_step = launch->steps[a] + (plan->info.trains ? (uint32_t)s : 0);
+    call->begun = plan->info.trains && s > launch->first_step && rows[-launch->run_count] > 0;
+    call->next_rows = plan->info.trains && s < last ? rows[launch->run_count] : 0;
+    call->next_indices = indices + launch->batch_rows;
 }
 
 static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
@@ -210,14 +227,11 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
         mb_cpu_call call = call_of(plan, launch, a);
         float *arena = launch->arena + (int64_t)a * plan->info.arena_floats;
         for (int32_t s = launch->first_step; s < launch->first_step + launch->step_count; s++) {
-            int64_t at = (int64_t)s * launch->run_count + a;
-            call.rows = launch->rows[at];
+            enter_step(&call, plan, launch, a, s);
             if (call.rows == 0)
                 continue;
+            int64_t at = (int64_t)s * launch->run_count + a;
             int32_t widest = launch->widest != NULL ? launch->widest[at] : call.rows;
-            call.training_step = launch->steps[a] + (plan->info.trains ? (uint32_t)s : 0);
-            call.indices =
-                launch->indices + a * launch->index_stride + (int64_t)s * launch->batch_rows;
             for (int32_t i = 0; i < plan->step_count; i++) {
                 if (lacks_gradient(plan, &plan->steps[i], widest))
                     continue;

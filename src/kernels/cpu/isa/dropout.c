@@ -64,9 +64,9 @@ void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *f
         }
 }
 
-// Of a random mask; the groups at both ends may be cut.
-static void apply_random(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
-                         float *y) {
+// The groups at both ends may be cut.
+void MB_NAME(random_apply)(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
+                           float *y) {
     for (int64_t first = begin / GROUP * GROUP; first < begin + count; first += GROUP) {
         float factors[GROUP];
         MB_NAME(random_factors)(mask, first, factors);
@@ -85,7 +85,7 @@ void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *s
         for (int64_t i = 0; i < count; i++)
             y[i] = x[i] * (stored[i] * mask.scale);
     } else if (setting->mode == MB_DROPOUT_RANDOM && mask.threshold > 0) {
-        apply_random(&mask, begin, count, x, y);
+        MB_NAME(random_apply)(&mask, begin, count, x, y);
     } else if (x != y) {
         memcpy(y, x, (size_t)count * sizeof *y);
     }
