@@ -34,11 +34,11 @@ void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t a
                      call->first_moments + at, call->second_moments + at);
 }
 
-// dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L1. W lies
+// dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L2. W lies
 // at `weight` of the parameters, its rows `row` floats apart.
 static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row, int32_t m,
                            int32_t n, int32_t k, mb_matrix a, mb_matrix b) {
-    enum { BLOCK_INPUTS = 48, BLOCK_OUTPUTS = 256 };
+    enum { BLOCK_INPUTS = 192, BLOCK_OUTPUTS = 128 };
     _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
     mb_adam adam = MB_NAME(adam_of)(call);
     for (int32_t i = 0; i < m; i += BLOCK_INPUTS) {
