@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -115,9 +116,17 @@ static mb_status cpu_describe(mb_device *device, mb_device_description *descript
 
 static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
     (void)device;
-    size_t rounded = (bytes + 63) / 64 * 64;
-    *memory = aligned_alloc(64, rounded == 0 ? 64 : rounded);
-    return *memory == NULL ? mb_out_of_memory(error, "device memory") : MB_OK;
+    enum { LINE = 64, HUGE_PAGE = 2 << 20 };
+    size_t unit = bytes < HUGE_PAGE ? LINE : HUGE_PAGE;
+    size_t rounded = (bytes + unit - 1) / unit * unit;
+    *memory = aligned_alloc(unit, rounded == 0 ? LINE : rounded);
+    if (*memory == NULL)
+        return mb_out_of_memory(error, "device memory");
+#ifdef MADV_HUGEPAGE // training goes through all weights and moments in every step
+    if (unit == HUGE_PAGE)
+        (void)madvise(*memory, rounded, MADV_HUGEPAGE);
+#endif
+    return MB_OK;
 }
 
 static void cpu_release(mb_device *device, void *memory) {
@@ -254,7 +263,8 @@ static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
 const mb_backend mb_cpu_backend = {
     .name = "cpu",
     .shares_host_memory = true,
-    .steps_per_launch = 1,
+    .steps_per_launch = 64,
+    .work_per_launch = 2000000000, // some hundredths of a second
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
