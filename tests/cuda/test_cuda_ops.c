@@ -283,6 +283,17 @@ static void test_steps_with_stored_masks(void **state) {
     expect_no_findings(*state);
 }
 
+// First layers of several parts and blocks, with dropout in whole groups and without, up to as many
+// rows as an update begins the next step for, and beyond.
+static void test_steps_of_wide_features(void **state) {
+    static const case_size wide[] = {
+        {128, 3, 1, 5}, {640, 70, 1, 32}, {600, 36, 1, 31}, {256, 40, 1, 37}, {530, 9, 1, 65}};
+    for (int k = 0; k < CASE_COUNT; k++)
+        for (int s = 0; s < 5 && strcmp(cases[k].name, "dropout") == 0; s++)
+            check_steps(*state, &cases[k], &wide[s], MB_PLAN_TRAIN, cases[k].dropout);
+    expect_no_findings(*state);
+}
+
 // No op goes without a test: a new one needs a case in gradient_cases.h.
 static void test_every_op_ran(void **state) {
     const op_state *s = *state;
@@ -373,15 +384,6 @@ static void check_plan(op_state *state, const op_case *c, const case_size *size)
     twins_close(&t);
 }
 
-// Features wide enough for their dropout to be made in the products that read them.
-static void test_plans_of_wide_features(void **state) {
-    static const case_size wide[] = {{128, 3, 1, 5}, {256, 40, 1, 37}};
-    for (int k = 0; k < CASE_COUNT; k++)
-        for (int s = 0; s < 2 && strcmp(cases[k].name, "dropout") == 0; s++)
-            check_plan(*state, &cases[k], &wide[s]);
-    expect_no_findings(*state);
-}
-
 static void test_plans(void **state) {
     for (int k = 0; k < CASE_COUNT; k++)
         for (int s = 0; s < SIZE_COUNT; s++)
@@ -394,9 +396,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_steps, &state),
         cmocka_unit_test_prestate(test_steps_with_stored_masks, &state),
+        cmocka_unit_test_prestate(test_steps_of_wide_features, &state),
         cmocka_unit_test_prestate(test_every_op_ran, &state),
         cmocka_unit_test_prestate(test_plans, &state),
-        cmocka_unit_test_prestate(test_plans_of_wide_features, &state),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     state.cuda->backend->close(state.cuda);

@@ -155,16 +155,19 @@ struct source_update {
         static constexpr bool a_along_p = false, b_along_p = false;
 
         __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, false> &strip) {
-            uint32_t kept = x.dropped ? kept_of(i0, p0, strip) : ~0u;
-            float scale = x.dropped ? x.mask.scale : 1.0f;
 #pragma unroll
             for (int e = 0; e < strip.COUNT; e++) {
                 int p, i;
                 strip.place(e, p, i);
                 const float *from = i0 + i < x.dimension ? x.row(p0 + p) : NULL;
-                float value = from != NULL ? from[i0 + i] : 0.0f;
-                strip.values[e] = value * ((kept >> e & 1u) != 0 ? scale : 0.0f);
+                strip.values[e] = from != NULL ? from[i0 + i] : 0.0f;
             }
+            if (!x.dropped)
+                return;
+            uint32_t kept = kept_of(i0, p0, strip);
+#pragma unroll
+            for (int e = 0; e < strip.COUNT; e++)
+                strip.values[e] *= (kept >> e & 1u) != 0 ? x.mask.scale : 0.0f;
         }
         // Bit e for the strip's element e. One after the other: there are few registers left.
         __device__ uint32_t kept_of(int32_t i0, int32_t p0,
