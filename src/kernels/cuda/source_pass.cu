@@ -8,7 +8,7 @@
 // all strips:
 //     wait for the strip's x (both batches, copied on the side), drop
 //     dW in registers, over the rows; Adam; the new w goes to shared memory too
-//     ask for w, moments and x of the strip behind
+//     ask for w, moments and x of the next strip
 //     sums += x w, over the strip's inputs
 // Every sum goes through its terms in the order of the reference.
 #include "cuda/source.cuh"
