@@ -166,6 +166,7 @@ static const mb_backend cuda_backend = {
     .initialise = cuda_initialise,
     .copy = cuda_copy,
     .steps_per_launch = 64,
+    .work_per_launch = 0, // whatever it is
     .run = cuda_run,
     .synchronize = cuda_synchronize,
 };
