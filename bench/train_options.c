@@ -22,9 +22,11 @@ void mb_bench_print_help(void) {
     puts("  --launch-steps N   steps that are handed to the device at once (as the device "
          "suggests)\n"
          "  --steps N          steps of each model a repeat (200)\n"
+         "  --milliseconds N   instead of --steps: as many steps as take about so long, a repeat\n"
          "  --repeats N        the median of so many counts (7)\n"
          "  --warmup N         steps before the first repeat (20)\n"
          "  --meet DIR,COUNT   begin when COUNT processes have come to the folder\n"
+         "  --evaluate         then time evaluations, too: forward passes without dropout\n"
          "  --no-ceilings      do not measure the machine\n"
          "  --json             one line of JSON");
 }
@@ -36,9 +38,11 @@ enum {
     OPTION_THREADS,
     OPTION_LAUNCH_STEPS,
     OPTION_STEPS,
+    OPTION_MILLISECONDS,
     OPTION_REPEATS,
     OPTION_WARMUP,
     OPTION_MEET,
+    OPTION_EVALUATE,
     OPTION_NO_CEILINGS,
     OPTION_JSON
 };
@@ -50,9 +54,11 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"launch-steps", required_argument, NULL, OPTION_LAUNCH_STEPS},
     {"steps", required_argument, NULL, OPTION_STEPS},
+    {"milliseconds", required_argument, NULL, OPTION_MILLISECONDS},
     {"repeats", required_argument, NULL, OPTION_REPEATS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"meet", required_argument, NULL, OPTION_MEET},
+    {"evaluate", no_argument, NULL, OPTION_EVALUATE},
     {"no-ceilings", no_argument, NULL, OPTION_NO_CEILINGS},
     {"json", no_argument, NULL, OPTION_JSON},
     MB_BENCH_SETTING_OPTIONS,
@@ -71,12 +77,17 @@ static mb_status parse_option(int code, mb_bench_options *o, int32_t *hidden, mb
         return mb_bench_number("launch-steps", optarg, 1, 100000, &o->launch_steps, error);
     case OPTION_STEPS:
         return mb_bench_number("steps", optarg, 1, 100000000, &o->steps, error);
+    case OPTION_MILLISECONDS:
+        return mb_bench_number("milliseconds", optarg, 1, 100000, &o->milliseconds, error);
     case OPTION_REPEATS:
         return mb_bench_number("repeats", optarg, 1, 10000, &o->repeats, error);
     case OPTION_WARMUP:
         return mb_bench_number("warmup", optarg, 0, 100000000, &o->warmup, error);
     case OPTION_MEET:
         o->meet = optarg;
+        return MB_OK;
+    case OPTION_EVALUATE:
+        o->evaluate = true;
         return MB_OK;
     case OPTION_NO_CEILINGS:
         o->no_ceilings = true;

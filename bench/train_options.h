@@ -9,8 +9,9 @@ typedef struct mb_bench_options {
     int32_t models, threads; // A in all; CPU only: dealt out to so many threads
     int32_t launch_steps;    // 0 = as the backend suggests
     int32_t steps, repeats, warmup;
-    const char *meet; // "DIR,COUNT" or NULL
-    bool json, no_ceilings;
+    int32_t milliseconds; // a repeat takes about so long, whatever `steps` says; 0 = not asked for
+    const char *meet;     // "DIR,COUNT" or NULL
+    bool json, evaluate, no_ceilings;
 } mb_bench_options;
 
 void mb_bench_print_help(void);

@@ -1,0 +1,47 @@
+// Threads that step models together, each with a device of its own and its share of an array.
+#ifndef MB_BENCH_TEAM_H
+#define MB_BENCH_TEAM_H
+
+#include "array.h"
+#include "copy.h"
+#include "train_options.h"
+
+typedef struct mb_bench_worker {
+    mb_device *device;
+    mb_bench_array array;
+    mb_bench_copy copy;
+    mb_status status;
+    mb_error error;
+} mb_bench_worker;
+
+typedef struct mb_bench_team {
+    const mb_bench_options *options;
+    const mb_plan *plan;
+    mb_bench_worker *workers; // (threads)
+    int32_t steps;            // of each model, a repeat
+    char device[192];         // what the device says of itself
+} mb_bench_team;
+
+// Of all models together, a second.
+typedef struct mb_bench_rate {
+    double median, slowest, fastest;
+} mb_bench_rate;
+
+// The plan trains or evaluates; plan, options and data must outlive the team. Ends with the
+// warm-up.
+mb_status mb_bench_team_open(const mb_bench_options *options, const mb_plan *plan,
+                             const mb_bench_data *data, mb_bench_team *team, mb_error *error);
+
+// Lets every worker work at once; the seconds it took.
+mb_status mb_bench_team_together(mb_bench_team *team, void (*work)(void *team, int32_t thread),
+                                 double *seconds, mb_error *error);
+
+// Model-steps a second, over the repeats that the options name.
+mb_status mb_bench_team_rate(mb_bench_team *team, mb_bench_rate *rate, mb_error *error);
+
+// Of the last step of the first model; an error where a loss of any model is not finite.
+mb_status mb_bench_team_loss(mb_bench_team *team, float *loss, mb_error *error);
+
+void mb_bench_team_close(mb_bench_team *team);
+
+#endif
