@@ -49,6 +49,7 @@ def add_options(parser, models=False):
     add("--values", type=int, choices=(0, 1), default=1)
     add("--rows", type=at_least(1), help="utterances of the random data (1024; 256 where they have frames)")
     add("--steps", type=at_least(1), default=100, help="steps a repeat")
+    add("--milliseconds", type=at_least(1), help="instead of --steps: as many as take about so long, a repeat")
     add("--repeats", type=at_least(1), default=7)
     add("--warmup", type=at_least(1), default=20, help="steps before the first repeat")
     add("--precision", choices=("highest", "tf32"), default="highest", help="of products on a GPU")
@@ -126,23 +127,62 @@ def meet(place, seconds=300.0):
         time.sleep(0.002)
 
 
+def choose_steps(options, run):
+    """The steps of a repeat: as asked for, or as many as take --milliseconds at the pace of the first stretch that is
+    long enough for the clock."""
+    if options.milliseconds is None:
+        return options.steps
+    wanted, steps = 1e-3 * options.milliseconds, 1
+    while True:
+        began = time.perf_counter()
+        run(steps)
+        taken = time.perf_counter() - began
+        if taken >= 0.2 * wanted:
+            return max(1, round(steps * wanted / taken))
+        steps *= 2
+
+
+def time_repeats(options, run, steps):
+    """run(steps), finished when it returns -> steps a second of every repeat, and what the last one returned"""
+    rates, last = [], None
+    for _ in range(options.repeats):
+        began = time.perf_counter()
+        last = run(steps)
+        rates.append(steps / (time.perf_counter() - began))
+    return rates, last
+
+
+def measure_evaluation(options, evaluate):
+    evaluate(options.warmup)
+    rates, losses = time_repeats(options, evaluate, choose_steps(options, evaluate))
+    if not np.all(np.isfinite(losses)):
+        sys.exit(f"{sys.argv[0]}: a loss of the evaluation is not finite")
+    rates = [r * options.batch for r in rates]
+    return {
+        "evaluation_rows": options.batch,
+        "evaluated_rows_per_second": statistics.median(rates),
+        "slowest_evaluation": min(rates),
+        "fastest_evaluation": max(rates),
+    }
+
+
 CHECK_STEPS = 5
 
 
-def measure(options, about, weights, train):
+def measure(options, about, weights, train, settle=lambda steps: None, evaluate=None):
     """Runs train(steps) -> losses of the last step, finished when it returns; prints the result. `about`: who this is;
-    `weights`: numbers of one model."""
+    `weights`: numbers of one model; `settle`: told the steps of a repeat before the clock starts; `evaluate`: after
+    training, a step of which is the forward pass of a batch."""
     if options.check:
         print(json.dumps(about | {"losses": [list(map(float, train(1))) for _ in range(CHECK_STEPS)]}))
         return
     train(options.warmup)
     if options.meet:
         meet(options.meet)
-    rates, losses = [], []
-    for _ in range(options.repeats):
-        began = time.perf_counter()
-        losses = train(options.steps)
-        rates.append(options.steps * options.models / (time.perf_counter() - began))
+    steps = choose_steps(options, train)
+    settle(steps)
+    rates, losses = time_repeats(options, train, steps)
+    rates = [r * options.models for r in rates]
     if not np.all(np.isfinite(losses)):
         sys.exit(f"{sys.argv[0]}: a loss is not finite")
     rate = statistics.median(rates)
@@ -162,7 +202,7 @@ def measure(options, about, weights, train):
         "weights": weights,
         "models": options.models,
         "precision": options.precision,
-        "steps": options.steps,
+        "steps": steps,
         "repeats": options.repeats,
         "steps_per_second": rate,
         "slowest": min(rates),
@@ -171,6 +211,8 @@ def measure(options, about, weights, train):
         "gigabytes_per_second": rate * weights * 24 / 1e9,
         "last_loss": float(losses[0]),
     }
+    if evaluate:
+        result |= measure_evaluation(options, evaluate)
     if options.json:
         print(json.dumps(result))
         return
@@ -180,3 +222,5 @@ def measure(options, about, weights, train):
         f"{rate:.1f} model-steps/s (median of {options.repeats}; {min(rates):.1f} to {max(rates):.1f}), "
         f"{1e6 / rate:.2f} us a model-step, last loss {float(losses[0]):.4f}"
     )
+    if evaluate:
+        print(f"{result['evaluated_rows_per_second']:.1f} evaluated rows/s, {options.batch} at a time")

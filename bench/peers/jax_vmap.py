@@ -99,13 +99,20 @@ def main():
     scan = make_scan(options, setting, common.Data(options))
     state = [(parameters, *zeros, jnp.zeros((), jnp.int32))]
 
-    chunk = 1 if options.check else options.steps  # one length, so that there is one compilation
+    # One length, so that there is one compilation; single steps until it is known.
+    chunk = 1 if options.check or options.milliseconds else options.steps
 
     def train(steps):
         losses = None
         for _ in range(-(-steps // chunk)):
             state[0], losses = scan(state[0], chunk)
         return np.asarray(losses)  # waits
+
+    def settle(steps):
+        nonlocal chunk
+        if chunk != steps:
+            chunk = steps
+            train(steps)  # compiles
 
     device = jax.devices()[0]
     about = {
@@ -114,7 +121,7 @@ def main():
         "threads": options.threads,
         "optimizer": "vmap, scan, Adam",
     }
-    common.measure(options, about, sum(int(np.prod(s)) for s in shapes.values()), train)
+    common.measure(options, about, sum(int(np.prod(s)) for s in shapes.values()), train, settle)
 
 
 if __name__ == "__main__":

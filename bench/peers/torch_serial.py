@@ -6,7 +6,7 @@
 
 `steps` measures what bench_train measures: forward, loss, backward, Adam, of any of the ten models. Batches are cut
 from the resident data before the clock starts, so loading is not counted (the engine's own step does count its
-gathering of rows).
+gathering of rows). With --evaluate forward passes without gradients follow, in batches of the training's size.
 
 `sweep` does what the reference toolkit does for each run: batches of a DataLoader over arrays in memory, and in every
 epoch one pass over the training part, one over the selection part and one over each test set. It reads the same
@@ -22,6 +22,7 @@ import torch
 import common
 import models
 import torch_training
+from blocks import total_loss
 from torch_training import make_optimizer, train_step
 
 
@@ -39,6 +40,19 @@ class Cut(torch_training.Steps):
             self.done += 1
         return [self.loss.item()]  # waits
 
+    @torch.no_grad()
+    def evaluate(self, count):
+        """Forward passes of batches, loss included, as the reference toolkit evaluates; outputs go to the host."""
+        self.model.eval()
+        for i in range(count):
+            inputs, emotions, valences = self.batches[i % len(self.batches)]
+            outputs = self.model(inputs)
+            loss = total_loss(outputs, emotions, valences)
+            for output in outputs[1:3]:
+                if output is not None:
+                    output.cpu()
+        return [loss.item()]
+
 
 def run_steps(parser, options):
     common.finish(parser, options, models.DEFAULTS, models.NEED_FRAMES)
@@ -47,7 +61,8 @@ def run_steps(parser, options):
     optimizer = make_optimizer(model.parameters(), 1e-3, 1e-5, options.fused)
     steps = Cut(options, model, optimizer, common.Data(options).rows[:, 0])
     about = torch_training.about(options, "fused Adam" if options.fused else "Adam")
-    common.measure(options, about, models.weights_of(model), steps.train)
+    evaluate = steps.evaluate if options.evaluate else None
+    common.measure(options, about, models.weights_of(model), steps.train, evaluate=evaluate)
 
 
 def run_sweep(_, options):
@@ -81,6 +96,7 @@ def main():
     steps = modes.add_parser("steps", help="training steps on random data")
     common.add_options(steps)
     steps.add_argument("--fused", action="store_true", help="PyTorch's fused Adam instead of its default")
+    steps.add_argument("--evaluate", action="store_true", help="then time evaluations, too")
     steps.set_defaults(run=run_steps)
 
     sweep = modes.add_parser("sweep", help="a whole plan")
