@@ -227,6 +227,27 @@ mb_status mb_bench_array_loss(mb_bench_array *array, float *loss, mb_error *erro
     return status;
 }
 
+mb_status mb_bench_array_output(mb_bench_array *array, const mb_model_config *config, float *mean,
+                                mb_error *error) {
+    bool classes = config->class_count > 0;
+    size_t width = (size_t)(classes ? config->class_count : config->value_count);
+    size_t count = (size_t)mb_plan_get(array->plan)->max_rows * width;
+    float *outputs = calloc(count, sizeof *outputs);
+    if (outputs == NULL)
+        return mb_out_of_memory(error, "outputs");
+    mb_status status = array->device->backend->download(array->device, outputs,
+                                                        classes ? array->logits : array->values,
+                                                        count * sizeof *outputs, error);
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += fabs((double)outputs[i]);
+    free(outputs);
+    *mean = (float)(sum / (double)count);
+    if (status == MB_OK && (!isfinite(sum) || sum == 0.0))
+        status = mb_fail(error, MB_FAILED, "the outputs are not finite, or all zero");
+    return status;
+}
+
 void mb_bench_array_close(mb_bench_array *array) {
     if (array->device == NULL)
         return;

@@ -44,6 +44,11 @@ mb_status mb_bench_array_step(mb_bench_array *array, int32_t steps, mb_error *er
 // The first run's loss of the last step; an error where any loss of any run is not finite.
 mb_status mb_bench_array_loss(mb_bench_array *array, float *loss, mb_error *error);
 
+// Of a plan that evaluates: mean magnitude of the first run's class outputs (values where there are
+// no classes) in the first step of an epoch; an error where nothing sensible was computed.
+mb_status mb_bench_array_output(mb_bench_array *array, const mb_model_config *config, float *mean,
+                                mb_error *error);
+
 void mb_bench_array_close(mb_bench_array *array);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct figures {
     mb_ceilings ceilings;     // gigaflops 0 where no public way measures them
     double floor;             // microseconds a model-step, by memory
     mb_bench_rate evaluation; // rows a second
+    float output;             // mean magnitude of what an evaluation computes
 } figures;
 
 static void copy_thread(void *context, int32_t thread) {
@@ -103,13 +104,13 @@ static mb_status measure_ceilings(bench *b, figures *result, mb_error *error) {
 static mb_status measure_evaluation(bench *b, figures *result, mb_error *error) {
     double rows = mb_plan_get(b->evaluation)->max_rows;
     mb_bench_rate rate = {0};
-    float loss;
     mb_bench_team_close(&b->team);
     mb_status status = mb_bench_team_open(b->options, b->evaluation, &b->data, &b->team, error);
     if (status == MB_OK)
         status = mb_bench_team_rate(&b->team, &rate, error);
     if (status == MB_OK)
-        status = mb_bench_team_loss(&b->team, &loss, error);
+        status = mb_bench_array_output(&b->team.workers[0].array, &b->options->settings.config,
+                                       &result->output, error);
     result->evaluation =
         (mb_bench_rate){rows * rate.median, rows * rate.slowest, rows * rate.fastest};
     return status;
@@ -173,9 +174,10 @@ static void print_json(const bench *b, const figures *f) {
            (long long)mb_plan_get(b->plan)->multiply_accumulates);
     if (o->evaluate)
         printf("\"evaluation_rows\": %d, \"evaluated_rows_per_second\": %.6g, "
-               "\"slowest_evaluation\": %.6g, \"fastest_evaluation\": %.6g, ",
+               "\"slowest_evaluation\": %.6g, \"fastest_evaluation\": %.6g, "
+               "\"evaluation_output\": %.9g, ",
                mb_plan_get(b->evaluation)->max_rows, f->evaluation.median, f->evaluation.slowest,
-               f->evaluation.fastest);
+               f->evaluation.fastest, (double)f->output);
     printf("\"last_loss\": %.9g}\n", (double)f->loss);
 }
 

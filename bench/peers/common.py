@@ -154,9 +154,9 @@ def time_repeats(options, run, steps):
 
 def measure_evaluation(options, evaluate):
     evaluate(options.warmup)
-    rates, losses = time_repeats(options, evaluate, choose_steps(options, evaluate))
-    if not np.all(np.isfinite(losses)):
-        sys.exit(f"{sys.argv[0]}: a loss of the evaluation is not finite")
+    rates, outputs = time_repeats(options, evaluate, choose_steps(options, evaluate))
+    if not np.all(np.isfinite(outputs)):
+        sys.exit(f"{sys.argv[0]}: an output of the evaluation is not finite")
     rates = [r * options.batch for r in rates]
     return {
         "evaluation_rows": options.batch,
@@ -172,7 +172,7 @@ CHECK_STEPS = 5
 def measure(options, about, weights, train, settle=lambda steps: None, evaluate=None):
     """Runs train(steps) -> losses of the last step, finished when it returns; prints the result. `about`: who this is;
     `weights`: numbers of one model; `settle`: told the steps of a repeat before the clock starts; `evaluate`: after
-    training, a step of which is the forward pass of a batch."""
+    training; a step of it is the forward pass of a batch, and it returns some of the outputs."""
     if options.check:
         print(json.dumps(about | {"losses": [list(map(float, train(1))) for _ in range(CHECK_STEPS)]}))
         return
