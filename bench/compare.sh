@@ -3,27 +3,29 @@
 #
 #     bench/compare.sh [--device cpu|cuda] [--models A] [--rounds 3] [--python PYTHON] [--save] [--plot FILE]
 #                      [--cores 0,1] [STEP OPTIONS]
+#     bench/compare.sh --all [--rounds 3] [--python PYTHON] [--save] [--plot FILE] [--cores 0,1] [STEP OPTIONS]
 #     bench/compare.sh --sweep PLAN.json --data DIR [--limit RUNS] [--cores 0,1] [--python PYTHON] [--save]
 #
 # The first form times training steps; STEP OPTIONS go to all sides (--model, --set, --dims, --feature-type,
-# --frames, --hidden, --batch, --dropout, --classes, --values, --rows; --steps and --repeats, to be quick). The
-# second form times a whole plan; --limit stops the PyTorch side after so many runs in each process, and its
-# time for the whole plan is then computed from those.
+# --frames, --hidden, --batch, --dropout, --classes, --values, --rows; --steps or --milliseconds and --repeats, to
+# be quick). The second form (or --model all) does so with all ten models one after the other, evaluations too, and
+# shows a line a model; CPU only. The third form times a whole plan; --limit stops the PyTorch side after so many
+# runs in each process, and its time for the whole plan is then computed from those.
 #
 # --device  cpu (default) or cuda
 # --models  A: models that train at once, where a side can do that. Default: as many as cores on the CPU, 720
 #           on a GPU.
 # --cores   CPU: which cores; as many threads (or processes) are used as cores are named. Default: the first two.
-# --rounds  the sides take turns so many times; the table shows medians (--rounds of the first form only)
+# --rounds  the sides take turns so many times; the table shows medians (--rounds not for --sweep)
 # --python  an interpreter with torch, and jax for its row (and h5py for --sweep). Default: $PYTHON, else python3.
 # --save    also write bench/results/DATE-DEVICE.json
-# --plot    also draw the medians, as FILE.svg or FILE.png (needs gnuplot)
+# --plot    also draw the medians (--all: the ratios), as FILE.svg or FILE.png (needs gnuplot); not for --sweep
 set -euo pipefail
 folder=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname -- "$folder")
 build=$root/build/release
 
-python=${PYTHON:-python3} rounds=3 save=no device=cpu model=attention
+python=${PYTHON:-python3} rounds=3 save=no device=cpu model=attention all=no
 cores="" plan="" data="" limit="" models="" plot=""
 step_options=()
 while [ "$#" -gt 0 ]; do
@@ -33,9 +35,10 @@ while [ "$#" -gt 0 ]; do
         exit 0
         ;;
     --save) save=yes ;;
+    --all) all=yes ;;
     --cores | --rounds | --python | --sweep | --data | --limit | --device | --models | --plot | --model | --set | \
         --dims | --feature-type | --frames | --hidden | --batch | --dropout | --classes | --values | --rows | \
-        --steps | --repeats)
+        --steps | --milliseconds | --repeats)
         [ "$#" -ge 2 ] || { echo "compare: $1 wants a value" >&2; exit 2; }
         case $1 in
         --cores) cores=$2 ;;
@@ -47,7 +50,10 @@ while [ "$#" -gt 0 ]; do
         --device) device=$2 ;;
         --models) models=$2 ;;
         --plot) plot=$2 ;;
-        --model) model=$2 step_options+=("$1" "$2") ;;
+        --model)
+            all=no model=$2
+            if [ "$model" = all ]; then all=yes; else step_options+=("$1" "$2"); fi
+            ;;
         *) step_options+=("$1" "$2") ;;
         esac
         shift
@@ -61,6 +67,11 @@ done
 [[ -z $models || $models =~ ^[1-9][0-9]*$ ]] ||
     { echo "compare: --models: expected a number, found '$models'" >&2; exit 2; }
 [ -z "$plan" ] || [ "$device" = cpu ] || { echo "compare: --sweep is for --device cpu" >&2; exit 2; }
+if [ "$all" = yes ]; then
+    [ -z "$plan" ] || { echo "compare: --all or --sweep, not both" >&2; exit 2; }
+    [ "$device" = cpu ] || { echo "compare: --all is for --device cpu" >&2; exit 2; }
+    case " ${step_options[*]} " in *" --model "*) echo "compare: --all or --model, not both" >&2; exit 2 ;; esac
+fi
 command -v taskset >/dev/null || { echo "compare: taskset (util-linux) is missing" >&2; exit 1; }
 "$python" -c 'import torch' 2>/dev/null || { echo "compare: $python has no torch" >&2; exit 1; }
 
@@ -84,8 +95,9 @@ if awk -v load="$load" -v count="$count" 'BEGIN { exit !(load > 0.5 * count) }';
     echo "compare: other work is running here (load $load): the figures will be too low, the ratios unsure" >&2
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+top=$(mktemp -d)
+work=$top # of the model at hand, with --all
+trap 'rm -rf "$top"' EXIT
 
 # Several processes, one on each core, that start measuring together: together NAME COMMAND...; the words
 # {INDEX} and {MEET} in the command are replaced.
@@ -115,7 +127,9 @@ alone() {
     fi
 }
 
-report=("$python" "$folder/peers/report.py" "$work" --cores "$cores")
+report_script=report
+[ "$all" = no ] || report_script=report_all
+report=("$python" "$folder/peers/$report_script.py" "$work" --cores "$cores")
 if [ "$save" = yes ]; then
     report+=(--save "$folder/results")
 fi
@@ -128,16 +142,21 @@ peer() {
     shift 2
     "$how" "$name" "$@" 2>"$work/message" && return
     rm -f "$work/$name".*.json
-    echo "compare: no row for ${name%-*}: $(tail -n 1 "$work/message")" >&2
+    echo "compare: $model: no row for ${name%-*}: $(tail -n 1 "$work/message")" >&2
 }
 script() {
     echo "$folder/peers/$1.py"
 }
 # The peers that train many models at once are written for some models only.
-many=no jax=no
-case $model in attention | lmf | mult) many=yes ;; esac
-"$python" -c 'import jax' 2>/dev/null && jax=$many
-[ "$many" = "$jax" ] || echo "compare: $python has no jax: no such row" >&2
+many=no jax=no has_jax=no
+choose_peers() {
+    case $model in attention | lmf | mult) many=yes jax=$has_jax ;; *) many=no jax=no ;; esac
+}
+"$python" -c 'import jax' 2>/dev/null && has_jax=yes
+choose_peers
+if [ "$has_jax" = no ] && { [ "$all" = yes ] || [ "$many" = yes ]; }; then
+    echo "compare: $python has no jax: no such row" >&2
+fi
 
 # One round of all sides on the CPU: round_on_cpu NUMBER.
 round_on_cpu() {
@@ -167,7 +186,47 @@ round_on_gpu() {
     peer alone "jax_highest-gpu-$1" "$python" "$(script jax_vmap)" "${few[@]}" --precision highest
 }
 
-if [ -z "$plan" ]; then
+# What --all measures: the setting of the reference toolkit, and a smaller tfn, whose product of three has
+# hidden_dim to the fourth weights. So many steps that slow models do not take forever.
+settings_of() {
+    settings=(--json --model "$1" --warmup 1 --repeats 5 --evaluate)
+    case " ${step_options[*]} " in *" --steps "*) ;; *) settings+=(--milliseconds 400) ;; esac
+    [ "$1" != tfn ] || settings+=(--hidden 64)
+    settings+=("${step_options[@]}")
+}
+round_of_model() {
+    local few=("${settings[@]}")
+    alone "merbench-threads-$1" "$build/bench/bench_train" "${few[@]}" --threads "$count" --models "$models"
+    peer alone "torch-threads-$1" "$python" "$(script torch_serial)" steps "${few[@]}" --threads "$count"
+    peer together "torch-processes-$1" "$python" "$(script torch_serial)" steps "${few[@]}" --threads 1 --meet '{MEET}'
+    [ "$many" = yes ] || return 0
+    few=()
+    local word
+    for word in "${settings[@]}"; do # these only train
+        [ "$word" = --evaluate ] || few+=("$word")
+    done
+    few+=(--models "$models" --threads "$count")
+    peer alone "torch_fused_adam-threads-$1" "$python" "$(script torch_fused)" "${few[@]}" --fused
+    [ "$jax" = no ] || peer alone "jax_highest-threads-$1" "$python" "$(script jax_vmap)" "${few[@]}"
+}
+all_models() {
+    local settings round
+    for model in attention tfn lmf misa mmim mfn graph_mfn mfm mctn mult; do
+        work=$top/$model
+        mkdir "$work"
+        choose_peers
+        settings_of "$model"
+        for ((round = 0; round < rounds; round++)); do
+            echo "$model, round $((round + 1)) of $rounds" >&2
+            round_of_model "$round"
+        done
+    done
+    work=$top
+}
+
+if [ "$all" = yes ]; then
+    all_models
+elif [ -z "$plan" ]; then
     ours=("$build/bench/bench_train" --json "${step_options[@]}")
     for ((round = 0; round < rounds; round++)); do
         echo "round $((round + 1)) of $rounds" >&2

@@ -44,4 +44,12 @@ for device in cpu cuda; do
 done
 "$train" "${small[@]}" --device cuda --steps 1 --repeats 1 --warmup 0 | grep -q 'of 24 bytes a weight' ||
     die "no floor on the device"
+# output_of DEVICE: what an evaluation computes, timed by the clock
+output_of() {
+    "$train" "${small[@]}" --device "$1" --milliseconds 1 --repeats 2 --warmup 1 --no-ceilings --evaluate --json |
+        number evaluation_output
+}
+expected=$(output_of cpu)
+[ -n "$expected" ] || die "no evaluation"
+close "evaluation, cuda" "$(output_of cuda)" "$expected"
 echo "both benchmarks work on both devices"

@@ -1,5 +1,6 @@
 #include "team.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,10 +57,11 @@ static void step_thread(void *context, int32_t thread) {
 }
 
 // The steps of a repeat: as asked for, or as many as take --milliseconds at the pace of the first
-// stretch that is long enough for the clock.
+// stretch that is long enough for the clock. Where a single step takes longer, fewer repeats.
 static mb_status choose_steps(mb_bench_team *team, mb_error *error) {
     const mb_bench_options *o = team->options;
     team->steps = o->milliseconds > 0 ? 1 : o->steps;
+    team->repeats = o->repeats;
     double wanted = 1e-3 * o->milliseconds, seconds = 0.0;
     mb_status status = MB_OK;
     while (status == MB_OK && seconds < 0.2 * wanted) {
@@ -70,6 +72,8 @@ static mb_status choose_steps(mb_bench_team *team, mb_error *error) {
     if (status == MB_OK && wanted > 0.0) {
         double fitting = team->steps * wanted / seconds;
         team->steps = fitting < 1.5 ? 1 : (int32_t)(fitting + 0.5);
+        if (fitting < 1.0)
+            team->repeats = (int32_t)fmax(1.0, round(o->repeats * fitting));
     }
     return status;
 }
@@ -79,15 +83,15 @@ mb_status mb_bench_team_rate(mb_bench_team *team, mb_bench_rate *rate, mb_error 
     double *rates = calloc((size_t)o->repeats, sizeof *rates);
     mb_status status =
         rates == NULL ? mb_out_of_memory(error, "repeats") : choose_steps(team, error);
-    for (int32_t r = 0; status == MB_OK && r < o->repeats; r++) {
+    for (int32_t r = 0; status == MB_OK && r < team->repeats; r++) {
         double seconds = 0.0;
         status = mb_bench_team_together(team, step_thread, &seconds, error);
         rates[r] = (double)team->steps * o->models / seconds;
     }
     if (status == MB_OK) {
-        rate->median = mb_bench_median(rates, o->repeats);
+        rate->median = mb_bench_median(rates, team->repeats);
         rate->slowest = rates[0];
-        rate->fastest = rates[o->repeats - 1];
+        rate->fastest = rates[team->repeats - 1];
     }
     free(rates);
     return status;

@@ -18,7 +18,7 @@ typedef struct mb_bench_team {
     const mb_bench_options *options;
     const mb_plan *plan;
     mb_bench_worker *workers; // (threads)
-    int32_t steps;            // of each model, a repeat
+    int32_t steps, repeats;   // steps of each model, a repeat
     char device[192];         // what the device says of itself
 } mb_bench_team;
 

@@ -17,7 +17,7 @@ typedef struct bench {
 
 typedef struct figures {
     mb_bench_rate training;   // model-steps a second
-    int32_t steps;            // of each model, a repeat
+    int32_t steps, repeats;   // of each model, a repeat
     float loss;               // of the last step of the first model
     double copy;              // GB/s of the device's own copies
     mb_ceilings ceilings;     // gigaflops 0 where no public way measures them
@@ -62,6 +62,7 @@ static mb_status measure_training(bench *b, figures *result, mb_error *error) {
     if (status == MB_OK)
         status = mb_bench_team_rate(&b->team, &result->training, error);
     result->steps = b->team.steps;
+    result->repeats = b->team.repeats;
     return status == MB_OK ? mb_bench_team_loss(&b->team, &result->loss, error) : status;
 }
 
@@ -156,7 +157,7 @@ static void print_json(const bench *b, const figures *f) {
            "\"launch_steps\": %d, \"steps\": %d, \"repeats\": %d, ",
            mb_bench_option(s, "hidden_dim", 0), s->batch, mb_bench_option(s, "dropout", 0),
            c->class_count, c->value_count, (long long)mb_plan_get(b->plan)->parameter_elements,
-           o->models, o->threads, b->launch_steps, f->steps, o->repeats);
+           o->models, o->threads, b->launch_steps, f->steps, f->repeats);
     printf("\"steps_per_second\": %.6g, \"slowest\": %.6g, \"fastest\": %.6g, "
            "\"microseconds_per_model_step\": %.6g, \"gigabytes_per_second\": %.6g, "
            "\"gigaflops\": %.6g, ",
@@ -193,7 +194,7 @@ static void print_text(const bench *b, const figures *f) {
            (long long)info->multiply_accumulates);
     printf("%.1f model-steps/s (median of %d; %.1f to %.1f), %.2f us a model-step, last loss "
            "%.4f\n",
-           f->training.median, o->repeats, f->training.slowest, f->training.fastest,
+           f->training.median, f->repeats, f->training.slowest, f->training.fastest,
            1e6 / f->training.median, (double)f->loss);
     printf("weights and moments, 24 bytes a weight: %.1f GB/s; arithmetic: %.1f Gflop/s\n",
            gigabytes(b, f), gigaflops(b, f));

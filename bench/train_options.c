@@ -22,7 +22,7 @@ void mb_bench_print_help(void) {
     puts("  --launch-steps N   steps that are handed to the device at once (as the device "
          "suggests)\n"
          "  --steps N          steps of each model a repeat (200)\n"
-         "  --milliseconds N   instead of --steps: as many steps as take about so long, a repeat\n"
+         "  --milliseconds N   instead of --steps: as many steps a repeat as take so long\n"
          "  --repeats N        the median of so many counts (7)\n"
          "  --warmup N         steps before the first repeat (20)\n"
          "  --meet DIR,COUNT   begin when COUNT processes have come to the folder\n"

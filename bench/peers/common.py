@@ -128,24 +128,25 @@ def meet(place, seconds=300.0):
 
 
 def choose_steps(options, run):
-    """The steps of a repeat: as asked for, or as many as take --milliseconds at the pace of the first stretch that is
-    long enough for the clock."""
+    """(steps of a repeat, repeats): as asked for, or as many steps as take --milliseconds at the pace of the first
+    stretch that is long enough for the clock. Where a single step takes longer, fewer repeats."""
     if options.milliseconds is None:
-        return options.steps
+        return options.steps, options.repeats
     wanted, steps = 1e-3 * options.milliseconds, 1
     while True:
         began = time.perf_counter()
         run(steps)
         taken = time.perf_counter() - began
         if taken >= 0.2 * wanted:
-            return max(1, round(steps * wanted / taken))
+            fitting = steps * wanted / taken
+            return max(1, round(fitting)), max(1, round(options.repeats * min(fitting, 1.0)))
         steps *= 2
 
 
-def time_repeats(options, run, steps):
+def time_repeats(run, steps, repeats):
     """run(steps), finished when it returns -> steps a second of every repeat, and what the last one returned"""
     rates, last = [], None
-    for _ in range(options.repeats):
+    for _ in range(repeats):
         began = time.perf_counter()
         last = run(steps)
         rates.append(steps / (time.perf_counter() - began))
@@ -154,7 +155,7 @@ def time_repeats(options, run, steps):
 
 def measure_evaluation(options, evaluate):
     evaluate(options.warmup)
-    rates, outputs = time_repeats(options, evaluate, choose_steps(options, evaluate))
+    rates, outputs = time_repeats(evaluate, *choose_steps(options, evaluate))
     if not np.all(np.isfinite(outputs)):
         sys.exit(f"{sys.argv[0]}: an output of the evaluation is not finite")
     rates = [r * options.batch for r in rates]
@@ -179,9 +180,9 @@ def measure(options, about, weights, train, settle=lambda steps: None, evaluate=
     train(options.warmup)
     if options.meet:
         meet(options.meet)
-    steps = choose_steps(options, train)
+    steps, repeats = choose_steps(options, train)
     settle(steps)
-    rates, losses = time_repeats(options, train, steps)
+    rates, losses = time_repeats(train, steps, repeats)
     rates = [r * options.models for r in rates]
     if not np.all(np.isfinite(losses)):
         sys.exit(f"{sys.argv[0]}: a loss is not finite")
@@ -203,7 +204,7 @@ def measure(options, about, weights, train, settle=lambda steps: None, evaluate=
         "models": options.models,
         "precision": options.precision,
         "steps": steps,
-        "repeats": options.repeats,
+        "repeats": repeats,
         "steps_per_second": rate,
         "slowest": min(rates),
         "fastest": max(rates),
@@ -219,7 +220,7 @@ def measure(options, about, weights, train, settle=lambda steps: None, evaluate=
     print(f"{result['engine']}, {result['device']}, {options.models} model(s), {result['optimizer']}")
     print(f"{options.model}, {options.feature_type}, dims {options.dims}, {result['options']}, {weights} weights")
     print(
-        f"{rate:.1f} model-steps/s (median of {options.repeats}; {min(rates):.1f} to {max(rates):.1f}), "
+        f"{rate:.1f} model-steps/s (median of {repeats}; {min(rates):.1f} to {max(rates):.1f}), "
         f"{1e6 / rate:.2f} us a model-step, last loss {float(losses[0]):.4f}"
     )
     if evaluate:

@@ -135,17 +135,25 @@ def compare_steps(folder, cores):
     }
 
 
-def plot(result, path):
-    """Bars of the medians, as gnuplot draws them; SVG, or PNG by the name of the file."""
+def gnuplot(path, height, program):
+    """Draws to a file, SVG, or PNG by its name; says so where there is no gnuplot."""
     if shutil.which("gnuplot") is None:
         print("compare: no gnuplot, no figure", file=sys.stderr)
         return
     terminal = "pngcairo" if path.endswith(".png") else "svg"
+    quoted = path.replace("'", "''")
+    start = [f"set terminal {terminal} size 900,{height} font 'sans,11'", f"set output '{quoted}'"]
+    done = subprocess.run(["gnuplot"], input="\n".join(start + program) + "\n", text=True, capture_output=True)
+    if done.returncode != 0 or done.stderr.strip():
+        sys.exit(f"compare: gnuplot: {done.stderr.strip()}")
+    print(f"drew {path}")
+
+
+def plot(result, path):
+    """Bars of the medians."""
     bars = [(result["labels"][n], statistics.median(v)) for n, v in result["rates"].items()]
     bars = [(text, rate) for text, rate in reversed(bars)]
     program = [
-        f"set terminal {terminal} size 900,{80 + 40 * len(bars)} font 'sans,11'",
-        f"set output '{path}'",
         "$bars << END",
         *(f'{i} {rate:.6g} "{text}" "{rate:.0f}"' for i, (text, rate) in enumerate(bars)),
         "END",
@@ -156,10 +164,7 @@ def plot(result, path):
         "plot $bars using (low):0:(low):2:($1-0.35):($1+0.35):ytic(3) with boxxyerror, "
         "'' using 2:1:4 with labels left offset 0.5,0",
     ]
-    done = subprocess.run(["gnuplot"], input="\n".join(program) + "\n", text=True, capture_output=True)
-    if done.returncode != 0 or done.stderr.strip():
-        sys.exit(f"compare: gnuplot: {done.stderr.strip()}")
-    print(f"drew {path}")
+    gnuplot(path, 80 + 40 * len(bars), program)
 
 
 def compare_sweep(folder, cores):
