@@ -51,7 +51,7 @@ while [ "$#" -gt 0 ]; do
         --models) models=$2 ;;
         --plot) plot=$2 ;;
         --model)
-            all=no model=$2
+            model=$2
             if [ "$model" = all ]; then all=yes; else step_options+=("$1" "$2"); fi
             ;;
         *) step_options+=("$1" "$2") ;;
