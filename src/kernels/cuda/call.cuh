@@ -60,6 +60,7 @@ struct mb_cuda_call {
     mb_resident dataset; // its pointers are device memory
     mb_view inputs[MB_MAX_INPUTS];
     mb_view outputs[MB_MAX_OUTPUTS];
+    mb_precision precision;   // of forward products; see tensor_product.cuh
     const mb_source *sources; // (MB_MAX_INPUTS), for inputs of linear maps and their gradients
     cudaStream_t stream;
 };

@@ -1,7 +1,7 @@
 // Linear maps and their gradients. B' stands for all leading dimensions (rows, or rows x steps), I
 // inputs, O outputs; W is stored input-major (I, O). Reference: src/kernels/cpu/isa/linear.c.
-#include "cuda/product.cuh"
 #include "cuda/sources.cuh"
+#include "cuda/tensor_product.cuh"
 
 // y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
 struct linear_problem {
@@ -22,6 +22,12 @@ struct linear_problem {
         }
         __device__ float b(int32_t p, int32_t j) const {
             return weight[(int64_t)p * row + j];
+        }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            mb_load_four(x + (int64_t)i * k, p, k, four);
+        }
+        __device__ void four_b(int32_t p, int32_t j, float (&four)[4]) const {
+            mb_load_four(weight + (int64_t)p * row, j, n, four);
         }
         __device__ void prefetch(int32_t, int32_t) {}
         __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
@@ -63,6 +69,14 @@ struct source_linear : linear_problem {
         __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
             rows.fetch(m, k, i0, p0, strip);
         }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            const mb_source_rows &x = rows.x;
+            mb_load_four(x.values + (int64_t)x.indices[i] * k, p, k, four);
+#pragma unroll
+            for (int n = 0; n < 4; n++)
+                if (x.dropped)
+                    four[n] = x.kept(four[n], mb_mask_bits(x.mask, x.counter(i, p + n)), p + n);
+        }
     };
 
     __device__ bool begin(int32_t run, int32_t part, tile &t) const {
@@ -85,9 +99,9 @@ MB_CUDA_OP(linear) {
     problem.source = call->sources[0];
     int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
     if (problem.source.values != NULL)
-        mb_product(call, vectors, problem.row, 1, problem);
+        mb_forward_product(call, vectors, problem.row, 1, problem);
     else
-        mb_product(call, vectors, problem.row, 1, static_cast<linear_problem &>(problem));
+        mb_forward_product(call, vectors, problem.row, 1, static_cast<linear_problem &>(problem));
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -108,7 +122,7 @@ MB_CUDA_OP(linear_thirds) {
     if (step->input_count == 5)
         problem.bias = call->inputs[4];
     problem.row = 3 * outputs;
-    mb_product(call, vectors, outputs, 3, problem);
+    mb_forward_product(call, vectors, outputs, 3, problem);
 }
 
 // dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where Wk (I, Ok) are neighbouring columns of W: one
