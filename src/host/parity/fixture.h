@@ -12,7 +12,7 @@ typedef struct mb_fixture {
     const mb_model *model;  // NULL in files of data rules and metrics
     mb_model_config config; // dims and steps from the inputs
     double learning_rate, weight_decay, grad_clip;
-    double least_limit; // no limit of a model's numbers is narrower; see mb_parity_file
+    double least_limit; // no limit of an evaluation is narrower
 } mb_fixture;
 
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error);
