@@ -18,8 +18,8 @@ static const char help_start[] =
     "reference toolkit. Errors are relative L2 errors per tensor; a line shows the tensor that is\n"
     "worst in relation to its limit. Dropout cases use the stored masks. Files of data rules "
     "(mapping,\n"
-    "alignment, folds) and of metrics are checked likewise. With --precision tf32 the limits of a\n"
-    "model's numbers are those of TF32.\n"
+    "alignment, folds) and of metrics are checked likewise. With --precision tf32 the limits are\n"
+    "wider where nothing is trained.\n"
     "\n"
     "  --json           print one JSON document instead\n";
 

@@ -11,8 +11,8 @@ const char mb_device_help[] =
     "                   'merbench doctor --device' tells which, and why)\n"
     "  --isa NAME       vector instructions on cpu: avx512, avx2 or portable (default: the best\n"
     "                   that the processor has); one set gives the same bits again\n"
-    "  --precision NAME of the products of evaluations on cuda: float32, or tf32, which rounds\n"
-    "                   their operands to 11 bits (default float32); training is float32 always\n";
+    "  --precision NAME float32 or tf32 (default float32); training is in float32 always, but on\n"
+    "                   cuda tf32 rounds operands of the products of evaluations to 11 bits\n";
 
 static const char float32[] = "float32", tf32[] = "tf32";
 
