@@ -123,6 +123,33 @@ static void test_ops(void **state) {
     assert_int_equal(found, sizeof names / sizeof *names);
 }
 
+// Features of utterances with none, one or two frames, of which the last counts; odd widths, too,
+// whose rows are not aligned.
+static void test_frames(void **state) {
+    const tensor_state *s = *state;
+    for (int32_t dimension = 36; dimension < 40; dimension++) {
+        problem p;
+        evaluation e[2];
+        problem_open(&p, "product", build_product, MB_UTT, dimension, 2 * dimension, 1, ROWS);
+        int64_t *offsets = calloc(SAMPLES + 1, sizeof *offsets);
+        for (int i = 0; i < SAMPLES; i++)
+            offsets[i + 1] = offsets[i] + (i % 5 == 0 ? 0 : i % 5 == 1 ? 2 : 1);
+        assert_int_equal(offsets[SAMPLES], SAMPLES);
+        p.set.offsets[MB_AUDIO] = offsets;
+        evaluate(&p, s->cpu, p.runs, RUNS, ROWS, &e[0]);
+        evaluate(&p, s->float32, p.runs, RUNS, ROWS, &e[1]);
+        double error = worst_distance(&e[1], &e[0], p.runs);
+        int64_t count;
+        assert_true(features_of(&e[1], 0, ROWS, &count)[0] == 0.0f);
+        assert_true(features_of(&e[1], 0, ROWS, &count)[2 * dimension] != 0.0f);
+        if (!(error <= 2e-6))
+            fail_msg("%d wide: differs from the CPU's by %.3g", dimension, error);
+        for (int d = 0; d < 2; d++)
+            evaluation_close(&e[d]);
+        samples_close(&p.set);
+    }
+}
+
 // ---- numbers that are not finite --------------------------------------------------------------
 
 // Infinite, NaN and enormous features and weights: what a sum comes to is what it is plainly, and
@@ -247,6 +274,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_exactness, &s),
         cmocka_unit_test_prestate(test_ops, &s),
+        cmocka_unit_test_prestate(test_frames, &s),
         cmocka_unit_test_prestate(test_not_finite, &s),
         cmocka_unit_test_prestate(test_array_equals_runs_alone, &s),
         cmocka_unit_test_prestate(test_models, &s),

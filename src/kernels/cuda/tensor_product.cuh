@@ -287,9 +287,9 @@ inline void mb_tensor_product(const mb_cuda_call *call, int64_t m, int64_t n, in
               problem);
 }
 
-// As mb_product, for products of weights with what they are applied to; the tile always has a().
-// Training is bound by the traffic of the optimiser, small batches by that of the weights: both
-// stay with plain products.
+// As mb_product, for products of weights with what they are applied to; the tile has a() or
+// four_a(), b() or four_b(). Training is bound by the traffic of the optimiser, small batches by
+// that of the weights: both stay with plain products.
 template <class Problem>
 inline void mb_forward_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
                                const Problem &problem) {
