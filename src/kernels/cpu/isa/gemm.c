@@ -3,6 +3,9 @@
 // Reference: c[i][j] = sum over k of a[i][k] * b[k][j]. Fast version: tiles of C stay in registers
 // over a block of K; A is packed so that a tile reads it in order, and a panel of B where more than
 // one tile reads it. Sums run over k in blocks of BLOCK_K, whatever M and N are.
+//
+// No library is asked: which kernel it chooses may differ from processor to processor, and with it
+// the last bits; and at the sizes of these models, a few dozen rows, there is little left to win.
 #include "cpu/isa/gemm.h"
 
 #include "cpu/isa/vector.h"
