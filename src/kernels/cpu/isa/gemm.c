@@ -4,8 +4,9 @@
 // over a block of K; A is packed so that a tile reads it in order, and a panel of B where more than
 // one tile reads it. Sums run over k in blocks of BLOCK_K, whatever M and N are.
 //
-// No library is asked: which kernel it chooses may differ from processor to processor, and with it
-// the last bits; and at the sizes of these models, a few dozen rows, there is little left to win.
+// No library is asked: code that is generated for the processor at hand may sum in another order on
+// the next one. libxsmm's is a twentieth faster in plain products of 32 rows (measured on one core
+// with AVX-512); it takes no transposed operands, which two of three products here have.
 #include "cpu/isa/gemm.h"
 
 #include "cpu/isa/vector.h"
