@@ -41,14 +41,14 @@ static struct apart {
     int pending_count;
 } apart;
 
-static inline int apart_find(const apart_memory *blocks, const void *memory, size_t bytes) {
-    for (int i = 0; i < APART_MOST; i++) {
+static inline bool apart_holds(const apart_memory *blocks, const void *memory, size_t bytes) {
+    bool holds = false;
+    for (int i = 0; i < APART_MOST && !holds; i++) {
         const char *first = blocks[i].memory;
-        if (first != NULL && (const char *)memory >= first &&
-            (const char *)memory + bytes <= first + blocks[i].bytes)
-            return i;
+        holds = first != NULL && (const char *)memory >= first &&
+                (const char *)memory + bytes <= first + blocks[i].bytes;
     }
-    return -1;
+    return holds;
 }
 
 static inline void apart_add(apart_memory *blocks, void *memory, size_t bytes) {
@@ -58,9 +58,17 @@ static inline void apart_add(apart_memory *blocks, void *memory, size_t bytes) {
     blocks[slot] = (apart_memory){memory, bytes};
 }
 
+static inline size_t apart_remove(apart_memory *blocks, const void *memory) {
+    int slot = 0;
+    while (blocks[slot].memory != memory)
+        assert_true(++slot < APART_MOST);
+    blocks[slot].memory = NULL;
+    return blocks[slot].bytes;
+}
+
 static inline bool apart_owns(const void *memory) {
     pthread_mutex_lock(&apart_lock);
-    bool owned = apart_find(apart.blocks, memory, 0) >= 0;
+    bool owned = apart_holds(apart.blocks, memory, 0);
     pthread_mutex_unlock(&apart_lock);
     return owned;
 }
@@ -95,10 +103,7 @@ static inline mb_status apart_allocate(mb_device *device, size_t bytes, void **m
 
 static inline void apart_release(mb_device *device, void *memory) {
     pthread_mutex_lock(&apart_lock);
-    int slot = apart_find(apart.blocks, memory, 0);
-    assert_true(slot >= 0 && apart.blocks[slot].memory == memory);
-    apart.used -= apart.blocks[slot].bytes;
-    apart.blocks[slot].memory = NULL;
+    apart.used -= apart_remove(apart.blocks, memory);
     pthread_mutex_unlock(&apart_lock);
     mb_cpu_backend.release(device, memory);
 }
@@ -122,10 +127,8 @@ static inline mb_status apart_allocate_host(mb_device *device, size_t bytes, voi
 }
 
 static inline void apart_release_host(mb_device *device, void *memory) {
-    int slot = apart_find(apart.host, memory, 0);
-    assert_true(slot >= 0 && apart.host[slot].memory == memory);
     apart_settle();
-    apart.host[slot].memory = NULL;
+    (void)apart_remove(apart.host, memory);
     mb_cpu_backend.release_host(device, memory);
 }
 
@@ -133,7 +136,7 @@ static inline mb_status apart_upload(mb_device *device, void *to, const void *fr
                                      mb_error *error) {
     assert_true(apart_owns(to));
     apart.uploads++;
-    if (bytes > 0 && apart_find(apart.host, from, bytes) >= 0) {
+    if (bytes > 0 && apart_holds(apart.host, from, bytes)) {
         void *contents = malloc(bytes);
         assert_non_null(contents);
         assert_true(apart.pending_count < APART_PENDING);
