@@ -91,7 +91,9 @@ typedef struct mb_backend {
                             const mb_key *keys, float *parameters, mb_error *error);
     // Within device memory.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
-    int32_t steps_per_launch; // more would keep who asks it to stop waiting
+    // More would keep who asks it to stop waiting: steps, and multiply-accumulates (0 = any number).
+    int32_t steps_per_launch;
+    int64_t work_per_launch;
     // Executes the plan's steps for every run of the launch, S times. What is downloaded later is
     // what they wrote.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,

@@ -10,7 +10,8 @@ enum { MOST_MODEL_CASES = 64, MODEL_ROWS = 7 };
 typedef struct model_case {
     const mb_model *model;
     mb_model_config config;
-    bool first; // of its model
+    mb_model_config features; // of the dataset, which may have fewer columns, or frames
+    bool first;               // of its model
     char name[96];
 } model_case;
 
@@ -51,19 +52,28 @@ static inline void add_model_case(model_cases *list, const mb_model *model,
         return;
     assert_true(list->count < MOST_MODEL_CASES);
     model_case *c = &list->cases[list->count++];
-    *c = (model_case){.model = model, .config = *config};
+    *c = (model_case){.model = model, .config = *config, .features = *config};
     snprintf(c->name, sizeof c->name, "%s, %s%s%s%s%s", model->name,
              mb_feature_type_names[config->feature_type], option[0] != '\0' ? ", " : "", option,
              option[0] != '\0' ? " " : "", choice);
 }
 
-// Features wide enough for their dropout to be made in the products that read them, and one that is
-// not.
-static inline void add_wide_case(model_cases *list, const mb_model *model) {
+// Features wide enough for the parts that first layers are summed in, with dropout in whole groups
+// and without; the width of hidden layers goes to several blocks. In the dataset, audio has fewer
+// columns, and video frames.
+static inline void add_wide_case(model_cases *list, const mb_model *model, double hidden,
+                                 const char *name) {
     mb_model_config config = small_config(model, MB_UTT);
-    config.dims[MB_AUDIO] = 128;
-    config.dims[MB_VIDEO] = 256;
-    add_model_case(list, model, &config, "features", "wide");
+    config.dims[MB_AUDIO] = 600;
+    config.dims[MB_TEXT] = 640;
+    config.dims[MB_VIDEO] = 128;
+    set_option(model, &config, "hidden_dim", hidden);
+    add_model_case(list, model, &config, "features", name);
+    model_case *c = &list->cases[list->count - 1];
+    c->first = true;
+    c->features.feature_type = MB_FRM_UNALIGN;
+    c->features.dims[MB_AUDIO] -= 3;
+    c->features.steps[MB_VIDEO] = 3;
 }
 
 // Every model in every feature type that it takes; each other choice of each option once.
@@ -90,7 +100,23 @@ static inline void list_models(model_cases *list) {
             }
         }
     }
-    add_wide_case(list, mb_model_find("attention"));
+    add_wide_case(list, mb_model_find("attention"), 66, "wide");
+    add_wide_case(list, mb_model_find("lmf"), 36, "wide");
+}
+
+// Random features for a case. Where a model of utterances gets frames, some utterances have none.
+static inline void case_samples_open(sample_set *set, const model_case *c) {
+    samples_open(set, &c->features);
+    samples_shorten(set, &c->features);
+    for (int m = 0; c->config.feature_type == MB_UTT && m < MB_MODALITY_COUNT; m++) {
+        for (int64_t i = 0; set->offsets[m] != NULL && i < SAMPLES; i++)
+            set->offsets[m][i + 1] = set->offsets[m][i] + i % (c->features.steps[m] + 1);
+        if (c->features.steps[m] == 1) {
+            free(set->offsets[m]);
+            set->offsets[m] = NULL;
+            set->resident.modalities[m].offsets = NULL;
+        }
+    }
 }
 
 // What a run of a model starts from: seed, rates and rows of its own.

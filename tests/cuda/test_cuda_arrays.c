@@ -56,13 +56,13 @@ static void open_bench(bench *b) {
         if (SANITIZED && !t->c->first)
             continue;
         b->case_count++;
-        samples_open(&t->set, &t->c->config);
-        samples_shorten(&t->set, &t->c->config);
+        case_samples_open(&t->set, t->c);
         for (int32_t a = 0; a < RUNS; a++) {
             t->runs[a] = setting_of(t->c, a);
             memcpy(t->runs[a].rows, rows_of_runs[a], sizeof rows_of_runs[a]);
         }
         train(b, t, t->runs, RUNS, &t->together);
+        state_clear_rooms(&t->together.array, &t->together.state);
     }
 }
 
@@ -74,8 +74,8 @@ static void close_bench(bench *b) {
     free(b->cases);
 }
 
-static void assert_as_together(const trained_case *t, const trained *found, int32_t at,
-                               int32_t run) {
+static void assert_as_together(const trained_case *t, trained *found, int32_t at, int32_t run) {
+    state_clear_rooms(&found->array, &found->state);
     assert_same_run(t->c->name, &found->array, &found->state, at, &t->together.array,
                     &t->together.state, run);
 }

@@ -27,8 +27,7 @@ static void print_digest(mb_device *device, const model_case *c, mb_plan_mode mo
     run_setting runs[RUNS];
     run_array array;
     sample_set set;
-    samples_open(&set, &c->config);
-    samples_shorten(&set, &c->config);
+    case_samples_open(&set, c);
     for (int32_t a = 0; a < RUNS; a++) {
         runs[a] = setting_of(c, a);
         for (int32_t s = 0; s < STEPS; s++)

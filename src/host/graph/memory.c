@@ -65,6 +65,11 @@ mb_status mb_schedule_place(const mb_schedule *schedule, int32_t max_rows, int64
     for (mb_tensor tensor = 0; tensor < count; tensor++)
         if (schedule->kept[tensor] && lifetimes[tensor].first >= 0)
             lifetimes[tensor].last = schedule->node_count;
+    for (mb_tensor tensor = 0; tensor < count; tensor++)
+        if (schedule->lasting[tensor]) {
+            lifetimes[tensor].first = 0;
+            lifetimes[tensor].last = schedule->node_count;
+        }
     qsort(lifetimes, (size_t)count, sizeof *lifetimes, largest_first);
     *arena_floats = 0;
     int32_t placed = 0;

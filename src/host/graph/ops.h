@@ -6,6 +6,10 @@
 
 enum { MB_MAX_INPUTS = 12, MB_MAX_OUTPUTS = 8 };
 
+// The rooms of SOURCE_LINEAR: inputs in the room of x where there is not room for all, and inputs
+// that a part of the sums is of.
+enum { MB_SOURCE_BLOCK = 128, MB_SOURCE_PART = 512 };
+
 typedef enum mb_op {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
 #include "graph/ops.def"
@@ -42,6 +46,12 @@ typedef struct mb_op_params {
             bool relu;
             int32_t first_output; // LINEAR_GRAD_INPUT
         } linear;
+        struct {
+            mb_input input; // MB_INPUT_AUDIO ... MB_INPUT_VIDEO
+            bool relu;
+            bool dropped;               // whether there is dropout:
+            mb_dropout_setting dropout; // MB_DROPOUT_RANDOM
+        } source;                       // SOURCE_LINEAR and its update
         struct {
             uint32_t site;       // counts the noise of a graph from 0
             bool stored;         // given from outside:

@@ -63,13 +63,9 @@ static bool is_parameter(const mb_graph *graph, mb_tensor tensor) {
 
 static mb_status schedule(compilation *c, mb_error *error) {
     mb_graph *graph = c->graph;
-    size_t count = (size_t)graph->tensor_count + 1;
-    bool *kept = calloc(count, sizeof *kept);
-    int64_t *offsets = c->offsets = malloc(count * sizeof *offsets);
-    if (kept == NULL || offsets == NULL) {
-        free(kept);
+    bool *kept = calloc((size_t)graph->tensor_count + 1, sizeof *kept);
+    if (kept == NULL)
         return mb_out_of_memory(error, "plan");
-    }
     const mb_tensor results[] = {c->outputs.features,
                                  c->outputs.emos_out,
                                  c->outputs.vals_out,
@@ -94,10 +90,10 @@ static mb_status schedule(compilation *c, mb_error *error) {
                 c->schedule.kept[c->gradients[tensor]] =
                     false; // its update reads it, then it may go
         status = mb_schedule_add_updates(&c->schedule, c->gradients, error);
-        if (status != MB_OK)
-            return status;
     }
-    return MB_OK;
+    if (status == MB_OK)
+        status = mb_schedule_fuse_sources(&c->schedule, c->mode == MB_PLAN_TRAIN, error);
+    return status;
 }
 
 static mb_operand operand_of(const compilation *c, const mb_plan *plan, mb_tensor tensor) {
@@ -140,6 +136,9 @@ static void lay_out_parameters(const compilation *c, mb_plan *plan) {
 
 static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     const mb_schedule *order = &c->schedule;
+    c->offsets = malloc(((size_t)c->graph->tensor_count + 1) * sizeof *c->offsets);
+    if (c->offsets == NULL)
+        return mb_out_of_memory(error, "plan");
     mb_status status =
         mb_schedule_place(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
     if (status != MB_OK)

@@ -9,11 +9,14 @@ mb_status mb_schedule_make(mb_graph *graph, const bool *kept, mb_schedule *sched
     *schedule = (mb_schedule){.graph = graph};
     size_t tensors = (size_t)graph->tensor_count, nodes = (size_t)graph->node_count;
     bool *needed = malloc(tensors), *live = calloc(nodes + 1, 1);
-    schedule->kept = malloc(tensors);
+    // Fusion makes at most two more tensors a node.
+    schedule->kept = calloc(tensors + 2 * nodes + 1, 1);
+    schedule->lasting = calloc(tensors + 2 * nodes + 1, 1);
     // Updates replace or follow nodes: at most one more per parameter.
     schedule->nodes =
         malloc((nodes + (size_t)graph->parameter_count + 1) * sizeof *schedule->nodes);
-    if (needed == NULL || live == NULL || schedule->kept == NULL || schedule->nodes == NULL) {
+    if (needed == NULL || live == NULL || schedule->kept == NULL || schedule->lasting == NULL ||
+        schedule->nodes == NULL) {
         free(needed);
         free(live);
         mb_schedule_free(schedule);
@@ -39,10 +42,11 @@ mb_status mb_schedule_make(mb_graph *graph, const bool *kept, mb_schedule *sched
 void mb_schedule_free(mb_schedule *schedule) {
     free(schedule->nodes);
     free(schedule->kept);
+    free(schedule->lasting);
     *schedule = (mb_schedule){0};
 }
 
-static bool reads(const mb_node *node, mb_tensor tensor) {
+bool mb_node_reads(const mb_node *node, mb_tensor tensor) {
     for (int32_t k = 0; k < node->input_count; k++)
         if (node->inputs[k] == tensor)
             return true;
@@ -53,7 +57,7 @@ static bool reads(const mb_node *node, mb_tensor tensor) {
 static int32_t only_reader(const mb_schedule *schedule, mb_tensor tensor, int32_t from) {
     int32_t found = -1;
     for (int32_t i = from; i < schedule->node_count; i++)
-        if (reads(&schedule->nodes[i], tensor)) {
+        if (mb_node_reads(&schedule->nodes[i], tensor)) {
             if (found >= 0)
                 return -2;
             found = i;
@@ -61,7 +65,7 @@ static int32_t only_reader(const mb_schedule *schedule, mb_tensor tensor, int32_
     return found;
 }
 
-static void remove_node(mb_schedule *schedule, int32_t position) {
+void mb_schedule_remove(mb_schedule *schedule, int32_t position) {
     schedule->node_count--;
     memmove(&schedule->nodes[position], &schedule->nodes[position + 1],
             (size_t)(schedule->node_count - position) * sizeof *schedule->nodes);
@@ -77,12 +81,11 @@ void mb_schedule_fuse_relu(mb_schedule *schedule) {
             continue;
         node->params.linear.relu = true;
         node->outputs[0] = schedule->nodes[reader].outputs[0];
-        remove_node(schedule, reader);
+        mb_schedule_remove(schedule, reader);
     }
 }
 
-// The node that makes `tensor`, or -1.
-static int32_t producer_of(const mb_schedule *schedule, mb_tensor tensor) {
+int32_t mb_schedule_producer(const mb_schedule *schedule, mb_tensor tensor) {
     for (int32_t i = 0; i < schedule->node_count; i++)
         for (int32_t k = 0; k < schedule->nodes[i].output_count; k++)
             if (schedule->nodes[i].outputs[k] == tensor)
@@ -125,7 +128,7 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
         if (info->parameter < 0 || gradients[tensor] == MB_NO_TENSOR)
             continue;
         mb_tensor gradient = gradients[tensor];
-        int32_t position = producer_of(schedule, gradient);
+        int32_t position = mb_schedule_producer(schedule, gradient);
         if (position < 0)
             return mb_fail(error, MB_FAILED, "parameter %s: its gradient is made by no node",
                            graph->parameters[info->parameter].name);
@@ -182,6 +185,10 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
     case MB_OP_LINEAR:
         return mb_shape_vectors(first, rows) *
                mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
+    case MB_OP_SOURCE_LINEAR:
+        return rows * mb_shape_elements(&tensors[node->inputs[0]].shape, rows);
+    case MB_OP_SOURCE_LINEAR_UPDATE: // dy (B, O) -> x (B, I)
+        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->outputs[0]].shape);
     case MB_OP_LINEAR_THIRDS:
         for (int32_t k = 0; k < 3; k++)
             cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *

@@ -151,10 +151,21 @@ static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *w
     trainer->active[a] = false;
 }
 
+// Steps that the device gets at once. Where a bound on work makes their number depend on the array,
+// no result may depend on it.
+static int32_t steps_at_once(const mb_array *array) {
+    const mb_backend *backend = array->device->backend;
+    int64_t work = mb_plan_get(array->train)->multiply_accumulates * array->run_count;
+    int64_t fitting = backend->work_per_launch / (work > 0 ? work : 1);
+    if (backend->work_per_launch == 0 || fitting > backend->steps_per_launch)
+        return backend->steps_per_launch;
+    return fitting < 1 ? 1 : (int32_t)fitting;
+}
+
 // All steps of an epoch, unless training is stopped in between.
 static mb_status train_steps(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
-    int32_t most = array->device->backend->steps_per_launch, done = 0;
+    int32_t most = steps_at_once(array), done = 0;
     order_rows(trainer, epoch);
     mb_status status = mb_array_begin_epoch(array, trainer->active, error);
     while (status == MB_OK && done < array->steps_per_epoch && !stopped(trainer)) {

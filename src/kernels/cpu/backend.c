@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -115,9 +116,17 @@ static mb_status cpu_describe(mb_device *device, mb_device_description *descript
 
 static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
     (void)device;
-    size_t rounded = (bytes + 63) / 64 * 64;
-    *memory = aligned_alloc(64, rounded == 0 ? 64 : rounded);
-    return *memory == NULL ? mb_out_of_memory(error, "device memory") : MB_OK;
+    enum { LINE = 64, HUGE_PAGE = 2 << 20 };
+    size_t unit = bytes < HUGE_PAGE ? LINE : HUGE_PAGE;
+    size_t rounded = (bytes + unit - 1) / unit * unit;
+    *memory = aligned_alloc(unit, rounded == 0 ? LINE : rounded);
+    if (*memory == NULL)
+        return mb_out_of_memory(error, "device memory");
+#ifdef MADV_HUGEPAGE // training goes through all weights and moments in every step
+    if (unit == HUGE_PAGE)
+        (void)madvise(*memory, rounded, MADV_HUGEPAGE);
+#endif
+    return MB_OK;
 }
 
 static void cpu_release(mb_device *device, void *memory) {
@@ -193,12 +202,29 @@ static mb_cpu_call call_of(const mb_plan *plan, const mb_launch *launch, int32_t
         .slots = launch->slots + (int64_t)a * MB_SLOT_COUNT,
         .key = launch->keys[a],
         .masks = launch->masks,
+        .max_rows = plan->info.max_rows,
         .dataset = launch->dataset,
         .parameter_list = plan->parameters,
         .parameters = launch->parameters + model,
         .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
         .second_moments = launch->second_moments != NULL ? launch->second_moments + model : NULL,
     };
+}
+
+// The parts of a call that change from step to step. The step before took part in the same launch
+// when it has rows: whoever updates has begun this one.
+static void enter_step(mb_cpu_call *call, const mb_plan *plan, const mb_launch *launch, int32_t a,
+                       int32_t s) {
+    const int32_t *rows = launch->rows + (int64_t)s * launch->run_count + a;
+    const int32_t *indices =
+        launch->indices + a * launch->index_stride + (int64_t)s * launch->batch_rows;
+    int32_t last = launch->first_step + launch->step_count - 1;
+    call->rows = *rows;
+    call->indices = indices;
+    call->training_step = launch->steps[a] + (plan->info.trains ? (uint32_t)s : 0);
+    call->begun = plan->info.trains && s > launch->first_step && rows[-launch->run_count] > 0;
+    call->next_rows = plan->info.trains && s < last ? rows[launch->run_count] : 0;
+    call->next_indices = indices + launch->batch_rows;
 }
 
 static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
@@ -210,14 +236,11 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
         mb_cpu_call call = call_of(plan, launch, a);
         float *arena = launch->arena + (int64_t)a * plan->info.arena_floats;
         for (int32_t s = launch->first_step; s < launch->first_step + launch->step_count; s++) {
-            int64_t at = (int64_t)s * launch->run_count + a;
-            call.rows = launch->rows[at];
+            enter_step(&call, plan, launch, a, s);
             if (call.rows == 0)
                 continue;
+            int64_t at = (int64_t)s * launch->run_count + a;
             int32_t widest = launch->widest != NULL ? launch->widest[at] : call.rows;
-            call.training_step = launch->steps[a] + (plan->info.trains ? (uint32_t)s : 0);
-            call.indices =
-                launch->indices + a * launch->index_stride + (int64_t)s * launch->batch_rows;
             for (int32_t i = 0; i < plan->step_count; i++) {
                 if (lacks_gradient(plan, &plan->steps[i], widest))
                     continue;
@@ -240,7 +263,8 @@ static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
 const mb_backend mb_cpu_backend = {
     .name = "cpu",
     .shares_host_memory = true,
-    .steps_per_launch = 1,
+    .steps_per_launch = 64,
+    .work_per_launch = 2000000000, // some hundredths of a second
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,

@@ -16,6 +16,12 @@ typedef struct mb_cpu_call {
     uint32_t training_step;
     const float *masks;
     const int32_t *indices; // (rows) utterances
+    int32_t max_rows;       // of the plan
+    // The neighbouring steps of the launch, for plans that train: whether the step before has begun
+    // what it can of this one, and the batch of the step that follows, 0 rows for none.
+    bool begun;
+    int32_t next_rows;
+    const int32_t *next_indices;
     const mb_resident *dataset;
     const mb_parameter *parameter_list; // of the plan
     float *parameters, *first_moments, *second_moments;

@@ -27,8 +27,8 @@ static mb_status choose(mb_device *device, mb_error *error) {
 static void cuda_close(mb_device *device) {
     mb_cuda_device *cuda = of(device);
     mb_step_tables *tables = &cuda->tables;
-    void *memory[] = {tables->cursor,          tables->rows,  tables->widest,
-                      (void *)tables->indices, tables->steps, tables->adam};
+    void *memory[] = {tables->cursor, tables->rows,  tables->widest,          tables->next_rows,
+                      tables->begun,  tables->steps, (void *)tables->indices, tables->adam};
     (void)cudaSetDevice(cuda->ordinal);
     for (int i = 0; i < MB_CAPTURED_MOST; i++)
         mb_captured_free(&cuda->captured[i]);
@@ -200,6 +200,7 @@ static const mb_backend cuda_backend = {
     .initialise = cuda_initialise,
     .copy = cuda_copy,
     .steps_per_launch = 64,
+    .work_per_launch = 0, // whatever it is
     .run = cuda_run,
     .synchronize = cuda_synchronize,
 };

@@ -23,9 +23,14 @@ struct mb_adam {
 
 // Device memory of the array, as kernels get it.
 struct mb_tables {
-    const int32_t *rows;                                // (A) valid rows in this step
-    const int32_t *widest;                              // (A) as mb_launch.widest
-    const int32_t *const *indices;                      // (A) -> utterances of this step's batch
+    const int32_t *rows;           // (A) valid rows in this step
+    const int32_t *widest;         // (A) as mb_launch.widest
+    const int32_t *const *indices; // (A) -> utterances of this step's batch
+    // For plans that train, the neighbouring steps of the launch: rows of the step that follows, 0
+    // for none; whether the step before had one to begin, and has.
+    const int32_t *next_rows;                           // (A)
+    const int32_t *begun;                               // (A)
+    int32_t batch_rows;                                 // from this step's batch to the next one's
     const float *slots;                                 // (A, MB_SLOT_COUNT)
     const mb_key *keys;                                 // (A)
     const uint32_t *steps;                              // (A) training step
@@ -42,15 +47,6 @@ struct mb_view {
     mb_shape shape;
 };
 
-// An input that never reaches memory: vectors of the dataset, perhaps with dropout; see
-// sources.cuh.
-struct mb_source {
-    const float *values; // (N, width), or NULL: the input is the view
-    int32_t width;
-    bool dropped;
-    mb_dropout_setting dropout;
-};
-
 struct mb_cuda_call {
     const mb_step *step;
     const mb_plan *plan;
@@ -60,7 +56,6 @@ struct mb_cuda_call {
     mb_resident dataset; // its pointers are device memory
     mb_view inputs[MB_MAX_INPUTS];
     mb_view outputs[MB_MAX_OUTPUTS];
-    const mb_source *sources; // (MB_MAX_INPUTS), for inputs of linear maps and their gradients
     cudaStream_t stream;
 };
 

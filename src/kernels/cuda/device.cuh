@@ -4,11 +4,19 @@
 
 #include "cuda/call.cuh"
 
+// Where a launch stands: what its steps, captured once, find out on the device.
+struct mb_cursor {
+    int32_t next, step; // the step to come, the step at hand
+    int32_t first, end; // of the launch: its first step, the one behind its last
+};
+
 // Tables of one step, made on the device from those of the launch; room for `capacity` runs.
 struct mb_step_tables {
     int32_t capacity;
-    int32_t *cursor;         // (2) the step to come, the step at hand
+    mb_cursor *cursor;
     int32_t *rows, *widest;  // (A)
+    int32_t *next_rows;      // (A)
+    int32_t *begun;          // (A)
     const int32_t **indices; // (A)
     uint32_t *steps;         // (A)
     mb_adam *adam;           // (A)

@@ -122,8 +122,9 @@ static mb_status find_captured(mb_cuda_device *cuda, const mb_plan *plan, const 
 
 // ---- running ----------------------------------------------------------------------------------
 
-static __global__ void set_cursor_kernel(int32_t *cursor, int32_t step) {
-    cursor[0] = step;
+static __global__ void set_cursor_kernel(mb_cursor *cursor, int32_t first, int32_t end) {
+    cursor->next = cursor->first = first;
+    cursor->end = end;
 }
 
 // Room for the tables of `runs` runs. Captured steps hold the old tables' places.
@@ -133,9 +134,11 @@ static mb_status reserve(mb_cuda_device *cuda, int32_t runs, mb_error *error) {
         void **memory;
         size_t bytes;
     } wanted[] = {
-        {(void **)&tables->cursor, 2 * sizeof *tables->cursor},
+        {(void **)&tables->cursor, sizeof *tables->cursor},
         {(void **)&tables->rows, (size_t)runs * sizeof *tables->rows},
         {(void **)&tables->widest, (size_t)runs * sizeof *tables->widest},
+        {(void **)&tables->next_rows, (size_t)runs * sizeof *tables->next_rows},
+        {(void **)&tables->begun, (size_t)runs * sizeof *tables->begun},
         {(void **)&tables->indices, (size_t)runs * sizeof *tables->indices},
         {(void **)&tables->steps, (size_t)runs * sizeof *tables->steps},
         {(void **)&tables->adam, (size_t)runs * sizeof *tables->adam},
@@ -173,7 +176,7 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
     if (captured != NULL)
         captured->used = ++cuda->launches;
     MB_LAUNCH(set_cursor_kernel, dim3(1), dim3(1), 0, cuda->stream, cuda->tables.cursor,
-              launch->first_step);
+              launch->first_step, launch->first_step + launch->step_count);
     status = mb_cuda_check(cudaGetLastError(), error, "starting a launch");
     for (int32_t s = 0; status == MB_OK && s < launch->step_count; s++) {
         if (captured == NULL)

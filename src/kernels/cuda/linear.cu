@@ -1,7 +1,6 @@
 // Linear maps and their gradients. B' stands for all leading dimensions (rows, or rows x steps), I
 // inputs, O outputs; W is stored input-major (I, O). Reference: src/kernels/cpu/isa/linear.c.
 #include "cuda/product.cuh"
-#include "cuda/sources.cuh"
 
 // y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
 struct linear_problem {
@@ -53,27 +52,9 @@ struct linear_problem {
     }
 };
 
-// The same for x that is read from the dataset.
-struct source_linear : linear_problem {
-    mb_source source;
-
-    struct tile : linear_problem::tile {
-        mb_source_along_p rows;
-
-        __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
-            rows.fetch(m, k, i0, p0, strip);
-        }
-    };
-
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
-        t.rows.x = mb_source_of(source, tables, run);
-        return linear_problem::begin(run, part, t);
-    }
-};
-
 MB_CUDA_OP(linear) {
     const mb_step *step = call->step;
-    source_linear problem = {};
+    linear_problem problem = {};
     problem.tables = call->tables;
     problem.x[0] = call->inputs[0];
     problem.y[0] = call->outputs[0];
@@ -82,12 +63,7 @@ MB_CUDA_OP(linear) {
         problem.bias = call->inputs[2];
     problem.relu = step->params.linear.relu;
     problem.row = mb_view_width(call->outputs[0]);
-    problem.source = call->sources[0];
-    int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
-    if (problem.source.values != NULL)
-        mb_product(call, vectors, problem.row, 1, problem);
-    else
-        mb_product(call, vectors, problem.row, 1, static_cast<linear_problem &>(problem));
+    mb_product(call, mb_view_vectors(call->inputs[0], call->max_rows), problem.row, 1, problem);
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -199,28 +175,10 @@ template <class Epilogue> struct weight_gradient {
     }
 };
 
-// The same for an x that is read from the dataset.
-template <class Epilogue> struct source_weight_gradient : weight_gradient<Epilogue> {
-    mb_source source;
-
-    struct tile : weight_gradient<Epilogue>::tile {
-        mb_source_along_i columns;
-
-        __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, false> &strip) {
-            columns.fetch(this->m, this->k, i0, p0, strip);
-        }
-    };
-
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
-        t.columns.x = mb_source_of(source, this->tables, run);
-        return weight_gradient<Epilogue>::begin(run, part, t);
-    }
-};
-
 template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     const mb_step *step = call->step;
-    source_weight_gradient<Epilogue> problem = {};
+    weight_gradient<Epilogue> problem = {};
     int32_t widest = 0, blocks = step->input_count / 2;
     problem.tables = call->tables;
     problem.epilogue = epilogue;
@@ -231,12 +189,7 @@ static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epi
         problem.row += outputs;
         widest = outputs > widest ? outputs : widest;
     }
-    problem.source = call->sources[0];
-    int32_t inputs = mb_view_width(call->inputs[0]);
-    if (problem.source.values != NULL)
-        mb_product(call, inputs, widest, blocks, problem);
-    else
-        mb_product(call, inputs, widest, blocks, static_cast<weight_gradient<Epilogue> &>(problem));
+    mb_product(call, mb_view_width(call->inputs[0]), widest, blocks, problem);
 }
 
 MB_CUDA_OP(linear_grad_weight) {

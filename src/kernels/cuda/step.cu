@@ -4,10 +4,8 @@
 // that the first kernel makes on the device: the same launches, captured as a CUDA graph, serve
 // every step.
 #include <math.h>
-#include <stdlib.h>
 
 #include "cuda/device.cuh"
-#include "cuda/sources.cuh"
 
 static const mb_cuda_op ops[] = {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) mb_cuda_##name,
@@ -28,15 +26,19 @@ static __device__ mb_adam adam_of(const float *slots, uint32_t training_step) {
     return adam;
 }
 
+// The launch's own first_step and step_count are those of the launch that was captured.
 static __global__ void begin_step_kernel(mb_launch launch, bool trains, mb_step_tables tables) {
-    int32_t run = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x), step = tables.cursor[0];
+    int32_t run = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x), step = tables.cursor->next;
     if (run == 0)
-        tables.cursor[1] = step;
+        tables.cursor->step = step;
     if (run >= launch.run_count)
         return;
     int64_t at = (int64_t)step * launch.run_count + run;
     uint32_t training_step = launch.steps[run] + (trains ? (uint32_t)step : 0u);
+    bool follows = trains && step > tables.cursor->first, goes_on = step + 1 < tables.cursor->end;
     tables.rows[run] = launch.rows[at];
+    tables.next_rows[run] = trains && goes_on ? launch.rows[at + launch.run_count] : 0;
+    tables.begun[run] = follows && launch.rows[at - launch.run_count] > 0;
     tables.widest[run] = launch.widest != NULL ? launch.widest[at] : launch.rows[at];
     tables.indices[run] =
         launch.indices + run * launch.index_stride + (int64_t)step * launch.batch_rows;
@@ -59,11 +61,11 @@ static __device__ void keep_rows(const float *from, int32_t count, float *to) {
 }
 
 static __global__ void end_step_kernel(mb_launch launch, mb_step_tables tables, results kept) {
-    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], step = tables.cursor[1];
+    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], step = tables.cursor->step;
     const float *arena = kept.arena + run * kept.arena_floats;
     int64_t first = run * launch.index_stride + (int64_t)step * launch.batch_rows;
     if (run == 0 && threadIdx.x == 0)
-        tables.cursor[0] = step + 1;
+        tables.cursor->next = step + 1;
     if (rows == 0)
         return;
     if (launch.losses != NULL && kept.loss >= 0 && threadIdx.x == 0)
@@ -108,6 +110,9 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
     call.tables.rows = cuda->tables.rows;
     call.tables.widest = cuda->tables.widest;
     call.tables.indices = cuda->tables.indices;
+    call.tables.next_rows = cuda->tables.next_rows;
+    call.tables.begun = cuda->tables.begun;
+    call.tables.batch_rows = launch->batch_rows;
     call.tables.slots = launch->slots;
     call.tables.keys = launch->keys;
     call.tables.steps = cuda->tables.steps;
@@ -122,16 +127,12 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
 
 // Launches the kernels of every op.
 static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
-                            const mb_launch *launch, const mb_source *sources, const bool *omitted,
-                            mb_error *error) {
+                            const mb_launch *launch, mb_error *error) {
     mb_cuda_call call = call_of(cuda, plan, launch);
     mb_status status = MB_OK;
     for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
         const mb_step *step = &plan->steps[s];
-        if (omitted[s])
-            continue;
         call.step = step;
-        call.sources = sources + (size_t)s * MB_MAX_INPUTS;
         for (int32_t i = 0; i < step->input_count; i++)
             call.inputs[i] = view_of(plan, launch, &step->inputs[i]);
         for (int32_t i = 0; i < step->output_count; i++)
@@ -144,21 +145,12 @@ static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
 
 mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
                        mb_error *error) {
-    size_t steps = (size_t)plan->step_count + 1;
     unsigned blocks = (unsigned)(launch->run_count + MB_THREADS - 1) / MB_THREADS;
-    mb_source *sources = (mb_source *)calloc(steps * MB_MAX_INPUTS, sizeof *sources);
-    bool *omitted = (bool *)calloc(steps, sizeof *omitted);
-    mb_status status = sources == NULL || omitted == NULL ? mb_out_of_memory(error, "plan") : MB_OK;
-    if (status == MB_OK) {
-        mb_find_sources(plan, launch->dataset, sources, omitted);
-        MB_LAUNCH(begin_step_kernel, dim3(blocks), dim3(MB_THREADS), 0, cuda->stream, *launch,
-                  plan->info.trains, cuda->tables);
-        status = mb_cuda_check(cudaGetLastError(), error, "starting a step");
-    }
+    MB_LAUNCH(begin_step_kernel, dim3(blocks), dim3(MB_THREADS), 0, cuda->stream, *launch,
+              plan->info.trains, cuda->tables);
+    mb_status status = mb_cuda_check(cudaGetLastError(), error, "starting a step");
     if (status == MB_OK)
-        status = launch_ops(cuda, plan, launch, sources, omitted, error);
-    free(sources);
-    free(omitted);
+        status = launch_ops(cuda, plan, launch, error);
     if (status != MB_OK)
         return status;
     MB_LAUNCH(end_step_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS), 0,

@@ -102,9 +102,8 @@ MB_KERNEL(convolve_update) {
             filter_gradient(call, &c, part, tile, part.columns);
             int64_t at = parameter->offset + (int64_t)i * c.outputs + o;
             for (int32_t r = 0; r < part.rows; r++, at += c.outputs)
-                MB_NAME(adam_step)
-            (&adam, part.columns, tile + r * part.columns, call->parameters + at,
-             call->first_moments + at, call->second_moments + at);
+                mb_adam_step(&adam, part.columns, tile + r * part.columns, call->parameters + at,
+                             call->first_moments + at, call->second_moments + at);
         }
 }
 

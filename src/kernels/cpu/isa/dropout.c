@@ -5,38 +5,43 @@
 // (e/32)%4.
 #include "cpu/isa/dropout.h"
 
+#include "cpu/isa/vector.h"
+
 enum { COUNTERS = 16, GROUP = MB_DROPOUT_GROUP };
 
-// Words of COUNTERS successive counters, each word for itself so that the loops vectorise.
+// Words of COUNTERS successive counters.
 typedef struct random_group {
     uint32_t words[4][COUNTERS];
 } random_group;
 
-static inline void philox_round(uint32_t *restrict c0, uint32_t *restrict c1, uint32_t *restrict c2,
-                                uint32_t *restrict c3, uint32_t k0, uint32_t k1) {
-    for (int i = 0; i < COUNTERS; i++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
-        uint32_t x0 = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0, x2 = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-        c0[i] = x0;
-        c1[i] = (uint32_t)p1;
-        c2[i] = x2;
-        c3[i] = (uint32_t)p0;
-    }
-}
-
+// Philox4x32-10 of some counters at a time, a counter in each lane; of 64 bits only the lower half
+// counts.
 static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t first,
                          random_group *group) {
-    uint32_t k0 = key.words[0], k1 = key.words[1];
-    for (int i = 0; i < COUNTERS; i++) {
-        group->words[0][i] = (uint32_t)(first + (uint64_t)i);
-        group->words[1][i] = (uint32_t)((first + (uint64_t)i) >> 32);
-        group->words[2][i] = step;
-        group->words[3][i] = stream;
-    }
-    for (int round = 0; round < 10; round++) {
-        philox_round(group->words[0], group->words[1], group->words[2], group->words[3], k0, k1);
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+    static const uint64_t places[COUNTERS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    enum { LANES = MB_LANES / 2 };
+    for (int begin = 0; begin < COUNTERS; begin += LANES) {
+        mb_words c0, c2 = {0}, c3 = {0};
+        memcpy(&c0, places + begin, sizeof c0);
+        c0 += first;
+        mb_words c1 = c0 >> 32;
+        c2 += step;
+        c3 += stream;
+        uint32_t k0 = key.words[0], k1 = key.words[1];
+        for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+            mb_words p0 = mb_multiply_words(c0, 0xD2511F53u);
+            mb_words p1 = mb_multiply_words(c2, 0xCD9E8D57u);
+            c0 = (p1 >> 32) ^ c1 ^ k0;
+            c2 = (p0 >> 32) ^ c3 ^ k1;
+            c1 = p1;
+            c3 = p0;
+        }
+        for (int i = 0; i < LANES; i++) {
+            group->words[0][begin + i] = (uint32_t)c0[i];
+            group->words[1][begin + i] = (uint32_t)c1[i];
+            group->words[2][begin + i] = (uint32_t)c2[i];
+            group->words[3][begin + i] = (uint32_t)c3[i];
+        }
     }
 }
 
@@ -64,9 +69,9 @@ void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *f
         }
 }
 
-// Of a random mask; the groups at both ends may be cut.
-static void apply_random(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
-                         float *y) {
+// The groups at both ends may be cut.
+void MB_NAME(random_apply)(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
+                           float *y) {
     for (int64_t first = begin / GROUP * GROUP; first < begin + count; first += GROUP) {
         float factors[GROUP];
         MB_NAME(random_factors)(mask, first, factors);
@@ -85,7 +90,7 @@ void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *s
         for (int64_t i = 0; i < count; i++)
             y[i] = x[i] * (stored[i] * mask.scale);
     } else if (setting->mode == MB_DROPOUT_RANDOM && mask.threshold > 0) {
-        apply_random(&mask, begin, count, x, y);
+        MB_NAME(random_apply)(&mask, begin, count, x, y);
     } else if (x != y) {
         memcpy(y, x, (size_t)count * sizeof *y);
     }

@@ -20,6 +20,10 @@ mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call, const mb_dropout_se
 // multiple of the group.
 void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *factors);
 
+// Elements [begin, begin + count) of the site's tensor; x and y may be the same.
+void MB_NAME(random_apply)(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
+                           float *y);
+
 // Drops elements [begin, begin + count) of the site's tensor as the setting's mode says; x and y
 // may be the same.
 void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *setting,

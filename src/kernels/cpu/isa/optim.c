@@ -6,46 +6,23 @@
 
 #include "cpu/isa/gemm.h"
 
-static const double beta1 = 0.9, beta2 = 0.999;
-
 mb_adam MB_NAME(adam_of)(const mb_cpu_call *call) {
     double s = (double)call->training_step + 1.0;
     return (mb_adam){
         .clip = call->slots[MB_SLOT_GRAD_CLIP],
         .weight_decay = call->slots[MB_SLOT_WEIGHT_DECAY],
-        .step_size = (float)((double)call->slots[MB_SLOT_LEARNING_RATE] / (1.0 - pow(beta1, s))),
-        .root_scale = (float)(1.0 / sqrt(1.0 - pow(beta2, s))),
+        .step_size =
+            (float)((double)call->slots[MB_SLOT_LEARNING_RATE] / (1.0 - pow(MB_ADAM_BETA1, s))),
+        .root_scale = (float)(1.0 / sqrt(1.0 - pow(MB_ADAM_BETA2, s))),
     };
-}
-
-static inline float clamp(float g, float clip) {
-    g = g > clip ? clip : g; // NaN stays NaN
-    return g < -clip ? -clip : g;
-}
-
-void MB_NAME(adam_step)(const mb_adam *adam, int64_t count, const float *restrict g,
-                        float *restrict w, float *restrict m, float *restrict v) {
-    const float b1 = (float)beta1, b2 = (float)beta2;
-    const float a1 = (float)(1.0 - beta1), a2 = (float)(1.0 - beta2);
-    float clip = adam->clip < 0.0f ? INFINITY : adam->clip, decay = adam->weight_decay;
-    float step_size = adam->step_size, root_scale = adam->root_scale;
-    for (int64_t i = 0; i < count; i++) {
-        float gradient = clamp(g[i], clip) + decay * w[i];
-        float first = b1 * m[i] + a1 * gradient;
-        float second = b2 * v[i] + a2 * (gradient * gradient);
-        m[i] = first;
-        v[i] = second;
-        w[i] -= step_size * first / (sqrtf(second) * root_scale + 1e-8f);
-    }
 }
 
 MB_KERNEL(adam) {
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
     mb_adam adam = MB_NAME(adam_of)(call);
-    MB_NAME(adam_step)
-    (&adam, mb_shape_elements(&parameter->shape, 0), call->inputs[0],
-     call->parameters + parameter->offset, call->first_moments + parameter->offset,
-     call->second_moments + parameter->offset);
+    mb_adam_step(&adam, mb_shape_elements(&parameter->shape, 0), call->inputs[0],
+                 call->parameters + parameter->offset, call->first_moments + parameter->offset,
+                 call->second_moments + parameter->offset);
 }
 
 void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t at, int32_t outputs,
@@ -53,16 +30,15 @@ void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t a
     int32_t runs = columns == outputs ? 1 : rows; // whole rows of W lie together
     int64_t length = (int64_t)rows * columns / runs;
     for (int32_t r = 0; r < runs; r++, at += outputs)
-        MB_NAME(adam_step)
-    (adam, length, block + r * length, call->parameters + at, call->first_moments + at,
-     call->second_moments + at);
+        mb_adam_step(adam, length, block + r * length, call->parameters + at,
+                     call->first_moments + at, call->second_moments + at);
 }
 
-// dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L1. W lies
+// dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L2. W lies
 // at `weight` of the parameters, its rows `row` floats apart.
 static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row, int32_t m,
                            int32_t n, int32_t k, mb_matrix a, mb_matrix b) {
-    enum { BLOCK_INPUTS = 48, BLOCK_OUTPUTS = 256 };
+    enum { BLOCK_INPUTS = 192, BLOCK_OUTPUTS = 128 };
     _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
     mb_adam adam = MB_NAME(adam_of)(call);
     for (int32_t i = 0; i < m; i += BLOCK_INPUTS) {

@@ -3,6 +3,12 @@
 #ifndef MB_KERNELS_CPU_VECTOR_H
 #define MB_KERNELS_CPU_VECTOR_H
 
+#include <math.h>
+#include <stdint.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #if defined(MB_ISA_avx512)
 enum { MB_LANES = 16, MB_TILE_ROWS = 8 };
 #elif defined(MB_ISA_avx2)
@@ -23,6 +29,49 @@ MB_INLINE mb_vector mb_load(const float *from) {
 
 MB_INLINE void mb_store(float *to, mb_vector value) {
     *(mb_vector_unaligned *)to = value;
+}
+
+MB_INLINE mb_vector mb_square_root(mb_vector x) {
+#if defined(MB_ISA_avx512)
+    return (mb_vector)_mm512_sqrt_ps((__m512)x);
+#elif defined(MB_ISA_avx2)
+    return (mb_vector)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < MB_LANES; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
+#endif
+}
+
+// As minimum and maximum, but NaN stays NaN.
+MB_INLINE mb_vector mb_clamp(mb_vector x, float lowest, float highest) {
+#if defined(MB_ISA_avx512) // of two operands the second is what NaN gives
+    x = (mb_vector)_mm512_min_ps(_mm512_set1_ps(highest), (__m512)x);
+    return (mb_vector)_mm512_max_ps(_mm512_set1_ps(lowest), (__m512)x);
+#elif defined(MB_ISA_avx2)
+    x = (mb_vector)_mm256_min_ps(_mm256_set1_ps(highest), (__m256)x);
+    return (mb_vector)_mm256_max_ps(_mm256_set1_ps(lowest), (__m256)x);
+#else
+    for (int i = 0; i < MB_LANES; i++) {
+        x[i] = x[i] > highest ? highest : x[i];
+        x[i] = x[i] < lowest ? lowest : x[i];
+    }
+    return x;
+#endif
+}
+
+// Half as many integers of 64 bits.
+typedef uint64_t mb_words __attribute__((vector_size(MB_LANES * 4)));
+
+// The lower halves of the integers times a constant.
+MB_INLINE mb_words mb_multiply_words(mb_words words, uint32_t by) {
+#if defined(MB_ISA_avx512)
+    return (mb_words)_mm512_mul_epu32((__m512i)words, _mm512_set1_epi64(by));
+#elif defined(MB_ISA_avx2)
+    return (mb_words)_mm256_mul_epu32((__m256i)words, _mm256_set1_epi64x(by));
+#else
+    return (words & 0xFFFFFFFFu) * by;
+#endif
 }
 
 #endif

@@ -1,0 +1,162 @@
+// Fusion of the first layers: features of utterances, their dropout and the linear maps that read
+// them.
+#include <string.h>
+
+#include "graph/construct.h"
+#include "graph/schedule.h"
+
+// Where a tensor of features comes from.
+typedef struct source {
+    mb_input input;
+    bool dropped;
+    mb_dropout_setting dropout;
+} source;
+
+static bool is_gathered(const mb_schedule *schedule, mb_tensor tensor, source *found) {
+    int32_t position = mb_schedule_producer(schedule, tensor);
+    if (position < 0)
+        return false;
+    const mb_node *node = &schedule->nodes[position];
+    if (node->op != MB_OP_GATHER || node->params.gather.input > MB_INPUT_VIDEO)
+        return false;
+    *found = (source){.input = node->params.gather.input};
+    return schedule->graph->tensors[tensor].shape.count == 2;
+}
+
+// Whether a tensor is a vector of features for each row, or the dropout of one.
+static bool is_source(const mb_schedule *schedule, mb_tensor tensor, source *found) {
+    int32_t position = mb_schedule_producer(schedule, tensor);
+    if (position < 0 || schedule->nodes[position].op != MB_OP_DROPOUT)
+        return is_gathered(schedule, tensor, found);
+    const mb_node *node = &schedule->nodes[position];
+    if (node->params.dropout.mode != MB_DROPOUT_RANDOM ||
+        !is_gathered(schedule, node->inputs[0], found))
+        return false;
+    found->dropped = true;
+    found->dropout = node->params.dropout;
+    return true;
+}
+
+static int32_t parameter_of(const mb_schedule *schedule, mb_tensor tensor) {
+    return schedule->graph->tensors[tensor].parameter;
+}
+
+// The update of the weight of a linear map in which `x` is the map's input; -1 for none.
+static int32_t update_of(const mb_schedule *schedule, const mb_node *linear, mb_tensor x) {
+    int32_t weight = parameter_of(schedule, linear->inputs[1]);
+    for (int32_t i = 0; i < schedule->node_count; i++) {
+        const mb_node *node = &schedule->nodes[i];
+        if (node->op == MB_OP_LINEAR_UPDATE && node->input_count == 2 && node->inputs[0] == x &&
+            node->params.update.parameter == weight)
+            return i;
+    }
+    return -1;
+}
+
+// Whether a linear map can take its input from the source; where the plan trains, with its update.
+static bool fits(const mb_schedule *schedule, const mb_node *linear, mb_tensor x, bool trains) {
+    int32_t weight = parameter_of(schedule, linear->inputs[1]);
+    if (linear->op != MB_OP_LINEAR || linear->inputs[0] != x || weight < 0)
+        return false;
+    return !trains || (schedule->graph->parameters[weight].fewest_rows <= 1 &&
+                       update_of(schedule, linear, x) >= 0);
+}
+
+// Whether all that reads `x` can be fused with it.
+static bool all_fit(const mb_schedule *schedule, mb_tensor x, bool trains) {
+    int32_t maps = 0, updates = 0;
+    if (schedule->kept[x])
+        return false;
+    for (int32_t i = 0; i < schedule->node_count; i++) {
+        const mb_node *node = &schedule->nodes[i];
+        if (!mb_node_reads(node, x))
+            continue;
+        if (node->op == MB_OP_LINEAR_UPDATE)
+            updates++;
+        else if (fits(schedule, node, x, trains))
+            maps++;
+        else
+            return false;
+    }
+    return maps > 0 && updates == (trains ? maps : 0);
+}
+
+static mb_tensor add_room(mb_schedule *schedule, const mb_shape *shape) {
+    mb_graph *graph = schedule->graph;
+    if (!mb_graph_reserve(graph, (void **)&graph->tensors, graph->tensor_count,
+                          &graph->tensor_capacity, sizeof *graph->tensors))
+        return MB_NO_TENSOR;
+    graph->tensors[graph->tensor_count] = (mb_tensor_info){*shape, -1, -1, false};
+    schedule->kept[graph->tensor_count] = false;
+    schedule->lasting[graph->tensor_count] = true;
+    return graph->tensor_count++;
+}
+
+// The linear map at `position`, and its update where there is one, take their input from `found`.
+static mb_status fuse(mb_schedule *schedule, int32_t position, const source *found, bool trains,
+                      mb_error *error) {
+    mb_graph *graph = schedule->graph;
+    mb_node *linear = &schedule->nodes[position];
+    mb_tensor x = linear->inputs[0];
+    int32_t update = trains ? update_of(schedule, linear, x) : -1;
+    int32_t inputs = mb_shape_last(&graph->tensors[x].shape);
+    int32_t outputs = mb_shape_last(&graph->tensors[linear->outputs[0]].shape);
+    int32_t parts = trains ? (inputs + MB_SOURCE_PART - 1) / MB_SOURCE_PART + 1 : 1;
+    mb_shape room = {3, {trains ? 2 : 1, MB_ROWS, trains ? inputs : MB_SOURCE_BLOCK}};
+    mb_shape sums = {3, {parts, MB_ROWS, (outputs + 31) / 32 * 32}};
+    linear->outputs[1] = add_room(schedule, &room);
+    linear->outputs[2] = add_room(schedule, &sums);
+    if (linear->outputs[1] == MB_NO_TENSOR || linear->outputs[2] == MB_NO_TENSOR)
+        return mb_graph_status(graph, error);
+    mb_op_params params = mb_no_params;
+    params.source.input = found->input;
+    params.source.relu = linear->params.linear.relu;
+    params.source.dropped = found->dropped;
+    params.source.dropout = found->dropout;
+    linear->op = MB_OP_SOURCE_LINEAR;
+    linear->params = params;
+    linear->output_count = 3;
+    linear->input_count--;
+    memmove(linear->inputs, linear->inputs + 1, (size_t)linear->input_count * sizeof(mb_tensor));
+    if (update < 0)
+        return MB_OK;
+    mb_node *step = &schedule->nodes[update];
+    params.update = step->params.update;
+    step->op = MB_OP_SOURCE_LINEAR_UPDATE;
+    step->params = params;
+    step->input_count = 1;
+    step->inputs[0] = step->inputs[1];
+    step->output_count = 2;
+    step->outputs[0] = linear->outputs[1];
+    step->outputs[1] = linear->outputs[2];
+    return MB_OK;
+}
+
+// Gathers and dropouts that nobody reads any more.
+static void remove_unread(mb_schedule *schedule) {
+    for (int32_t i = schedule->node_count - 1; i >= 0; i--) {
+        const mb_node *node = &schedule->nodes[i];
+        bool read = schedule->kept[node->outputs[0]];
+        for (int32_t k = i + 1; k < schedule->node_count; k++)
+            read |= mb_node_reads(&schedule->nodes[k], node->outputs[0]);
+        if ((node->op == MB_OP_GATHER || node->op == MB_OP_DROPOUT) && !read)
+            mb_schedule_remove(schedule, i);
+    }
+}
+
+mb_status mb_schedule_fuse_sources(mb_schedule *schedule, bool trains, mb_error *error) {
+    mb_status status = MB_OK;
+    source found;
+    for (int32_t i = 0; status == MB_OK && i < schedule->node_count; i++) {
+        mb_tensor x = schedule->nodes[i].inputs[0];
+        if (schedule->nodes[i].op != MB_OP_LINEAR || !is_source(schedule, x, &found) ||
+            !all_fit(schedule, x, trains))
+            continue;
+        for (int32_t k = i; status == MB_OK && k < schedule->node_count; k++)
+            if (schedule->nodes[k].op == MB_OP_LINEAR && schedule->nodes[k].inputs[0] == x)
+                status = fuse(schedule, k, &found, trains, error);
+    }
+    if (status == MB_OK)
+        remove_unread(schedule);
+    return status;
+}

@@ -1,0 +1,210 @@
+// First layers: linear maps of features of utterances, and the updates of their weights. B rows, I
+// inputs, O outputs; x (B, I) is made where it is read. Reference: src/kernels/cpu/isa/source.c.
+//
+// Where updates begin the next step (source_pass.cu), x W is summed in parts of MB_SOURCE_PART
+// inputs, whoever makes them, and then part by part: a step that was begun has the bits of one that
+// was not.
+#include "cuda/source.cuh"
+
+// A strip of A = x whose neighbours along p lie together, for the forward product: a thread stays
+// on its rows, and on one place of every 16 along p, so that the bits of one counter serve it for 8
+// strips.
+struct strip_of_rows {
+    mb_source_rows x;
+    int32_t first; // input at p = 0
+    const float *from[MB_TILE_M * MB_TILE_K / MB_PRODUCT_THREADS];
+    uint32_t bits[MB_TILE_M * MB_TILE_K / MB_PRODUCT_THREADS];
+
+    __device__ void fetch(int32_t k, int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
+        static_assert((int)MB_TILE_K == (int)MB_DROPOUT_COUNTERS,
+                      "a strip is one place of a group");
+        static_assert((int)MB_SOURCE_PART % (int)MB_DROPOUT_GROUP == 0, "parts begin with a group");
+#pragma unroll
+        for (int e = 0; e < strip.COUNT; e++) {
+            int p, i;
+            strip.place(e, p, i);
+            int32_t input = first + p0 + p, row = i0 + i;
+            if (p0 == 0)
+                from[e] = x.row(row);
+            if (x.dropped && x.grouped && p0 % MB_DROPOUT_GROUP == 0 && row < x.rows)
+                bits[e] = x.bits(row, input);
+            bool inside = from[e] != NULL && p0 + p < k && input < x.dimension;
+            float value = inside ? from[e][input] : 0.0f;
+            if (x.dropped && inside)
+                value *= x.grouped             ? x.factor(bits[e], input)
+                         : x.keeps(row, input) ? x.mask.scale
+                                               : 0.0f;
+            strip.values[e] = value;
+        }
+    }
+};
+
+// Into y (B, O) with bias and max(0, .), or into the room for sums (parts + 1, B, pitch), as they
+// are; blockIdx.z = part. Assigns.
+struct source_product {
+    mb_tables tables;
+    mb_source source;
+    mb_view weight, bias, to; // bias.first = NULL: none
+    bool relu, in_parts;
+    int32_t outputs, max_rows;
+
+    struct tile {
+        int32_t m, n, k, pitch;
+        bool relu;
+        const float *weight, *bias;
+        float *to;
+        strip_of_rows x;
+        static constexpr bool a_along_p = true, b_along_p = false;
+
+        __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
+            x.fetch(k, i0, p0, strip);
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return weight[(int64_t)p * n + j];
+        }
+        __device__ void prefetch(int32_t, int32_t) {}
+        __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
+#pragma unroll
+            for (int32_t i = 0; i < 4; i++)
+#pragma unroll
+                for (int32_t j = 0; j < 4; j++) {
+                    if (i0 + i >= m || j0 + j >= n)
+                        continue;
+                    float value = bias != NULL ? sums[i][j] + bias[j0 + j] : sums[i][j];
+                    value = relu && value < 0.0f ? 0.0f : value; // NaN stays NaN
+                    to[(int64_t)(i0 + i) * pitch + j0 + j] = value;
+                }
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+        int32_t rows = tables.rows[run], first = part * MB_SOURCE_PART;
+        int32_t left = source.width - first;
+        t.m = rows;
+        t.n = outputs;
+        t.k = in_parts && left > MB_SOURCE_PART ? (int32_t)MB_SOURCE_PART : left;
+        t.pitch = mb_view_width(to);
+        t.relu = relu;
+        t.x.x = mb_source_rows_of(source, tables, run, 0);
+        t.x.first = first;
+        t.weight = mb_at(weight, run) + (int64_t)first * outputs;
+        t.bias = bias.first != NULL ? mb_at(bias, run) : NULL;
+        t.to = mb_at(to, run) + (int64_t)part * max_rows * t.pitch;
+        return rows > 0 && !(in_parts && tables.begun[run] != 0);
+    }
+};
+
+// y (B, O) = the sums (parts + 1, B, pitch), part after part, + b, then max(0, .) when asked for.
+// Assigns.
+static __global__ void source_sums_kernel(const __grid_constant__ mb_tables tables,
+                                          const __grid_constant__ mb_view sums,
+                                          const __grid_constant__ mb_view bias,
+                                          const __grid_constant__ mb_view y, int32_t max_rows,
+                                          bool relu) {
+    int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], outputs = mb_view_width(y);
+    int32_t parts = sums.shape.dims[0] - 1, pitch = mb_view_width(sums);
+    int32_t item = (int32_t)mb_item(), row = item / outputs, output = item % outputs;
+    if (row >= rows)
+        return;
+    const float *from = mb_at(sums, run) + row * pitch + output;
+    float value = 0.0f;
+    for (int32_t part = 0; part < parts; part++)
+        value += from[(int64_t)part * max_rows * pitch];
+    if (bias.first != NULL)
+        value += mb_at(bias, run)[output];
+    mb_at(y, run)[item] = relu && value < 0.0f ? 0.0f : value; // NaN stays NaN
+}
+
+MB_CUDA_OP(source_linear) {
+    const mb_step *step = call->step;
+    source_product problem = {};
+    mb_view bias = {}, sums = call->outputs[2];
+    problem.tables = call->tables;
+    problem.weight = call->inputs[0];
+    problem.source = mb_source_of(call, call->inputs[0].shape.dims[1]);
+    problem.outputs = mb_view_width(call->outputs[0]);
+    problem.max_rows = call->max_rows;
+    if (step->input_count == 2)
+        bias = call->inputs[1];
+    if (!mb_source_begins(call->plan)) {
+        problem.bias = bias;
+        problem.to = call->outputs[0];
+        problem.relu = step->params.source.relu;
+        mb_product(call, call->max_rows, problem.outputs, 1, problem);
+        return;
+    }
+    problem.to = sums;
+    problem.in_parts = true;
+    mb_product(call, call->max_rows, problem.outputs, sums.shape.dims[0] - 1, problem);
+    MB_LAUNCH(source_sums_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
+              dim3(MB_THREADS), 0, call->stream, call->tables, sums, bias, call->outputs[0],
+              call->max_rows, step->params.source.relu);
+}
+
+// dW (I, O) = x^T dy, which steps W at once: for batches beyond MB_SOURCE_ROWS.
+struct source_update {
+    mb_tables tables;
+    mb_source source;
+    mb_view dy;
+    mb_step_weights epilogue;
+
+    struct tile : mb_step_weights::tile {
+        int32_t k;
+        const float *dy;
+        mb_source_rows x;
+        static constexpr bool a_along_p = false, b_along_p = false;
+
+        __device__ void fetch_a(int32_t i0, int32_t p0, mb_strip<MB_TILE_M, false> &strip) {
+#pragma unroll
+            for (int e = 0; e < strip.COUNT; e++) {
+                int p, i;
+                strip.place(e, p, i);
+                const float *from = i0 + i < x.dimension ? x.row(p0 + p) : NULL;
+                strip.values[e] = from != NULL ? from[i0 + i] : 0.0f;
+            }
+            if (!x.dropped)
+                return;
+            uint32_t kept = kept_of(i0, p0, strip);
+#pragma unroll
+            for (int e = 0; e < strip.COUNT; e++)
+                strip.values[e] *= (kept >> e & 1u) != 0 ? x.mask.scale : 0.0f;
+        }
+        // Bit e for the strip's element e. One after the other: there are few registers left.
+        __device__ uint32_t kept_of(int32_t i0, int32_t p0,
+                                    const mb_strip<MB_TILE_M, false> &strip) const {
+            uint32_t kept = 0;
+#pragma unroll 1
+            for (int e = 0; e < strip.COUNT; e++) {
+                int p, i;
+                strip.place(e, p, i);
+                kept |= (uint32_t)x.keeps(p0 + p, i0 + i) << e;
+            }
+            return kept;
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            return dy[(int64_t)p * n + j];
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t outputs = mb_view_width(dy);
+        t.k = tables.rows[run];
+        t.dy = mb_at(dy, run);
+        t.x = mb_source_rows_of(source, tables, run, 0);
+        return t.k > 0 && epilogue.begin(tables, run, 0, outputs, source.width, outputs, t);
+    }
+};
+
+MB_CUDA_OP(source_linear_update) {
+    mb_source source = mb_source_of(call, mb_view_width(call->outputs[0]));
+    if (mb_source_begins(call->plan)) {
+        mb_source_pass(call, source);
+        return;
+    }
+    source_update problem = {};
+    problem.tables = call->tables;
+    problem.source = source;
+    problem.dy = call->inputs[0];
+    problem.epilogue = mb_step_weights{mb_update_of(call)};
+    mb_product(call, source.width, mb_view_width(problem.dy), 1, problem);
+}

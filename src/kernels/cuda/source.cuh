@@ -1,0 +1,109 @@
+// Inputs that never reach memory: features of utterances that a first layer reads straight from the
+// resident dataset, with their dropout made on the way.
+#ifndef MB_KERNELS_CUDA_SOURCE_CUH
+#define MB_KERNELS_CUDA_SOURCE_CUH
+
+#include "cuda/dropout.cuh"
+#include "cuda/product.cuh"
+
+// x (B, I) of SOURCE_LINEAR and its update.
+struct mb_source {
+    const float *values;      // (frames, dimension)
+    const int64_t *offsets;   // (N + 1) frames, or NULL: one frame per utterance
+    int32_t dimension, width; // columns [dimension, width) of x are zero; width = I
+    bool dropped;
+    mb_dropout_setting dropout;
+};
+
+inline mb_source mb_source_of(const mb_cuda_call *call, int32_t width) {
+    const mb_op_params *params = &call->step->params;
+    int32_t modality = (int32_t)params->source.input;
+    mb_source source = {};
+    source.values = call->dataset.modalities[modality].values;
+    source.offsets = call->dataset.modalities[modality].offsets;
+    source.dimension = call->dataset.modalities[modality].dimension;
+    source.width = width;
+    source.dropped = params->source.dropped;
+    source.dropout = params->source.dropout;
+    return source;
+}
+
+// The largest batch whose next one is begun by the update (source_pass.cu).
+enum { MB_SOURCE_ROWS = 32 };
+
+// Whether updates begin the next step, with sums part by part in the room of SOURCE_LINEAR.
+inline bool mb_source_begins(const mb_plan *plan) {
+    return plan->info.trains && plan->info.max_rows <= MB_SOURCE_ROWS;
+}
+
+// Launches the update that begins the next step.
+void mb_source_pass(const mb_cuda_call *call, const mb_source &source);
+
+// ---- on the device ----------------------------------------------------------------------------
+
+// x of one run in one step.
+struct mb_source_rows {
+    const float *values;
+    const int64_t *offsets;
+    const int32_t *indices;
+    int32_t rows, dimension, width;
+    bool dropped;
+    bool grouped; // groups of random bits lie within a row
+    mb_mask mask;
+
+    // The features of row i; NULL: zeros, for there is no such row, or no frame. Of several frames
+    // the last counts.
+    __device__ const float *row(int32_t i) const {
+        if (i >= rows)
+            return NULL;
+        int64_t frame = indices[i];
+        if (offsets != NULL) {
+            int64_t first = offsets[frame];
+            frame = offsets[frame + 1] - 1;
+            if (frame < first)
+                return NULL;
+        }
+        return values + frame * dimension;
+    }
+    // Of the group that (i, p) lies in, bits for p and the places 16, 32 ... before and behind it.
+    __device__ uint32_t bits(int32_t i, int32_t p) const {
+        uint64_t e = element(i, p);
+        return mb_mask_bits(mask,
+                            e / MB_DROPOUT_GROUP * MB_DROPOUT_COUNTERS + e % MB_DROPOUT_COUNTERS);
+    }
+    // What (i, p) is multiplied by, from those bits; grouped.
+    __device__ float factor(uint32_t bits, int32_t p) const {
+        return is_kept(bits, (uint32_t)p) ? mask.scale : 0.0f;
+    }
+    // From nothing, for any width.
+    __device__ bool keeps(int32_t i, int32_t p) const {
+        return is_kept(bits(i, p), (uint32_t)element(i, p));
+    }
+
+    __device__ uint64_t element(int32_t i, int32_t p) const {
+        return (uint64_t)(uint32_t)i * (uint32_t)width + (uint32_t)p;
+    }
+    __device__ bool is_kept(uint32_t bits, uint32_t e) const {
+        uint32_t place = e % MB_DROPOUT_GROUP / MB_DROPOUT_COUNTERS;
+        return (bits >> place & 1u) != 0;
+    }
+};
+
+// ahead: 0 for the batch of the step at hand, 1 for that of the next.
+__device__ inline mb_source_rows mb_source_rows_of(const mb_source &source, const mb_tables &tables,
+                                                   int32_t run, int32_t ahead) {
+    mb_source_rows x;
+    x.values = source.values;
+    x.offsets = source.offsets;
+    x.indices = tables.indices[run] + ahead * tables.batch_rows;
+    x.rows = ahead == 0 ? tables.rows[run] : tables.next_rows[run];
+    x.dimension = source.dimension;
+    x.width = source.width;
+    x.mask = mb_mask_of(tables, run, source.dropout);
+    x.mask.step += (uint32_t)ahead;
+    x.dropped = source.dropped && !x.mask.idle();
+    x.grouped = source.width % MB_DROPOUT_GROUP == 0;
+    return x;
+}
+
+#endif
