@@ -26,8 +26,8 @@ static void list_places(mb_resident *dataset, int32_t utterances, place places[]
         (place){(const void **)&dataset->valences, n * sizeof *dataset->valences};
 }
 
-static bool absent(const place *place) {
-    return place->array == NULL || *place->array == NULL;
+static bool absent(const place *at) {
+    return at->array == NULL || *at->array == NULL;
 }
 
 // Takes into use what is there; bytes of the rest.
