@@ -91,7 +91,8 @@ typedef struct mb_backend {
                             const mb_key *keys, float *parameters, mb_error *error);
     // Within device memory.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
-    // More would keep who asks it to stop waiting: steps, and multiply-accumulates (0 = any number).
+    // More would keep who asks it to stop waiting: steps, and multiply-accumulates (0 = any
+    // number).
     int32_t steps_per_launch;
     int64_t work_per_launch;
     // Executes the plan's steps for every run of the launch, S times. What is downloaded later is
@@ -101,9 +102,17 @@ typedef struct mb_backend {
     mb_status (*synchronize)(mb_device *device, mb_error *error);
 } mb_backend;
 
+// How the CUDA executor multiplies matrices in plans that train nothing. Others always do it in
+// float32.
+typedef enum mb_precision {
+    MB_PRECISION_FLOAT32, // as exact as float32
+    MB_PRECISION_TF32,    // operands are rounded to 10 bits of mantissa
+} mb_precision;
+
 // Every device starts with its backend.
 struct mb_device {
     const mb_backend *backend;
+    mb_precision precision;  // set when the device is opened
     mb_residents *residents; // the trainer's; NULL when a device is opened, and when it is closed
 };
 
@@ -117,8 +126,13 @@ mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error)
 const char *mb_cpu_description(void);
 
 // The CUDA executor; NULL in a build without CUDA. Opening it fails with MB_UNSUPPORTED, and says
-// why, where there is no driver, no GPU, or none that this build has kernels for.
+// why, where there is no driver, no GPU, or none that this build has kernels for. Products are made
+// in float32.
 const mb_backend *mb_cuda_backend(void);
+
+// The same with another precision than float32; the device's description ends in it: "cuda NVIDIA
+// H200 sm_90 tf32".
+mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *error);
 
 // What the CUDA executor finds on this machine, for `merbench doctor --device`; zeros and empty
 // texts in a build without CUDA.

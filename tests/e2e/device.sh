@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --device and --isa, and what is said where no GPU can be used.
+# --device, --isa and --precision, and what is said where no GPU can be used.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -30,8 +30,19 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
         complains '--isa portable'
         expect 2 $command --device cuda --isa portable
         complains '--isa portable'
+        expect 2 $command --precision half
+        complains "--precision: expected float32 or tf32, found 'half'"
+        expect 2 $command --precision fp32
+        complains '--precision: expected float32 or tf32'
+        expect 2 $command --precision
+        complains '--precision'
+        expect 2 $command --precision tf32 --device cpu
+        complains '--precision tf32: GPUs alone have it, it does not go with --device cpu'
+        expect 2 $command --isa portable --precision tf32
+        complains '--precision tf32: GPUs alone have it, it does not go with --isa portable'
         quiet
         expect 0 ${command%% *} --help
+        prints '--precision NAME'
         prints '--device NAME'
         prints '--isa NAME'
     }
@@ -54,7 +65,7 @@ for set in avx2 avx512; do
         prints 'holds'
     fi
 done
-expect 0 parity "$FIXTURE" --isa portable --json
+expect 0 parity "$FIXTURE" --isa portable --precision float32 --json
 prints '"holds"'
 
 # ---- replay takes the instruction set of the ledger, and names both when it is told another
@@ -64,6 +75,10 @@ prints 'identical'
 says_not 'trained again on'
 expect 0 replay portable.db "$key" --isa portable
 expect 0 replay cpu.db "$key" --device cpu
+expect 0 replay portable.db "$key" --precision float32
+prints 'identical'
+expect 2 replay portable.db "$key" --precision tf32
+complains 'it does not go with --isa portable'
 if "$MERBENCH" parity "$FIXTURE" --isa avx2 >/dev/null 2>&1; then
     capture "$MERBENCH" replay portable.db "$key" --isa avx2
     LAST="merbench replay portable.db $key --isa avx2"
@@ -106,7 +121,11 @@ cpu*)
         # shellcheck disable=SC2086
         expect 4 $command --device cuda
         complains "--device cuda: $reason; cpu and auto work"
+        expect 4 $command --device cuda --precision tf32
+        complains "--device cuda: $reason; cpu and auto work"
     done
+    expect 4 run plan.json --results gpu.db --precision tf32
+    complains "--precision tf32: GPUs alone have it, and $reason; float32 works"
     missing gpu.db
     ;;
 *) skip 'a GPU can be used here: what is said where none can be' ;;

@@ -10,7 +10,7 @@
 #include "parity/parity.h"
 
 static const char help_start[] =
-    "usage: merbench parity FILE.h5... [--json] [--device NAME] [--isa NAME]\n"
+    "usage: merbench parity FILE.h5... [--json] [OPTIONS]\n"
     "\n"
     "Runs each file's model on its stored inputs and parameters and compares outputs, losses, "
     "every\n"
@@ -18,7 +18,8 @@ static const char help_start[] =
     "reference toolkit. Errors are relative L2 errors per tensor; a line shows the tensor that is\n"
     "worst in relation to its limit. Dropout cases use the stored masks. Files of data rules "
     "(mapping,\n"
-    "alignment, folds) and of metrics are checked likewise.\n"
+    "alignment, folds) and of metrics are checked likewise. With --precision tf32 the limits are\n"
+    "wider where nothing is trained.\n"
     "\n"
     "  --json           print one JSON document instead\n";
 
@@ -110,6 +111,7 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
                                             {"help", no_argument, NULL, 'h'},
                                             {"device", required_argument, NULL, 'D'},
                                             {"isa", required_argument, NULL, 'I'},
+                                            {"precision", required_argument, NULL, 'P'},
                                             {NULL, 0, NULL, 0}};
     bool json = false;
     mb_device_choice choice = {.device = NULL};
@@ -129,6 +131,8 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
             status = mb_device_choice_device(&choice, optarg, error);
         else if (option == 'I')
             status = mb_device_choice_isa(&choice, optarg, error);
+        else if (option == 'P')
+            status = mb_device_choice_precision(&choice, optarg, error);
         else
             status = mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench parity --help'",
                              argv[optind - 1]);

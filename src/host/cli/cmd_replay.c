@@ -40,10 +40,13 @@ static void print_help(void) {
 
 static mb_status parse(int argc, char **argv, replay_options *options, bool *done,
                        mb_error *error) {
-    static const struct option table[] = {
-        {"help", no_argument, NULL, 'h'},      {"data", required_argument, NULL, 'd'},
-        {"list", no_argument, NULL, 'l'},      {"device", required_argument, NULL, 'D'},
-        {"isa", required_argument, NULL, 'I'}, {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"help", no_argument, NULL, 'h'},
+                                          {"data", required_argument, NULL, 'd'},
+                                          {"list", no_argument, NULL, 'l'},
+                                          {"device", required_argument, NULL, 'D'},
+                                          {"isa", required_argument, NULL, 'I'},
+                                          {"precision", required_argument, NULL, 'P'},
+                                          {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
     opterr = 0;
@@ -58,10 +61,11 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
         if (option == '?')
             return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench replay --help'",
                            argv[optind - 1]);
-        if (option == 'D' || option == 'I') {
-            mb_status status = option == 'D'
-                                   ? mb_device_choice_device(&options->device, optarg, error)
-                                   : mb_device_choice_isa(&options->device, optarg, error);
+        if (option == 'D' || option == 'I' || option == 'P') {
+            mb_status status =
+                option == 'D'   ? mb_device_choice_device(&options->device, optarg, error)
+                : option == 'I' ? mb_device_choice_isa(&options->device, optarg, error)
+                                : mb_device_choice_precision(&options->device, optarg, error);
             if (status != MB_OK)
                 return status;
             continue;

@@ -63,7 +63,7 @@ static mb_status parse_threads(const char *text, int32_t *threads, mb_error *err
     return MB_OK;
 }
 
-enum { HELP = 1, RESULTS, DATA, DEVICE, ISA, THREADS, DRY_RUN, QUIET, NO_TABLE };
+enum { HELP = 1, RESULTS, DATA, DEVICE, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
 
 static mb_status take_option(int option, run_options *options, mb_error *error) {
     switch (option) {
@@ -77,6 +77,8 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
         return mb_device_choice_device(&options->choice, optarg, error);
     case ISA:
         return mb_device_choice_isa(&options->choice, optarg, error);
+    case PRECISION:
+        return mb_device_choice_precision(&options->choice, optarg, error);
     case THREADS:
         return parse_threads(optarg, &options->threads, error);
     case DRY_RUN:
@@ -95,12 +97,17 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
 
 // *done: the help was asked for and printed.
 static mb_status parse(int argc, char **argv, run_options *options, bool *done, mb_error *error) {
-    static const struct option table[] = {
-        {"help", no_argument, NULL, HELP},         {"results", required_argument, NULL, RESULTS},
-        {"data", required_argument, NULL, DATA},   {"device", required_argument, NULL, DEVICE},
-        {"isa", required_argument, NULL, ISA},     {"threads", required_argument, NULL, THREADS},
-        {"dry-run", no_argument, NULL, DRY_RUN},   {"quiet", no_argument, NULL, QUIET},
-        {"no-table", no_argument, NULL, NO_TABLE}, {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"help", no_argument, NULL, HELP},
+                                          {"results", required_argument, NULL, RESULTS},
+                                          {"data", required_argument, NULL, DATA},
+                                          {"device", required_argument, NULL, DEVICE},
+                                          {"isa", required_argument, NULL, ISA},
+                                          {"precision", required_argument, NULL, PRECISION},
+                                          {"threads", required_argument, NULL, THREADS},
+                                          {"dry-run", no_argument, NULL, DRY_RUN},
+                                          {"quiet", no_argument, NULL, QUIET},
+                                          {"no-table", no_argument, NULL, NO_TABLE},
+                                          {NULL, 0, NULL, 0}};
     int option;
     optind = 1;
     opterr = 0;
@@ -144,9 +151,14 @@ static int64_t run_memory(const run_options *options, int64_t features) {
     return usable - (features < usable / 2 ? features : usable / 2);
 }
 
+static mb_status open_device(const void *choice, mb_device **device, mb_error *error) {
+    return mb_device_choice_open(choice, device, error);
+}
+
 static mb_pool_config pool_config(const run_options *options, const mb_sweep_totals *totals) {
     return (mb_pool_config){.backend = options->backend,
-                            .isa = options->choice.isa,
+                            .open = open_device,
+                            .context = &options->choice,
                             .train = mb_train_runs,
                             .threads = on_arrays(options) ? 1 : options->threads,
                             .array_size = on_arrays(options) ? MB_POOL_MOST_RUNS : 1,

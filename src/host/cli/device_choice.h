@@ -1,4 +1,4 @@
-// --device and --isa: which executor a command uses.
+// --device, --isa and --precision: which executor a command uses, and how it multiplies.
 #ifndef MB_CLI_DEVICE_CHOICE_H
 #define MB_CLI_DEVICE_CHOICE_H
 
@@ -9,27 +9,31 @@ enum { MB_ISA_COUNT = 3 };
 extern const char *const mb_isa_names[MB_ISA_COUNT];
 
 typedef struct mb_device_choice {
-    const char *device; // as given: "auto", "cpu", "cuda"; NULL: not given
-    const char *isa;    // as given; NULL: the best one that the processor has
+    const char *device;    // as given: "auto", "cpu", "cuda"; NULL: not given
+    const char *isa;       // as given; NULL: the best one that the processor has
+    const char *precision; // as given: "float32", "tf32"; NULL: not given, which is float32
 } mb_device_choice;
 
-// The lines of a help text that explain both options.
+// The lines of a help text that explain the options.
 extern const char mb_device_help[];
 
-// Take the value of --device, of --isa. MB_USAGE for what is not a name.
+// Take the value of --device, of --isa, of --precision. MB_USAGE for what is not a name, and for
+// what does not go with what was taken before.
 mb_status mb_device_choice_device(mb_device_choice *choice, const char *name, mb_error *error);
 mb_status mb_device_choice_isa(mb_device_choice *choice, const char *name, mb_error *error);
+mb_status mb_device_choice_precision(mb_device_choice *choice, const char *name, mb_error *error);
 
 // The executor of the choice; `auto`, and no choice, is CUDA where a GPU can be used, but the CPU
-// when --isa is given. MB_UNSUPPORTED: cuda was asked for and no GPU can be used; the message says
-// why.
+// when --isa is given. MB_UNSUPPORTED: cuda or tf32 was asked for and no GPU can be used; the
+// message says why.
 mb_status mb_device_choice_backend(const mb_device_choice *choice, const mb_backend **backend,
                                    mb_error *error);
 mb_status mb_device_choice_open(const mb_device_choice *choice, mb_device **device,
                                 mb_error *error);
 
-// A device like the one of a recorded run, "cpu avx2" or "cuda ...", when neither option is given;
-// where there is none like it, the best CPU executor.
+// A device like the one of a recorded run, "cpu avx2", "cuda ..." or "cuda ... tf32", when neither
+// --device nor --isa is given; where there is none like it, the best CPU executor. A precision that
+// is given comes before the recorded one.
 mb_status mb_device_choice_open_like(const mb_device_choice *choice, const char *recorded,
                                      mb_device **device, mb_error *error);
 

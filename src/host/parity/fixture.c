@@ -238,5 +238,5 @@ double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limi
     double fp64_rel = 0.0;
     if (mb_h5_has_attribute(fixture->h5, name, "fp64_rel"))
         mb_h5_attribute_number(fixture->h5, name, "fp64_rel", &fp64_rel, NULL);
-    return fmax(limit, 20.0 * fp64_rel);
+    return fmax(fmax(limit, fixture->least_limit), 20.0 * fp64_rel);
 }

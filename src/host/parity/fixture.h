@@ -12,6 +12,7 @@ typedef struct mb_fixture {
     const mb_model *model;  // NULL in files of data rules and metrics
     mb_model_config config; // dims and steps from the inputs
     double learning_rate, weight_decay, grad_clip;
+    double least_limit; // no limit of an evaluation is narrower
 } mb_fixture;
 
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error);
@@ -40,7 +41,7 @@ void mb_fixture_data_free(mb_fixture_data *data);
 // A dataset that must have `count` numbers.
 mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t count,
                             float **values, mb_error *error);
-// max(limit, 20 * fp64_rel of the dataset).
+// max(limit, least_limit, 20 * fp64_rel of the dataset).
 double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limit);
 
 // A name inside the file: "GROUP/NAME".

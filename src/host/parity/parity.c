@@ -39,6 +39,8 @@ mb_status mb_parity_file(mb_device *device, const char *path, mb_parity_report *
     *report = (mb_parity_report){.group_count = 0};
     mb_fixture fixture;
     mb_status status = mb_fixture_open(path, &fixture, error);
+    if (device->precision == MB_PRECISION_TF32)
+        fixture.least_limit = MB_PARITY_TF32_LIMIT;
     if (status == MB_OK)
         status = check(device, &fixture, report, error);
     mb_fixture_close(&fixture);

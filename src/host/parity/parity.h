@@ -15,6 +15,10 @@
 
 enum { MB_PARITY_MOST_GROUPS = 8 };
 
+// On a device that multiplies in TF32, which has 11 bits where float32 has 24, no limit of what is
+// not trained is narrower.
+#define MB_PARITY_TF32_LIMIT 2e-2
+
 // Outputs, gradients, ...: the tensor that is worst in relation to its limit.
 typedef struct mb_parity_group {
     const char *name;

@@ -148,7 +148,8 @@ static mb_status compare_attribute(training_loop *loop, const char *group, const
         mb_h5_attribute_number(loop->fixture->h5, group, attribute, &expected, error);
     if (status == MB_OK)
         mb_parity_compare_number(mb_parity_group_of(loop->report, "losses and metrics"),
-                                 mb_path_of(group, attribute).text, found, expected, limit);
+                                 mb_path_of(group, attribute).text, found, expected,
+                                 fmax(limit, loop->fixture->least_limit));
     return status;
 }
 

@@ -217,8 +217,9 @@ static mb_status start_worker(mb_pool *pool, worker *w, mb_error *error) {
     w->results = calloc(size, sizeof *w->results);
     if (w->taken == NULL || w->specs == NULL || w->results == NULL)
         return mb_out_of_memory(error, "worker threads");
-    mb_status status = pool->config.isa != NULL ? mb_cpu_open(pool->config.isa, &w->device, error)
-                                                : pool->config.backend->open(&w->device, error);
+    mb_status status = pool->config.open != NULL
+                           ? pool->config.open(pool->config.context, &w->device, error)
+                           : pool->config.backend->open(&w->device, error);
     if (status == MB_OK)
         status = mb_residents_keep(w->device, error);
     if (status != MB_OK)

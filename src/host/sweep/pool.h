@@ -20,7 +20,9 @@ enum { MB_POOL_MOST_RUNS = 4096 }; // of an array
 
 typedef struct mb_pool_config {
     const mb_backend *backend;
-    const char *isa; // instruction set of the CPU executor; NULL: as the backend opens
+    // Opens a device of the backend for a thread; NULL: as the backend opens one.
+    mb_status (*open)(const void *context, mb_device **device, mb_error *error);
+    const void *context;
     mb_train_function train;
     int32_t threads;
     int32_t array_size; // most runs of one group that a thread trains together; 1 for CPUs

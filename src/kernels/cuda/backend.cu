@@ -40,7 +40,7 @@ static void cuda_close(mb_device *device) {
     free(cuda);
 }
 
-static mb_status cuda_open(mb_device **device, mb_error *error) {
+mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *error) {
     static_assert(offsetof(mb_cuda_device, device) == 0, "an mb_device is its first member");
     mb_cuda_survey survey;
     mb_cuda_look(&survey);
@@ -51,6 +51,7 @@ static mb_status cuda_open(mb_device **device, mb_error *error) {
         return mb_out_of_memory(error, "device");
     cuda->device.backend = mb_cuda_backend();
     cuda->ordinal = survey.chosen;
+    cuda->device.precision = precision;
     mb_status status = choose(&cuda->device, error);
     for (cudaStream_t *stream : {&cuda->stream, &cuda->beside})
         if (status == MB_OK)
@@ -61,6 +62,10 @@ static mb_status cuda_open(mb_device **device, mb_error *error) {
     else
         *device = &cuda->device;
     return status;
+}
+
+static mb_status cuda_open(mb_device **device, mb_error *error) {
+    return mb_cuda_open(MB_PRECISION_FLOAT32, device, error);
 }
 
 static mb_status cuda_describe(mb_device *device, mb_device_description *description,
@@ -78,8 +83,9 @@ static mb_status cuda_describe(mb_device *device, mb_device_description *descrip
     *description = {};
     description->free_bytes = (int64_t)available;
     description->total_bytes = (int64_t)total;
-    snprintf(description->text, sizeof description->text, "cuda %.150s sm_%d%d", properties.name,
-             properties.major, properties.minor);
+    snprintf(description->text, sizeof description->text, "cuda %.150s sm_%d%d%s", properties.name,
+             properties.major, properties.minor,
+             device->precision == MB_PRECISION_TF32 ? " tf32" : "");
     return MB_OK;
 }
 

@@ -56,6 +56,7 @@ struct mb_cuda_call {
     mb_resident dataset; // its pointers are device memory
     mb_view inputs[MB_MAX_INPUTS];
     mb_view outputs[MB_MAX_OUTPUTS];
+    mb_precision precision; // of forward products; see tensor_product.cuh
     cudaStream_t stream;
 };
 

@@ -2,7 +2,7 @@
 // filter, T' = T - K + 1; W is stored as (K, I, O), so that K steps of x, which lie together, meet
 // one matrix (K*I, O). Reference: src/kernels/cpu/isa/convolve.c.
 #include "cuda/divide.cuh"
-#include "cuda/product.cuh"
+#include "cuda/tensor_product.cuh"
 
 // x (B, T, I), W -> y (B, T', O):  y[b,t] = sum over k of x[b,t+k] W[k]. Assigns.
 struct convolution {
@@ -16,12 +16,21 @@ struct convolution {
         mb_divider out_steps;
         static constexpr bool a_along_p = true, b_along_p = false;
 
-        __device__ float a(int32_t i, int32_t p) const { // i = b*T' + t
+        __device__ const float *row_of_a(int32_t i) const { // i = b*T' + t
             int32_t row = out_steps.quotient(i), step = i - row * out_steps.by;
-            return x[((int64_t)row * steps + step) * inputs + p];
+            return x + ((int64_t)row * steps + step) * inputs;
+        }
+        __device__ float a(int32_t i, int32_t p) const {
+            return row_of_a(i)[p];
         }
         __device__ float b(int32_t p, int32_t j) const {
             return filter[(int64_t)p * n + j];
+        }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            mb_load_four(row_of_a(i), p, k, four);
+        }
+        __device__ void four_b(int32_t p, int32_t j, float (&four)[4]) const {
+            mb_load_four(filter + (int64_t)p * n, j, n, four);
         }
     };
 
@@ -45,8 +54,8 @@ MB_CUDA_OP(convolve) {
     problem.filter = call->inputs[1];
     problem.y = call->outputs[0];
     problem.out_steps = mb_divider_of(problem.y.shape.dims[1]);
-    mb_product(call, mb_view_vectors(problem.y, call->max_rows), mb_view_width(problem.y), 1,
-               problem);
+    mb_forward_product(call, mb_view_vectors(problem.y, call->max_rows), mb_view_width(problem.y),
+                       1, problem);
 }
 
 // dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T, p = (k, o). Steps of

@@ -1,6 +1,6 @@
 // Linear maps and their gradients. B' stands for all leading dimensions (rows, or rows x steps), I
 // inputs, O outputs; W is stored input-major (I, O). Reference: src/kernels/cpu/isa/linear.c.
-#include "cuda/product.cuh"
+#include "cuda/tensor_product.cuh"
 
 // y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
 struct linear_problem {
@@ -21,6 +21,12 @@ struct linear_problem {
         }
         __device__ float b(int32_t p, int32_t j) const {
             return weight[(int64_t)p * row + j];
+        }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            mb_load_four(x + (int64_t)i * k, p, k, four);
+        }
+        __device__ void four_b(int32_t p, int32_t j, float (&four)[4]) const {
+            mb_load_four(weight + (int64_t)p * row, j, n, four);
         }
         __device__ void prefetch(int32_t, int32_t) {}
         __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
@@ -63,7 +69,8 @@ MB_CUDA_OP(linear) {
         problem.bias = call->inputs[2];
     problem.relu = step->params.linear.relu;
     problem.row = mb_view_width(call->outputs[0]);
-    mb_product(call, mb_view_vectors(call->inputs[0], call->max_rows), problem.row, 1, problem);
+    mb_forward_product(call, mb_view_vectors(call->inputs[0], call->max_rows), problem.row, 1,
+                       problem);
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -84,7 +91,7 @@ MB_CUDA_OP(linear_thirds) {
     if (step->input_count == 5)
         problem.bias = call->inputs[4];
     problem.row = 3 * outputs;
-    mb_product(call, vectors, outputs, 3, problem);
+    mb_forward_product(call, vectors, outputs, 3, problem);
 }
 
 // dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where Wk (I, Ok) are neighbouring columns of W: one

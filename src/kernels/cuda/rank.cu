@@ -2,7 +2,7 @@
 // all ranks are one, whose columns are the outputs of rank 0, then those of rank 1 ...: ranks are
 // narrow, together they fill a tile. Reference: src/kernels/cpu/isa/rank.c.
 #include "cuda/divide.cuh"
-#include "cuda/product.cuh"
+#include "cuda/tensor_product.cuh"
 
 // y (B, K, O): y[:, k] = x (B, I) F[k]. Assigns.
 struct rank_product {
@@ -22,6 +22,9 @@ struct rank_product {
         __device__ float b(int32_t p, int32_t j) const {
             int32_t rank = outputs_of_rank.quotient(j), output = j - rank * outputs_of_rank.by;
             return factor[((int64_t)rank * k + p) * outputs_of_rank.by + output];
+        }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            mb_load_four(x + (int64_t)i * k, p, k, four);
         }
     };
 
@@ -43,8 +46,8 @@ MB_CUDA_OP(rank_linear) {
     problem.factor = call->inputs[1];
     problem.y = call->outputs[0];
     problem.outputs_of_rank = mb_divider_of(mb_view_width(problem.factor));
-    mb_product(call, call->max_rows, mb_view_vectors(problem.y, 1) * mb_view_width(problem.y), 1,
-               problem);
+    mb_forward_product(call, call->max_rows,
+                       mb_view_vectors(problem.y, 1) * mb_view_width(problem.y), 1, problem);
 }
 
 // dx (B, I) = sum over k of dy[:, k] (B, O) F[k]^T: p goes through the outputs of all ranks.

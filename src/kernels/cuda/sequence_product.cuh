@@ -3,7 +3,7 @@
 #ifndef MB_KERNELS_CUDA_SEQUENCE_PRODUCT_CUH
 #define MB_KERNELS_CUDA_SEQUENCE_PRODUCT_CUH
 
-#include "cuda/product.cuh"
+#include "cuda/tensor_product.cuh"
 
 enum { MB_SEQUENCE_PARTS = 3 };
 
@@ -26,6 +26,12 @@ struct mb_sequence_forward {
         }
         __device__ float b(int32_t p, int32_t j) const {
             return weight[(int64_t)p * n + j];
+        }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            mb_load_four(x + (int64_t)i * k, p, k, four);
+        }
+        __device__ void four_b(int32_t p, int32_t j, float (&four)[4]) const {
+            mb_load_four(weight + (int64_t)p * n, j, n, four);
         }
         __device__ void prefetch(int32_t, int32_t) {}
         __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
@@ -61,7 +67,7 @@ inline void mb_sequence_launch(const mb_cuda_call *call, int32_t parts,
         int32_t width = mb_view_width(problem.parts[part].y);
         widest = width > widest ? width : widest;
     }
-    mb_product(call, vectors, widest, parts, problem);
+    mb_forward_product(call, vectors, widest, parts, problem);
 }
 
 // dx (B', I) = sum over parts of dy (B', O) W[first ... first + I)^T, O the same for all of them:

@@ -5,6 +5,7 @@
 // inputs, whoever makes them, and then part by part: a step that was begun has the bits of one that
 // was not.
 #include "cuda/source.cuh"
+#include "cuda/tensor_product.cuh"
 
 // A strip of A = x whose neighbours along p lie together, for the forward product: a thread stays
 // on its rows, and on one place of every 16 along p, so that the bits of one counter serve it for 8
@@ -37,6 +38,19 @@ struct strip_of_rows {
             strip.values[e] = value;
         }
     }
+    // Row i at p, p + 1 ...; zeros from k on.
+    __device__ void four(int32_t k, int32_t i, int32_t p, float (&values)[4]) const {
+        const float *row = x.row(i);
+        int32_t input = first + p;
+        if (row != NULL)
+            mb_load_four(row, input, min(first + k, x.dimension), values);
+#pragma unroll
+        for (int n = 0; n < 4; n++)
+            if (row == NULL)
+                values[n] = 0.0f;
+            else if (x.dropped)
+                values[n] *= x.keeps(i, input + n) ? x.mask.scale : 0.0f;
+    }
 };
 
 // Into y (B, O) with bias and max(0, .), or into the room for sums (parts + 1, B, pitch), as they
@@ -61,6 +75,12 @@ struct source_product {
         }
         __device__ float b(int32_t p, int32_t j) const {
             return weight[(int64_t)p * n + j];
+        }
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            x.four(k, i, p, four);
+        }
+        __device__ void four_b(int32_t p, int32_t j, float (&four)[4]) const {
+            mb_load_four(weight + (int64_t)p * n, j, n, four);
         }
         __device__ void prefetch(int32_t, int32_t) {}
         __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
@@ -130,7 +150,7 @@ MB_CUDA_OP(source_linear) {
         problem.bias = bias;
         problem.to = call->outputs[0];
         problem.relu = step->params.source.relu;
-        mb_product(call, call->max_rows, problem.outputs, 1, problem);
+        mb_forward_product(call, call->max_rows, problem.outputs, 1, problem);
         return;
     }
     problem.to = sums;

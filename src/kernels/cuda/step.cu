@@ -107,6 +107,7 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
     call.max_rows = plan->info.max_rows;
     call.dataset = *launch->dataset;
     call.stream = cuda->stream;
+    call.precision = cuda->device.precision;
     call.tables.rows = cuda->tables.rows;
     call.tables.widest = cuda->tables.widest;
     call.tables.indices = cuda->tables.indices;

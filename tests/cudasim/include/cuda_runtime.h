@@ -13,6 +13,7 @@
 #include "cudasim/launch.h"
 #include "cudasim/math.h"
 #include "cudasim/memory.h"
+#include "cudasim/tensor.h"
 #include "cudasim/warp.h"
 
 #endif

@@ -73,6 +73,8 @@ void make_runnable(int thread);
 void make_all_runnable();
 // The running thread lets others run, until it is runnable itself and its turn comes.
 void wait_for_turn();
+// The tensor product of a warp, of what each lane has given.
+void multiply_warp(const uint64_t (&given)[WARP]);
 
 inline bool same_line(source_line a, source_line b) {
     return a.line == b.line && (a.file == b.file || !__builtin_strcmp(a.file, b.file));

@@ -48,6 +48,8 @@ static void finish_operation(int first, unsigned mask, warp_operation operation)
             given[i] = lanes[i].value;
             votes |= (uint64_t)(given[i] != 0) << i;
         }
+    if (operation == WARP_TENSOR)
+        multiply_warp(given);
     for (int i = 0; i < WARP; i++)
         if (mask >> i & 1) {
             lanes[i].value = operation == WARP_SHUFFLE ? given[lanes[i].source] : votes;

@@ -11,12 +11,12 @@
 
 namespace cudasim {
 
-enum warp_operation { WARP_SYNC, WARP_SHUFFLE, WARP_VOTE };
+enum warp_operation { WARP_SYNC, WARP_SHUFFLE, WARP_VOTE, WARP_TENSOR };
 
 // Waits for the whole block; returns of how many threads `predicate` was not 0.
 int barrier(int predicate, source_line at);
 // Waits for the lanes of `mask`. A shuffle returns the `value` of lane `source`, a vote the lanes
-// whose value was not 0.
+// whose value was not 0. A tensor product takes and fills what the values point to.
 uint64_t warp(warp_operation operation, unsigned mask, uint64_t value, int source, source_line at);
 int lane();
 // Ends the program unless `width` may be that of a shuffle.
