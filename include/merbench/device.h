@@ -70,8 +70,18 @@ typedef struct mb_backend {
     // Memory that the device refuses sets error->out_of_memory.
     mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release)(mb_device *device, void *memory);
+    // Memory of the host that copies to and from the device are fastest with, for tables that move
+    // every epoch.
+    mb_status (*allocate_host)(mb_device *device, size_t bytes, void **memory, mb_error *error);
+    void (*release_host)(mb_device *device, void *memory);
+    // Memory of allocate_host may still be read when the call returns, until synchronize or
+    // download returns; other memory may change.
     mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
                         mb_error *error);
+    // An upload beside what the device is doing; done when the call returns. While one thread uses
+    // the device, another may call this, describe, allocate and release.
+    mb_status (*upload_beside)(mb_device *device, void *to, const void *from, size_t bytes,
+                               mb_error *error);
     mb_status (*download)(mb_device *device, void *to, const void *from, size_t bytes,
                           mb_error *error);
     mb_status (*zero)(mb_device *device, void *memory, size_t bytes, mb_error *error);

@@ -1,71 +1,183 @@
 // A device with memory of its own, as a GPU has: the CPU executor, but the host's arrays are none
-// of its business, and its memory is limited.
+// of its business, its memory is limited, and uploads from memory of allocate_host take their time.
 #ifndef TESTS_APART_SUPPORT_H
 #define TESTS_APART_SUPPORT_H
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "merbench/device.h"
 
-enum { APART_MOST = 4096 };
+enum { APART_MOST = 4096, APART_PENDING = 16 };
+
+typedef struct apart_memory {
+    void *memory; // NULL: free
+    size_t bytes;
+} apart_memory;
+
+static pthread_mutex_t apart_lock = PTHREAD_MUTEX_INITIALIZER; // of `apart`: two threads call
 
 static struct apart {
     mb_backend backend;
-    struct {
-        void *memory;
-        size_t bytes;
-    } blocks[APART_MOST];     // memory NULL: free
+    apart_memory blocks[APART_MOST], host[APART_MOST];
     size_t limit, used, most; // bytes
-    int uploads, refusals, runs;
+    int uploads, refusals, runs, host_uploads;
+    int beside; // uploads by another thread than the one that uses the device
+    // Before each of them, without the lock; may be NULL.
+    mb_status (*before_beside)(mb_error *error);
+    // What is still being uploaded, as far as the caller can know: where from, and what stood
+    // there.
+    struct {
+        const void *from;
+        void *contents;
+        size_t bytes;
+    } pending[APART_PENDING];
+    int pending_count;
 } apart;
 
-static inline bool apart_owns(const void *memory) {
-    for (int i = 0; i < APART_MOST; i++) {
-        const char *first = apart.blocks[i].memory;
-        if (first != NULL && (const char *)memory >= first &&
-            (const char *)memory <= first + apart.blocks[i].bytes)
-            return true;
+static inline bool apart_holds(const apart_memory *blocks, const void *memory, size_t bytes) {
+    bool holds = false;
+    for (int i = 0; i < APART_MOST && !holds; i++) {
+        const char *first = blocks[i].memory;
+        holds = first != NULL && (const char *)memory >= first &&
+                (const char *)memory + bytes <= first + blocks[i].bytes;
     }
-    return false;
+    return holds;
+}
+
+static inline void apart_add(apart_memory *blocks, void *memory, size_t bytes) {
+    int slot = 0;
+    while (blocks[slot].memory != NULL)
+        assert_true(++slot < APART_MOST);
+    blocks[slot] = (apart_memory){memory, bytes};
+}
+
+static inline size_t apart_remove(apart_memory *blocks, const void *memory) {
+    int slot = 0;
+    while (blocks[slot].memory != memory)
+        assert_true(++slot < APART_MOST);
+    blocks[slot].memory = NULL;
+    return blocks[slot].bytes;
+}
+
+static inline bool apart_owns(const void *memory) {
+    pthread_mutex_lock(&apart_lock);
+    bool owned = apart_holds(apart.blocks, memory, 0);
+    pthread_mutex_unlock(&apart_lock);
+    return owned;
+}
+
+static inline mb_status apart_describe(mb_device *device, mb_device_description *description,
+                                       mb_error *error) {
+    mb_status status = mb_cpu_backend.describe(device, description, error);
+    pthread_mutex_lock(&apart_lock);
+    description->total_bytes = (int64_t)apart.limit;
+    description->free_bytes = (int64_t)(apart.limit - apart.used);
+    pthread_mutex_unlock(&apart_lock);
+    return status;
 }
 
 static inline mb_status apart_allocate(mb_device *device, size_t bytes, void **memory,
                                        mb_error *error) {
-    int slot = 0;
-    if (apart.used + bytes > apart.limit) {
+    pthread_mutex_lock(&apart_lock);
+    mb_status status = MB_OK;
+    *memory = NULL;
+    if (bytes > apart.limit - apart.used) {
         apart.refusals++;
-        *memory = NULL;
-        return mb_out_of_memory(error, "memory of the device");
+        status = mb_out_of_memory(error, "memory of the device");
+    } else {
+        status = mb_cpu_backend.allocate(device, bytes, memory, error);
+        apart_add(apart.blocks, *memory, bytes);
+        apart.used += bytes;
+        apart.most = apart.used > apart.most ? apart.used : apart.most;
     }
-    while (apart.blocks[slot].memory != NULL)
-        assert_true(++slot < APART_MOST);
-    mb_status status = mb_cpu_backend.allocate(device, bytes, memory, error);
-    apart.blocks[slot].memory = *memory;
-    apart.blocks[slot].bytes = bytes;
-    apart.used += bytes;
-    apart.most = apart.used > apart.most ? apart.used : apart.most;
+    pthread_mutex_unlock(&apart_lock);
     return status;
 }
 
 static inline void apart_release(mb_device *device, void *memory) {
-    int slot = 0;
-    while (apart.blocks[slot].memory != memory)
-        assert_true(++slot < APART_MOST);
-    apart.used -= apart.blocks[slot].bytes;
-    apart.blocks[slot].memory = NULL;
+    pthread_mutex_lock(&apart_lock);
+    apart.used -= apart_remove(apart.blocks, memory);
+    pthread_mutex_unlock(&apart_lock);
     mb_cpu_backend.release(device, memory);
+}
+
+// What was being uploaded did not change before it could be known that it was done.
+static inline void apart_settle(void) {
+    for (int i = 0; i < apart.pending_count; i++) {
+        assert_memory_equal(apart.pending[i].from, apart.pending[i].contents,
+                            apart.pending[i].bytes);
+        free(apart.pending[i].contents);
+    }
+    apart.pending_count = 0;
+}
+
+static inline mb_status apart_allocate_host(mb_device *device, size_t bytes, void **memory,
+                                            mb_error *error) {
+    mb_status status = mb_cpu_backend.allocate_host(device, bytes, memory, error);
+    memset(*memory, 0xFF, bytes);
+    apart_add(apart.host, *memory, bytes);
+    return status;
+}
+
+static inline void apart_release_host(mb_device *device, void *memory) {
+    apart_settle();
+    (void)apart_remove(apart.host, memory);
+    mb_cpu_backend.release_host(device, memory);
 }
 
 static inline mb_status apart_upload(mb_device *device, void *to, const void *from, size_t bytes,
                                      mb_error *error) {
     assert_true(apart_owns(to));
     apart.uploads++;
+    if (bytes > 0 && apart_holds(apart.host, from, bytes)) {
+        void *contents = malloc(bytes);
+        assert_non_null(contents);
+        assert_true(apart.pending_count < APART_PENDING);
+        memcpy(contents, from, bytes);
+        apart.pending[apart.pending_count].from = from;
+        apart.pending[apart.pending_count].bytes = bytes;
+        apart.pending[apart.pending_count++].contents = contents;
+        apart.host_uploads++;
+    }
     return mb_cpu_backend.upload(device, to, from, bytes, error);
+}
+
+static inline mb_status apart_download(mb_device *device, void *to, const void *from, size_t bytes,
+                                       mb_error *error) {
+    assert_true(apart_owns(from));
+    apart_settle();
+    return mb_cpu_backend.download(device, to, from, bytes, error);
+}
+
+static inline mb_status apart_synchronize(mb_device *device, mb_error *error) {
+    apart_settle();
+    return mb_cpu_backend.synchronize(device, error);
+}
+
+static inline mb_status apart_upload_beside(mb_device *device, void *to, const void *from,
+                                            size_t bytes, mb_error *error) {
+    mb_status status = apart.before_beside != NULL ? apart.before_beside(error) : MB_OK;
+    if (status != MB_OK)
+        return status;
+    assert_true(apart_owns(to));
+    pthread_mutex_lock(&apart_lock);
+    apart.beside++;
+    pthread_mutex_unlock(&apart_lock);
+    return mb_cpu_backend.upload_beside(device, to, from, bytes, error);
+}
+
+static inline int apart_beside(void) {
+    pthread_mutex_lock(&apart_lock);
+    int beside = apart.beside;
+    pthread_mutex_unlock(&apart_lock);
+    return beside;
 }
 
 static inline mb_status apart_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
@@ -108,7 +220,13 @@ static inline const mb_backend *apart_begin(size_t limit) {
     apart.backend.open = apart_open_device;
     apart.backend.allocate = apart_allocate;
     apart.backend.release = apart_release;
+    apart.backend.describe = apart_describe;
+    apart.backend.allocate_host = apart_allocate_host;
+    apart.backend.release_host = apart_release_host;
     apart.backend.upload = apart_upload;
+    apart.backend.upload_beside = apart_upload_beside;
+    apart.backend.download = apart_download;
+    apart.backend.synchronize = apart_synchronize;
     apart.backend.run = apart_run;
     return &apart.backend;
 }

@@ -3,6 +3,8 @@
 
 #include "apart_support.h"
 
+#include <time.h>
+
 static sweep_folder folder;
 
 static int set_up(void **state) {
@@ -25,6 +27,15 @@ static struct {
     int32_t sizes[256];
 } seen;
 
+// Uploads beside the first array that it waits for when it is trained.
+static int awaited;
+
+static void await_beside(void) {
+    struct timespec millisecond = {.tv_nsec = 1000000};
+    for (int i = 0; i < 30000 && apart_beside() < awaited; i++)
+        nanosleep(&millisecond, NULL);
+}
+
 static mb_status train_and_note(mb_device *device, const mb_run_spec *specs, int32_t run_count,
                                 const atomic_int *stop, atomic_llong *steps_done,
                                 mb_run_result *results, mb_error *error) {
@@ -33,6 +44,7 @@ static mb_status train_and_note(mb_device *device, const mb_run_spec *specs, int
         seen.runs += run_count;
         seen.sizes[seen.arrays++] = run_count;
     }
+    await_beside();
     return status;
 }
 
@@ -131,6 +143,51 @@ static void test_little_memory(void **state) {
     assert_int_equal(totals.runs_done, 0);
 }
 
+static mb_status refuse_beside(mb_error *error) {
+    return mb_fail(error, MB_FAILED, "no uploads beside");
+}
+
+#define CELLS(first, second)                                                                       \
+    "{\"name\": \"p\", \"epochs\": 3, \"corpora\": {\"m\": \"mer.h5\", \"i\": \"iemocap.h5\"}, "   \
+    "\"cells\": [{" first "}, {" second "}], "                                                     \
+    "\"grid\": {\"hidden_dim\": [8], \"dropout\": [0.2, 0.5]}, "                                   \
+    "\"search\": {\"method\": \"grid\", \"seeds\": [1]}, \"final\": {\"seeds\": [3]}}"
+#define CELL(corpus, feature)                                                                      \
+    "\"corpus\": \"" corpus "\", \"model\": \"attention\", \"feature\": \"" feature "\""
+
+// Two cells of one corpus or of two, with other features: those of the second come to the device
+// while the first one trains, or, where that fails or there is no room, later. It changes nothing.
+static void test_next_features(void **state) {
+    (void)state;
+    enum { ROOM, FAILURE, HALF, QUARTER, WAYS };
+    static const struct {
+        const char *plan;
+        int beside; // arrays that the second cell needs and the first one has not
+    } cases[] = {{CELLS(CELL("m", "synth-text-UTT"), CELL("m", "synth-audio-UTT")), 1},
+                 {CELLS(CELL("m", "synth-text-UTT"), CELL("i", "synth-text-UTT")), 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char cpu[32], results[32];
+        size_t limit = (size_t)1 << 40;
+        mb_sweep_totals totals;
+        snprintf(cpu, sizeof cpu, "next%zu.db", i);
+        start(cases[i].plan, cpu, &mb_cpu_backend, 1, &totals);
+        for (int way = ROOM; way < WAYS; way++) {
+            int expected = way == ROOM ? cases[i].beside : 0;
+            const mb_backend *backend = apart_begin(limit);
+            snprintf(results, sizeof results, "next%zu-%d.db", i, way);
+            apart.before_beside = way == FAILURE ? refuse_beside : NULL;
+            awaited = expected;
+            start(cases[i].plan, results, backend, 64, &totals);
+            awaited = 0;
+            if (way == ROOM || way == FAILURE)
+                assert_int_equal(apart.beside, expected);
+            assert_int_equal(apart.used, 0);
+            assert_int_equal(same_results(&folder, cpu, results), 30);
+            limit = way == ROOM ? limit : apart.most / 2;
+        }
+    }
+}
+
 // The estimate, by which runs are started, against what an array took.
 static void test_estimated_memory(void **state) {
     (void)state;
@@ -148,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arrays_equal_runs_alone),
         cmocka_unit_test(test_little_memory),
+        cmocka_unit_test(test_next_features),
         cmocka_unit_test(test_estimated_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -23,12 +23,7 @@ static struct {
     atomic_int gate;       // trainers wait while it is 0
 } book = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static mb_status open_device(mb_device **device, mb_error *error) {
-    (void)error;
-    *device = calloc(1, sizeof **device);
-    assert_non_null(*device);
-    return MB_OK;
-}
+static mb_status open_device(mb_device **device, mb_error *error);
 
 static mb_status open_no_device(mb_device **device, mb_error *error) {
     *device = NULL;
@@ -42,6 +37,14 @@ static void close_device(mb_device *device) {
 static const mb_backend fake = {
     .name = "fake", .shares_host_memory = true, .open = open_device, .close = close_device};
 static const mb_backend broken = {.name = "broken", .open = open_no_device, .close = close_device};
+
+static mb_status open_device(mb_device **device, mb_error *error) {
+    (void)error;
+    *device = calloc(1, sizeof **device);
+    assert_non_null(*device);
+    (*device)->backend = &fake;
+    return MB_OK;
+}
 
 static mb_status note_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
                            const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,

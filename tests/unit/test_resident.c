@@ -151,6 +151,28 @@ static void test_room_is_made(void **state) {
     apart_close(device);
 }
 
+// What a dataset has there already does not make room for the rest of it.
+static void test_own_arrays_stay(void **state) {
+    (void)state;
+    enum { BYTES = UTTERANCES * sizeof(int32_t) };
+    static const int32_t labels[2][UTTERANCES];
+    static const float values[UTTERANCES];
+    mb_device *device = apart_open(2 * BYTES);
+    mb_error error = {.message = ""};
+    mb_resident both = {.emotions = labels[0]};
+    both.modalities[MB_AUDIO].dimension = 1;
+    both.modalities[MB_AUDIO].values = values;
+    assert_int_equal(mb_residents_keep(device, &error), MB_OK);
+    touch(device, labels[0]);
+    touch(device, labels[1]);
+    mb_residence residence = residence_of(device, &both);
+    assert_int_equal(apart.uploads, 3); // one more
+    assert_int_equal(apart.used, 2 * BYTES);
+    mb_residence_close(&residence);
+    mb_residents_release(device);
+    apart_close(device);
+}
+
 // A dataset that does not fit leaves nothing behind.
 static void test_too_large(void **state) {
     (void)state;
@@ -193,9 +215,13 @@ static void test_parity(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies),    cmocka_unit_test(test_shared_memory_is_left_alone),
-        cmocka_unit_test(test_kept),      cmocka_unit_test(test_room_is_made),
-        cmocka_unit_test(test_too_large), cmocka_unit_test(test_parity),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_shared_memory_is_left_alone),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_room_is_made),
+        cmocka_unit_test(test_own_arrays_stay),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_parity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "sweep/job_heap.h"
-#include "train/resident.h"
+#include "train/array.h"
 
 typedef struct worker {
     mb_pool *pool;
@@ -85,12 +85,27 @@ static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_err
                    (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
 }
 
+// Says what this thread will most likely train next: more jobs may come meanwhile, and other
+// threads take some.
+static void expect_next(worker *w) {
+    mb_pool *pool = w->pool;
+    mb_run_spec next;
+    pthread_mutex_lock(&pool->mutex);
+    bool known = pool->waiting.count > 0;
+    if (known)
+        next = pool->waiting.jobs[0]->job.spec;
+    pthread_mutex_unlock(&pool->mutex);
+    if (known)
+        mb_array_expect(w->device, &next);
+}
+
 // Trains `count` of the jobs that were taken as one array.
 static mb_status train(worker *w, mb_outcome **jobs, int32_t count, mb_error *error) {
     mb_pool *pool = w->pool;
     for (int32_t i = 0; i < count; i++)
         w->specs[i] = jobs[i]->job.spec;
     memset(w->results, 0, (size_t)count * sizeof *w->results);
+    expect_next(w);
     mb_status status = check_memory(pool, jobs[0], error);
     if (status == MB_OK)
         status = pool->config.train(w->device, w->specs, count, &pool->stop, &pool->steps,

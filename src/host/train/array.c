@@ -94,9 +94,8 @@ static mb_status allocate(mb_array *array, size_t count, size_t size, void **mem
     return mb_device_allocate(array->device, bytes, memory, error);
 }
 
-// The features and labels of the runs, which are those of the first one.
-static mb_status make_resident(mb_array *array, mb_error *error) {
-    const mb_run_spec *spec = &array->specs[0];
+// The features and labels of a run, in the memory of the host.
+static mb_resident dataset_of(const mb_run_spec *spec) {
     mb_resident host = {.emotions = spec->emotions, .valences = spec->valences};
     for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
         const mb_sequence *sequence = &spec->sequences->modalities[m];
@@ -106,8 +105,21 @@ static mb_status make_resident(mb_array *array, mb_error *error) {
         host.modalities[m].values = sequence->values;
         host.modalities[m].offsets = sequence->offsets;
     }
-    return mb_residence_open(array->device, &host, spec->sequences->utterance_count,
+    return host;
+}
+
+// Those of all runs, which are those of the first one.
+static mb_status make_resident(mb_array *array, mb_error *error) {
+    mb_resident host = dataset_of(&array->specs[0]);
+    return mb_residence_open(array->device, &host, array->specs[0].sequences->utterance_count,
                              &array->residence, error);
+}
+
+void mb_array_expect(mb_device *device, const mb_run_spec *next) {
+    if (device->backend->shares_host_memory)
+        return;
+    mb_resident host = dataset_of(next);
+    mb_residents_expect(device, &host, next->sequences->utterance_count);
 }
 
 static void widen(int32_t *most, int32_t count) {
@@ -165,23 +177,43 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
     return MB_OK;
 }
 
+// Zeros, in memory that copies to and from the device are fast with.
+static mb_status allocate_host(mb_array *array, size_t count, size_t size, void **memory,
+                               mb_error *error) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return mb_out_of_memory(error, "array");
+    mb_status status = array->device->backend->allocate_host(array->device, bytes, memory, error);
+    if (status == MB_OK)
+        memset(*memory, 0, bytes);
+    else
+        *memory = NULL;
+    return status;
+}
+
 static mb_status allocate_host_tables(mb_array *array, mb_error *error) {
     size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->most_steps;
     size_t utterances = runs * (size_t)array->index_stride;
     const mb_model_config *config = &array->specs[0].config;
+    struct {
+        void **memory;
+        size_t count, size;
+    } wanted[] = {
+        {(void **)&array->host_rows, steps, sizeof *array->host_rows},
+        {(void **)&array->host_widest, steps, sizeof *array->host_widest},
+        {(void **)&array->host_indices, utterances, sizeof *array->host_indices},
+        {(void **)&array->host_losses, steps, sizeof(float)},
+        {(void **)&array->host_logits, utterances * (size_t)config->class_count, sizeof(float)},
+        {(void **)&array->host_values, utterances * (size_t)config->value_count, sizeof(float)},
+    };
+    mb_status status = MB_OK;
+    for (size_t i = 0; status == MB_OK && i < sizeof wanted / sizeof *wanted; i++)
+        status = allocate_host(array, wanted[i].count, wanted[i].size, wanted[i].memory, error);
     array->host_steps = calloc(runs, sizeof *array->host_steps);
     array->widest_so_far = calloc(runs, sizeof *array->widest_so_far);
-    array->host_rows = calloc(steps, sizeof *array->host_rows);
-    array->host_widest = calloc(steps, sizeof *array->host_widest);
-    array->host_indices = calloc(utterances, sizeof *array->host_indices);
-    array->host_losses = calloc(steps, sizeof(float));
-    array->host_logits = calloc(utterances * (size_t)config->class_count + 1, sizeof(float));
-    array->host_values = calloc(utterances * (size_t)config->value_count + 1, sizeof(float));
-    bool missing = array->host_steps == NULL || array->widest_so_far == NULL ||
-                   array->host_rows == NULL || array->host_widest == NULL ||
-                   array->host_indices == NULL || array->host_losses == NULL ||
-                   array->host_logits == NULL || array->host_values == NULL;
-    return missing ? mb_out_of_memory(error, "array") : MB_OK;
+    if (status == MB_OK && (array->host_steps == NULL || array->widest_so_far == NULL))
+        return mb_out_of_memory(error, "array");
+    return status;
 }
 
 // ---- start values -----------------------------------------------------------------------------
@@ -254,6 +286,11 @@ void mb_array_close(mb_array *array) {
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             array->device->backend->release(array->device, memory[i]);
+    void *tables[] = {array->host_rows,   array->host_widest, array->host_indices,
+                      array->host_losses, array->host_logits, array->host_values};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i] != NULL)
+            array->device->backend->release_host(array->device, tables[i]);
     mb_residence_close(&array->residence);
     mb_snapshot_close(&array->snapshot);
     mb_plan_free(array->train);
@@ -263,12 +300,6 @@ void mb_array_close(mb_array *array) {
         mb_plan_free(array->tests[t]);
     free(array->tests);
     free(array->host_steps);
-    free(array->host_rows);
-    free(array->host_widest);
-    free(array->host_indices);
     free(array->widest_so_far);
-    free(array->host_losses);
-    free(array->host_logits);
-    free(array->host_values);
     *array = (mb_array){0};
 }

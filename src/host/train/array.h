@@ -31,11 +31,12 @@ typedef struct mb_array {
     int32_t index_stride;                               // utterances of the longest part
     int32_t steps_per_epoch;                            // of the longest training part
     int32_t most_steps;                                 // of an epoch or of an evaluation
-    // Host copies of the tables.
-    uint32_t *host_steps;
+    // The tables on the host, in memory of allocate_host: what was uploaded may change once
+    // something was downloaded. The steps are counted before that, in ordinary memory.
     int32_t *host_rows, *host_widest, *host_indices;
-    int32_t *widest_so_far; // (A) rows of the largest training batch
     float *host_losses, *host_logits, *host_values;
+    uint32_t *host_steps;
+    int32_t *widest_so_far; // (A) rows of the largest training batch
 } mb_array;
 
 const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test);
@@ -48,6 +49,10 @@ const mb_plan *mb_array_plan(const mb_array *array, mb_part_kind kind, int32_t t
 mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run_count,
                         mb_array *array, mb_error *error);
 void mb_array_close(mb_array *array);
+
+// Says which array comes next, by one of its runs: when the one at hand is under way, its dataset
+// can be brought to the device (mb_residents_prefetch).
+void mb_array_expect(mb_device *device, const mb_run_spec *next);
 
 // Makes the tables of an epoch from the order of the rows in host_indices: runs with active[a] take
 // part.

@@ -3,10 +3,18 @@
 // A device that keeps residents has each array of the host in its memory once, however many
 // datasets contain it, also while nobody uses it: the runs of a sweep that follow each other find
 // their corpora there. When memory is short, what nobody uses goes, the longest unused first.
+//
+// While an array of runs trains, a thread of the device's (prefetch.h) brings the dataset that
+// comes next. It only ever does what mb_residence_open would do later, and leaves it when there is
+// no room.
 #ifndef MB_TRAIN_RESIDENT_H
 #define MB_TRAIN_RESIDENT_H
 
+#include <stdatomic.h>
+
 #include "merbench/device.h"
+
+enum { MB_RESIDENT_ARRAYS = 2 * MB_MODALITY_COUNT + 2 }; // of a dataset
 
 typedef struct mb_resident_block mb_resident_block;
 
@@ -14,7 +22,7 @@ typedef struct mb_resident_block mb_resident_block;
 typedef struct mb_residence {
     mb_device *device;   // NULL: nothing is held
     mb_resident dataset; // in the memory of the device
-    mb_resident_block *blocks[2 * MB_MODALITY_COUNT + 2];
+    mb_resident_block *blocks[MB_RESIDENT_ARRAYS];
 } mb_residence;
 
 // Brings a dataset of `utterances` utterances from the host to the device; where the device shares
@@ -30,6 +38,19 @@ mb_status mb_residents_keep(mb_device *device, mb_error *error);
 void mb_residents_release(mb_device *device);
 // Gives up what nobody uses.
 void mb_residents_trim(mb_device *device);
+
+// The dataset that mb_residence_open will be asked for next, as far as is known; where nothing is
+// kept or the host's memory is shared it does not matter.
+void mb_residents_expect(mb_device *device, const mb_resident *host, int32_t utterances);
+// Starts to bring what is expected, in a thread of its own. Whoever uses the device has all the
+// memory that it wants by now. Ends with the next mb_residence_open, mb_residents_trim or
+// mb_device_allocate.
+void mb_residents_prefetch(mb_device *device);
+
+// For that thread: brings a dataset if there is room without what is in use, unless *cancel becomes
+// true.
+void mb_residents_fetch(mb_device *device, const mb_resident *host, int32_t utterances,
+                        const atomic_bool *cancel);
 
 // Device memory; kept residents make room for it.
 mb_status mb_device_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error);

@@ -350,6 +350,8 @@ static mb_status train(mb_trainer *trainer, mb_error *error) {
             return MB_OK;
         if (status == MB_OK)
             status = select_epoch(trainer, epoch, error);
+        if (epoch == 0) // the array has all the memory that it takes
+            mb_residents_prefetch(trainer->array.device);
     }
     return status == MB_OK ? finish(trainer, error) : status;
 }

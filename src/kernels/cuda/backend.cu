@@ -1,4 +1,5 @@
-// The CUDA executor's device: opening, memory, copies. Everything happens on one stream, in order.
+// The CUDA executor's device: opening, memory, copies. Everything happens on one stream, in order,
+// but uploads that another thread makes beside it.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,8 +34,9 @@ static void cuda_close(mb_device *device) {
         mb_captured_free(&cuda->captured[i]);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         (void)cudaFree(memory[i]);
-    if (cuda->stream != NULL)
-        (void)cudaStreamDestroy(cuda->stream);
+    for (cudaStream_t stream : {cuda->stream, cuda->beside})
+        if (stream != NULL)
+            (void)cudaStreamDestroy(stream);
     free(cuda);
 }
 
@@ -51,9 +53,10 @@ mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *err
     cuda->ordinal = survey.chosen;
     cuda->device.precision = precision;
     mb_status status = choose(&cuda->device, error);
-    if (status == MB_OK)
-        status = mb_cuda_check(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking),
-                               error, "making a stream");
+    for (cudaStream_t *stream : {&cuda->stream, &cuda->beside})
+        if (status == MB_OK)
+            status = mb_cuda_check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), error,
+                                   "making a stream");
     if (status != MB_OK)
         cuda_close(&cuda->device);
     else
@@ -98,34 +101,62 @@ static void cuda_release(mb_device *device, void *memory) {
     (void)cudaFree(memory); // waits for work that may still use it
 }
 
-static mb_status transfer(mb_device *device, void *to, const void *from, size_t bytes,
-                          cudaMemcpyKind kind, mb_error *error) {
+// Page-locked: the GPU reads and writes it itself, without a copy in between.
+static mb_status cuda_allocate_host(mb_device *device, size_t bytes, void **memory,
+                                    mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status == MB_OK)
+        status = mb_cuda_check(cudaMallocHost(memory, bytes == 0 ? 1 : bytes), error,
+                               "page-locked memory of the host");
+    return status;
+}
+
+static void cuda_release_host(mb_device *device, void *memory) {
+    (void)cudaSetDevice(of(device)->ordinal);
+    (void)cudaStreamSynchronize(of(device)->stream); // copies that still use it
+    (void)cudaFreeHost(memory);
+}
+
+static mb_status transfer(mb_device *device, cudaStream_t stream, void *to, const void *from,
+                          size_t bytes, cudaMemcpyKind kind, mb_error *error) {
     if (bytes == 0)
         return MB_OK;
     mb_status status = choose(device, error);
     if (status == MB_OK)
-        status = mb_cuda_check(cudaMemcpyAsync(to, from, bytes, kind, of(device)->stream), error,
-                               "copying memory");
+        status =
+            mb_cuda_check(cudaMemcpyAsync(to, from, bytes, kind, stream), error, "copying memory");
+    return status;
+}
+
+static mb_status wait_for(mb_device *device, cudaStream_t stream, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status == MB_OK)
+        status = mb_cuda_check(cudaStreamSynchronize(stream), error, "waiting for the GPU");
     return status;
 }
 
 static mb_status cuda_synchronize(mb_device *device, mb_error *error) {
-    mb_status status = choose(device, error);
-    if (status == MB_OK)
-        status =
-            mb_cuda_check(cudaStreamSynchronize(of(device)->stream), error, "waiting for the GPU");
-    return status;
+    return wait_for(device, of(device)->stream, error);
 }
 
 // From memory that CUDA does not know the copy has left the source when the call returns.
 static mb_status cuda_upload(mb_device *device, void *to, const void *from, size_t bytes,
                              mb_error *error) {
-    return transfer(device, to, from, bytes, cudaMemcpyHostToDevice, error);
+    return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyHostToDevice, error);
+}
+
+// The thread waits until the data is there, so what it hands over is ready for every stream.
+static mb_status cuda_upload_beside(mb_device *device, void *to, const void *from, size_t bytes,
+                                    mb_error *error) {
+    cudaStream_t stream = of(device)->beside;
+    mb_status status = transfer(device, stream, to, from, bytes, cudaMemcpyHostToDevice, error);
+    return status == MB_OK ? wait_for(device, stream, error) : status;
 }
 
 static mb_status cuda_download(mb_device *device, void *to, const void *from, size_t bytes,
                                mb_error *error) {
-    mb_status status = transfer(device, to, from, bytes, cudaMemcpyDeviceToHost, error);
+    mb_status status =
+        transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyDeviceToHost, error);
     return status == MB_OK ? cuda_synchronize(device, error) : status;
 }
 
@@ -149,7 +180,7 @@ static mb_status cuda_initialise(mb_device *device, const mb_plan *plan, int32_t
 
 static mb_status cuda_copy(mb_device *device, void *to, const void *from, size_t bytes,
                            mb_error *error) {
-    return transfer(device, to, from, bytes, cudaMemcpyDeviceToDevice, error);
+    return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyDeviceToDevice, error);
 }
 
 static mb_status cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
@@ -166,7 +197,10 @@ static const mb_backend cuda_backend = {
     .describe = cuda_describe,
     .allocate = cuda_allocate,
     .release = cuda_release,
+    .allocate_host = cuda_allocate_host,
+    .release_host = cuda_release_host,
     .upload = cuda_upload,
+    .upload_beside = cuda_upload_beside,
     .download = cuda_download,
     .zero = cuda_zero,
     .initialise = cuda_initialise,

@@ -1,4 +1,4 @@
-// The CUDA device of the executor: a stream, the tables of the step at hand, captured steps.
+// The CUDA device of the executor: its streams, the tables of the step at hand, captured steps.
 #ifndef MB_KERNELS_CUDA_DEVICE_CUH
 #define MB_KERNELS_CUDA_DEVICE_CUH
 
@@ -41,6 +41,7 @@ struct mb_cuda_device {
     mb_device device;
     int ordinal;
     cudaStream_t stream;
+    cudaStream_t beside; // of upload_beside
     mb_step_tables tables;
     mb_captured captured[MB_CAPTURED_MOST];
     uint64_t launches;

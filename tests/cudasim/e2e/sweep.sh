@@ -14,10 +14,13 @@ expect 0 run half.json --results halves.db --device cuda --no-table
 expect 0 run whole.json --results halves.db --device cuda --no-table
 same_bits cuda.db halves.db
 
-# A GPU with room for a run or two (of the simulated one alone that can be said).
-export CUDASIM_MEMORY=120000
-expect 0 run whole.json --results small.db --device cuda --no-table
-same_bits cuda.db small.db
+# GPUs with room for a run or two, for an array but not for the features that come next, for both (of
+# the simulated one alone that can be said).
+for bytes in 120000 150000 180000; do
+    export CUDASIM_MEMORY=$bytes
+    expect 0 run whole.json --results "small$bytes.db" --device cuda --no-table
+    same_bits cuda.db "small$bytes.db"
+done
 unset CUDASIM_MEMORY
 
 expect 0 replay cuda.db --list

@@ -1,0 +1,120 @@
+#include "train/prefetch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "train/resident.h"
+
+typedef struct wish {
+    mb_resident dataset; // memory of the host
+    int32_t utterances;
+} wish;
+
+struct mb_prefetch {
+    mb_device *device;
+    pthread_t thread;
+    atomic_bool cancel;   // what is under way
+    pthread_mutex_t lock; // of what follows
+    pthread_cond_t changed;
+    wish next;    // expected
+    wish current; // under way
+    bool known;   // next is
+    bool asked;   // to bring next
+    bool busy;    // with current
+    bool quit;
+};
+
+static bool same_dataset(const mb_resident *a, const mb_resident *b) {
+    bool same = a->emotions == b->emotions && a->valences == b->valences;
+    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        same = same && a->modalities[m].dimension == b->modalities[m].dimension &&
+               a->modalities[m].offsets == b->modalities[m].offsets &&
+               a->modalities[m].values == b->modalities[m].values;
+    return same;
+}
+
+static void *work(void *argument) {
+    mb_prefetch *prefetch = argument;
+    pthread_mutex_lock(&prefetch->lock);
+    while (!prefetch->quit) {
+        if (!prefetch->asked) {
+            pthread_cond_wait(&prefetch->changed, &prefetch->lock);
+            continue;
+        }
+        prefetch->current = prefetch->next;
+        prefetch->asked = false;
+        prefetch->busy = true;
+        atomic_store(&prefetch->cancel, false);
+        pthread_mutex_unlock(&prefetch->lock);
+        mb_residents_fetch(prefetch->device, &prefetch->current.dataset,
+                           prefetch->current.utterances, &prefetch->cancel);
+        pthread_mutex_lock(&prefetch->lock);
+        prefetch->busy = false;
+        pthread_cond_broadcast(&prefetch->changed);
+    }
+    pthread_mutex_unlock(&prefetch->lock);
+    return NULL;
+}
+
+mb_prefetch *mb_prefetch_open(mb_device *device) {
+    mb_prefetch *prefetch = calloc(1, sizeof *prefetch);
+    if (prefetch == NULL)
+        return NULL;
+    prefetch->device = device;
+    atomic_init(&prefetch->cancel, false);
+    pthread_mutex_init(&prefetch->lock, NULL);
+    pthread_cond_init(&prefetch->changed, NULL);
+    if (pthread_create(&prefetch->thread, NULL, work, prefetch) == 0)
+        return prefetch;
+    pthread_mutex_destroy(&prefetch->lock);
+    pthread_cond_destroy(&prefetch->changed);
+    free(prefetch);
+    return NULL;
+}
+
+void mb_prefetch_close(mb_prefetch *prefetch) {
+    if (prefetch == NULL)
+        return;
+    pthread_mutex_lock(&prefetch->lock);
+    prefetch->quit = true;
+    atomic_store(&prefetch->cancel, true);
+    pthread_cond_broadcast(&prefetch->changed);
+    pthread_mutex_unlock(&prefetch->lock);
+    pthread_join(prefetch->thread, NULL);
+    pthread_mutex_destroy(&prefetch->lock);
+    pthread_cond_destroy(&prefetch->changed);
+    free(prefetch);
+}
+
+void mb_prefetch_expect(mb_prefetch *prefetch, const mb_resident *next, int32_t utterances) {
+    if (prefetch == NULL)
+        return;
+    pthread_mutex_lock(&prefetch->lock);
+    prefetch->next = (wish){.dataset = *next, .utterances = utterances};
+    prefetch->known = true;
+    pthread_mutex_unlock(&prefetch->lock);
+}
+
+void mb_prefetch_start(mb_prefetch *prefetch) {
+    if (prefetch == NULL)
+        return;
+    pthread_mutex_lock(&prefetch->lock);
+    prefetch->asked = prefetch->known;
+    prefetch->known = false;
+    pthread_cond_broadcast(&prefetch->changed);
+    pthread_mutex_unlock(&prefetch->lock);
+}
+
+bool mb_prefetch_settle(mb_prefetch *prefetch, const mb_resident *wanted) {
+    if (prefetch == NULL)
+        return false;
+    pthread_mutex_lock(&prefetch->lock);
+    prefetch->asked = false; // what was not begun never is
+    bool busy = prefetch->busy;
+    if (busy && (wanted == NULL || !same_dataset(wanted, &prefetch->current.dataset)))
+        atomic_store(&prefetch->cancel, true);
+    while (prefetch->busy)
+        pthread_cond_wait(&prefetch->changed, &prefetch->lock);
+    pthread_mutex_unlock(&prefetch->lock);
+    return busy;
+}
