@@ -4,10 +4,10 @@
 
 #include "merbench/model.h"
 
-enum { BATCH = 11, STEPS = 7 };
+enum { BATCH = 37, STEPS = 7 };
 
 static const char *const isas[] = {"avx512", "avx2", "portable"};
-static const int32_t batches[STEPS] = {BATCH, BATCH, 5, BATCH, 0, BATCH, 1};
+static const int32_t batches[STEPS] = {BATCH, BATCH, 5, BATCH, 0, 32, 1};
 
 static bool available(const char *isa) {
     mb_device *device;

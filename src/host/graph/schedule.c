@@ -9,7 +9,7 @@ mb_status mb_schedule_make(mb_graph *graph, const bool *kept, mb_schedule *sched
     *schedule = (mb_schedule){.graph = graph};
     size_t tensors = (size_t)graph->tensor_count, nodes = (size_t)graph->node_count;
     bool *needed = malloc(tensors), *live = calloc(nodes + 1, 1);
-    // Fusion makes at most two more tensors a node.
+    // Fusion of sources makes at most two more tensors a node.
     schedule->kept = calloc(tensors + 2 * nodes + 1, 1);
     schedule->lasting = calloc(tensors + 2 * nodes + 1, 1);
     // Updates replace or follow nodes: at most one more per parameter.

@@ -117,14 +117,14 @@ static mb_status cpu_describe(mb_device *device, mb_device_description *descript
 static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
     (void)device;
     enum { LINE = 64, HUGE_PAGE = 2 << 20 };
-    size_t unit = bytes < HUGE_PAGE ? LINE : HUGE_PAGE;
-    size_t rounded = (bytes + unit - 1) / unit * unit;
-    *memory = aligned_alloc(unit, rounded == 0 ? LINE : rounded);
-    if (*memory == NULL)
+    size_t rounded = (bytes + LINE - 1) / LINE * LINE;
+    if (posix_memalign(memory, bytes < HUGE_PAGE ? LINE : HUGE_PAGE, rounded + LINE) != 0) {
+        *memory = NULL;
         return mb_out_of_memory(error, "device memory");
-#ifdef MADV_HUGEPAGE // training goes through all weights and moments in every step
-    if (unit == HUGE_PAGE)
-        (void)madvise(*memory, rounded, MADV_HUGEPAGE);
+    }
+#ifdef MADV_HUGEPAGE        // training goes through all weights and moments in every step
+    if (bytes >= HUGE_PAGE) // whole pages: no memory is taken that was not asked for
+        (void)madvise(*memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
     return MB_OK;
 }
@@ -171,7 +171,8 @@ static void bind_operands(mb_cpu_call *call, const mb_step *step, float *arena) 
 }
 
 // Whether a step updates a parameter that no batch of the run has reached so far. `widest`: rows of
-// the largest batch. Steps without outputs end in Adam.
+// the largest batch. Steps without outputs end in Adam; SOURCE_LINEAR_UPDATE does, too, but is made
+// only where every batch reaches the parameter.
 static bool lacks_gradient(const mb_plan *plan, const mb_step *step, int32_t widest) {
     return step->output_count == 0 &&
            widest < plan->parameters[step->params.update.parameter].fewest_rows;
@@ -264,7 +265,7 @@ const mb_backend mb_cpu_backend = {
     .name = "cpu",
     .shares_host_memory = true,
     .steps_per_launch = 64,
-    .work_per_launch = 2000000000, // some hundredths of a second
+    .work_per_launch = 2000000000, // a fraction of a second
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,

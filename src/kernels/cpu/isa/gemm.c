@@ -2,7 +2,8 @@
 //
 // Reference: c[i][j] = sum over k of a[i][k] * b[k][j]. Fast version: tiles of C stay in registers
 // over a block of K; A is packed so that a tile reads it in order, and a panel of B where more than
-// one tile reads it. Sums run over k in blocks of BLOCK_K, whatever M and N are.
+// one tile reads it. Sums run over k in blocks of BLOCK_K, whatever M and N are; what is
+// added to C is added block by block, or at once where the product is turned round.
 //
 // No library is asked: code that is generated for the processor at hand may sum in another order on
 // the next one. libxsmm's is a twentieth faster in plain products of 32 rows (measured on one core

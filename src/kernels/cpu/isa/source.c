@@ -14,7 +14,8 @@
 // product was begun by the update or not: both ways give the same bits.
 //
 // Rooms: x of the step with number t lies in half t % 2 of the first, in blocks of BLOCK inputs.
-// Sums and dy lie in panels of PANEL columns, (panels, B, PANEL), in the second.
+// Sums and dy lie in panels of PANEL columns, (panels, B, PANEL), in the second: the sums of all
+// parts in the place of one.
 #include "cpu/isa/dropout.h"
 #include "cpu/isa/optim.h"
 #include "cpu/isa/vector.h"
@@ -31,7 +32,7 @@ typedef struct layer {
     const mb_cpu_call *call;
     int32_t inputs, outputs, panels;
     int32_t rows, next_rows;
-    const float *x; // (blocks, rows, BLOCK), the last one narrower; NULL: not kept
+    const float *x; // (blocks, rows, BLOCK), the last one narrower
     float *next_x;
     float *sums; // (panels, B, PANEL)
     float *dy;   // (panels, B, PANEL)
@@ -64,8 +65,9 @@ static void fill_block(const mb_cpu_call *call, const mb_random_mask *mask, cons
     for (int32_t r = 0; r < rows; r++, x += count) {
         const float *features = features_of(call, modality, indices[r]);
         int32_t copied = features == NULL ? 0 : there;
-        for (int32_t line = 0; copied == BLOCK && line < BLOCK; line += 16)
-            __builtin_prefetch(features + first + BLOCK + line); // of the next block
+        int32_t ahead = copied == 0 ? 0 : least(BLOCK, dimension - first - copied);
+        for (int32_t i = 0; i < ahead; i += 16)
+            __builtin_prefetch(features + first + copied + i); // of the next block
         if (copied > 0 && mask->threshold > 0)
             MB_NAME(random_apply)
         (mask, (int64_t)r * inputs + first, copied, features + first, x);
@@ -146,16 +148,18 @@ static void clear_sums(const layer *l, int32_t rows) {
                (size_t)rows * PANEL * sizeof *l->sums);
 }
 
-static layer layer_of(const mb_cpu_call *call, int32_t inputs, int32_t outputs, float *x,
-                      float *sums) {
-    layer l = {.call = call, .inputs = inputs, .outputs = outputs};
+// The places in the rooms; where nothing is kept for the next step there is one block of x alone.
+static layer layer_of(const mb_cpu_call *call, int32_t inputs, int32_t outputs, bool keeps,
+                      float *x, float *sums) {
+    layer l = {.call = call, .inputs = inputs, .outputs = outputs, .x = x, .sums = sums};
     int64_t half = (int64_t)call->max_rows * inputs;
     l.panels = (outputs + PANEL - 1) / PANEL;
     l.rows = call->rows;
     l.next_rows = call->next_rows;
+    if (!keeps)
+        return l;
     l.x = x + (call->training_step % 2) * half;
     l.next_x = x + ((call->training_step + 1) % 2) * half;
-    l.sums = sums;
     l.dy = sums + (int64_t)l.panels * call->max_rows * PANEL;
     return l;
 }
@@ -164,7 +168,7 @@ MB_KERNEL(source_linear) {
     const mb_step *step = call->step;
     int32_t inputs = step->inputs[0].shape.dims[1], outputs = mb_width(&step->outputs[0]);
     bool keeps = step->outputs[1].shape.dims[0] == 2;
-    layer l = layer_of(call, inputs, outputs, call->outputs[1], call->outputs[2]);
+    layer l = layer_of(call, inputs, outputs, keeps, call->outputs[1], call->outputs[2]);
     mb_random_mask mask = mask_of(call, 0);
     if (!call->begun)
         clear_sums(&l, l.rows);
@@ -322,7 +326,7 @@ static void update_strip(const layer *l, const mb_adam *adam, const strip *s, fl
 MB_KERNEL(source_linear_update) {
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
     int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
-    layer l = layer_of(call, inputs, outputs, call->outputs[0], call->outputs[1]);
+    layer l = layer_of(call, inputs, outputs, true, call->outputs[0], call->outputs[1]);
     mb_random_mask mask = mask_of(call, 1);
     mb_adam adam = MB_NAME(adam_of)(call);
     _Alignas(64) float panels[STRIP * STRIP_COLUMNS];
