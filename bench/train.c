@@ -5,6 +5,7 @@
 
 #include "ceilings.h"
 #include "clock.h"
+#include "merbench/train.h"
 #include "team.h"
 
 typedef struct bench {
@@ -31,25 +32,15 @@ static void copy_thread(void *context, int32_t thread) {
     w->status = mb_bench_copy_run(&w->copy, &w->error);
 }
 
-// Rows of an evaluation step, as the trainer chooses them: models whose rows interact are evaluated
-// in the batches of the training, long sequences in smaller ones.
-static int32_t evaluation_rows(const mb_bench_settings *s) {
-    enum { MOST_ROWS = 256, MOST_FRAMES = 4096 };
-    int32_t frames = s->config.feature_type == MB_UTT ? 1 : s->frames;
-    int32_t rows = MOST_FRAMES / frames;
-    rows = rows > MOST_ROWS ? MOST_ROWS : rows < 16 ? 16 : rows;
-    rows = s->model->couples_rows ? s->batch : rows;
-    return rows < s->rows ? rows : s->rows;
-}
-
 static mb_status prepare(bench *b, mb_error *error) {
     const mb_bench_options *o = b->options;
     const mb_bench_settings *s = &o->settings;
+    int32_t rows = mb_rows_at_once(s->model, &s->config, s->batch, s->rows);
     mb_status status = mb_plan_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
                                        s->batch, &b->plan, error);
     if (status == MB_OK && o->evaluate)
-        status = mb_plan_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                                 evaluation_rows(s), &b->evaluation, error);
+        status = mb_plan_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, rows,
+                                 &b->evaluation, error);
     if (status == MB_OK)
         status = mb_bench_data_make(&s->config, s->rows, &b->data, error);
     return status;

@@ -90,4 +90,9 @@ void mb_run_result_free(mb_run_result *result, int32_t test_count);
 
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error);
 
+// Rows that an evaluation of `most` utterances takes at a time, for a model that trains with
+// batches of `batch`: as many where rows of a batch interact, fewer where sequences are long.
+int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
+                        int32_t most);
+
 #endif

@@ -32,17 +32,22 @@ const mb_plan *mb_array_plan(const mb_array *array, mb_part_kind kind, int32_t t
 }
 
 // Rows interact in some models: those are evaluated in the batches of the reference.
-int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
+int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
+                        int32_t most) {
     enum { MOST_ROWS = 256, MOST_FRAMES = 4096 };
-    if (spec->model->couples_rows)
-        return spec->training.batch_size;
-    mb_model_config config = mb_config_for_part(spec, part);
+    if (model->couples_rows)
+        return batch;
     int32_t longest = 1;
     for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
-        longest = config.steps[m] > longest ? config.steps[m] : longest;
+        longest = config->steps[m] > longest ? config->steps[m] : longest;
     int32_t rows = MOST_FRAMES / longest; // long sequences: fewer rows, bounded memory
     rows = rows > MOST_ROWS ? MOST_ROWS : rows < 16 ? 16 : rows;
-    return rows > part->scope_count ? part->scope_count : rows;
+    return rows > most ? most : rows;
+}
+
+int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
+    mb_model_config config = mb_config_for_part(spec, part);
+    return mb_rows_at_once(spec->model, &config, spec->training.batch_size, part->scope_count);
 }
 
 // ---- plans ------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test,
 // The configuration with the sequence lengths of a part's scope.
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);
 
-// Rows that an evaluation takes at a time: the same for the parts of all folds with one scope.
+// mb_rows_at_once of a part: the same for the parts of all folds with one scope.
 int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part);
 
 #endif

@@ -166,6 +166,23 @@ struct mb_store_tile {
     }
 };
 
+// What a linear map does with its sums: y = sums + bias (NULL: none), then max(0, .) with `relu`,
+// for the 4 x 4 elements from (i0, j0) on of y (m, n), whose rows are `pitch` floats apart.
+__device__ inline void mb_store_map(int32_t i0, int32_t j0, const float (&sums)[4][4], int32_t m,
+                                    int32_t n, const float *bias, bool relu, float *y,
+                                    int64_t pitch) {
+#pragma unroll
+    for (int32_t i = 0; i < 4; i++)
+#pragma unroll
+        for (int32_t j = 0; j < 4; j++) {
+            if (i0 + i >= m || j0 + j >= n)
+                continue;
+            float value = bias != NULL ? sums[i][j] + bias[j0 + j] : sums[i][j];
+            value = relu && value < 0.0f ? 0.0f : value; // NaN stays NaN
+            y[(i0 + i) * pitch + j0 + j] = value;
+        }
+}
+
 struct mb_assign {
     mb_view gradient;
     using tile = mb_store_tile;

@@ -35,13 +35,7 @@ struct mb_sequence_forward {
         }
         __device__ void prefetch(int32_t, int32_t) {}
         __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
-#pragma unroll
-            for (int32_t i = 0; i < 4; i++)
-#pragma unroll
-                for (int32_t j = 0; j < 4; j++)
-                    if (i0 + i < m && j0 + j < n)
-                        y[(int64_t)(i0 + i) * n + j0 + j] =
-                            sums[i][j] + (bias != NULL ? bias[j0 + j] : 0.0f);
+            mb_store_map(i0, j0, sums, m, n, bias, false, y, n);
         }
     };
 

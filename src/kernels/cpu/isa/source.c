@@ -68,10 +68,12 @@ static void fill_block(const mb_cpu_call *call, const mb_random_mask *mask, cons
         int32_t ahead = copied == 0 ? 0 : least(BLOCK, dimension - first - copied);
         for (int32_t i = 0; i < ahead; i += 16)
             __builtin_prefetch(features + first + copied + i); // of the next block
-        if (copied > 0 && mask->threshold > 0)
-            MB_NAME(random_apply)
-        (mask, (int64_t)r * inputs + first, copied, features + first, x);
-        else if (copied > 0) memcpy(x, features + first, (size_t)copied * sizeof *x);
+        if (copied > 0 && mask->threshold > 0) {
+            int64_t element = (int64_t)r * inputs + first;
+            MB_NAME(random_apply)(mask, element, copied, features + first, x);
+        } else if (copied > 0) {
+            memcpy(x, features + first, (size_t)copied * sizeof *x);
+        }
         memset(x + copied, 0, (size_t)(count - copied) * sizeof *x);
     }
 }
