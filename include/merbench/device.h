@@ -10,6 +10,7 @@
 #include "merbench/plan.h"
 #include "merbench/sequences.h"
 #include "merbench/status.h"
+#include "merbench/tally.h"
 
 typedef struct mb_device mb_device;
 typedef struct mb_residents mb_residents; // corpora that a device keeps in its memory
@@ -55,6 +56,33 @@ typedef struct mb_launch {
     float *values;       // (A, index_stride, R): a row for each utterance of the list
 } mb_launch;
 
+// Predictions that the evaluation of a part left on a device, to be tallied. All tables are device
+// memory.
+typedef struct mb_tally_launch {
+    int32_t run_count; // A
+    const mb_resident *dataset;
+    const int32_t *counts;  // (A) predictions of each run
+    const int32_t *indices; // (A, index_stride) utterances
+    int64_t index_stride;
+    int32_t batch_size;     // rows of a batch of the loss
+    int32_t class_count;    // C
+    const float *logits;    // (A, index_stride, C), or NULL
+    const float *values;    // (A, index_stride), or NULL
+    const float *auxiliary; // (A, auxiliary_stride) a loss for each batch, or NULL
+    int64_t auxiliary_stride;
+    mb_tally *tallies; // (A)
+} mb_tally_launch;
+
+// Copies of rows between tables of an array: where chosen[a], `floats` numbers from
+// from[a * from_stride] to to[a * to_stride]. All in device memory.
+typedef struct mb_row_copy {
+    int32_t run_count;     // A
+    const int32_t *chosen; // (A)
+    float *to;
+    const float *from;
+    int64_t to_stride, from_stride, floats;
+} mb_row_copy;
+
 // What a device says of itself.
 typedef struct mb_device_description {
     char text[192];                  // for the ledger: "cpu avx512", "cuda NVIDIA H200 sm_90"
@@ -89,8 +117,9 @@ typedef struct mb_backend {
     // parameters (A, parameter_floats) are device memory.
     mb_status (*initialise)(mb_device *device, const mb_plan *plan, int32_t run_count,
                             const mb_key *keys, float *parameters, mb_error *error);
-    // Within device memory.
+    // Within device memory, as fast as it goes: the yardstick of benches.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
+    mb_status (*copy_rows)(mb_device *device, const mb_row_copy *copy, mb_error *error);
     // More would keep who asks it to stop waiting: steps, and multiply-accumulates (0 = any
     // number).
     int32_t steps_per_launch;
@@ -99,6 +128,7 @@ typedef struct mb_backend {
     // what they wrote.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error);
+    mb_status (*tally)(mb_device *device, const mb_tally_launch *launch, mb_error *error);
     mb_status (*synchronize)(mb_device *device, mb_error *error);
 } mb_backend;
 

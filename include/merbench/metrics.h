@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "merbench/dataset.h"
+#include "merbench/tally.h"
 
 // A score that is not defined for a dataset, or on the rows at hand, is NaN. Rows without a label
 // are left out.
@@ -35,6 +36,8 @@ typedef struct mb_scores {
 extern const char *const mb_score_names[MB_SCORE_COUNT];
 double mb_score_get(const mb_scores *scores, int32_t index);
 
+void mb_scores_of_tally(const mb_dataset_rules *rules, const mb_tally *tally, mb_scores *scores);
+
 // Predictions for n utterances; emotions and valences are the corpus's, selected by rows.
 // logits (n, C), values (n) may be NULL where the dataset has no such head.
 void mb_scores_of(const mb_dataset_rules *rules, int32_t n, const int32_t *emotions,
@@ -43,13 +46,6 @@ void mb_scores_of(const mb_dataset_rules *rules, int32_t n, const int32_t *emoti
 
 // The number whose largest value chooses the epoch; NaN counts as minus infinity.
 double mb_selection_value(mb_selection selection, const mb_scores *scores, double loss);
-
-// Building blocks.
-void mb_scores_of_classes(int32_t n, const int32_t *labels, const int32_t *predictions,
-                          mb_scores *scores); // waf, acc, macro_f1, uar
-void mb_scores_of_values(int32_t n, const double *labels, const double *predictions,
-                         mb_scores *scores);           // mse, mae, pearson, ccc
-int32_t mb_argmax(const float *scores, int32_t count); // ties to the lowest index
 
 // Mean over folds: predictions (fold_count, n, width) -> result (n, width); with `softmax` each row
 // of a fold is turned into probabilities first.

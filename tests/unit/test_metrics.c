@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/tally_row.h"
 #include "data/h5.h"
 #include "merbench/corpus.h"
 #include "merbench/metrics.h"
@@ -270,23 +271,26 @@ static void test_nothing_to_score(void **state) {
         assert_true(isnan(mb_score_get(&scores, i)));
 }
 
-static void test_building_blocks(void **state) {
+static void test_definitions(void **state) {
     (void)state;
     static const int32_t labels[6] = {0, 0, 1, 1, 2, 2}, predictions[6] = {0, 1, 1, 1, 0, 3};
+    float logits[6][4] = {{0}};
+    for (int i = 0; i < 6; i++)
+        logits[i][predictions[i]] = 1;
     mb_scores scores;
-    mb_scores_of_classes(6, labels, predictions, &scores);
+    mb_scores_of(mb_dataset_find("IEMOCAPFour"), 6, labels, NULL, &logits[0][0], NULL, &scores);
     check_close("acc", 0.5, scores.acc, 1e-15);
     check_close("waf", (2 * 0.5 + 2 * 0.8 + 0) / 6, scores.waf, 1e-15);
     check_close("macro_f1", (0.5 + 0.8 + 0 + 0) / 4, scores.macro_f1, 1e-15);
     check_close("uar", (0.5 + 1 + 0) / 3, scores.uar, 1e-15);
 
     // A large common offset does not spoil the correlation.
-    double x[4] = {1e8 + 1, 1e8 + 2, 1e8 + 3, 1e8 + 4}, y[4] = {2, 4, 6, 8};
-    mb_scores_of_values(4, x, y, &scores);
+    static const float x[4] = {1e6f + 1, 1e6f + 2, 1e6f + 3, 1e6f + 4}, y[4] = {2, 4, 6, 8};
+    mb_scores_of(mb_dataset_find("CMUMOSI"), 4, NULL, x, NULL, y, &scores);
     check_close("pearson", 1, scores.pearson, 1e-9);
 
     static const float ties[4] = {1, 3, 3, 2};
-    assert_int_equal(mb_argmax(ties, 4), 1);
+    assert_int_equal(mb_row_argmax(ties, 4), 1);
     assert_string_equal(mb_score_names[2], "macro_f1");
     assert_string_equal(mb_score_names[MB_SCORE_COUNT - 1], "emoval");
 }
@@ -299,7 +303,7 @@ int main(void) {
         cmocka_unit_test(test_sentiment_of_mosi),
         cmocka_unit_test(test_sentiment_of_sims),
         cmocka_unit_test(test_nothing_to_score),
-        cmocka_unit_test(test_building_blocks),
+        cmocka_unit_test(test_definitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

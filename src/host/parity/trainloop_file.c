@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "merbench/metrics.h"
+#include "merbench/train.h"
 #include "parity/files.h"
 #include "parity/runner.h"
-#include "train/loss.h"
 #include "train/resident.h"
 
 static const double prediction_limit = 1e-3, metric_limit = 1e-3;
@@ -106,10 +106,9 @@ static mb_status take(mb_runner *evaluator, mb_place place, int32_t rows, float 
     return status;
 }
 
-// Predicts samples in batches cut from `order`; the auxiliary losses of the batches go to
-// `interloss`.
+// Predicts samples in batches cut from `order`; `auxiliary` receives a loss of each batch.
 static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, const int32_t *order,
-                          int32_t count, mb_predictions *predictions, double *interloss,
+                          int32_t count, mb_predictions *predictions, float *auxiliary,
                           mb_error *error) {
     bool test = data == &loop->test;
     mb_runner *evaluator = test ? &loop->on_test : &loop->on_train;
@@ -120,7 +119,7 @@ static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, cons
     for (int32_t first = 0, batch = 0; status == MB_OK && first < count;
          first += loop->batch, batch++) {
         int32_t rows = count - first < loop->batch ? count - first : loop->batch;
-        float *logits = predictions->logits, *values = predictions->values, auxiliary = 0.0f;
+        float *logits = predictions->logits, *values = predictions->values;
         if (logits != NULL)
             logits += (int64_t)first * loop->fixture->config.class_count;
         if (values != NULL)
@@ -130,9 +129,9 @@ static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, cons
             status = take(evaluator, info->emos_out, rows, logits, error);
         if (status == MB_OK)
             status = take(evaluator, info->vals_out, rows, values, error);
+        auxiliary[batch] = 0.0f;
         if (status == MB_OK)
-            status = take(evaluator, info->interloss, rows, &auxiliary, error);
-        interloss[batch] = (double)auxiliary;
+            status = take(evaluator, info->interloss, rows, &auxiliary[batch], error);
     }
     return status;
 }
@@ -167,47 +166,37 @@ static mb_status compare_scores(training_loop *loop, const char *group, const ch
     return status;
 }
 
-static void score(const training_loop *loop, const mb_fixture_data *data, const int32_t *order,
-                  int32_t count, const mb_predictions *predictions, int32_t *emotions,
-                  float *valences, mb_scores *scores) {
-    for (int32_t i = 0; i < count; i++) {
-        emotions[i] = data->emotions[order[i]];
-        valences[i] = data->valences[order[i]];
-    }
-    mb_scores_of(loop->rules, count, emotions, valences, predictions->logits, predictions->values,
-                 scores);
-}
-
 // Evaluates one part, compares its loss and scores with the file's, and leaves both to the caller.
 static mb_status check_part(training_loop *loop, const char *group, const char *part,
                             const mb_fixture_data *data, int32_t *order, int32_t count,
                             mb_predictions *predictions, mb_scores *scores, double *loss,
                             mb_error *error) {
-    size_t n = (size_t)count;
-    int32_t *emotions = malloc((n + 1) * sizeof *emotions);
-    float *valences = malloc((n + 1) * sizeof *valences);
-    double *interloss = malloc((n + 1) * sizeof *interloss);
-    mb_status status = emotions == NULL || valences == NULL || interloss == NULL
+    float *auxiliary = malloc(((size_t)count + 1) * sizeof *auxiliary);
+    mb_status status = auxiliary == NULL
                            ? mb_out_of_memory(error, "parity")
-                           : evaluate(loop, data, order, count, predictions, interloss, error);
+                           : evaluate(loop, data, order, count, predictions, auxiliary, error);
     if (status == MB_OK) {
-        mb_run_spec spec = {.config = loop->fixture->config,
-                            .training = {.batch_size = loop->batch},
-                            .emotions = data->emotions,
-                            .valences = data->valences};
-        mb_part rows = {.count = count, .rows = order};
+        mb_tally tally;
+        mb_tally_rows rows = {.count = count,
+                              .batch_size = loop->batch,
+                              .class_count = loop->fixture->config.class_count,
+                              .utterances = order,
+                              .emotions = data->emotions,
+                              .valences = data->valences,
+                              .logits = predictions->logits,
+                              .values = predictions->values,
+                              .auxiliary = auxiliary};
         char name[64];
-        *loss = mb_mean_batch_loss(&spec, &rows, predictions, interloss);
-        score(loop, data, order, count, predictions, emotions, valences, scores);
+        mb_tally_make(&rows, &tally);
+        mb_scores_of_tally(loop->rules, &tally, scores);
+        *loss = tally.loss;
         snprintf(name, sizeof name, "%s_loss", part);
         status = compare_attribute(loop, group, name, *loss, prediction_limit, error);
         snprintf(name, sizeof name, "%s_", part);
         if (status == MB_OK)
             status = compare_scores(loop, group, name, scores, error);
     }
-    free(emotions);
-    free(valences);
-    free(interloss);
+    free(auxiliary);
     return status;
 }
 

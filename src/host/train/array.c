@@ -141,6 +141,8 @@ static void measure(mb_array *array, const mb_run_spec *spec) {
         const mb_part *part = mb_array_part(spec, kind, i - 2);
         const mb_plan *plan = mb_array_plan(array, kind, i - 2);
         widen(&array->index_stride, part->count);
+        if (kind == MB_PART_SELECT)
+            widen(&array->select_stride, part->count);
         if (plan != NULL) {
             int32_t chunk = mb_plan_get(plan)->max_rows;
             widen(&array->most_steps, (part->count + chunk - 1) / chunk);
@@ -153,7 +155,9 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
     size_t runs = (size_t)array->run_count, models = runs * (size_t)array->parameter_floats;
     size_t arenas = runs * (size_t)largest_arena(array), steps = runs * (size_t)array->most_steps;
     size_t utterances = runs * (size_t)array->index_stride;
-    const mb_model_config *config = &array->specs[0].config;
+    size_t selected = runs * (size_t)array->select_stride;
+    size_t classes = (size_t)array->specs[0].config.class_count;
+    size_t outputs = (size_t)array->specs[0].config.value_count;
     struct {
         void **memory;
         size_t count, size;
@@ -165,12 +169,20 @@ static mb_status allocate_tables(mb_array *array, mb_error *error) {
         {(void **)&array->slots, runs * MB_SLOT_COUNT, sizeof(float)},
         {(void **)&array->keys, runs, sizeof(mb_key)},
         {(void **)&array->steps, runs, sizeof(uint32_t)},
-        {(void **)&array->rows, steps, sizeof(int32_t)},
         {(void **)&array->widest, steps, sizeof(int32_t)},
-        {(void **)&array->indices, utterances, sizeof(int32_t)},
         {(void **)&array->losses, steps, sizeof(float)},
-        {(void **)&array->logits, utterances * (size_t)config->class_count, sizeof(float)},
-        {(void **)&array->values, utterances * (size_t)config->value_count, sizeof(float)},
+        {(void **)&array->training.rows, steps, sizeof(int32_t)},
+        {(void **)&array->training.indices, utterances, sizeof(int32_t)},
+        {(void **)&array->evaluation.rows, steps, sizeof(int32_t)},
+        {(void **)&array->evaluation.indices, utterances, sizeof(int32_t)},
+        {(void **)&array->auxiliary, steps, sizeof(float)},
+        {(void **)&array->logits, utterances * classes, sizeof(float)},
+        {(void **)&array->values, utterances * outputs, sizeof(float)},
+        {(void **)&array->counts, runs, sizeof(int32_t)},
+        {(void **)&array->tallies, runs, sizeof(mb_tally)},
+        {(void **)&array->chosen, runs, sizeof(int32_t)},
+        {(void **)&array->best_logits, selected * classes, sizeof(float)},
+        {(void **)&array->best_values, selected * outputs, sizeof(float)},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         mb_status status = MB_OK;
@@ -199,17 +211,24 @@ static mb_status allocate_host(mb_array *array, size_t count, size_t size, void 
 static mb_status allocate_host_tables(mb_array *array, mb_error *error) {
     size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->most_steps;
     size_t utterances = runs * (size_t)array->index_stride;
-    const mb_model_config *config = &array->specs[0].config;
+    size_t classes = (size_t)array->specs[0].config.class_count;
+    size_t outputs = (size_t)array->specs[0].config.value_count;
     struct {
         void **memory;
         size_t count, size;
     } wanted[] = {
-        {(void **)&array->host_rows, steps, sizeof *array->host_rows},
-        {(void **)&array->host_widest, steps, sizeof *array->host_widest},
-        {(void **)&array->host_indices, utterances, sizeof *array->host_indices},
+        {(void **)&array->training.host_rows, steps, sizeof(int32_t)},
+        {(void **)&array->training.host_indices, utterances, sizeof(int32_t)},
+        {(void **)&array->next_indices, utterances, sizeof(int32_t)},
+        {(void **)&array->evaluation.host_rows, steps, sizeof(int32_t)},
+        {(void **)&array->evaluation.host_indices, utterances, sizeof(int32_t)},
+        {(void **)&array->host_widest, steps, sizeof(int32_t)},
         {(void **)&array->host_losses, steps, sizeof(float)},
-        {(void **)&array->host_logits, utterances * (size_t)config->class_count, sizeof(float)},
-        {(void **)&array->host_values, utterances * (size_t)config->value_count, sizeof(float)},
+        {(void **)&array->host_logits, utterances * classes, sizeof(float)},
+        {(void **)&array->host_values, utterances * outputs, sizeof(float)},
+        {(void **)&array->host_counts, runs, sizeof(int32_t)},
+        {(void **)&array->host_tallies, runs, sizeof(mb_tally)},
+        {(void **)&array->host_chosen, runs, sizeof(int32_t)},
     };
     mb_status status = MB_OK;
     for (size_t i = 0; status == MB_OK && i < sizeof wanted / sizeof *wanted; i++)
@@ -238,6 +257,8 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
     const mb_backend *backend = device->backend;
     size_t runs = (size_t)array->run_count;
     size_t bytes = runs * (size_t)array->parameter_floats * sizeof(float);
+    size_t best = runs * (size_t)array->select_stride * sizeof(float);
+    const mb_model_config *config = &array->specs[0].config;
     float(*slots)[MB_SLOT_COUNT] = calloc(runs, sizeof *slots);
     mb_key *keys = calloc(runs, sizeof *keys);
     mb_status status = slots == NULL || keys == NULL ? mb_out_of_memory(error, "array") : MB_OK;
@@ -256,6 +277,12 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
         status = backend->zero(device, array->first_moments, bytes, error);
     if (status == MB_OK)
         status = backend->zero(device, array->second_moments, bytes, error);
+    if (status == MB_OK && array->best_logits != NULL)
+        status =
+            backend->zero(device, array->best_logits, best * (size_t)config->class_count, error);
+    if (status == MB_OK && array->best_values != NULL)
+        status =
+            backend->zero(device, array->best_values, best * (size_t)config->value_count, error);
     free(slots);
     free(keys);
     return status;
@@ -284,15 +311,46 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
 void mb_array_close(mb_array *array) {
     if (array->device == NULL)
         return;
-    void *memory[] = {array->parameters, array->first_moments, array->second_moments, array->arena,
-                      array->slots,      array->keys,          array->steps,          array->rows,
-                      array->widest,     array->indices,       array->losses,         array->logits,
-                      array->values};
+    void *memory[] = {
+        array->parameters,
+        array->first_moments,
+        array->second_moments,
+        array->arena,
+        array->slots,
+        array->keys,
+        array->steps,
+        array->widest,
+        array->losses,
+        array->training.rows,
+        array->training.indices,
+        array->evaluation.rows,
+        array->evaluation.indices,
+        array->auxiliary,
+        array->logits,
+        array->values,
+        array->counts,
+        array->tallies,
+        array->chosen,
+        array->best_logits,
+        array->best_values,
+    };
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             array->device->backend->release(array->device, memory[i]);
-    void *tables[] = {array->host_rows,   array->host_widest, array->host_indices,
-                      array->host_losses, array->host_logits, array->host_values};
+    void *tables[] = {
+        array->training.host_rows,
+        array->training.host_indices,
+        array->next_indices,
+        array->evaluation.host_rows,
+        array->evaluation.host_indices,
+        array->host_widest,
+        array->host_losses,
+        array->host_logits,
+        array->host_values,
+        array->host_counts,
+        array->host_tallies,
+        array->host_chosen,
+    };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (tables[i] != NULL)
             array->device->backend->release_host(array->device, tables[i]);

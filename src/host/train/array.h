@@ -9,6 +9,15 @@
 // Which part of a spec a plan evaluates.
 typedef enum mb_part_kind { MB_PART_SELECT, MB_PART_HELD, MB_PART_TEST } mb_part_kind;
 
+// The utterances that the steps of an epoch, or of an evaluation, go through.
+typedef struct mb_lists {
+    int32_t *rows;    // (most_steps, A)
+    int32_t *indices; // (A, index_stride)
+    int32_t *host_rows, *host_indices;
+} mb_lists;
+
+// Tables of the host are in memory of allocate_host: what was uploaded may change once something
+// was downloaded. The steps are counted before that, in ordinary memory.
 typedef struct mb_array {
     mb_device *device;
     int32_t run_count;
@@ -17,26 +26,37 @@ typedef struct mb_array {
     mb_plan *train;
     mb_plan *select, *held, **tests; // NULL where a part is absent
     int64_t parameter_floats;
-    // Device memory.
+    int32_t index_stride;    // utterances of the longest part
+    int32_t steps_per_epoch; // of the longest training part
+    int32_t most_steps;      // of an epoch or of an evaluation
+    // Device memory of training.
     float *parameters, *first_moments, *second_moments; // (A, parameter_floats)
-    mb_snapshot snapshot;                               // best weights
     float *arena;                                       // (A, the largest arena of all plans)
     float *slots;                                       // (A, MB_SLOT_COUNT)
     mb_key *keys;                                       // (A)
-    uint32_t *steps;                                    // (A) at the first step of an epoch
-    int32_t *rows, *widest;                             // (most_steps, A)
-    int32_t *indices;                                   // (A, index_stride)
-    float *losses;                                      // (A, most_steps)
-    float *logits, *values;                             // (A, index_stride, C or R), or NULL
-    int32_t index_stride;                               // utterances of the longest part
-    int32_t steps_per_epoch;                            // of the longest training part
-    int32_t most_steps;                                 // of an epoch or of an evaluation
-    // The tables on the host, in memory of allocate_host: what was uploaded may change once
-    // something was downloaded. The steps are counted before that, in ordinary memory.
-    int32_t *host_rows, *host_widest, *host_indices;
-    float *host_losses, *host_logits, *host_values;
+    uint32_t *steps; // (A) at the first step of an epoch or an evaluation
+    int32_t *widest; // (most_steps, A)
+    float *losses;   // (A, most_steps)
+    mb_lists training;
+    int32_t *next_indices; // (A, index_stride) host: the order of the epoch that comes next
+    int32_t *host_widest;
     uint32_t *host_steps;
+    float *host_losses;
     int32_t *widest_so_far; // (A) rows of the largest training batch
+    // Of evaluation.
+    mb_lists evaluation;
+    const mb_plan *listed;  // the plan of the part whose utterances `evaluation` has
+    float *auxiliary;       // (A, most_steps) auxiliary losses
+    float *logits, *values; // (A, index_stride, C or R), or NULL
+    float *host_logits, *host_values;
+    // Of selection.
+    int32_t *counts; // (A) predictions on the selection part
+    int32_t *host_counts;
+    mb_tally *tallies, *host_tallies; // (A) of these
+    int32_t *chosen, *host_chosen;    // (A) runs whose epoch at hand is their best
+    mb_snapshot snapshot;             // weights of the best epochs, and
+    int32_t select_stride;            // predictions on the longest selection part:
+    float *best_logits, *best_values; // (A, select_stride, C or R), or NULL
 } mb_array;
 
 const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test);
@@ -54,8 +74,8 @@ void mb_array_close(mb_array *array);
 // can be brought to the device (mb_residents_prefetch).
 void mb_array_expect(mb_device *device, const mb_run_spec *next);
 
-// Makes the tables of an epoch from the order of the rows in host_indices: runs with active[a] take
-// part.
+// Makes the tables of an epoch from the order of the rows in next_indices, where the order of the
+// next epoch may be made from then on: runs with active[a] take part.
 mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error);
 // Training steps first ... first + count - 1 of the epoch.
 mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error *error);
@@ -64,13 +84,26 @@ int32_t mb_array_busy(const mb_array *array, int32_t step);
 // Counts the first `steps` of the epoch as done, for every run that took part.
 void mb_array_end_epoch(mb_array *array, int32_t steps);
 
-// Predictions of the runs with active[a] on one of their parts, from `parameters` (device memory).
-// For models that couple rows, `interloss` (when not NULL) receives the auxiliary loss of each
-// batch of the part.
-mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test,
-                            const float *parameters, const bool *active,
-                            mb_predictions *const *predictions, double *const *interloss,
+// Evaluates the runs with active[a] on one of their parts. The predictions stay on the device.
+mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, const bool *active,
                             mb_error *error);
+// Evaluates the selection part, and tallies it.
+mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error);
+
+// Waits for the epoch: its losses are in host_losses, its tallies in host_tallies.
+mb_status mb_array_wait(mb_array *array, mb_error *error);
+// Keeps weights and predictions on the selection part of the runs with host_chosen[a], as those of
+// their best epochs.
+mb_status mb_array_keep(mb_array *array, mb_error *error);
+// Goes back to the weights of the best epochs of the runs with active[a].
+mb_status mb_array_restore(mb_array *array, const bool *active, mb_error *error);
+
+// Fetches the predictions of the last evaluation, for the runs with active[a].
+mb_status mb_array_predictions(mb_array *array, const bool *active,
+                               mb_predictions *const *predictions, mb_error *error);
+// Fetches those on the selection part in the best epochs, for all runs.
+mb_status mb_array_best_predictions(mb_array *array, mb_predictions *const *predictions,
+                                    mb_error *error);
 
 // The configuration with the sequence lengths of a part's scope.
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);

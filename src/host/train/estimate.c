@@ -35,11 +35,12 @@ static mb_status add_evaluation(estimate *e, const mb_part *part, int32_t times,
 // The tables of an array, for one run of it.
 static int64_t table_bytes(const estimate *e) {
     const mb_model_config *config = &e->spec->config;
-    int64_t step = 2 * (int64_t)sizeof(int32_t) + (int64_t)sizeof(float);
-    int64_t utterance = (int64_t)sizeof(int32_t) +
-                        (config->class_count + config->value_count) * (int64_t)sizeof(float);
-    return e->most_steps * step + e->longest * utterance + MB_SLOT_COUNT * (int64_t)sizeof(float) +
-           (int64_t)sizeof(mb_key);
+    int64_t outputs = (config->class_count + config->value_count) * (int64_t)sizeof(float);
+    int64_t step = 3 * (int64_t)sizeof(int32_t) + 2 * (int64_t)sizeof(float);
+    int64_t utterance = 2 * (int64_t)sizeof(int32_t) + outputs;
+    return e->most_steps * step + e->longest * utterance + e->spec->fold->select.count * outputs +
+           MB_SLOT_COUNT * (int64_t)sizeof(float) + (int64_t)sizeof(mb_key) +
+           (int64_t)sizeof(mb_tally);
 }
 
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error) {

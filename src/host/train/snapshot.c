@@ -9,7 +9,7 @@
 
 #include "train/resident.h"
 
-enum { LARGE_FLOATS = 8 << 20, CHUNK_FLOATS = 1 << 18 }; // 32 MiB, 1 MiB
+enum { LARGE_FLOATS = 8 << 20 }; // 32 MiB
 
 bool mb_snapshot_in_file(int64_t floats) {
     return floats >= LARGE_FLOATS;
@@ -35,7 +35,8 @@ static mb_status open_file(mb_snapshot *snapshot, mb_error *error) {
 
 mb_status mb_snapshot_open(mb_device *device, int32_t run_count, int64_t floats,
                            mb_snapshot *snapshot, mb_error *error) {
-    *snapshot = (mb_snapshot){.device = device, .floats = floats, .file = -1};
+    *snapshot =
+        (mb_snapshot){.device = device, .run_count = run_count, .floats = floats, .file = -1};
     if (device->backend->shares_host_memory && mb_snapshot_in_file(floats))
         return open_file(snapshot, error);
     return mb_device_allocate(device, (size_t)run_count * (size_t)floats * sizeof(float),
@@ -82,44 +83,51 @@ static mb_status read_all(int file, char *bytes, size_t count, off_t at, mb_erro
     return MB_OK;
 }
 
-mb_status mb_snapshot_save(mb_snapshot *snapshot, int32_t run, const float *parameters,
+// Between the snapshot of one run in the file and its weights, which are memory of the host.
+static mb_status save_run(const mb_snapshot *snapshot, int32_t run, const float *parameters,
+                          mb_error *error) {
+    size_t bytes = (size_t)snapshot->floats * sizeof *parameters;
+    return write_all(snapshot->file, (const char *)(parameters + run * snapshot->floats), bytes,
+                     (off_t)bytes * run, error);
+}
+
+static mb_status load_run(const mb_snapshot *snapshot, int32_t run, float *parameters,
+                          mb_error *error) {
+    size_t bytes = (size_t)snapshot->floats * sizeof *parameters;
+    return read_all(snapshot->file, (char *)(parameters + run * snapshot->floats), bytes,
+                    (off_t)bytes * run, error);
+}
+
+static mb_status copy_rows(const mb_snapshot *snapshot, const int32_t *chosen, float *to,
+                           const float *from, mb_error *error) {
+    mb_row_copy copy = {.run_count = snapshot->run_count,
+                        .chosen = chosen,
+                        .to = to,
+                        .from = from,
+                        .to_stride = snapshot->floats,
+                        .from_stride = snapshot->floats,
+                        .floats = snapshot->floats};
+    return snapshot->device->backend->copy_rows(snapshot->device, &copy, error);
+}
+
+mb_status mb_snapshot_save(mb_snapshot *snapshot, const int32_t *chosen, const float *parameters,
                            mb_error *error) {
-    const mb_backend *backend = snapshot->device->backend;
-    int64_t first = run * snapshot->floats;
     if (snapshot->memory != NULL)
-        return backend->copy(snapshot->device, snapshot->memory + first, parameters,
-                             (size_t)snapshot->floats * sizeof *parameters, error);
-    float *chunk = malloc(CHUNK_FLOATS * sizeof *chunk);
-    mb_status status = chunk == NULL ? mb_out_of_memory(error, "best weights") : MB_OK;
-    for (int64_t i = 0; status == MB_OK && i < snapshot->floats; i += CHUNK_FLOATS) {
-        int64_t left = snapshot->floats - i;
-        size_t bytes = (size_t)(left < CHUNK_FLOATS ? left : CHUNK_FLOATS) * sizeof *chunk;
-        status = backend->download(snapshot->device, chunk, parameters + i, bytes, error);
-        if (status == MB_OK)
-            status = write_all(snapshot->file, (const char *)chunk, bytes,
-                               (off_t)((first + i) * (int64_t)sizeof *chunk), error);
-    }
-    free(chunk);
+        return copy_rows(snapshot, chosen, snapshot->memory, parameters, error);
+    mb_status status = MB_OK;
+    for (int32_t a = 0; status == MB_OK && a < snapshot->run_count; a++)
+        if (chosen[a])
+            status = save_run(snapshot, a, parameters, error);
     return status;
 }
 
-mb_status mb_snapshot_load(const mb_snapshot *snapshot, int32_t run, float *parameters,
+mb_status mb_snapshot_load(const mb_snapshot *snapshot, const int32_t *chosen, float *parameters,
                            mb_error *error) {
-    const mb_backend *backend = snapshot->device->backend;
-    int64_t first = run * snapshot->floats;
     if (snapshot->memory != NULL)
-        return backend->copy(snapshot->device, parameters, snapshot->memory + first,
-                             (size_t)snapshot->floats * sizeof *parameters, error);
-    float *chunk = malloc(CHUNK_FLOATS * sizeof *chunk);
-    mb_status status = chunk == NULL ? mb_out_of_memory(error, "best weights") : MB_OK;
-    for (int64_t i = 0; status == MB_OK && i < snapshot->floats; i += CHUNK_FLOATS) {
-        int64_t left = snapshot->floats - i;
-        size_t bytes = (size_t)(left < CHUNK_FLOATS ? left : CHUNK_FLOATS) * sizeof *chunk;
-        status = read_all(snapshot->file, (char *)chunk, bytes,
-                          (off_t)((first + i) * (int64_t)sizeof *chunk), error);
-        if (status == MB_OK)
-            status = backend->upload(snapshot->device, parameters + i, chunk, bytes, error);
-    }
-    free(chunk);
+        return copy_rows(snapshot, chosen, parameters, snapshot->memory, error);
+    mb_status status = MB_OK;
+    for (int32_t a = 0; status == MB_OK && a < snapshot->run_count; a++)
+        if (chosen[a])
+            status = load_run(snapshot, a, parameters, error);
     return status;
 }

@@ -8,8 +8,9 @@
 
 typedef struct mb_snapshot {
     mb_device *device;
-    int64_t floats; // of one model
-    float *memory;  // (A, floats) device memory, or NULL:
+    int32_t run_count; // A
+    int64_t floats;    // of one model
+    float *memory;     // (A, floats) device memory, or NULL:
     int file;
 } mb_snapshot;
 
@@ -21,10 +22,11 @@ mb_status mb_snapshot_open(mb_device *device, int32_t run_count, int64_t floats,
                            mb_snapshot *snapshot, mb_error *error);
 void mb_snapshot_close(mb_snapshot *snapshot);
 
-// Between the snapshot of a run and its weights in device memory. MB_FAILED when the disk is full.
-mb_status mb_snapshot_save(mb_snapshot *snapshot, int32_t run, const float *parameters,
+// Between the snapshots of the runs with chosen[a] and `parameters` (A, floats); both tables are
+// device memory. MB_FAILED when the disk is full.
+mb_status mb_snapshot_save(mb_snapshot *snapshot, const int32_t *chosen, const float *parameters,
                            mb_error *error);
-mb_status mb_snapshot_load(const mb_snapshot *snapshot, int32_t run, float *parameters,
+mb_status mb_snapshot_load(const mb_snapshot *snapshot, const int32_t *chosen, float *parameters,
                            mb_error *error);
 
 #endif

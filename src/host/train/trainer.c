@@ -9,7 +9,6 @@
 
 #include "base/progress.h"
 #include "train/array.h"
-#include "train/loss.h"
 
 typedef struct progress {
     const atomic_int *stop;
@@ -20,10 +19,8 @@ typedef struct mb_trainer {
     mb_array array;
     mb_run_result *results;
     bool *active;              // (A) neither diverged nor stopped
-    mb_predictions *current;   // (A) on the selection part, after the epoch at hand
     mb_predictions **pointers; // (A)
-    double **interloss;        // (A) a value for each batch, models that couple rows only
-    double *best;              // (A) selection value of the snapshot
+    double *best;              // (A) selection value of the best epoch
     progress progress;
 } mb_trainer;
 
@@ -84,39 +81,18 @@ static mb_status training_open(mb_trainer *trainer, mb_device *device, const mb_
             return status;
     }
     trainer->active = calloc(runs, sizeof *trainer->active);
-    trainer->current = calloc(runs, sizeof *trainer->current);
     trainer->pointers = calloc(runs, sizeof *trainer->pointers);
-    trainer->interloss = calloc(runs, sizeof *trainer->interloss);
     trainer->best = calloc(runs, sizeof *trainer->best);
-    if (trainer->active == NULL || trainer->current == NULL || trainer->pointers == NULL ||
-        trainer->interloss == NULL || trainer->best == NULL)
+    if (trainer->active == NULL || trainer->pointers == NULL || trainer->best == NULL)
         return mb_out_of_memory(error, "training");
-    for (int32_t a = 0; a < run_count; a++) {
-        int32_t count = specs[a].fold->select.count, batch = specs[a].training.batch_size;
-        mb_status status = predictions_open(&specs[a], count, &trainer->current[a], error);
-        if (status != MB_OK)
-            return status;
+    for (int32_t a = 0; a < run_count; a++)
         trainer->active[a] = true;
-        trainer->pointers[a] = &trainer->current[a];
-        if (specs[a].model->couples_rows)
-            trainer->interloss[a] = calloc((size_t)(count / batch) + 1, sizeof(double));
-        if (specs[a].model->couples_rows && trainer->interloss[a] == NULL)
-            return mb_out_of_memory(error, "training");
-    }
     return mb_array_open(device, specs, run_count, &trainer->array, error);
 }
 
-static void training_close(mb_trainer *trainer, int32_t run_count) {
-    for (int32_t a = 0; a < run_count; a++) {
-        if (trainer->current != NULL)
-            predictions_free(&trainer->current[a]);
-        if (trainer->interloss != NULL)
-            free(trainer->interloss[a]);
-    }
+static void training_close(mb_trainer *trainer) {
     free(trainer->active);
-    free(trainer->current);
     free(trainer->pointers);
-    free(trainer->interloss);
     free(trainer->best);
     mb_array_close(&trainer->array);
 }
@@ -127,7 +103,7 @@ static void order_rows(mb_trainer *trainer, int32_t epoch) {
     mb_array *array = &trainer->array;
     for (int32_t a = 0; a < array->run_count; a++) {
         const mb_run_spec *spec = &array->specs[a];
-        int32_t *order = array->host_indices + (int64_t)a * array->index_stride;
+        int32_t *order = array->next_indices + (int64_t)a * array->index_stride;
         memcpy(order, spec->fold->train.rows, (size_t)spec->fold->train.count * sizeof *order);
         if (spec->training.shuffle)
             mb_random_shuffle(mb_key_make(spec->seed, (uint32_t)spec->fold_index),
@@ -163,10 +139,9 @@ static int32_t steps_at_once(const mb_array *array) {
 }
 
 // All steps of an epoch, unless training is stopped in between.
-static mb_status train_steps(mb_trainer *trainer, int32_t epoch, mb_error *error) {
+static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
     mb_array *array = &trainer->array;
     int32_t most = steps_at_once(array), done = 0;
-    order_rows(trainer, epoch);
     mb_status status = mb_array_begin_epoch(array, trainer->active, error);
     while (status == MB_OK && done < array->steps_per_epoch && !stopped(trainer)) {
         int32_t left = array->steps_per_epoch - done, count = left < most ? left : most;
@@ -179,114 +154,73 @@ static mb_status train_steps(mb_trainer *trainer, int32_t epoch, mb_error *error
     return status;
 }
 
-static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
-    mb_array *array = &trainer->array;
-    mb_status status = train_steps(trainer, epoch, error);
-    if (status != MB_OK || stopped(trainer))
-        return status;
-    status = array->device->backend->download(
-        array->device, array->host_losses, array->losses,
-        (size_t)array->run_count * (size_t)array->most_steps * sizeof(float), error);
-    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
-        const float *losses = array->host_losses + (int64_t)a * array->most_steps;
-        int32_t steps = steps_of(&array->specs[a]);
-        double sum = 0.0;
-        for (int32_t s = 0; trainer->active[a] && s < steps; s++) {
-            sum += (double)losses[s];
-            if (!isfinite(losses[s])) {
-                char what[80];
-                snprintf(what, sizeof what, "the training loss of step %d is %g", s + 1,
-                         isnan(losses[s]) ? (double)NAN : (double)losses[s]); // never "-nan"
-                diverge(trainer, a, epoch, what);
-            }
+// Mean training loss of an epoch; a run with a step that has none has diverged.
+static void look_at_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
+    const mb_array *array = &trainer->array;
+    const float *losses = array->host_losses + (int64_t)a * array->most_steps;
+    int32_t steps = steps_of(&array->specs[a]);
+    double sum = 0.0;
+    for (int32_t s = 0; trainer->active[a] && s < steps; s++) {
+        sum += (double)losses[s];
+        if (!isfinite(losses[s])) {
+            char what[80];
+            snprintf(what, sizeof what, "the training loss of step %d is %g", s + 1,
+                     isnan(losses[s]) ? (double)NAN : (double)losses[s]); // never "-nan"
+            diverge(trainer, a, epoch, what);
         }
-        trainer->results[a].epochs[epoch].train_loss = sum / steps;
     }
-    return status;
+    trainer->results[a].epochs[epoch].train_loss = sum / steps;
 }
 
 // ---- selection --------------------------------------------------------------------------------
 
-static bool all_finite(const float *values, int64_t count) {
-    bool finite = true;
-    for (int64_t i = 0; values != NULL && i < count; i++)
-        finite &= isfinite(values[i]) != 0;
-    return finite;
-}
-
-static mb_status score_part(const mb_run_spec *spec, const mb_part *part,
-                            const mb_predictions *predictions, mb_scores *scores, mb_error *error) {
-    size_t n = (size_t)part->count;
-    int32_t *emotions = malloc((n + 1) * sizeof *emotions);
-    float *valences = malloc((n + 1) * sizeof *valences);
-    if (emotions == NULL || valences == NULL) {
-        free(emotions);
-        free(valences);
-        return mb_out_of_memory(error, "scores");
-    }
-    for (size_t i = 0; i < n; i++) {
-        emotions[i] = spec->emotions[part->rows[i]];
-        valences[i] = spec->valences[part->rows[i]];
-    }
-    mb_scores_of(spec->rules, part->count, emotions, valences, predictions->logits,
-                 predictions->values, scores);
-    free(emotions);
-    free(valences);
-    return MB_OK;
-}
-
-static mb_status keep_snapshot(mb_trainer *trainer, int32_t a, int32_t epoch,
-                               const mb_scores *scores, mb_error *error) {
-    mb_array *array = &trainer->array;
-    mb_run_result *result = &trainer->results[a];
-    const mb_run_spec *spec = &array->specs[a];
-    const mb_predictions *now_on_part = &trainer->current[a];
-    size_t n = (size_t)now_on_part->count;
-    result->best_epoch = epoch;
-    result->select = *scores;
-    if (now_on_part->logits != NULL)
-        memcpy(result->select_predictions.logits, now_on_part->logits,
-               n * (size_t)spec->config.class_count * sizeof(float));
-    if (now_on_part->values != NULL)
-        memcpy(result->select_predictions.values, now_on_part->values, n * sizeof(float));
-    return mb_snapshot_save(&array->snapshot, a, array->parameters + a * array->parameter_floats,
-                            error);
-}
-
-static mb_status select_run(mb_trainer *trainer, int32_t a, int32_t epoch, mb_error *error) {
+// Whether the epoch is the best one of a run so far.
+static bool is_best(mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_run_spec *spec = &trainer->array.specs[a];
-    const mb_part *part = &spec->fold->select;
-    const mb_predictions *predictions = &trainer->current[a];
-    mb_epoch *record = &trainer->results[a].epochs[epoch];
-    if (!all_finite(predictions->logits, (int64_t)part->count * spec->config.class_count) ||
-        !all_finite(predictions->values, part->count)) {
+    const mb_tally *tally = &trainer->array.host_tallies[a];
+    mb_run_result *result = &trainer->results[a];
+    mb_epoch *record = &result->epochs[epoch];
+    if (tally->broken > 0) {
         diverge(trainer, a, epoch, "a prediction on the selection part is not finite");
-        return MB_OK;
+        return false;
     }
     mb_scores scores;
-    mb_status status = score_part(spec, part, predictions, &scores, error);
-    if (status != MB_OK)
-        return status;
-    record->select_loss = mb_mean_batch_loss(spec, part, predictions, trainer->interloss[a]);
-    record->select_metric =
-        mb_selection_value(spec->training.selection, &scores, record->select_loss);
-    trainer->results[a].epochs_done = epoch + 1;
+    mb_scores_of_tally(spec->rules, tally, &scores);
+    record->select_loss = tally->loss;
+    record->select_metric = mb_selection_value(spec->training.selection, &scores, tally->loss);
+    result->epochs_done = epoch + 1;
     if (epoch > 0 && !(record->select_metric > trainer->best[a]))
-        return MB_OK;
+        return false;
     trainer->best[a] = record->select_metric;
-    return keep_snapshot(trainer, a, epoch, &scores, error);
+    result->best_epoch = epoch;
+    result->select = scores;
+    return true;
 }
 
-static mb_status select_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
+// What became of an epoch: which runs it ended, and of which it is the best.
+static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
-    bool couples = array->specs[0].model->couples_rows;
-    mb_status status =
-        mb_array_evaluate(array, MB_PART_SELECT, 0, array->parameters, trainer->active,
-                          trainer->pointers, couples ? trainer->interloss : NULL, error);
-    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
+    bool any = false;
+    mb_status status = mb_array_wait(array, error);
+    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
         if (trainer->active[a])
-            status = select_run(trainer, a, epoch, error);
-    return status;
+            look_at_losses(trainer, a, epoch);
+        array->host_chosen[a] = trainer->active[a] && is_best(trainer, a, epoch);
+        any |= array->host_chosen[a];
+    }
+    return status == MB_OK && any ? mb_array_keep(array, error) : status;
+}
+
+// Trains an epoch and selects, unless training is stopped in between. While the device is at it the
+// order of the rows in the next epoch is made.
+static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
+    mb_status status = train_steps(trainer, error);
+    if (status != MB_OK || stopped(trainer))
+        return status;
+    status = mb_array_select(&trainer->array, trainer->active, error);
+    if (status == MB_OK && epoch + 1 < trainer->array.specs[0].training.epochs)
+        order_rows(trainer, epoch + 1);
+    return status == MB_OK ? judge_epoch(trainer, epoch, error) : status;
 }
 
 // ---- the end ----------------------------------------------------------------------------------
@@ -303,34 +237,68 @@ static void drop_predictions(const mb_run_spec *spec, mb_run_result *result) {
 }
 
 static mb_predictions *part_predictions(mb_run_result *result, mb_part_kind kind, int32_t test) {
-    return kind == MB_PART_HELD ? &result->held_predictions : &result->tests[test];
+    return kind == MB_PART_SELECT ? &result->select_predictions
+           : kind == MB_PART_HELD ? &result->held_predictions
+                                  : &result->tests[test];
+}
+
+static void point_at(mb_trainer *trainer, mb_part_kind kind, int32_t test) {
+    for (int32_t a = 0; a < trainer->array.run_count; a++)
+        trainer->pointers[a] = part_predictions(&trainer->results[a], kind, test);
+}
+
+// Predictions of the best epoch, also of runs that diverged after it.
+static mb_status take_best(mb_trainer *trainer, mb_error *error) {
+    point_at(trainer, MB_PART_SELECT, 0);
+    return mb_array_best_predictions(&trainer->array, trainer->pointers, error);
+}
+
+static void score_held(const mb_run_spec *spec, mb_run_result *result) {
+    mb_tally tally;
+    mb_tally_rows rows = {
+        .count = spec->fold->held.count,
+        .class_count = spec->config.class_count,
+        .utterances = spec->fold->held.rows,
+        .emotions = spec->emotions,
+        .valences = spec->valences,
+        .logits = result->held_predictions.logits,
+        .values = result->held_predictions.values,
+    };
+    mb_tally_make(&rows, &tally);
+    mb_scores_of_tally(spec->rules, &tally, &result->held);
 }
 
 static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, mb_error *error) {
     mb_array *array = &trainer->array;
-    for (int32_t a = 0; a < array->run_count; a++)
-        trainer->pointers[a] = part_predictions(&trainer->results[a], kind, test);
-    mb_status status = mb_array_evaluate(array, kind, test, array->parameters, trainer->active,
-                                         trainer->pointers, NULL, error);
-    for (int32_t a = 0; status == MB_OK && kind == MB_PART_HELD && a < array->run_count; a++)
-        if (trainer->active[a] && array->specs[a].fold->held.count > 0)
-            status = score_part(&array->specs[a], &array->specs[a].fold->held, trainer->pointers[a],
-                                &trainer->results[a].held, error);
+    if (mb_array_plan(array, kind, test) == NULL)
+        return MB_OK;
+    point_at(trainer, kind, test);
+    mb_status status = mb_array_evaluate(array, kind, test, trainer->active, error);
+    if (status == MB_OK)
+        status = mb_array_predictions(array, trainer->active, trainer->pointers, error);
     return status;
 }
 
 static mb_status finish(mb_trainer *trainer, mb_error *error) {
     mb_array *array = &trainer->array;
-    mb_status status = MB_OK;
-    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
-        if (trainer->active[a])
-            status = mb_snapshot_load(&array->snapshot, a,
-                                      array->parameters + a * array->parameter_floats, error);
+    mb_status status = mb_array_restore(array, trainer->active, error);
     if (status == MB_OK)
         status = predict(trainer, MB_PART_HELD, 0, error);
-    for (int32_t t = 0; status == MB_OK && t < trainer->array.specs[0].test_count; t++)
+    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
+        if (trainer->active[a])
+            score_held(&array->specs[a], &trainer->results[a]);
+    for (int32_t t = 0; status == MB_OK && t < array->specs[0].test_count; t++)
         status = predict(trainer, MB_PART_TEST, t, error);
     return status;
+}
+
+// Whether training was stopped before some run had all its epochs.
+static bool cut_short(const mb_trainer *trainer) {
+    bool some = false;
+    for (int32_t a = 0; a < trainer->array.run_count; a++)
+        some |= trainer->active[a] &&
+                trainer->results[a].epochs_done < trainer->array.specs[a].training.epochs;
+    return some;
 }
 
 static bool any_active(const mb_trainer *trainer) {
@@ -343,17 +311,17 @@ static bool any_active(const mb_trainer *trainer) {
 static mb_status train(mb_trainer *trainer, mb_error *error) {
     const mb_training *settings = &trainer->array.specs[0].training;
     mb_status status = MB_OK;
-    for (int32_t epoch = 0; status == MB_OK && epoch < settings->epochs && any_active(trainer);
+    order_rows(trainer, 0);
+    for (int32_t epoch = 0;
+         status == MB_OK && epoch < settings->epochs && any_active(trainer) && !stopped(trainer);
          epoch++) {
         status = train_epoch(trainer, epoch, error);
-        if (status == MB_OK && stopped(trainer))
-            return MB_OK;
-        if (status == MB_OK)
-            status = select_epoch(trainer, epoch, error);
         if (epoch == 0) // the array has all the memory that it takes
             mb_residents_prefetch(trainer->array.device);
     }
-    return status == MB_OK ? finish(trainer, error) : status;
+    if (status == MB_OK)
+        status = take_best(trainer, error);
+    return status == MB_OK && !cut_short(trainer) ? finish(trainer, error) : status;
 }
 
 mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
@@ -369,7 +337,7 @@ mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run
         results[a].seconds = (mb_seconds() - began) / run_count;
         if (status == MB_OK)
             results[a].steps = trainer.array.host_steps[a];
-        if (status == MB_OK && stopped(&trainer) && trainer.active[a] &&
+        if (status == MB_OK && trainer.active[a] &&
             results[a].epochs_done < specs[a].training.epochs)
             results[a].status = MB_RUN_STOPPED;
         if (status == MB_OK)
@@ -377,6 +345,6 @@ mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run
         else
             mb_run_result_free(&results[a], specs[a].test_count);
     }
-    training_close(&trainer, run_count);
+    training_close(&trainer);
     return status;
 }

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+#include "base/tally_row.h"
 #include "cpu/call.h"
 
 extern const mb_cpu_isa mb_cpu_isa_portable;
@@ -255,6 +256,26 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
     return MB_OK;
 }
 
+static mb_status cpu_copy_rows(mb_device *device, const mb_row_copy *copy, mb_error *error) {
+    (void)device;
+    (void)error;
+    for (int32_t a = 0; a < copy->run_count; a++)
+        if (copy->chosen[a])
+            memcpy(copy->to + a * copy->to_stride, copy->from + a * copy->from_stride,
+                   (size_t)copy->floats * sizeof *copy->to);
+    return MB_OK;
+}
+
+static mb_status cpu_tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {
+    (void)device;
+    (void)error;
+    for (int32_t a = 0; a < launch->run_count; a++) {
+        mb_tally_rows rows = mb_tally_rows_of(launch, launch->dataset, a);
+        mb_tally_make(&rows, &launch->tallies[a]);
+    }
+    return MB_OK;
+}
+
 static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
     (void)device;
     (void)error;
@@ -279,6 +300,8 @@ const mb_backend mb_cpu_backend = {
     .zero = cpu_zero,
     .initialise = cpu_initialise,
     .copy = cpu_copy,
+    .copy_rows = cpu_copy_rows,
     .run = cpu_run,
+    .tally = cpu_tally,
     .synchronize = cpu_synchronize,
 };

@@ -183,6 +183,22 @@ static mb_status cuda_copy(mb_device *device, void *to, const void *from, size_t
     return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyDeviceToDevice, error);
 }
 
+static mb_status cuda_copy_rows(mb_device *device, const mb_row_copy *copy, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status != MB_OK)
+        return status;
+    mb_cuda_copy_rows(of(device), copy);
+    return mb_cuda_check(cudaGetLastError(), error, "copying rows");
+}
+
+static mb_status cuda_tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status != MB_OK)
+        return status;
+    mb_cuda_tally(of(device), launch);
+    return mb_cuda_check(cudaGetLastError(), error, "tallying predictions");
+}
+
 static mb_status cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                           mb_error *error) {
     mb_status status = choose(device, error);
@@ -205,9 +221,11 @@ static const mb_backend cuda_backend = {
     .zero = cuda_zero,
     .initialise = cuda_initialise,
     .copy = cuda_copy,
+    .copy_rows = cuda_copy_rows,
     .steps_per_launch = 64,
     .work_per_launch = 0, // whatever it is
     .run = cuda_run,
+    .tally = cuda_tally,
     .synchronize = cuda_synchronize,
 };
 

@@ -58,6 +58,10 @@ mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launc
 void mb_cuda_start(mb_cuda_device *cuda, const mb_plan *plan, int32_t run_count, const mb_key *keys,
                    float *parameters);
 
+// Launch the kernels of the backend's calls of the same names.
+void mb_cuda_copy_rows(mb_cuda_device *cuda, const mb_row_copy *copy);
+void mb_cuda_tally(mb_cuda_device *cuda, const mb_tally_launch *launch);
+
 mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                       mb_error *error);
 void mb_captured_free(mb_captured *captured);

@@ -1,0 +1,153 @@
+// What a row adds to a tally: shared by the host and the kernels of CUDA, so that both come to the
+// same counts and, from the same predictions, to the same sums. No product may be contracted with a
+// sum (-ffp-contract=off, -fmad=false).
+#ifndef MB_BASE_TALLY_ROW_H
+#define MB_BASE_TALLY_ROW_H
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "merbench/device.h"
+
+#ifdef __CUDACC__
+#define MB_ROW_FUNCTION static inline __host__ __device__
+#else
+#define MB_ROW_FUNCTION static inline
+#endif
+
+// ---- classes ----------------------------------------------------------------------------------
+
+// Ties to the lowest index.
+MB_ROW_FUNCTION int32_t mb_row_argmax(const float *scores, int32_t count) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < count; i++)
+        if (scores[i] > scores[best])
+            best = i;
+    return best;
+}
+
+MB_ROW_FUNCTION double mb_row_cross_entropy(const float *logits, int32_t classes, int32_t emotion) {
+    double largest = (double)logits[0], sum = 0.0;
+    if (emotion < 0 || emotion >= classes)
+        return NAN;
+    for (int32_t c = 1; c < classes; c++)
+        largest = fmax(largest, (double)logits[c]);
+    for (int32_t c = 0; c < classes; c++)
+        sum += exp((double)logits[c] - largest);
+    return log(sum) + largest - (double)logits[emotion];
+}
+
+// ---- values -----------------------------------------------------------------------------------
+
+MB_ROW_FUNCTION void mb_row_add_pair(mb_pair_moments *moments, double label, double prediction) {
+    moments->count += 1;
+    double from_label = label - moments->mean_label;
+    double from_prediction = prediction - moments->mean_prediction;
+    moments->mean_label += from_label / moments->count;
+    moments->mean_prediction += from_prediction / moments->count;
+    moments->label_squares += from_label * (label - moments->mean_label);
+    moments->prediction_squares += from_prediction * (prediction - moments->mean_prediction);
+    moments->products += from_label * (prediction - moments->mean_prediction);
+    double difference = label - prediction;
+    moments->squared_errors += difference * difference;
+    moments->absolute_errors += fabs(difference);
+}
+
+MB_ROW_FUNCTION float mb_row_clip(float value, float limit) {
+    return value < -limit ? -limit : value > limit ? limit : value;
+}
+
+// CMU-MOSI: the nearest whole number in [-limit, limit]; halves go to the even one.
+MB_ROW_FUNCTION float mb_row_rounded_class(float value, float limit) {
+    return rintf(mb_row_clip(value, limit));
+}
+
+// CH-SIMS: [-1, -0.7], (-0.7, -0.1], (-0.1, 0.1], (0.1, 0.7], (0.7, 1]. Single precision, because
+// the labels are: -0.7 as a float lies above -0.7 as a double.
+MB_ROW_FUNCTION int32_t mb_row_sims_class(float value) {
+    return (value > -0.7f) + (value > -0.1f) + (value > 0.1f) + (value > 0.7f);
+}
+
+// ---- loss -------------------------------------------------------------------------------------
+
+// The mean over batches at work.
+typedef struct mb_batch_losses {
+    double sum, batch; // of the batches before, of the rows of the one at hand
+    int32_t rows, batches;
+} mb_batch_losses;
+
+MB_ROW_FUNCTION void mb_row_close_batch(mb_batch_losses *losses, const float *auxiliary) {
+    double extra = auxiliary != NULL ? (double)auxiliary[losses->batches] : 0.0;
+    losses->sum += losses->batch / losses->rows + extra;
+    losses->batches++;
+    losses->batch = 0.0;
+    losses->rows = 0;
+}
+
+MB_ROW_FUNCTION void mb_row_add_loss(mb_batch_losses *losses, double loss, int32_t batch_size,
+                                     const float *auxiliary) {
+    losses->batch += loss;
+    losses->rows++;
+    if (losses->rows == batch_size)
+        mb_row_close_batch(losses, auxiliary);
+}
+
+MB_ROW_FUNCTION double mb_row_mean_loss(mb_batch_losses *losses, const float *auxiliary) {
+    if (losses->rows > 0)
+        mb_row_close_batch(losses, auxiliary);
+    return losses->batches > 0 ? losses->sum / losses->batches : NAN;
+}
+
+// ---- a row ------------------------------------------------------------------------------------
+
+// The predictions of run a of a launch.
+MB_ROW_FUNCTION mb_tally_rows mb_tally_rows_of(const mb_tally_launch *launch,
+                                               const mb_resident *dataset, int32_t a) {
+    int64_t first = a * launch->index_stride, classes = launch->class_count;
+    mb_tally_rows rows;
+    rows.count = launch->counts[a];
+    rows.batch_size = launch->batch_size;
+    rows.class_count = launch->class_count;
+    rows.utterances = launch->indices + first;
+    rows.emotions = dataset->emotions;
+    rows.valences = dataset->valences;
+    rows.logits = launch->logits != NULL ? launch->logits + first * classes : NULL;
+    rows.values = launch->values != NULL ? launch->values + first : NULL;
+    rows.auxiliary =
+        launch->auxiliary != NULL ? launch->auxiliary + a * launch->auxiliary_stride : NULL;
+    return rows;
+}
+
+typedef struct mb_row {
+    double loss;
+    int32_t broken;            // predictions that are not finite
+    int32_t label, prediction; // classes or signs; a negative label does not count
+    float valence, value;      // where there are values; a NaN valence does not count
+} mb_row;
+
+MB_ROW_FUNCTION mb_row mb_row_of(const mb_tally_rows *rows, int32_t i) {
+    mb_row row = {0.0, 0, -1, 0, NAN, NAN};
+    int32_t utterance = rows->utterances != NULL ? rows->utterances[i] : i;
+    if (rows->logits != NULL) {
+        const float *logits = rows->logits + (int64_t)i * rows->class_count;
+        for (int32_t c = 0; c < rows->class_count; c++)
+            row.broken += !isfinite(logits[c]);
+        row.label = rows->emotions[utterance];
+        row.loss = mb_row_cross_entropy(logits, rows->class_count, row.label);
+        row.prediction = mb_row_argmax(logits, rows->class_count);
+    }
+    if (rows->values != NULL) {
+        row.valence = rows->valences[utterance];
+        row.value = rows->values[i];
+        row.broken += !isfinite(row.value);
+        double difference = (double)row.value - (double)row.valence;
+        row.loss += difference * difference;
+        if (rows->class_count == 0 && !isnan(row.valence) && row.valence != 0.0f) {
+            row.label = row.valence > 0.0f;
+            row.prediction = row.value > 0.0f;
+        }
+    }
+    return row;
+}
+
+#endif
