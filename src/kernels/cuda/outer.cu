@@ -1,7 +1,7 @@
 // Linear map of the outer product of three vectors and its step. Z (B, P*Q*R) and how its columns
 // are gone through: outer.cuh. O outputs; W is stored input-major (P*Q*R, O).
 #include "cuda/outer.cuh"
-#include "cuda/product.cuh"
+#include "cuda/tensor_product.cuh"
 
 // y (B, O) = Z W + b. Z has 274,625 columns where the three vectors have 65 numbers, W as many
 // rows: the columns are shared out to `parts` blocks, as many as the shapes say (the room for their
@@ -116,6 +116,38 @@ static int32_t up_to(int32_t count, int32_t part) {
     return (int32_t)(((int64_t)count + part - 1) / part);
 }
 
+// The sums of the parts on the tensor cores, where Z has no mask.
+struct outer_tensor {
+    outer_forward of;
+
+    struct tile : mb_store_tile {
+        int32_t k, begin; // columns of Z in the part, the first of them
+        mb_outer_product z;
+        const float *weights; // rows of the part
+        static constexpr bool a_along_p = true, b_along_p = false;
+
+        __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
+            z.make_four(i, begin + p, begin + k, four);
+        }
+        __device__ void four_b(int32_t p, int32_t j, float (&four)[4]) const {
+            mb_load_four(weights + (int64_t)p * n, j, n, four);
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+        int32_t outputs = of.outputs;
+        if (!of.z.begin(run, t.z))
+            return false;
+        float *room = mb_at(of.room, run) + (int64_t)part * outputs;
+        static_cast<mb_store_tile &>(t) = {room, (int64_t)of.parts * outputs, t.z.rows, outputs};
+        t.begin = part * of.columns;
+        int32_t left = t.z.width - t.begin;
+        t.k = left < of.columns ? left : of.columns; // none in a part behind the last column
+        t.weights = mb_at(of.weight, run) + (int64_t)t.begin * outputs;
+        return true;
+    }
+};
+
 MB_CUDA_OP(outer_linear) {
     outer_forward problem = {};
     problem.z = mb_outer_of(call, 0);
@@ -129,7 +161,11 @@ MB_CUDA_OP(outer_linear) {
     problem.row_tiles = up_to(call->max_rows, MB_OUTER_ROWS);
     dim3 grid((unsigned)(problem.row_tiles * up_to(problem.outputs, FORWARD_OUTPUTS)),
               (unsigned)call->run_count, (unsigned)problem.parts);
-    MB_LAUNCH(outer_parts_kernel, grid, dim3(FORWARD_THREADS), 0, call->stream, problem);
+    if (mb_on_tensor_cores(call, call->max_rows) && problem.z.dropout.mode == MB_DROPOUT_OFF)
+        mb_tensor_product(call, call->max_rows, problem.outputs, problem.parts,
+                          outer_tensor{problem});
+    else
+        MB_LAUNCH(outer_parts_kernel, grid, dim3(FORWARD_THREADS), 0, call->stream, problem);
     MB_LAUNCH(outer_sum_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
               dim3(MB_THREADS), 0, call->stream, problem);
 }

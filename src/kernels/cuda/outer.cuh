@@ -85,6 +85,22 @@ struct mb_outer_product {
                 }
         }
     }
+    // Z without its mask, of row b and four columns from `column` on; 0 from `end` on.
+    __device__ void make_four(int32_t b, int32_t column, int32_t end, float (&z)[4]) const {
+        int32_t pairs = by_r.quotient(column), i = by_q.quotient(pairs);
+        int32_t j = pairs - i * q, k = column - pairs * r;
+        float pair = a[b * p + i] * v[b * q + j];
+#pragma unroll
+        for (int n = 0; n < 4; n++) {
+            z[n] = column + n < end ? pair * l[b * r + k] : 0.0f;
+            if (++k == r && column + n + 1 < end) {
+                k = 0;
+                i += j + 1 == q;
+                j = j + 1 == q ? 0 : j + 1;
+                pair = a[b * p + i] * v[b * q + j];
+            }
+        }
+    }
 };
 
 // What a kernel gets, and what it finds there for a run.

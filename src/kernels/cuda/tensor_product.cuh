@@ -279,27 +279,39 @@ static __global__ void __launch_bounds__(MB_TENSOR_THREADS, 3)
 }
 
 template <int PRODUCTS, class Problem>
-inline void mb_tensor_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
-                              const Problem &problem) {
+inline void mb_tensor_launch(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
+                             const Problem &problem) {
     int64_t tiles = (m + MB_TENSOR_M - 1) / MB_TENSOR_M * ((n + MB_TENSOR_N - 1) / MB_TENSOR_N);
     dim3 grid((unsigned)tiles, (unsigned)call->run_count, (unsigned)parts);
     MB_LAUNCH((mb_tensor_kernel<Problem, PRODUCTS>), grid, dim3(MB_TENSOR_THREADS), 0, call->stream,
               problem);
 }
 
-// As mb_product, for products of weights with what they are applied to; the tile has a() or
-// four_a(), b() or four_b(). Training is bound by the traffic of the optimiser, small batches by
-// that of the weights: both stay with plain products.
+// As mb_product, in the precision of the call; the tile has a() or four_a(), b() or four_b().
+template <class Problem>
+inline void mb_tensor_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
+                              const Problem &problem) {
+    if (call->precision == MB_PRECISION_TF32)
+        mb_tensor_launch<1>(call, m, n, parts, problem);
+    else
+        mb_tensor_launch<3>(call, m, n, parts, problem);
+}
+
+// Whether a forward product of m rows goes to the tensor cores: training is bound by the traffic of
+// the optimiser, small batches by that of the weights, and both stay with plain products.
+inline bool mb_on_tensor_cores(const mb_cuda_call *call, int64_t m) {
+    enum { FEWEST_ROWS = 48 };
+    return !call->plan->info.trains && m >= FEWEST_ROWS;
+}
+
+// Products of weights with what they are applied to.
 template <class Problem>
 inline void mb_forward_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
                                const Problem &problem) {
-    enum { FEWEST_ROWS = 48 };
-    if (call->plan->info.trains || m < FEWEST_ROWS)
-        mb_product(call, m, n, parts, problem);
-    else if (call->precision == MB_PRECISION_TF32)
-        mb_tensor_product<1>(call, m, n, parts, problem);
+    if (mb_on_tensor_cores(call, m))
+        mb_tensor_product(call, m, n, parts, problem);
     else
-        mb_tensor_product<3>(call, m, n, parts, problem);
+        mb_product(call, m, n, parts, problem);
 }
 
 #endif
