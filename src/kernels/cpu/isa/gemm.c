@@ -10,7 +10,7 @@
 // with AVX-512); it takes no transposed operands, which two of three products here have.
 #include "cpu/isa/gemm.h"
 
-#include "cpu/isa/vector.h"
+#include "cpu/isa/transpose.h"
 
 // A panel of B stays in L1, the block of A in L2. ROW keeps the rows of the block out of each
 // other's cache sets.
@@ -21,7 +21,7 @@ typedef struct tile {
 } tile;
 
 // Element (i, p) of the block of A is a[i * row + p * step]; b: k rows, `ldb` apart.
-MB_INLINE tile tile_product(int32_t k, const float *a, int32_t row, int32_t step, const float *b,
+MB_INLINE tile tile_product(int32_t k, const float *a, int64_t row, int32_t step, const float *b,
                             int64_t ldb) {
     tile t = {0};
     for (int32_t p = 0; p < k; p++, a += step, b += ldb) {
@@ -74,8 +74,11 @@ static void pack_a(int32_t m, int32_t k, mb_matrix a, float *packed) {
             memset(packed + i * ROW, 0, (size_t)k * sizeof *packed);
         return;
     }
+    enum { AHEAD = 8 };
     for (int32_t p = 0; p < k; p++) {
         const float *from = a.values + p * a.column;
+        for (int32_t i = 0; i < m && p + AHEAD < k; i += 16)
+            __builtin_prefetch(from + AHEAD * a.column + i);
         float *to = packed + p * MB_TILE_ROWS;
         int32_t i = 0;
         for (; i + MB_TILE_ROWS <= m; i += MB_TILE_ROWS, to += k * MB_TILE_ROWS)
@@ -83,6 +86,22 @@ static void pack_a(int32_t m, int32_t k, mb_matrix a, float *packed) {
         for (int32_t tail = 0; i < whole && tail < MB_TILE_ROWS; tail++)
             to[tail] = i + tail < m ? from[i + tail] : 0.0f;
     }
+}
+
+static int32_t least(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
+// to[j][i] = from[i][j] for at most LANES rows and columns of `from`.
+MB_INLINE void turn(int32_t rows, int32_t columns, const float *from, int64_t row, int64_t column,
+                    float *to, int64_t to_row) {
+    if (rows == MB_LANES && columns == MB_LANES && column == 1) {
+        mb_transpose(from, row, to, to_row);
+        return;
+    }
+    for (int32_t j = 0; j < columns; j++)
+        for (int32_t i = 0; i < rows; i++)
+            to[j * to_row + i] = from[i * row + j * column];
 }
 
 // One panel of MB_TILE_COLUMNS columns, filled up with zeros.
@@ -98,33 +117,54 @@ static void pack_b(int32_t k, int32_t columns, mb_matrix b, float *packed) {
                 packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j];
         return;
     }
-    enum { LINE = 16 }; // a cache line of each column of B at a time, so that both sides stay in L1
-    for (int32_t begin = 0; begin < k; begin += LINE) {
-        int32_t end = begin + LINE < k ? begin + LINE : k;
-        for (int32_t j = 0; j < columns; j++)
-            for (int32_t p = begin; p < end; p++)
-                packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j * b.column];
+    for (int32_t p = 0; p < k; p += MB_LANES)
+        for (int32_t j = 0; j < columns; j += MB_LANES)
+            turn(least(MB_LANES, columns - j), least(MB_LANES, k - p),
+                 b.values + p * b.row + j * b.column, b.column, b.row,
+                 packed + p * MB_TILE_COLUMNS + j, MB_TILE_COLUMNS);
+}
+
+// Fetches a panel of B into L2; its rows lie apart, which no processor foresees.
+MB_INLINE void fetch_panel(int32_t k, mb_matrix b) {
+    for (int32_t p = 0; b.column == 1 && p < k; p++) {
+        __builtin_prefetch(b.values + p * b.row, 0, 2);
+        __builtin_prefetch(b.values + p * b.row + MB_TILE_COLUMNS - 1, 0, 2);
     }
 }
 
+// A block of A: packed, or as it lies.
+typedef enum layout { PACKED_ROWS, PACKED_TILES, AS_IT_LIES } layout;
+typedef struct left_block {
+    const float *values;
+    layout layout;
+    int64_t row; // where it was left as it lies
+} left_block;
+
+// Tile of rows i ... of a block; the strides are constants where they can be.
+MB_INLINE tile block_tile(const left_block *a, int32_t i, int32_t k, const float *b, int64_t ldb) {
+    if (a->layout == PACKED_TILES)
+        return tile_product(k, a->values + (int64_t)i * k, 1, MB_TILE_ROWS, b, ldb);
+    if (a->layout == PACKED_ROWS)
+        return tile_product(k, a->values + i * ROW, ROW, 1, b, ldb);
+    return tile_product(k, a->values + i * a->row, a->row, 1, b, ldb);
+}
+
 // One block of K and M: all columns of C.
-static void block_product(int32_t m, int32_t n, int32_t k, const float *packed_a, int transposed,
-                          mb_matrix b, float *c, int64_t ldc, int accumulate) {
+static void block_product(int32_t m, int32_t n, int32_t k, const left_block *a, mb_matrix b,
+                          float *c, int64_t ldc, int accumulate) {
     _Alignas(64) float packed_b[BLOCK_K * MB_TILE_COLUMNS];
     for (int32_t j = 0; j < n; j += MB_TILE_COLUMNS) {
-        int32_t columns = n - j < MB_TILE_COLUMNS ? n - j : MB_TILE_COLUMNS;
+        int32_t columns = least(MB_TILE_COLUMNS, n - j);
         mb_matrix panel = {b.values + j * b.column, b.row, b.column};
+        if (j + MB_TILE_COLUMNS < n)
+            fetch_panel(k, (mb_matrix){panel.values + MB_TILE_COLUMNS, b.row, b.column});
         if (columns < MB_TILE_COLUMNS || b.column != 1 || m > PACK_M) {
             pack_b(k, columns, panel, packed_b);
             panel = (mb_matrix){packed_b, MB_TILE_COLUMNS, 1};
         }
         for (int32_t i = 0; i < m; i += MB_TILE_ROWS) {
-            int32_t rows = m - i < MB_TILE_ROWS ? m - i : MB_TILE_ROWS;
-            tile t = transposed
-                         ? tile_product(k, packed_a + (int64_t)i * k, 1, MB_TILE_ROWS, panel.values,
-                                        panel.row)
-                         : tile_product(k, packed_a + i * ROW, ROW, 1, panel.values, panel.row);
-            tile_store(&t, rows, columns, c + i * ldc + j, ldc, accumulate);
+            tile t = block_tile(a, i, k, panel.values, panel.row);
+            tile_store(&t, least(MB_TILE_ROWS, m - i), columns, c + i * ldc + j, ldc, accumulate);
         }
     }
 }
@@ -136,16 +176,30 @@ static void product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, f
         for (int32_t i = 0; i < m; i++)
             memset(c + i * ldc, 0, (size_t)n * sizeof *c);
     for (int32_t p = 0; p < k; p += BLOCK_K) {
-        int32_t depth = k - p < BLOCK_K ? k - p : BLOCK_K;
+        int32_t depth = least(BLOCK_K, k - p);
         for (int32_t i = 0; i < m; i += BLOCK_M) {
-            int32_t height = m - i < BLOCK_M ? m - i : BLOCK_M;
+            int32_t height = least(BLOCK_M, m - i);
             mb_matrix part_a = {a.values + i * a.row + p * a.column, a.row, a.column};
             mb_matrix part_b = {b.values + p * b.row, b.row, b.column};
-            pack_a(height, depth, part_a, packed_a);
-            block_product(height, n, depth, packed_a, a.row == 1, part_b, c + i * ldc, ldc,
-                          accumulate || p > 0);
+            left_block packed = {packed_a, a.row == 1 ? PACKED_TILES : PACKED_ROWS, 0};
+            // Whole tiles that few panels read are not worth it.
+            if (a.column == 1 && n <= PACK_M && height % MB_TILE_ROWS == 0)
+                packed = (left_block){part_a.values, AS_IT_LIES, a.row};
+            else
+                pack_a(height, depth, part_a, packed_a);
+            block_product(height, n, depth, &packed, part_b, c + i * ldc, ldc, accumulate || p > 0);
         }
     }
+}
+
+// C (columns, rows) (+)= the transpose of a block (rows, columns).
+static void turn_back(int32_t rows, int32_t columns, const float *from, int64_t row, float *c,
+                      int64_t ldc, int accumulate) {
+    float block[MB_LANES * MB_LANES];
+    turn(rows, columns, from, row, 1, block, MB_LANES);
+    for (int32_t i = 0; i < columns; i++, c += ldc)
+        for (int32_t j = 0; j < rows; j++)
+            c[j] = accumulate ? c[j] + block[i * MB_LANES + j] : block[i * MB_LANES + j];
 }
 
 // The same by way of C^T = B^T A^T, for few rows of A and a B that lies transposed: of the two it
@@ -158,11 +212,10 @@ static void turned_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matr
         int32_t columns = n - j < WIDTH ? n - j : WIDTH;
         product(columns, m, k, (mb_matrix){b.values + j * b.column, b.column, b.row},
                 (mb_matrix){a.values, a.column, a.row}, turned, m, 0);
-        for (int32_t i = 0; i < m; i++)
-            for (int32_t q = 0; q < columns; q++) {
-                float *to = &c[i * ldc + j + q];
-                *to = accumulate ? *to + turned[q * m + i] : turned[q * m + i];
-            }
+        for (int32_t i = 0; i < m; i += MB_LANES)
+            for (int32_t q = 0; q < columns; q += MB_LANES)
+                turn_back(least(MB_LANES, columns - q), least(MB_LANES, m - i), turned + q * m + i,
+                          m, c + i * ldc + j + q, ldc, accumulate);
     }
 }
 

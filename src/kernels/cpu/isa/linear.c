@@ -2,27 +2,40 @@
 // I inputs, O outputs; W is stored input-major (I, O).
 #include "cpu/isa/gemm.h"
 
-static void add_bias(int32_t vectors, int32_t outputs, const float *restrict bias,
+// y (B', O) += b; rows of y lie `row` apart.
+static void add_bias(int32_t vectors, int32_t outputs, int32_t row, const float *restrict bias,
                      float *restrict y) {
-    for (int32_t r = 0; r < vectors; r++, y += outputs)
+    for (int32_t r = 0; r < vectors; r++, y += row)
         for (int32_t o = 0; o < outputs; o++)
             y[o] += bias[o];
 }
 
-// y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
+// y (B', O) = max(0, y)
+static void cut_negative(int32_t vectors, int32_t outputs, int32_t row, float *y) {
+    for (int32_t r = 0; r < vectors; r++, y += row)
+        for (int32_t o = 0; o < outputs; o++)
+            y[o] = y[o] < 0.0f ? 0.0f : y[o]; // NaN stays NaN
+}
+
+// y (B', O) = x (B', I) W + b, then max(0, .) when asked for; a block of outputs at a time, which
+// stays in L2 between the product and the rest. Assigns.
 MB_KERNEL(linear) {
+    enum { BLOCK = 1 << 16, FEWEST = 128 };
     const mb_step *step = call->step;
     int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[0]);
     int32_t inputs = mb_width(&step->inputs[0]), outputs = mb_width(&step->outputs[0]);
-    float *y = call->outputs[0];
-    MB_NAME(gemm)
-    (vectors, outputs, inputs, (mb_matrix){call->inputs[0], inputs, 1},
-     (mb_matrix){call->inputs[1], outputs, 1}, y, outputs, 0);
-    if (step->input_count == 3)
-        add_bias(vectors, outputs, call->inputs[2], y);
-    int64_t elements = (int64_t)vectors * outputs;
-    for (int64_t i = 0; step->params.linear.relu && i < elements; i++)
-        y[i] = y[i] < 0.0f ? 0.0f : y[i]; // NaN stays NaN
+    int32_t block = vectors < BLOCK / FEWEST ? BLOCK / (vectors + 1) / FEWEST * FEWEST : FEWEST;
+    for (int32_t o = 0; o < outputs; o += block) {
+        int32_t columns = outputs - o < block ? outputs - o : block;
+        float *y = call->outputs[0] + o;
+        MB_NAME(gemm)
+        (vectors, columns, inputs, (mb_matrix){call->inputs[0], inputs, 1},
+         (mb_matrix){call->inputs[1] + o, outputs, 1}, y, outputs, 0);
+        if (step->input_count == 3)
+            add_bias(vectors, columns, outputs, call->inputs[2] + o, y);
+        if (step->params.linear.relu)
+            cut_negative(vectors, columns, outputs, y);
+    }
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -36,7 +49,7 @@ MB_KERNEL(linear_thirds) {
         mb_matrix weight = {call->inputs[3] + k * outputs, 3 * (int64_t)outputs, 1};
         MB_NAME(gemm)(vectors, outputs, inputs, x, weight, call->outputs[k], outputs, 0);
         if (step->input_count == 5)
-            add_bias(vectors, outputs, call->inputs[4] + k * outputs, call->outputs[k]);
+            add_bias(vectors, outputs, outputs, call->inputs[4] + k * outputs, call->outputs[k]);
     }
 }
 

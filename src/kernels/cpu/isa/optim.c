@@ -34,6 +34,17 @@ void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t a
                      call->first_moments + at, call->second_moments + at);
 }
 
+// Fetches the weights of a block and their moments into L2.
+static void fetch_block(const mb_cpu_call *call, int64_t at, int32_t row, int32_t rows,
+                        int32_t columns) {
+    for (int32_t r = 0; r < rows; r++, at += row)
+        for (int32_t o = 0; o < columns; o += 16) {
+            __builtin_prefetch(call->parameters + at + o, 1, 2);
+            __builtin_prefetch(call->first_moments + at + o, 1, 2);
+            __builtin_prefetch(call->second_moments + at + o, 1, 2);
+        }
+}
+
 // dW (M, N) = A (M, K) B (K, N) a block at a time; the block is stepped while it is in L2. W lies
 // at `weight` of the parameters, its rows `row` floats apart.
 static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row, int32_t m,
@@ -47,6 +58,7 @@ static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row,
             int32_t columns = n - o < BLOCK_OUTPUTS ? n - o : BLOCK_OUTPUTS;
             mb_matrix part_a = {a.values + i * a.row, a.row, a.column};
             mb_matrix part_b = {b.values + o * b.column, b.row, b.column};
+            fetch_block(call, weight + (int64_t)i * row + o, row, rows, columns);
             MB_NAME(gemm)(rows, columns, k, part_a, part_b, block, columns, 0);
             MB_NAME(adam_block)
             (&adam, call, weight + (int64_t)i * row + o, row, rows, columns, block);

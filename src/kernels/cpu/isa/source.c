@@ -131,12 +131,16 @@ static void copy_panel(int32_t rows, int32_t columns, const float *from, int64_t
     }
 }
 
-// The sums of one block of inputs, first ... first + count - 1.
+// The sums of one block of inputs, first ... first + count - 1. The weights of the next one, which
+// come after it, are fetched meanwhile.
 static void sum_block(const layer *l, const float *weight, int32_t count, const float *x) {
     float panel[STRIP * PANEL];
+    const float *ahead = weight + (int64_t)count * l->outputs;
     for (int32_t p = 0; p < l->panels; p++)
         for (int32_t s = 0; s < count; s += STRIP) {
             int32_t height = least(STRIP, count - s);
+            for (int32_t line = 0; line < height * PANEL; line += 16, ahead += 16)
+                __builtin_prefetch(ahead, 0, 2);
             copy_panel(height, least(PANEL, l->outputs - p * PANEL),
                        weight + (int64_t)s * l->outputs + p * PANEL, l->outputs, panel);
             sum_panel(l->rows, height, x + s, count, panel,
@@ -212,12 +216,17 @@ MB_INLINE void step_vector(const mb_adam *adam, const tile *t, int32_t i, int32_
     mb_store(t->panel + in_panel, w);
 }
 
-// Asks memory for input i of a tile.
+// Asks memory for input i of a tile, and for the same place of the next strip, so far only into L2:
+// the first level has too few misses under way at a time to bridge the way from memory.
 MB_INLINE void prefetch_input(const tile *t, int32_t i) {
     for (int line = 0; line < PANEL; line += 16) {
-        __builtin_prefetch(t->w + i * t->row + line, 1);
-        __builtin_prefetch(t->m + i * t->row + line, 1);
-        __builtin_prefetch(t->v + i * t->row + line, 1);
+        int64_t here = i * t->row + line, later = here + STRIP * t->row;
+        __builtin_prefetch(t->w + here, 1);
+        __builtin_prefetch(t->m + here, 1);
+        __builtin_prefetch(t->v + here, 1);
+        __builtin_prefetch(t->w + later, 1, 2);
+        __builtin_prefetch(t->m + later, 1, 2);
+        __builtin_prefetch(t->v + later, 1, 2);
     }
 }
 
