@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "train/array.h"
+#include "train/result.h"
 
 typedef struct progress {
     const atomic_int *stop;
@@ -24,59 +25,13 @@ typedef struct mb_trainer {
     progress progress;
 } mb_trainer;
 
-// ---- results ----------------------------------------------------------------------------------
-
-static mb_status predictions_open(const mb_run_spec *spec, int32_t count,
-                                  mb_predictions *predictions, mb_error *error) {
-    *predictions = (mb_predictions){.count = count};
-    size_t n = (size_t)count;
-    if (count > 0 && spec->config.class_count > 0)
-        predictions->logits = calloc(n * (size_t)spec->config.class_count, sizeof(float));
-    if (count > 0 && spec->config.value_count > 0)
-        predictions->values = calloc(n, sizeof(float));
-    bool missing = (count > 0 && spec->config.class_count > 0 && predictions->logits == NULL) ||
-                   (count > 0 && spec->config.value_count > 0 && predictions->values == NULL);
-    return missing ? mb_out_of_memory(error, "predictions") : MB_OK;
-}
-
-static void predictions_free(mb_predictions *predictions) {
-    free(predictions->logits);
-    free(predictions->values);
-    *predictions = (mb_predictions){0};
-}
-
-static mb_status result_open(const mb_run_spec *spec, mb_run_result *result, mb_error *error) {
-    *result = (mb_run_result){.status = MB_RUN_DONE};
-    mb_scores_of(spec->rules, 0, NULL, NULL, NULL, NULL, &result->select); // all undefined
-    result->held = result->select;
-    result->epochs = calloc((size_t)spec->training.epochs + 1, sizeof *result->epochs);
-    result->tests = calloc((size_t)spec->test_count + 1, sizeof *result->tests);
-    if (result->epochs == NULL || result->tests == NULL)
-        return mb_out_of_memory(error, "run result");
-    mb_status status =
-        predictions_open(spec, spec->fold->select.count, &result->select_predictions, error);
-    if (status == MB_OK)
-        status = predictions_open(spec, spec->fold->held.count, &result->held_predictions, error);
-    for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
-        status = predictions_open(spec, spec->tests[t].count, &result->tests[t], error);
-    return status;
-}
-
-void mb_run_result_free(mb_run_result *result, int32_t test_count) {
-    predictions_free(&result->select_predictions);
-    predictions_free(&result->held_predictions);
-    for (int32_t t = 0; result->tests != NULL && t < test_count; t++)
-        predictions_free(&result->tests[t]);
-    free(result->tests);
-    free(result->epochs);
-    *result = (mb_run_result){0};
-}
+// ---- opening and closing ----------------------------------------------------------------------
 
 static mb_status training_open(mb_trainer *trainer, mb_device *device, const mb_run_spec *specs,
                                int32_t run_count, mb_error *error) {
     size_t runs = (size_t)run_count;
     for (int32_t a = 0; a < run_count; a++) {
-        mb_status status = result_open(&specs[a], &trainer->results[a], error);
+        mb_status status = mb_run_result_open(&specs[a], &trainer->results[a], error);
         if (status != MB_OK)
             return status;
     }
@@ -225,26 +180,9 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
 
 // ---- the end ----------------------------------------------------------------------------------
 
-// A run that diverged has no predictions but those of its best epoch on the selection part.
-static void drop_predictions(const mb_run_spec *spec, mb_run_result *result) {
-    if (result->status != MB_RUN_DIVERGED)
-        return;
-    predictions_free(&result->held_predictions);
-    for (int32_t t = 0; t < spec->test_count; t++)
-        predictions_free(&result->tests[t]);
-    if (result->epochs_done == 0)
-        predictions_free(&result->select_predictions);
-}
-
-static mb_predictions *part_predictions(mb_run_result *result, mb_part_kind kind, int32_t test) {
-    return kind == MB_PART_SELECT ? &result->select_predictions
-           : kind == MB_PART_HELD ? &result->held_predictions
-                                  : &result->tests[test];
-}
-
 static void point_at(mb_trainer *trainer, mb_part_kind kind, int32_t test) {
     for (int32_t a = 0; a < trainer->array.run_count; a++)
-        trainer->pointers[a] = part_predictions(&trainer->results[a], kind, test);
+        trainer->pointers[a] = mb_run_result_part(&trainer->results[a], kind, test);
 }
 
 // Predictions of the best epoch, also of runs that diverged after it.
@@ -341,7 +279,7 @@ mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run
             results[a].epochs_done < specs[a].training.epochs)
             results[a].status = MB_RUN_STOPPED;
         if (status == MB_OK)
-            drop_predictions(&specs[a], &results[a]);
+            mb_run_result_trim(&specs[a], &results[a]);
         else
             mb_run_result_free(&results[a], specs[a].test_count);
     }

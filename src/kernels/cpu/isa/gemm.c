@@ -88,10 +88,6 @@ static void pack_a(int32_t m, int32_t k, mb_matrix a, float *packed) {
     }
 }
 
-static int32_t least(int32_t a, int32_t b) {
-    return a < b ? a : b;
-}
-
 // to[j][i] = from[i][j] for at most LANES rows and columns of `from`.
 MB_INLINE void turn(int32_t rows, int32_t columns, const float *from, int64_t row, int64_t column,
                     float *to, int64_t to_row) {
@@ -119,7 +115,7 @@ static void pack_b(int32_t k, int32_t columns, mb_matrix b, float *packed) {
     }
     for (int32_t p = 0; p < k; p += MB_LANES)
         for (int32_t j = 0; j < columns; j += MB_LANES)
-            turn(least(MB_LANES, columns - j), least(MB_LANES, k - p),
+            turn(mb_least(MB_LANES, columns - j), mb_least(MB_LANES, k - p),
                  b.values + p * b.row + j * b.column, b.column, b.row,
                  packed + p * MB_TILE_COLUMNS + j, MB_TILE_COLUMNS);
 }
@@ -154,7 +150,7 @@ static void block_product(int32_t m, int32_t n, int32_t k, const left_block *a, 
                           float *c, int64_t ldc, int accumulate) {
     _Alignas(64) float packed_b[BLOCK_K * MB_TILE_COLUMNS];
     for (int32_t j = 0; j < n; j += MB_TILE_COLUMNS) {
-        int32_t columns = least(MB_TILE_COLUMNS, n - j);
+        int32_t columns = mb_least(MB_TILE_COLUMNS, n - j);
         mb_matrix panel = {b.values + j * b.column, b.row, b.column};
         if (j + MB_TILE_COLUMNS < n)
             fetch_panel(k, (mb_matrix){panel.values + MB_TILE_COLUMNS, b.row, b.column});
@@ -164,7 +160,8 @@ static void block_product(int32_t m, int32_t n, int32_t k, const left_block *a, 
         }
         for (int32_t i = 0; i < m; i += MB_TILE_ROWS) {
             tile t = block_tile(a, i, k, panel.values, panel.row);
-            tile_store(&t, least(MB_TILE_ROWS, m - i), columns, c + i * ldc + j, ldc, accumulate);
+            tile_store(&t, mb_least(MB_TILE_ROWS, m - i), columns, c + i * ldc + j, ldc,
+                       accumulate);
         }
     }
 }
@@ -176,9 +173,9 @@ static void product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, f
         for (int32_t i = 0; i < m; i++)
             memset(c + i * ldc, 0, (size_t)n * sizeof *c);
     for (int32_t p = 0; p < k; p += BLOCK_K) {
-        int32_t depth = least(BLOCK_K, k - p);
+        int32_t depth = mb_least(BLOCK_K, k - p);
         for (int32_t i = 0; i < m; i += BLOCK_M) {
-            int32_t height = least(BLOCK_M, m - i);
+            int32_t height = mb_least(BLOCK_M, m - i);
             mb_matrix part_a = {a.values + i * a.row + p * a.column, a.row, a.column};
             mb_matrix part_b = {b.values + p * b.row, b.row, b.column};
             left_block packed = {packed_a, a.row == 1 ? PACKED_TILES : PACKED_ROWS, 0};
@@ -214,8 +211,8 @@ static void turned_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matr
                 (mb_matrix){a.values, a.column, a.row}, turned, m, 0);
         for (int32_t i = 0; i < m; i += MB_LANES)
             for (int32_t q = 0; q < columns; q += MB_LANES)
-                turn_back(least(MB_LANES, columns - q), least(MB_LANES, m - i), turned + q * m + i,
-                          m, c + i * ldc + j + q, ldc, accumulate);
+                turn_back(mb_least(MB_LANES, columns - q), mb_least(MB_LANES, m - i),
+                          turned + q * m + i, m, c + i * ldc + j + q, ldc, accumulate);
     }
 }
 

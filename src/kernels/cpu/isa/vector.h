@@ -23,6 +23,10 @@ typedef float mb_vector_unaligned __attribute__((vector_size(MB_LANES * 4), alig
 
 #define MB_INLINE static inline __attribute__((always_inline))
 
+MB_INLINE int32_t mb_least(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
 MB_INLINE mb_vector mb_load(const float *from) {
     return *(const mb_vector_unaligned *)from;
 }

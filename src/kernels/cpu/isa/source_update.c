@@ -1,0 +1,183 @@
+// The update of a first layer; source.c has the layer itself, and its letters.
+//
+//   SOURCE_LINEAR_UPDATE   dW = x^T dy, clip, weight decay, Adam; and the next step's x W
+//
+// W is the largest part of most models, and each step must read and write it and its moments. That
+// happens once, a block of inputs at a time: the gradients of a tile of W are made in registers and
+// stepped, the new weights go to memory and to a small panel, from which the product of the next
+// batch takes them. What the next tile of W needs is fetched from memory while one is multiplied.
+#include "cpu/isa/optim.h"
+#include "cpu/isa/source.h"
+
+enum { STRIP_COLUMNS = 128 }; // outputs of a strip
+
+// A tile of W on its way: its gradients are made, then it waits to be stepped.
+typedef struct tile {
+    float *w, *m, *v;
+    int64_t row;    // floats from input to input
+    int32_t height; // inputs
+    float *panel;   // where the new weights go, too: rows of MB_PANEL
+    float gradients[MB_SOURCE_TILE * MB_PANEL];
+} tile;
+
+// Steps LANES weights of input i, those from `column` on.
+MB_INLINE void step_vector(const mb_adam *adam, const tile *t, int32_t i, int32_t column) {
+    int64_t at = i * t->row + column, in_panel = i * MB_PANEL + column;
+    mb_vector w = mb_load(t->w + at), m = mb_load(t->m + at), v = mb_load(t->v + at);
+    mb_adam_vector(adam, mb_load(t->gradients + in_panel), &w, &m, &v);
+    mb_store(t->w + at, w);
+    mb_store(t->m + at, m);
+    mb_store(t->v + at, v);
+    mb_store(t->panel + in_panel, w);
+}
+
+// Asks memory for input i of a tile, and for the same place of the next strip, so far only into L2:
+// the first level has too few misses under way at a time to bridge the way from memory.
+MB_INLINE void prefetch_input(const tile *t, int32_t i) {
+    for (int line = 0; line < MB_PANEL; line += 16) {
+        int64_t here = i * t->row + line, later = here + MB_SOURCE_STRIP * t->row;
+        __builtin_prefetch(t->w + here, 1);
+        __builtin_prefetch(t->m + here, 1);
+        __builtin_prefetch(t->v + here, 1);
+        __builtin_prefetch(t->w + later, 1, 2);
+        __builtin_prefetch(t->m + later, 1, 2);
+        __builtin_prefetch(t->v + later, 1, 2);
+    }
+}
+
+// sums[i] += x[i] * dy (MB_PANEL) for `height` inputs.
+MB_INLINE void add_row(int height, const float *x, const float *dy, mb_vector (*sums)[2]) {
+    mb_vector dy0 = mb_load(dy), dy1 = mb_load(dy + MB_LANES);
+#pragma GCC unroll 8
+    for (int i = 0; i < height; i++) {
+        sums[i][0] += x[i] * dy0;
+        sums[i][1] += x[i] * dy1;
+    }
+}
+
+// Gradients of a tile, x^T dy: input i of batch row r at x[r * pitch + i], dy (rows, MB_PANEL). In
+// between, the tile before is stepped, whose roots and divisions go on beside the products, and
+// what this tile will need is asked for.
+MB_INLINE void make_gradients(int height, const mb_adam *adam, int32_t rows, const float *x,
+                              int32_t pitch, const float *dy, tile *made, const tile *before) {
+    mb_vector sums[MB_SOURCE_TILE][2] = {0};
+    int32_t r = 0, i = 0;
+    for (; r + 4 <= rows; r += 4, i++, x += 4 * pitch, dy += 4 * MB_PANEL) {
+        if (i < height)
+            prefetch_input(made, i);
+        add_row(height, x, dy, sums);
+        if (i < before->height)
+            step_vector(adam, before, i, 0);
+        add_row(height, x + pitch, dy + MB_PANEL, sums);
+        add_row(height, x + 2 * pitch, dy + 2 * MB_PANEL, sums);
+        if (i < before->height)
+            step_vector(adam, before, i, MB_LANES);
+        add_row(height, x + 3 * pitch, dy + 3 * MB_PANEL, sums);
+    }
+    for (; r < rows; r++, x += pitch, dy += MB_PANEL)
+        add_row(height, x, dy, sums);
+    for (; i < before->height; i++) {
+        step_vector(adam, before, i, 0);
+        step_vector(adam, before, i, MB_LANES);
+    }
+    for (i = 0; i < height; i++) {
+        mb_store(made->gradients + i * MB_PANEL, sums[i][0]);
+        mb_store(made->gradients + i * MB_PANEL + MB_LANES, sums[i][1]);
+    }
+}
+
+static void step_whole(const mb_adam *adam, const tile *t) {
+    for (int32_t i = 0; i < t->height; i++) {
+        step_vector(adam, t, i, 0);
+        step_vector(adam, t, i, MB_LANES);
+    }
+}
+
+// A tile that is narrower than a panel.
+static void step_narrow(const mb_adam *adam, const tile *t, int32_t columns) {
+    for (int32_t i = 0; i < t->height; i++) {
+        int64_t at = i * t->row;
+        mb_adam_step(adam, columns, t->gradients + i * MB_PANEL, t->w + at, t->m + at, t->v + at);
+        mb_copy_panel(1, columns, t->w + at, 0, t->panel + i * MB_PANEL);
+    }
+}
+
+// A strip of W: `height` inputs, and the outputs of some panels.
+typedef struct strip {
+    int64_t at; // in the parameters
+    int32_t height, panels, columns;
+    const float *x, *next_x; // inputs of row r at r * pitch
+    int32_t pitch;
+    const float *dy; // of the strip's panels
+    float *sums;
+} strip;
+
+// Inputs by inputs, so that memory is met in the order in which it lies.
+static void update_strip(const mb_layer *l, const mb_adam *adam, const strip *s, float *panels) {
+    const mb_cpu_call *call = l->call;
+    int64_t part = (int64_t)call->max_rows * MB_PANEL;
+    tile tiles[2];
+    tiles[1].height = 0;
+    int32_t done = 0, height;
+    for (int32_t i = 0; i < s->height; i += height) {
+        height = s->height - i >= MB_SOURCE_TILE ? MB_SOURCE_TILE : 1;
+        for (int32_t p = 0; p < s->panels; p++, done++) {
+            tile *here = &tiles[done % 2], *before = &tiles[(done + 1) % 2];
+            int64_t at = s->at + (int64_t)i * l->outputs + p * MB_PANEL;
+            int32_t columns = s->columns - p * MB_PANEL;
+            here->w = call->parameters + at;
+            here->m = call->first_moments + at;
+            here->v = call->second_moments + at;
+            here->row = l->outputs;
+            here->panel = panels + (p * MB_SOURCE_STRIP + i) * MB_PANEL;
+            here->height = height;
+            if (height == MB_SOURCE_TILE)
+                make_gradients(MB_SOURCE_TILE, adam, l->rows, s->x + i, s->pitch, s->dy + p * part,
+                               here, before);
+            else
+                make_gradients(1, adam, l->rows, s->x + i, s->pitch, s->dy + p * part, here,
+                               before);
+            if (columns < MB_PANEL) {
+                step_narrow(adam, here, columns);
+                here->height = 0; // nothing waits
+            }
+        }
+    }
+    step_whole(adam, &tiles[(done + 1) % 2]);
+    for (int32_t p = 0; p < s->panels; p++)
+        mb_sum_panel(l->next_rows, s->height, s->next_x, s->pitch,
+                     panels + p * MB_SOURCE_STRIP * MB_PANEL, s->sums + p * part);
+}
+
+MB_KERNEL(source_linear_update) {
+    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
+    mb_layer l = mb_layer_of(call, inputs, outputs, true, call->outputs[0], call->outputs[1]);
+    mb_random_mask mask = mb_source_mask(call, 1);
+    mb_adam adam = MB_NAME(adam_of)(call);
+    _Alignas(64) float panels[MB_SOURCE_STRIP * STRIP_COLUMNS];
+    int64_t part = (int64_t)call->max_rows * MB_PANEL;
+    for (int32_t p = 0; p < l.panels; p++)
+        mb_copy_panel(l.rows, mb_least(MB_PANEL, outputs - p * MB_PANEL),
+                      call->inputs[0] + p * MB_PANEL, outputs, l.dy + p * part);
+    mb_clear_sums(&l, l.next_rows);
+    for (int32_t i = 0; i < inputs; i += MB_SOURCE_BLOCK) {
+        int32_t count = mb_least(MB_SOURCE_BLOCK, inputs - i);
+        const float *x = l.x + (int64_t)i * call->max_rows;
+        float *next_x = l.next_x + (int64_t)i * call->max_rows;
+        mb_fill_block(call, &mask, call->next_indices, l.next_rows, i, count, inputs, next_x);
+        for (int32_t o = 0; o < outputs; o += STRIP_COLUMNS)
+            for (int32_t k = 0; k < count; k += MB_SOURCE_STRIP) {
+                strip s = {.at = parameter->offset + (int64_t)(i + k) * outputs + o,
+                           .height = mb_least(MB_SOURCE_STRIP, count - k),
+                           .columns = mb_least(STRIP_COLUMNS, outputs - o),
+                           .x = x + k,
+                           .next_x = next_x + k,
+                           .pitch = count,
+                           .dy = l.dy + o / MB_PANEL * part,
+                           .sums = l.sums + o / MB_PANEL * part};
+                s.panels = (s.columns + MB_PANEL - 1) / MB_PANEL;
+                update_strip(&l, &adam, &s, panels);
+            }
+    }
+}
