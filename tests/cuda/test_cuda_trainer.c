@@ -107,16 +107,25 @@ static void test_divergence_stays_alone(void **state) {
     bench_close(&b);
 }
 
+static void test_late_divergence(void **state) {
+    const devices *d = *state;
+    for (int m = 0; m < MODELS; m++) {
+        bench b;
+        open_runs(&b, &models[m]);
+        for (int i = 0; i < RUNS; i++)
+            b.specs[i].training.epochs = SICK_EPOCH + 1;
+        check_late_divergence(d->cuda, b.specs);
+        bench_close(&b);
+    }
+}
+
 static void test_stop(void **state) {
     const devices *d = *state;
     bench b;
-    mb_run_result results[RUNS];
-    atomic_int stop = 1;
     open_runs(&b, &models[0]);
-    train_on(d->cuda, b.specs, RUNS, &stop, results);
     for (int i = 0; i < RUNS; i++)
-        assert_int_equal(results[i].status, MB_RUN_STOPPED);
-    free_results(results, RUNS);
+        b.specs[i].training.epochs = SICK_EPOCH + 1;
+    check_stops(d->cuda, b.specs);
     bench_close(&b);
 }
 
@@ -126,6 +135,7 @@ int main(void) {
         cmocka_unit_test_prestate(test_array_equals_runs_alone, &d),
         cmocka_unit_test_prestate(test_comes_to_what_the_cpu_comes_to, &d),
         cmocka_unit_test_prestate(test_divergence_stays_alone, &d),
+        cmocka_unit_test_prestate(test_late_divergence, &d),
         cmocka_unit_test_prestate(test_stop, &d),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,16 @@
 // The trainer: an array equals its models alone, divergence, stopping, selection and snapshot.
 #include "trainer_support.h"
 
-static void train(const mb_run_spec *specs, int32_t count, const atomic_int *stop,
-                  mb_run_result *results) {
+static mb_device *cpu_open(void) {
     mb_device *device = NULL;
     mb_error error = {.message = ""};
     assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
+    return device;
+}
+
+static void train(const mb_run_spec *specs, int32_t count, const atomic_int *stop,
+                  mb_run_result *results) {
+    mb_device *device = cpu_open();
     train_on(device, specs, count, stop, results);
     device->backend->close(device);
 }
@@ -46,6 +51,16 @@ static void test_divergence_stays_alone(void **state) {
     }
     free_results(together, RUNS);
     free_results(alone, RUNS);
+    bench_close(&b);
+}
+
+static void test_late_divergence(void **state) {
+    (void)state;
+    bench b;
+    mb_device *device = cpu_open();
+    bench_open(&b, "attention", 24);
+    check_late_divergence(device, b.specs);
+    device->backend->close(device);
     bench_close(&b);
 }
 
@@ -122,6 +137,18 @@ static void test_stop(void **state) {
     bench_close(&b);
 }
 
+static void test_stop_anywhere(void **state) {
+    (void)state;
+    bench b;
+    mb_device *device = cpu_open();
+    bench_open(&b, "attention", 8);
+    for (int i = 0; i < RUNS; i++)
+        b.specs[i].training.epochs = 4;
+    check_stops(device, b.specs);
+    device->backend->close(device);
+    bench_close(&b);
+}
+
 static void test_estimate(void **state) {
     (void)state;
     bench b;
@@ -142,10 +169,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_array_equals_models_alone),
         cmocka_unit_test(test_divergence_stays_alone),
+        cmocka_unit_test(test_late_divergence),
         cmocka_unit_test(test_no_leak),
         cmocka_unit_test(test_snapshot_is_the_best_epoch),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_anywhere),
         cmocka_unit_test(test_estimate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

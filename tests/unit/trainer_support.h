@@ -110,6 +110,8 @@ static inline void train_on(mb_device *device, const mb_run_spec *specs, int32_t
 
 static inline void assert_same_predictions(const mb_predictions *a, const mb_predictions *b) {
     assert_int_equal(a->count, b->count);
+    if (a->count == 0)
+        return;
     assert_memory_equal(a->logits, b->logits, (size_t)a->count * 6 * sizeof(float));
     assert_memory_equal(a->values, b->values, (size_t)a->count * sizeof(float));
 }
@@ -119,9 +121,9 @@ static inline void assert_same_result(const mb_run_result *a, const mb_run_resul
     assert_int_equal(a->best_epoch, b->best_epoch);
     assert_int_equal(a->epochs_done, b->epochs_done);
     assert_memory_equal(a->epochs, b->epochs, (size_t)a->epochs_done * sizeof *a->epochs);
+    assert_same_predictions(&a->select_predictions, &b->select_predictions);
     if (a->status != MB_RUN_DONE)
         return;
-    assert_same_predictions(&a->select_predictions, &b->select_predictions);
     assert_same_predictions(&a->held_predictions, &b->held_predictions);
     assert_same_predictions(&a->tests[0], &b->tests[0]);
 }
@@ -129,6 +131,125 @@ static inline void assert_same_result(const mb_run_result *a, const mb_run_resul
 static inline void free_results(mb_run_result *results, int32_t count) {
     for (int32_t i = 0; i < count; i++)
         mb_run_result_free(&results[i], 1);
+}
+
+// ---- training that is disturbed ---------------------------------------------------------------
+
+enum { SICK_RUN = 3, SICK_EPOCH = 2, NEVER = INT32_MAX };
+
+// A device that asks for a stop at one of the calls that it gets, and spoils a weight of one run
+// before its third epoch.
+typedef struct disturbed {
+    const mb_backend *usual;
+    mb_backend backend;
+    atomic_int stop;
+    int32_t calls, stopping_call, epochs;
+} disturbed;
+
+static disturbed disturbance;
+
+static inline const mb_backend *usual_backend(void) {
+    if (disturbance.calls++ == disturbance.stopping_call)
+        atomic_store(&disturbance.stop, 1);
+    return disturbance.usual;
+}
+
+static inline mb_status disturbed_upload(mb_device *device, void *to, const void *from,
+                                         size_t bytes, mb_error *error) {
+    return usual_backend()->upload(device, to, from, bytes, error);
+}
+
+static inline mb_status disturbed_download(mb_device *device, void *to, const void *from,
+                                           size_t bytes, mb_error *error) {
+    return usual_backend()->download(device, to, from, bytes, error);
+}
+
+static inline mb_status disturbed_run(mb_device *device, const mb_plan *plan,
+                                      const mb_launch *launch, mb_error *error) {
+    static const float spoiled = NAN;
+    const mb_plan_info *info = mb_plan_get(plan);
+    const mb_backend *usual = usual_backend();
+    if (info->trains && launch->first_step == 0 && disturbance.epochs++ == SICK_EPOCH) {
+        float *weight = (float *)launch->parameters + SICK_RUN * info->parameter_floats;
+        mb_status status = usual->upload(device, weight, &spoiled, sizeof spoiled, error);
+        if (status != MB_OK)
+            return status;
+    }
+    return usual->run(device, plan, launch, error);
+}
+
+static inline mb_status disturbed_tally(mb_device *device, const mb_tally_launch *launch,
+                                        mb_error *error) {
+    return usual_backend()->tally(device, launch, error);
+}
+
+static inline mb_status disturbed_copy_rows(mb_device *device, const mb_row_copy *copy,
+                                            mb_error *error) {
+    return usual_backend()->copy_rows(device, copy, error);
+}
+
+static inline void train_disturbed(mb_device *device, const mb_run_spec *specs,
+                                   int32_t stopping_call, mb_run_result *results) {
+    disturbance = (disturbed){.usual = device->backend,
+                              .backend = *device->backend,
+                              .stopping_call = stopping_call};
+    disturbance.backend.upload = disturbed_upload;
+    disturbance.backend.download = disturbed_download;
+    disturbance.backend.run = disturbed_run;
+    disturbance.backend.tally = disturbed_tally;
+    disturbance.backend.copy_rows = disturbed_copy_rows;
+    device->backend = &disturbance.backend;
+    train_on(device, specs, RUNS, &disturbance.stop, results);
+    device->backend = disturbance.usual;
+}
+
+// A run that diverges after its best epoch keeps the predictions of that on the selection part,
+// and changes nothing for the others.
+static inline void check_late_divergence(mb_device *device, mb_run_spec *specs) {
+    mb_run_result healthy[RUNS], together[RUNS], cut;
+    train_on(device, specs, RUNS, NULL, healthy);
+    train_disturbed(device, specs, NEVER, together);
+    const mb_run_result *sick = &together[SICK_RUN];
+    assert_int_equal(sick->status, MB_RUN_DIVERGED);
+    assert_int_equal(sick->epochs_done, SICK_EPOCH);
+    assert_non_null(strstr(sick->cause, "epoch 3"));
+    assert_int_equal(sick->held_predictions.count, 0);
+    mb_run_spec spec = specs[SICK_RUN];
+    spec.training.epochs = sick->best_epoch + 1;
+    train_on(device, &spec, 1, NULL, &cut);
+    assert_int_equal(cut.best_epoch, sick->best_epoch);
+    assert_same_predictions(&sick->select_predictions, &cut.select_predictions);
+    for (int i = 0; i < RUNS; i++)
+        if (i != SICK_RUN)
+            assert_same_result(&together[i], &healthy[i]);
+    free_results(healthy, RUNS);
+    free_results(together, RUNS);
+    free_results(&cut, 1);
+}
+
+// Wherever training is stopped, a run has stopped with the epochs that it had, or its result is
+// whole.
+static inline void check_stops(mb_device *device, mb_run_spec *specs) {
+    mb_run_result whole[RUNS], cut[RUNS];
+    int32_t ends[3] = {0}; // by status
+    train_disturbed(device, specs, NEVER, whole);
+    int32_t calls = disturbance.calls;
+    for (int32_t call = 0; call < calls; call++) {
+        train_disturbed(device, specs, call, cut);
+        for (int i = 0; i < RUNS; i++) {
+            ends[cut[i].status]++;
+            if (cut[i].status != MB_RUN_STOPPED) {
+                assert_same_result(&cut[i], &whole[i]);
+                continue;
+            }
+            assert_true(cut[i].epochs_done < specs[i].training.epochs);
+            assert_memory_equal(cut[i].epochs, whole[i].epochs,
+                                (size_t)cut[i].epochs_done * sizeof *cut[i].epochs);
+        }
+        free_results(cut, RUNS);
+    }
+    free_results(whole, RUNS);
+    assert_true(ends[MB_RUN_DONE] > 0 && ends[MB_RUN_STOPPED] > 0 && ends[MB_RUN_DIVERGED] > 0);
 }
 
 #endif
