@@ -149,6 +149,49 @@ static void test_stop_anywhere(void **state) {
     bench_close(&b);
 }
 
+// ---- estimates --------------------------------------------------------------------------------
+
+static const mb_backend *counted_backend;
+static int64_t allocated_bytes;
+
+static mb_status counting_allocate(mb_device *device, size_t bytes, void **memory,
+                                   mb_error *error) {
+    allocated_bytes += (int64_t)bytes;
+    return counted_backend->allocate(device, bytes, memory, error);
+}
+
+static mb_status counting_allocate_host(mb_device *device, size_t bytes, void **memory,
+                                        mb_error *error) {
+    allocated_bytes += (int64_t)bytes;
+    return counted_backend->allocate_host(device, bytes, memory, error);
+}
+
+// The estimate by which a sweep decides whether there is memory for a run, against what a run took.
+static void test_estimated_memory(void **state) {
+    (void)state;
+    bench b;
+    mb_run_cost cost;
+    mb_run_result result;
+    mb_error error = {.message = ""};
+    mb_device *device = cpu_open();
+    bench_open(&b, "attention", 1); // few weights: tables count
+    b.specs[0].config.class_count = 0;
+    b.specs[0].rules = mb_dataset_find("CMUMOSI");
+    b.specs[0].training.selection = MB_SELECT_VAL;
+    b.folds[0].select.count = 1;
+    counted_backend = device->backend;
+    mb_backend counting = *device->backend;
+    counting.allocate = counting_allocate;
+    counting.allocate_host = counting_allocate_host;
+    device->backend = &counting;
+    train_on(device, &b.specs[0], 1, NULL, &result);
+    assert_int_equal(mb_run_estimate(&b.specs[0], &cost, &error), MB_OK);
+    assert_int_equal(cost.memory_bytes, allocated_bytes);
+    mb_run_result_free(&result, 1);
+    counting.close(device);
+    bench_close(&b);
+}
+
 static void test_estimate(void **state) {
     (void)state;
     bench b;
@@ -176,6 +219,7 @@ int main(void) {
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_anywhere),
         cmocka_unit_test(test_estimate),
+        cmocka_unit_test(test_estimated_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,15 +32,26 @@ static mb_status add_evaluation(estimate *e, const mb_part *part, int32_t times,
     return MB_OK;
 }
 
-// The tables of an array, for one run of it.
-static int64_t table_bytes(const estimate *e) {
-    const mb_model_config *config = &e->spec->config;
-    int64_t outputs = (config->class_count + config->value_count) * (int64_t)sizeof(float);
+static int64_t output_bytes(const estimate *e) {
+    return (e->spec->config.class_count + e->spec->config.value_count) * (int64_t)sizeof(float);
+}
+
+// The tables of an array on the device, for one run of it.
+static int64_t device_table_bytes(const estimate *e) {
     int64_t step = 3 * (int64_t)sizeof(int32_t) + 2 * (int64_t)sizeof(float);
-    int64_t utterance = 2 * (int64_t)sizeof(int32_t) + outputs;
-    return e->most_steps * step + e->longest * utterance + e->spec->fold->select.count * outputs +
-           MB_SLOT_COUNT * (int64_t)sizeof(float) + (int64_t)sizeof(mb_key) +
-           (int64_t)sizeof(mb_tally);
+    int64_t utterance = 2 * (int64_t)sizeof(int32_t) + output_bytes(e);
+    int64_t run = 3 * (int64_t)sizeof(int32_t) + MB_SLOT_COUNT * (int64_t)sizeof(float) +
+                  (int64_t)sizeof(mb_key) + (int64_t)sizeof(mb_tally);
+    return e->most_steps * step + e->longest * utterance +
+           e->spec->fold->select.count * output_bytes(e) + run;
+}
+
+// Those of the host, which has the order of the next epoch too.
+static int64_t host_table_bytes(const estimate *e) {
+    int64_t step = 3 * (int64_t)sizeof(int32_t) + (int64_t)sizeof(float);
+    int64_t utterance = 3 * (int64_t)sizeof(int32_t) + output_bytes(e);
+    int64_t run = 2 * (int64_t)sizeof(int32_t) + (int64_t)sizeof(mb_tally);
+    return e->most_steps * step + e->longest * utterance + run;
 }
 
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error) {
@@ -69,10 +80,9 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
         status = add_evaluation(&e, &spec->fold->held, 1, error);
     for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
         status = add_evaluation(&e, &spec->tests[t], 1, error);
-    // Weights, two moments, the snapshot where it is kept in memory; the tables of the host are
-    // copies of the device's.
-    int64_t arena = e.arena_floats * (int64_t)sizeof(float);
-    cost->memory_bytes = (in_file ? 3 : 4) * model + arena + 2 * table_bytes(&e);
-    cost->device_bytes = 4 * model + arena + table_bytes(&e);
+    // Weights, two moments, the snapshot where it is kept in memory.
+    int64_t rest = e.arena_floats * (int64_t)sizeof(float) + device_table_bytes(&e);
+    cost->memory_bytes = (in_file ? 3 : 4) * model + rest + host_table_bytes(&e);
+    cost->device_bytes = 4 * model + rest;
     return status;
 }
