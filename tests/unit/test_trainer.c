@@ -110,6 +110,21 @@ static void test_snapshot_is_the_best_epoch(void **state) {
     bench_close(&b);
 }
 
+// Without one, the first epoch is the best.
+static void test_no_selection_part(void **state) {
+    (void)state;
+    bench b;
+    mb_run_result result;
+    bench_open(&b, "attention", 8);
+    b.folds[0].select.count = 0;
+    train(&b.specs[0], 1, NULL, &result);
+    assert_int_equal(result.status, MB_RUN_DONE);
+    assert_int_equal(result.best_epoch, 0);
+    assert_true(isnan(result.epochs[0].select_loss));
+    mb_run_result_free(&result, 1);
+    bench_close(&b);
+}
+
 static void test_learns(void **state) {
     (void)state;
     bench b;
@@ -215,6 +230,7 @@ int main(void) {
         cmocka_unit_test(test_late_divergence),
         cmocka_unit_test(test_no_leak),
         cmocka_unit_test(test_snapshot_is_the_best_epoch),
+        cmocka_unit_test(test_no_selection_part),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_anywhere),

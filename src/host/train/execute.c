@@ -180,7 +180,7 @@ static mb_status keep_predictions(mb_array *array, float *to, const float *from,
         .from_stride = array->index_stride * width,
         .floats = array->select_stride * width,
     };
-    return width > 0 ? array->device->backend->copy_rows(array->device, &copy, error) : MB_OK;
+    return copy.floats > 0 ? array->device->backend->copy_rows(array->device, &copy, error) : MB_OK;
 }
 
 static mb_status choose(mb_array *array, mb_error *error) {
