@@ -28,6 +28,7 @@ static mb_status open_worker(mb_bench_team *team, const mb_bench_data *data, int
 mb_status mb_bench_team_open(const mb_bench_options *options, const mb_plan *plan,
                              const mb_bench_data *data, mb_bench_team *team, mb_error *error) {
     *team = (mb_bench_team){.options = options, .plan = plan};
+    atomic_init(&team->at_work, 0);
     team->workers = calloc((size_t)options->threads, sizeof *team->workers);
     mb_status status = team->workers == NULL ? mb_out_of_memory(error, "threads") : MB_OK;
     for (int32_t t = 0, first = 0; status == MB_OK && t < options->threads; t++) {
@@ -38,11 +39,12 @@ mb_status mb_bench_team_open(const mb_bench_options *options, const mb_plan *pla
 }
 
 mb_status mb_bench_team_together(mb_bench_team *team, void (*work)(void *team, int32_t thread),
-                                 double *seconds, mb_error *error) {
+                                 int32_t helpers, double *seconds, mb_error *error) {
     int32_t threads = team->options->threads;
-    *seconds = mb_bench_parallel(threads, work, team);
+    atomic_store(&team->at_work, threads);
+    *seconds = mb_bench_parallel(threads + helpers, work, team);
     if (*seconds <= 0.0)
-        return mb_fail(error, MB_FAILED, "cannot start %d threads", threads);
+        return mb_fail(error, MB_FAILED, "cannot start %d threads", threads + helpers);
     for (int32_t t = 0; t < threads; t++)
         if (team->workers[t].status != MB_OK)
             return mb_fail(error, team->workers[t].status, "thread %d: %s", t,
@@ -50,10 +52,20 @@ mb_status mb_bench_team_together(mb_bench_team *team, void (*work)(void *team, i
     return MB_OK;
 }
 
+static bool anyone_at_work(const void *team) {
+    return atomic_load(&((const mb_bench_team *)team)->at_work) > 0;
+}
+
 static void step_thread(void *context, int32_t thread) {
     mb_bench_team *team = context;
-    mb_bench_worker *w = &team->workers[thread];
+    int32_t threads = team->options->threads;
+    mb_bench_worker *w = &team->workers[thread % threads];
+    if (thread >= threads) {
+        w->device->backend->assist(w->device, anyone_at_work, team);
+        return;
+    }
     w->status = mb_bench_array_step(&w->array, team->steps, &w->error);
+    atomic_fetch_sub(&team->at_work, 1);
 }
 
 // The steps of a repeat: as asked for, or as many as take --milliseconds at the pace of the first
@@ -65,7 +77,7 @@ static mb_status choose_steps(mb_bench_team *team, mb_error *error) {
     double wanted = 1e-3 * o->milliseconds, seconds = 0.0;
     mb_status status = MB_OK;
     while (status == MB_OK && seconds < 0.2 * wanted) {
-        status = mb_bench_team_together(team, step_thread, &seconds, error);
+        status = mb_bench_team_together(team, step_thread, team->options->helpers, &seconds, error);
         if (status == MB_OK && seconds < 0.2 * wanted)
             team->steps *= 2;
     }
@@ -85,7 +97,7 @@ mb_status mb_bench_team_rate(mb_bench_team *team, mb_bench_rate *rate, mb_error 
         rates == NULL ? mb_out_of_memory(error, "repeats") : choose_steps(team, error);
     for (int32_t r = 0; status == MB_OK && r < team->repeats; r++) {
         double seconds = 0.0;
-        status = mb_bench_team_together(team, step_thread, &seconds, error);
+        status = mb_bench_team_together(team, step_thread, team->options->helpers, &seconds, error);
         rates[r] = (double)team->steps * o->models / seconds;
     }
     if (status == MB_OK) {

@@ -2,6 +2,8 @@
 #ifndef MB_BENCH_TEAM_H
 #define MB_BENCH_TEAM_H
 
+#include <stdatomic.h>
+
 #include "array.h"
 #include "copy.h"
 #include "train_options.h"
@@ -20,6 +22,7 @@ typedef struct mb_bench_team {
     mb_bench_worker *workers; // (threads)
     int32_t steps, repeats;   // steps of each model, a repeat
     char device[192];         // what the device says of itself
+    atomic_int at_work;       // workers that are not done
 } mb_bench_team;
 
 // Of all models together, a second.
@@ -32,9 +35,9 @@ typedef struct mb_bench_rate {
 mb_status mb_bench_team_open(const mb_bench_options *options, const mb_plan *plan,
                              const mb_bench_data *data, mb_bench_team *team, mb_error *error);
 
-// Lets every worker work at once; the seconds it took.
+// Lets every worker work at once, and threads beyond them, the helpers; the seconds it took.
 mb_status mb_bench_team_together(mb_bench_team *team, void (*work)(void *team, int32_t thread),
-                                 double *seconds, mb_error *error);
+                                 int32_t helpers, double *seconds, mb_error *error);
 
 // Model-steps a second, over the repeats that the options name.
 mb_status mb_bench_team_rate(mb_bench_team *team, mb_bench_rate *rate, mb_error *error);

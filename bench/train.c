@@ -73,7 +73,7 @@ static mb_status measure_copy(bench *b, double *gigabytes_per_second, mb_error *
     for (int32_t t = 0; status == MB_OK && t < b->options->threads; t++)
         moved += mb_bench_copy_bytes(&workers[t].copy);
     for (int repeat = 0; status == MB_OK && repeat < 5; repeat++) {
-        status = mb_bench_team_together(&b->team, copy_thread, &seconds, error);
+        status = mb_bench_team_together(&b->team, copy_thread, 0, &seconds, error);
         best = fmin(best, seconds);
     }
     *gigabytes_per_second = 1e-9 * moved / best;
@@ -145,10 +145,10 @@ static void print_json(const bench *b, const figures *f) {
     mb_bench_print_options(s);
     printf(", \"hidden_dim\": %g, \"batch_size\": %d, \"dropout\": %g, \"class_count\": %d, "
            "\"value_count\": %d, \"weights\": %lld, \"models\": %d, \"threads\": %d, "
-           "\"launch_steps\": %d, \"steps\": %d, \"repeats\": %d, ",
+           "\"helpers\": %d, \"launch_steps\": %d, \"steps\": %d, \"repeats\": %d, ",
            mb_bench_option(s, "hidden_dim", 0), s->batch, mb_bench_option(s, "dropout", 0),
            c->class_count, c->value_count, (long long)mb_plan_get(b->plan)->parameter_elements,
-           o->models, o->threads, b->launch_steps, f->steps, f->repeats);
+           o->models, o->threads, o->helpers, b->launch_steps, f->steps, f->repeats);
     printf("\"steps_per_second\": %.6g, \"slowest\": %.6g, \"fastest\": %.6g, "
            "\"microseconds_per_model_step\": %.6g, \"gigabytes_per_second\": %.6g, "
            "\"gigaflops\": %.6g, ",

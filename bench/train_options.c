@@ -16,6 +16,7 @@ void mb_bench_print_help(void) {
           "random features.\n\n"
           "  --models A         models that train at the same time (as many as threads)\n"
           "  --threads N        CPU: the models are dealt out to so many threads (1)\n"
+          "  --helpers N        CPU: so many threads besides take part in their steps (0)\n"
           "  --hidden N         hidden_dim (128)\n",
           stdout);
     fputs(mb_bench_settings_help, stdout);
@@ -36,6 +37,7 @@ enum {
     OPTION_HIDDEN = MB_BENCH_OWN_OPTIONS,
     OPTION_MODELS,
     OPTION_THREADS,
+    OPTION_HELPERS,
     OPTION_LAUNCH_STEPS,
     OPTION_STEPS,
     OPTION_MILLISECONDS,
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
     {"hidden", required_argument, NULL, OPTION_HIDDEN},
     {"models", required_argument, NULL, OPTION_MODELS},
     {"threads", required_argument, NULL, OPTION_THREADS},
+    {"helpers", required_argument, NULL, OPTION_HELPERS},
     {"launch-steps", required_argument, NULL, OPTION_LAUNCH_STEPS},
     {"steps", required_argument, NULL, OPTION_STEPS},
     {"milliseconds", required_argument, NULL, OPTION_MILLISECONDS},
@@ -73,6 +76,8 @@ static mb_status parse_option(int code, mb_bench_options *o, int32_t *hidden, mb
         return mb_bench_number("models", optarg, 1, 65535, &o->models, error);
     case OPTION_THREADS:
         return mb_bench_number("threads", optarg, 1, 4096, &o->threads, error);
+    case OPTION_HELPERS:
+        return mb_bench_number("helpers", optarg, 0, 4096, &o->helpers, error);
     case OPTION_LAUNCH_STEPS:
         return mb_bench_number("launch-steps", optarg, 1, 100000, &o->launch_steps, error);
     case OPTION_STEPS:
@@ -117,8 +122,8 @@ mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *o, bool *help,
         return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
     if (o->models == 0)
         o->models = o->threads;
-    if (o->settings.backend != &mb_cpu_backend && o->threads > 1)
-        return mb_fail(error, MB_USAGE, "--threads is for --device cpu");
+    if (o->settings.backend != &mb_cpu_backend && (o->threads > 1 || o->helpers > 0))
+        return mb_fail(error, MB_USAGE, "--threads and --helpers are for --device cpu");
     if (o->models < o->threads)
         return mb_fail(error, MB_USAGE, "--models %d: fewer than --threads %d", o->models,
                        o->threads);

@@ -7,6 +7,7 @@
 typedef struct mb_bench_options {
     mb_bench_settings settings;
     int32_t models, threads; // A in all; CPU only: dealt out to so many threads
+    int32_t helpers;         // CPU only: threads besides them
     int32_t launch_steps;    // 0 = as the backend suggests
     int32_t steps, repeats, warmup;
     int32_t milliseconds; // a repeat takes about so long, whatever `steps` says; 0 = not asked for

@@ -128,6 +128,10 @@ typedef struct mb_backend {
     // what they wrote.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error);
+    // Makes the calling thread take part in what another thread runs on the device, as long as
+    // wanted(context); the parts of steps that it did. The results do not depend on it. NULL
+    // where threads of the host are no help.
+    int64_t (*assist)(mb_device *device, bool (*wanted)(const void *context), const void *context);
     mb_status (*tally)(mb_device *device, const mb_tally_launch *launch, mb_error *error);
     mb_status (*synchronize)(mb_device *device, mb_error *error);
 } mb_backend;

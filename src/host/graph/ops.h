@@ -115,6 +115,7 @@ typedef struct mb_step {
     int32_t input_count, output_count;
     mb_operand inputs[MB_MAX_INPUTS];
     mb_operand outputs[MB_MAX_OUTPUTS];
+    int64_t multiply_accumulates; // at max_rows
 } mb_step;
 
 struct mb_plan {

@@ -11,7 +11,7 @@
 #endif
 
 #include "base/tally_row.h"
-#include "cpu/call.h"
+#include "cpu/share.h"
 
 extern const mb_cpu_isa mb_cpu_isa_portable;
 #ifdef MB_HAVE_avx2
@@ -22,6 +22,7 @@ extern const mb_cpu_isa mb_cpu_isa_avx512;
 typedef struct cpu_device {
     mb_device device;
     const mb_cpu_isa *isa;
+    mb_cpu_team team;
 } cpu_device;
 
 // Whether this processor has the set; the sets from best to plainest.
@@ -86,9 +87,10 @@ mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error)
     if (isa == NULL)
         return mb_fail(error, MB_UNSUPPORTED, "this processor has no instruction set '%s'",
                        isa_name);
-    cpu_device *cpu = calloc(1, sizeof *cpu);
+    cpu_device *cpu = aligned_alloc(_Alignof(cpu_device), sizeof *cpu);
     if (cpu == NULL)
         return mb_out_of_memory(error, "device");
+    *cpu = (cpu_device){0};
     cpu->device.backend = &mb_cpu_backend;
     cpu->isa = isa;
     *device = &cpu->device;
@@ -210,6 +212,7 @@ static mb_cpu_call call_of(const mb_plan *plan, const mb_launch *launch, int32_t
         .parameters = launch->parameters + model,
         .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
         .second_moments = launch->second_moments != NULL ? launch->second_moments + model : NULL,
+        .parts = 1,
     };
 }
 
@@ -232,7 +235,7 @@ static void enter_step(mb_cpu_call *call, const mb_plan *plan, const mb_launch *
 static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                          mb_error *error) {
     (void)error;
-    const mb_cpu_isa *isa = ((const cpu_device *)device)->isa;
+    cpu_device *cpu = (cpu_device *)device;
     unsigned before = flush_denormals();
     for (int32_t a = 0; a < launch->run_count; a++) {
         mb_cpu_call call = call_of(plan, launch, a);
@@ -247,13 +250,21 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
                 if (lacks_gradient(plan, &plan->steps[i], widest))
                     continue;
                 bind_operands(&call, &plan->steps[i], arena);
-                isa->kernels[plan->steps[i].op](&call);
+                mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->steps[i].op], &call);
             }
             keep_results(plan, launch, a, s, call.rows, arena);
         }
     }
     restore_denormals(before);
     return MB_OK;
+}
+
+static int64_t cpu_assist(mb_device *device, bool (*wanted)(const void *context),
+                          const void *context) {
+    unsigned before = flush_denormals();
+    int64_t parts = mb_cpu_team_assist(&((cpu_device *)device)->team, wanted, context);
+    restore_denormals(before);
+    return parts;
 }
 
 static mb_status cpu_copy_rows(mb_device *device, const mb_row_copy *copy, mb_error *error) {
@@ -302,6 +313,7 @@ const mb_backend mb_cpu_backend = {
     .copy = cpu_copy,
     .copy_rows = cpu_copy_rows,
     .run = cpu_run,
+    .assist = cpu_assist,
     .tally = cpu_tally,
     .synchronize = cpu_synchronize,
 };

@@ -25,7 +25,25 @@ typedef struct mb_cpu_call {
     const mb_resident *dataset;
     const mb_parameter *parameter_list; // of the plan
     float *parameters, *first_moments, *second_moments;
+    // Where threads share the step (share.h): operands and indices begin at row first_row of the
+    // batch; of its output the kernel makes part `part` of `parts`.
+    int32_t first_row;
+    int32_t part, parts;
+    int32_t phase;
 } mb_cpu_call;
+
+// Numbers first ... end - 1.
+typedef struct mb_cpu_range {
+    int64_t first, end;
+} mb_cpu_range;
+
+// What of `count` is the call's part, in whole units but for the last one.
+static inline mb_cpu_range mb_cpu_range_of(const mb_cpu_call *call, int64_t count, int64_t unit) {
+    int64_t units = (count + unit - 1) / unit;
+    int64_t first = units * call->part / call->parts * unit;
+    int64_t end = units * (call->part + 1) / call->parts * unit;
+    return (mb_cpu_range){first, end < count ? end : count};
+}
 
 typedef void (*mb_cpu_kernel)(const mb_cpu_call *call);
 

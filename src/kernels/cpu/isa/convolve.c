@@ -95,9 +95,10 @@ MB_KERNEL(convolve_update) {
     const mb_parameter *parameter = &call->parameter_list[step->params.update.parameter];
     convolution c = convolution_of(call, &step->inputs[0].shape, &step->inputs[1].shape);
     mb_adam adam = MB_NAME(adam_of)(call);
-    for (int32_t i = 0; i < c.depth; i += TILE_DEPTH)
+    mb_cpu_range inputs = mb_cpu_range_of(call, c.depth, TILE_DEPTH);
+    for (int32_t i = (int32_t)inputs.first; i < inputs.end; i += TILE_DEPTH)
         for (int32_t o = 0; o < c.outputs; o += TILE_OUTPUTS) {
-            gradient_part part = {i, at_most(c.depth - i, TILE_DEPTH), o,
+            gradient_part part = {i, at_most((int32_t)inputs.end - i, TILE_DEPTH), o,
                                   at_most(c.outputs - o, TILE_OUTPUTS)};
             filter_gradient(call, &c, part, tile, part.columns);
             int64_t at = parameter->offset + (int64_t)i * c.outputs + o;

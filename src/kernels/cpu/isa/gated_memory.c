@@ -38,7 +38,8 @@ static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate
             float sum = r[j] + gate->bias_1[j];
             r[j] = sum < 0.0f ? 0.0f : sum; // NaN stays NaN
         }
-        MB_NAME(dropout_apply)(call, gate->dropout, step_at(n, b, t, h), h, r, r);
+        MB_NAME(dropout_apply)
+        (call, gate->dropout, step_at(n, call->first_row + b, t, h), h, r, r);
     }
     MB_NAME(gemm)
     (n->rows, m, h, (mb_matrix){hidden, hidden_row, 1}, (mb_matrix){gate->weight_2, m, 1}, out,

@@ -2,8 +2,8 @@
 //
 // Reference: c[i][j] = sum over k of a[i][k] * b[k][j]. Fast version: tiles of C stay in registers
 // over a block of K; A is packed so that a tile reads it in order, and a panel of B where more than
-// one tile reads it. Sums run over k in blocks of BLOCK_K, whatever M and N are; what is
-// added to C is added block by block, or at once where the product is turned round.
+// one tile reads it. Sums run over k in blocks of BLOCK_K, which are added to C one by one,
+// whatever M and N are.
 //
 // No library is asked: code that is generated for the processor at hand may sum in another order on
 // the next one. libxsmm's is a twentieth faster in plain products of 32 rows (measured on one core
@@ -189,14 +189,13 @@ static void product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, f
     }
 }
 
-// C (columns, rows) (+)= the transpose of a block (rows, columns).
-static void turn_back(int32_t rows, int32_t columns, const float *from, int64_t row, float *c,
-                      int64_t ldc, int accumulate) {
-    float block[MB_LANES * MB_LANES];
-    turn(rows, columns, from, row, 1, block, MB_LANES);
-    for (int32_t i = 0; i < columns; i++, c += ldc)
-        for (int32_t j = 0; j < rows; j++)
-            c[j] = accumulate ? c[j] + block[i * MB_LANES + j] : block[i * MB_LANES + j];
+// to (columns, rows) = the transpose of from (rows, columns), a square at a time.
+static void turn_all(int32_t rows, int32_t columns, const float *from, int64_t row, float *to,
+                     int64_t to_row) {
+    for (int32_t i = 0; i < rows; i += MB_LANES)
+        for (int32_t j = 0; j < columns; j += MB_LANES)
+            turn(mb_least(MB_LANES, rows - i), mb_least(MB_LANES, columns - j), from + i * row + j,
+                 row, 1, to + j * to_row + i, to_row);
 }
 
 // The same by way of C^T = B^T A^T, for few rows of A and a B that lies transposed: of the two it
@@ -206,13 +205,12 @@ static void turned_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matr
     enum { WIDTH = 128 };
     _Alignas(64) float turned[WIDTH * PACK_M];
     for (int32_t j = 0; j < n; j += WIDTH) {
-        int32_t columns = n - j < WIDTH ? n - j : WIDTH;
+        int32_t columns = mb_least(WIDTH, n - j);
+        if (accumulate)
+            turn_all(m, columns, c + j, ldc, turned, m);
         product(columns, m, k, (mb_matrix){b.values + j * b.column, b.column, b.row},
-                (mb_matrix){a.values, a.column, a.row}, turned, m, 0);
-        for (int32_t i = 0; i < m; i += MB_LANES)
-            for (int32_t q = 0; q < columns; q += MB_LANES)
-                turn_back(mb_least(MB_LANES, columns - q), mb_least(MB_LANES, m - i),
-                          turned + q * m + i, m, c + i * ldc + j + q, ldc, accumulate);
+                (mb_matrix){a.values, a.column, a.row}, turned, m, accumulate);
+        turn_all(columns, m, turned, m, c + j, ldc);
     }
 }
 

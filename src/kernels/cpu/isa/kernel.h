@@ -26,6 +26,10 @@ static inline int64_t mb_elements(const mb_cpu_call *call, const mb_operand *ope
 static inline int64_t mb_vectors(const mb_cpu_call *call, const mb_operand *operand) {
     return mb_shape_vectors(&operand->shape, call->rows);
 }
+// Of an operand with rows: the elements in front of the call's.
+static inline int64_t mb_first_element(const mb_cpu_call *call, const mb_operand *operand) {
+    return mb_shape_elements(&operand->shape, call->first_row);
+}
 static inline int32_t mb_width(const mb_operand *operand) {
     return mb_shape_last(&operand->shape);
 }

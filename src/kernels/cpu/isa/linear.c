@@ -76,12 +76,14 @@ MB_KERNEL(linear_grad_weight) {
     int32_t inputs = mb_width(&step->inputs[0]), row = 0; // all outputs
     for (int32_t k = 1; k < step->input_count; k += 2)
         row += mb_width(&step->inputs[k]);
-    float *gradient = call->outputs[0];
+    mb_cpu_range part = mb_cpu_range_of(call, inputs, 16);
+    float *gradient = call->outputs[0] + part.first * row;
     for (int32_t k = 0; k < step->input_count; k += 2) {
         int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[k]);
         int32_t outputs = mb_width(&step->inputs[k + 1]);
         MB_NAME(gemm)
-        (inputs, outputs, vectors, (mb_matrix){call->inputs[k], 1, inputs},
+        ((int32_t)(part.end - part.first), outputs, vectors,
+         (mb_matrix){call->inputs[k] + part.first, 1, inputs},
          (mb_matrix){call->inputs[k + 1], outputs, 1}, gradient, row, 0);
         gradient += outputs;
     }
@@ -93,9 +95,10 @@ MB_KERNEL(linear_grad_bias) {
     for (int32_t k = 0; k < call->step->input_count; k++) {
         int64_t vectors = mb_vectors(call, &call->step->inputs[k]);
         int32_t outputs = mb_width(&call->step->inputs[k]);
-        memset(sum, 0, (size_t)outputs * sizeof *sum);
+        mb_cpu_range part = mb_cpu_range_of(call, outputs, 16);
+        memset(sum + part.first, 0, (size_t)(part.end - part.first) * sizeof *sum);
         for (int64_t r = 0; r < vectors; r++)
-            for (int32_t o = 0; o < outputs; o++)
+            for (int64_t o = part.first; o < part.end; o++)
                 sum[o] += call->inputs[k][r * outputs + o];
         sum += outputs;
     }

@@ -18,11 +18,13 @@ mb_adam MB_NAME(adam_of)(const mb_cpu_call *call) {
 }
 
 MB_KERNEL(adam) {
+    enum { LINE = 16 };
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
     mb_adam adam = MB_NAME(adam_of)(call);
-    mb_adam_step(&adam, mb_shape_elements(&parameter->shape, 0), call->inputs[0],
-                 call->parameters + parameter->offset, call->first_moments + parameter->offset,
-                 call->second_moments + parameter->offset);
+    mb_cpu_range weights = mb_cpu_range_of(call, mb_shape_elements(&parameter->shape, 0), LINE);
+    int64_t at = parameter->offset + weights.first;
+    mb_adam_step(&adam, weights.end - weights.first, call->inputs[0] + weights.first,
+                 call->parameters + at, call->first_moments + at, call->second_moments + at);
 }
 
 void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t at, int32_t outputs,
@@ -49,11 +51,12 @@ static void fetch_block(const mb_cpu_call *call, int64_t at, int32_t row, int32_
 // at `weight` of the parameters, its rows `row` floats apart.
 static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row, int32_t m,
                            int32_t n, int32_t k, mb_matrix a, mb_matrix b) {
-    enum { BLOCK_INPUTS = 192, BLOCK_OUTPUTS = 128 };
+    enum { BLOCK_INPUTS = 192, BLOCK_OUTPUTS = 128, UNIT = 16 };
     _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
     mb_adam adam = MB_NAME(adam_of)(call);
-    for (int32_t i = 0; i < m; i += BLOCK_INPUTS) {
-        int32_t rows = m - i < BLOCK_INPUTS ? m - i : BLOCK_INPUTS;
+    mb_cpu_range inputs = mb_cpu_range_of(call, m, UNIT);
+    for (int32_t i = (int32_t)inputs.first; i < inputs.end; i += BLOCK_INPUTS) {
+        int32_t rows = inputs.end - i < BLOCK_INPUTS ? (int32_t)inputs.end - i : BLOCK_INPUTS;
         for (int32_t o = 0; o < n; o += BLOCK_OUTPUTS) {
             int32_t columns = n - o < BLOCK_OUTPUTS ? n - o : BLOCK_OUTPUTS;
             mb_matrix part_a = {a.values + i * a.row, a.row, a.column};

@@ -24,6 +24,7 @@ typedef struct outer_product {
     mb_dropout_mode mode;
     mb_random_mask mask;
     const float *stored; // (B, P*Q*R), 1 or 0
+    int32_t first_row;   // of the masks
 } outer_product;
 
 // Factors at inputs[first] and the two after it.
@@ -35,7 +36,8 @@ static outer_product product_of(const mb_cpu_call *call, int first) {
                        .p = mb_width(&operands[0]),
                        .q = mb_width(&operands[1]),
                        .r = mb_width(&operands[2]),
-                       .mode = call->step->params.dropout.mode};
+                       .mode = call->step->params.dropout.mode,
+                       .first_row = call->first_row};
     z.width = (int64_t)z.p * z.q * z.r;
     if (z.mode != MB_DROPOUT_OFF)
         z.mask = MB_NAME(random_mask)(call, &call->step->params.dropout);
@@ -70,6 +72,7 @@ static void segment_next(const outer_product *z, int32_t left, segment *s) {
 // group.
 static void apply_mask(const outer_product *z, int64_t b, int64_t first, int32_t count,
                        float *restrict values) {
+    b += z->first_row;
     if (z->mode == MB_DROPOUT_STORED) {
         const float *mask = z->stored + b * z->width + first;
         for (int32_t n = 0; n < count; n++)
@@ -223,8 +226,9 @@ MB_KERNEL(outer_linear_update) {
     mb_adam adam = MB_NAME(adam_of)(call);
     int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
     int32_t outputs = mb_width(&call->step->inputs[3]);
-    for (int64_t first = 0; first < z.width; first += STEP_WIDTH) {
-        int32_t count = smaller(z.width - first, STEP_WIDTH);
+    mb_cpu_range inputs = mb_cpu_range_of(call, z.width, STEP_WIDTH);
+    for (int64_t first = inputs.first; first < inputs.end; first += STEP_WIDTH) {
+        int32_t count = smaller(inputs.end - first, STEP_WIDTH);
         for (int32_t o = 0; o < outputs; o += STEP_OUTPUTS) {
             int32_t columns = smaller(outputs - o, STEP_OUTPUTS);
             weight_block(call, &z, first, count, o, columns, dw, columns);

@@ -31,11 +31,13 @@ MB_KERNEL(source_linear) {
     bool keeps = step->outputs[1].shape.dims[0] == 2;
     mb_layer l = mb_layer_of(call, inputs, outputs, keeps, call->outputs[1], call->outputs[2]);
     mb_random_mask mask = mb_source_mask(call, 0);
-    if (!call->begun)
-        mb_clear_sums(&l, l.rows);
+    l.sums += (int64_t)call->first_row * MB_PANEL;
+    for (int32_t p = 0; !call->begun && p < l.panels; p++)
+        mb_clear_sums(&l, p, l.rows);
     for (int32_t i = 0; !call->begun && i < inputs; i += MB_SOURCE_BLOCK) {
         int32_t count = mb_least(MB_SOURCE_BLOCK, inputs - i);
         float *x = keeps ? (float *)l.x + (int64_t)i * call->max_rows : call->outputs[1];
+        x += (int64_t)call->first_row * (keeps ? count : MB_SOURCE_BLOCK);
         mb_fill_block(call, &mask, call->indices, l.rows, i, count, inputs, x);
         sum_block(&l, call->inputs[0] + (int64_t)i * outputs, count, x);
     }

@@ -54,7 +54,7 @@ static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *
         for (int32_t i = 0; i < ahead; i += 16)
             __builtin_prefetch(features + first + copied + i); // of the next block
         if (copied > 0 && mask->threshold > 0) {
-            int64_t element = (int64_t)r * inputs + first;
+            int64_t element = (int64_t)(call->first_row + r) * inputs + first;
             MB_NAME(random_apply)(mask, element, copied, features + first, x);
         } else if (copied > 0) {
             memcpy(x, features + first, (size_t)copied * sizeof *x);
@@ -118,10 +118,9 @@ static inline void mb_copy_panel(int32_t rows, int32_t columns, const float *fro
     }
 }
 
-static inline void mb_clear_sums(const mb_layer *l, int32_t rows) {
-    for (int32_t p = 0; p < l->panels; p++)
-        memset(l->sums + (int64_t)p * l->call->max_rows * MB_PANEL, 0,
-               (size_t)rows * MB_PANEL * sizeof *l->sums);
+static inline void mb_clear_sums(const mb_layer *l, int32_t panel, int32_t rows) {
+    memset(l->sums + (int64_t)panel * l->call->max_rows * MB_PANEL, 0,
+           (size_t)rows * MB_PANEL * sizeof *l->sums);
 }
 
 // The places in the rooms; where nothing is kept for the next step there is one block of x alone.

@@ -149,35 +149,64 @@ static void update_strip(const mb_layer *l, const mb_adam *adam, const strip *s,
                      panels + p * MB_SOURCE_STRIP * MB_PANEL, s->sums + p * part);
 }
 
+// x of the next step, the block of inputs from `first` on.
+static void fill_next(const mb_layer *l, const mb_random_mask *mask, int32_t first) {
+    mb_fill_block(l->call, mask, l->call->next_indices, l->next_rows, first,
+                  mb_least(MB_SOURCE_BLOCK, l->inputs - first), l->inputs,
+                  l->next_x + (int64_t)first * l->call->max_rows);
+}
+
+// dy and the sums of some panels.
+static void begin_panels(const mb_layer *l, mb_cpu_range outputs) {
+    for (int32_t o = (int32_t)outputs.first; o < outputs.end; o += MB_PANEL) {
+        mb_copy_panel(l->rows, mb_least(MB_PANEL, l->outputs - o), l->call->inputs[0] + o,
+                      l->outputs, l->dy + (int64_t)o * l->call->max_rows);
+        mb_clear_sums(l, o / MB_PANEL, l->next_rows);
+    }
+}
+
+// Steps the weights of a block of inputs and some outputs.
+static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
+                         mb_cpu_range outputs) {
+    _Alignas(64) float panels[MB_SOURCE_STRIP * STRIP_COLUMNS];
+    const mb_cpu_call *call = l->call;
+    int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
+    int64_t block = (int64_t)first * call->max_rows;
+    int32_t count = mb_least(MB_SOURCE_BLOCK, l->inputs - first);
+    for (int32_t o = (int32_t)outputs.first; o < outputs.end; o += STRIP_COLUMNS)
+        for (int32_t k = 0; k < count; k += MB_SOURCE_STRIP) {
+            strip s = {.at = weight + (int64_t)(first + k) * l->outputs + o,
+                       .height = mb_least(MB_SOURCE_STRIP, count - k),
+                       .columns = mb_least(STRIP_COLUMNS, (int32_t)outputs.end - o),
+                       .x = l->x + block + k,
+                       .next_x = l->next_x + block + k,
+                       .pitch = count,
+                       .dy = l->dy + (int64_t)o * call->max_rows,
+                       .sums = l->sums + (int64_t)o * call->max_rows};
+            s.panels = (s.columns + MB_PANEL - 1) / MB_PANEL;
+            update_strip(l, adam, &s, panels);
+        }
+}
+
+// Threads that share the step first make x, each some inputs, then step W, each some outputs.
 MB_KERNEL(source_linear_update) {
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
     int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
     mb_layer l = mb_layer_of(call, inputs, outputs, true, call->outputs[0], call->outputs[1]);
     mb_random_mask mask = mb_source_mask(call, 1);
+    bool shared = call->parts > 1;
+    if (shared && call->phase == 0) {
+        mb_cpu_range mine = mb_cpu_range_of(call, inputs, MB_SOURCE_BLOCK);
+        for (int32_t i = (int32_t)mine.first; i < mine.end; i += MB_SOURCE_BLOCK)
+            fill_next(&l, &mask, i);
+        return;
+    }
+    mb_cpu_range mine = mb_cpu_range_of(call, outputs, MB_PANEL);
     mb_adam adam = MB_NAME(adam_of)(call);
-    _Alignas(64) float panels[MB_SOURCE_STRIP * STRIP_COLUMNS];
-    int64_t part = (int64_t)call->max_rows * MB_PANEL;
-    for (int32_t p = 0; p < l.panels; p++)
-        mb_copy_panel(l.rows, mb_least(MB_PANEL, outputs - p * MB_PANEL),
-                      call->inputs[0] + p * MB_PANEL, outputs, l.dy + p * part);
-    mb_clear_sums(&l, l.next_rows);
+    begin_panels(&l, mine);
     for (int32_t i = 0; i < inputs; i += MB_SOURCE_BLOCK) {
-        int32_t count = mb_least(MB_SOURCE_BLOCK, inputs - i);
-        const float *x = l.x + (int64_t)i * call->max_rows;
-        float *next_x = l.next_x + (int64_t)i * call->max_rows;
-        mb_fill_block(call, &mask, call->next_indices, l.next_rows, i, count, inputs, next_x);
-        for (int32_t o = 0; o < outputs; o += STRIP_COLUMNS)
-            for (int32_t k = 0; k < count; k += MB_SOURCE_STRIP) {
-                strip s = {.at = parameter->offset + (int64_t)(i + k) * outputs + o,
-                           .height = mb_least(MB_SOURCE_STRIP, count - k),
-                           .columns = mb_least(STRIP_COLUMNS, outputs - o),
-                           .x = x + k,
-                           .next_x = next_x + k,
-                           .pitch = count,
-                           .dy = l.dy + o / MB_PANEL * part,
-                           .sums = l.sums + o / MB_PANEL * part};
-                s.panels = (s.columns + MB_PANEL - 1) / MB_PANEL;
-                update_strip(&l, &adam, &s, panels);
-            }
+        if (!shared)
+            fill_next(&l, &mask, i);
+        update_block(&l, &adam, i, mine);
     }
 }

@@ -1,0 +1,210 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "sweep/pool_internal.h"
+#include "train/array.h"
+
+// What may still be given to runs. The first one always starts: if it is too large even alone, it
+// fails with a message.
+static int64_t memory_left(const mb_pool *pool) {
+    if (pool->config.memory == 0 || pool->memory_used == 0)
+        return INT64_MAX;
+    return pool->config.memory - pool->memory_used;
+}
+
+// Whether the next job can join the array of `first`.
+static bool joins(const mb_pool *pool, const mb_outcome *first) {
+    if (pool->waiting.count == 0)
+        return false;
+    const mb_job *next = &pool->waiting.jobs[0]->job;
+    return next->group == first->job.group && next->memory <= memory_left(pool);
+}
+
+// Takes the costliest job that there is memory for, and others of its group, which cost the same
+// and so come next.
+static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
+    jobs[0] = mb_job_heap_take(&pool->waiting, memory_left(pool));
+    if (jobs[0] == NULL)
+        return 0;
+    int32_t count = 1, fitting = pool->fitting[jobs[0]->job.group];
+    int32_t most = fitting > 0 ? fitting : pool->config.array_size;
+    pool->memory_used += jobs[0]->job.memory;
+    for (; count < most && joins(pool, jobs[0]); count++) {
+        jobs[count] = mb_job_heap_take(&pool->waiting, INT64_MAX);
+        pool->memory_used += jobs[count]->job.memory;
+    }
+    return count;
+}
+
+// A disk that cannot keep up must not fill the memory with results.
+static bool crowded(const mb_pool *pool) {
+    return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads + pool->config.array_size;
+}
+
+// The host promises memory that it does not have, a GPU does not: there a run may try.
+static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_error *error) {
+    const double gibibyte = 1024.0 * 1024.0 * 1024.0;
+    if (!pool->config.backend->shares_host_memory || pool->config.memory == 0 ||
+        job->job.memory <= pool->config.memory)
+        return MB_OK;
+    return mb_fail(error, MB_FAILED,
+                   "out of memory: the run needs %.2f GiB, %.2f GiB are available",
+                   (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
+}
+
+// Says what this thread will most likely train next: more jobs may come meanwhile, and other
+// threads take some.
+static void expect_next(mb_worker *w) {
+    mb_pool *pool = w->pool;
+    mb_run_spec next;
+    pthread_mutex_lock(&pool->mutex);
+    bool known = pool->waiting.count > 0;
+    if (known)
+        next = pool->waiting.jobs[0]->job.spec;
+    pthread_mutex_unlock(&pool->mutex);
+    if (known)
+        mb_array_expect(w->device, &next);
+}
+
+// Trains `count` of the jobs that were taken as one array.
+static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error *error) {
+    mb_pool *pool = w->pool;
+    for (int32_t i = 0; i < count; i++)
+        w->specs[i] = jobs[i]->job.spec;
+    memset(w->results, 0, (size_t)count * sizeof *w->results);
+    expect_next(w);
+    mb_status status = check_memory(pool, jobs[0], error);
+    if (status == MB_OK)
+        status = pool->config.train(w->device, w->specs, count, &pool->stop, &pool->steps,
+                                    w->results, error);
+    for (int32_t i = 0; i < count; i++) {
+        jobs[i]->status = status;
+        if (status == MB_OK)
+            jobs[i]->result = w->results[i];
+        else
+            mb_run_result_free(&w->results[i], w->specs[i].test_count);
+    }
+    if (status != MB_OK && count > 1)
+        return mb_fail_in(error, status, "in an array of %d runs: ", count);
+    return status;
+}
+
+// With the mutex held.
+static void deliver(mb_pool *pool, mb_outcome *job) {
+    job->next = NULL;
+    if (pool->last != NULL)
+        pool->last->next = job;
+    else
+        pool->first = job;
+    pool->last = job;
+    pool->finished_count++;
+}
+
+// Hands over what became of the jobs of an array.
+static void finish(mb_pool *pool, mb_outcome **jobs, int32_t count, mb_status status,
+                   const mb_error *error) {
+    pthread_mutex_lock(&pool->mutex);
+    if (status != MB_OK && pool->error.message[0] == '\0')
+        pool->error = *error;
+    for (int32_t i = 0; i < count; i++) {
+        pool->memory_used -= jobs[i]->job.memory;
+        deliver(pool, jobs[i]);
+    }
+    mb_pool_announce(pool); // there is memory again
+    pthread_cond_signal(&pool->result);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+// For this and all further arrays of the group.
+static void shrink(mb_worker *w, const mb_job *job, int32_t fitting) {
+    pthread_mutex_lock(&w->pool->mutex);
+    w->pool->fitting[job->group] = fitting;
+    pthread_mutex_unlock(&w->pool->mutex);
+    mb_residents_trim(w->device);
+}
+
+// Jobs that need not be trained any more: the pool stops, or those before them failed.
+static void give_up(mb_outcome **jobs, int32_t count, mb_status status) {
+    for (int32_t i = 0; i < count; i++) {
+        jobs[i]->status = status;
+        jobs[i]->result.status = MB_RUN_STOPPED;
+    }
+}
+
+// Trains the jobs that were taken: all at a time, or, when the device has no memory for that, in
+// waves of as many as it has.
+static void train_waves(mb_worker *w, int32_t count) {
+    mb_pool *pool = w->pool;
+    int32_t done = 0, most = count;
+    while (done < count) {
+        mb_outcome **jobs = w->taken + done;
+        int32_t wave = count - done < most ? count - done : most;
+        mb_error error = {.message = ""};
+        mb_status status = train(w, jobs, wave, &error);
+        if (status != MB_OK && error.out_of_memory && wave > 1) {
+            most = wave / 2;
+            shrink(w, &jobs[0]->job, most);
+            continue;
+        }
+        done += wave;
+        if (done < count && (status != MB_OK || atomic_load(&pool->stop))) {
+            give_up(w->taken + done, count - done, status);
+            wave += count - done;
+            done = count;
+        }
+        finish(pool, jobs, wave, status, &error);
+    }
+}
+
+// What an idle thread waits for.
+typedef struct change {
+    const mb_pool *pool;
+    int32_t moment; // when it began to wait
+} change;
+
+static bool unchanged(const void *context) {
+    const change *c = context;
+    return atomic_load_explicit(&c->pool->moment, memory_order_relaxed) == c->moment;
+}
+
+// An idle thread takes part in the work of one that trains, of those the one with the fewest
+// helpers, until something has changed. With the mutex held.
+static void wait_or_assist(mb_pool *pool) {
+    mb_worker *busy = NULL;
+    for (int32_t i = 0; i < pool->config.threads && pool->config.backend->assist != NULL; i++) {
+        mb_worker *other = &pool->workers[i];
+        if (other->training && (busy == NULL || other->helpers < busy->helpers))
+            busy = other;
+    }
+    if (busy == NULL) {
+        pthread_cond_wait(&pool->work, &pool->mutex);
+        return;
+    }
+    change c = {pool, atomic_load(&pool->moment)};
+    busy->helpers++;
+    pthread_mutex_unlock(&pool->mutex);
+    pool->config.backend->assist(busy->device, unchanged, &c);
+    pthread_mutex_lock(&pool->mutex);
+    busy->helpers--;
+}
+
+void *mb_pool_work(void *worker) {
+    mb_worker *w = worker;
+    mb_pool *pool = w->pool;
+    pthread_mutex_lock(&pool->mutex);
+    while (!atomic_load(&pool->stop)) {
+        int32_t count = crowded(pool) ? 0 : take_jobs(pool, w->taken);
+        if (count == 0) {
+            wait_or_assist(pool);
+            continue;
+        }
+        w->training = true;
+        pthread_mutex_unlock(&pool->mutex);
+        train_waves(w, count);
+        pthread_mutex_lock(&pool->mutex);
+        w->training = false;
+        mb_pool_announce(pool); // to its helpers
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}

@@ -1,0 +1,136 @@
+#include "cpu/share.h"
+
+typedef enum sharing {
+    WHOLE,      // one thread does it
+    BY_ROWS,    // rows of the batch do not meet: each part is the same op on some of them
+    BY_PARTS,   // the kernel knows what part call->part is of its output
+    ALONG_TIME, // by rows where a recurrence goes along time
+    IN_PHASES,  // by parts, twice: the second phase reads what all parts of the first wrote
+} sharing;
+
+// What is not listed, losses and sums over the batch mostly, is too little to share.
+static const unsigned char sharings[MB_OP_COUNT] = {
+    [MB_OP_GATHER] = BY_ROWS,
+    [MB_OP_LINEAR] = BY_ROWS,
+    [MB_OP_LINEAR_THIRDS] = BY_ROWS,
+    [MB_OP_LINEAR_GRAD_INPUT] = BY_ROWS,
+    [MB_OP_RELU] = BY_ROWS,
+    [MB_OP_RELU_GRAD] = BY_ROWS,
+    [MB_OP_SOFTMAX] = BY_ROWS,
+    [MB_OP_SOFTMAX_GRAD] = BY_ROWS,
+    [MB_OP_LAYER_NORM] = BY_ROWS,
+    [MB_OP_LAYER_NORM_GRAD] = BY_ROWS,
+    [MB_OP_ATTENTION_SCORES] = BY_ROWS,
+    [MB_OP_ATTENTION_APPLY] = BY_ROWS,
+    [MB_OP_ATTENTION_APPLY_TRANSPOSED] = BY_ROWS,
+    [MB_OP_DROPOUT] = BY_ROWS,
+    [MB_OP_STORED_DROPOUT] = BY_ROWS,
+    [MB_OP_CONCAT] = BY_ROWS,
+    [MB_OP_SLICE] = BY_ROWS,
+    [MB_OP_SLICE_GRAD] = BY_ROWS,
+    [MB_OP_SCALED_CONCAT] = BY_ROWS,
+    [MB_OP_SCALED_CONCAT_GRAD_PART] = BY_ROWS,
+    [MB_OP_SCALED_CONCAT_GRAD_SCALES] = BY_ROWS,
+    [MB_OP_ADD] = BY_ROWS,
+    [MB_OP_MULTIPLY] = BY_ROWS,
+    [MB_OP_SIGMOID] = BY_ROWS,
+    [MB_OP_SIGMOID_GRAD] = BY_ROWS,
+    [MB_OP_TANH] = BY_ROWS,
+    [MB_OP_TANH_GRAD] = BY_ROWS,
+    [MB_OP_SCALE] = BY_ROWS,
+    [MB_OP_RANK_LINEAR] = BY_ROWS,
+    [MB_OP_RANK_LINEAR_GRAD_INPUT] = BY_ROWS,
+    [MB_OP_OUTER_LINEAR] = BY_ROWS,
+    [MB_OP_OUTER_LINEAR_GRAD_INPUTS] = BY_ROWS,
+    [MB_OP_CONVOLVE] = BY_ROWS,
+    [MB_OP_CONVOLVE_GRAD_INPUT] = BY_ROWS,
+    [MB_OP_GATED_MEMORY] = BY_ROWS,
+    [MB_OP_GATED_MEMORY_GRAD] = BY_ROWS,
+    [MB_OP_SOURCE_LINEAR] = BY_ROWS,
+    [MB_OP_LSTM] = ALONG_TIME,
+    [MB_OP_LSTM_GRAD] = ALONG_TIME,
+    [MB_OP_LINEAR_GRAD_WEIGHT] = BY_PARTS,
+    [MB_OP_LINEAR_GRAD_BIAS] = BY_PARTS,
+    [MB_OP_ADAM] = BY_PARTS,
+    [MB_OP_LINEAR_UPDATE] = BY_PARTS,
+    [MB_OP_RANK_LINEAR_UPDATE] = BY_PARTS,
+    [MB_OP_OUTER_LINEAR_UPDATE] = BY_PARTS,
+    [MB_OP_CONVOLVE_UPDATE] = BY_PARTS,
+    [MB_OP_SOURCE_LINEAR_UPDATE] = IN_PHASES,
+};
+
+enum {
+    MOST_PARTS = 64,
+    ROW_UNIT = 8,               // rows that products like to have together
+    LEAST_WORK = 1 << 16,       // multiply-accumulates of a part: some ten microseconds
+    WORK_OF_AN_ELEMENT = 1 << 4 // where there are no products, as many as take so long
+};
+
+static sharing sharing_of(const mb_cpu_call *call) {
+    const mb_step *step = call->step;
+    sharing how = (sharing)sharings[step->op];
+    if (how == ALONG_TIME)
+        how = step->params.recurrence.axis == MB_AXIS_TIME ? BY_ROWS : WHOLE;
+    if (step->op == MB_OP_SOURCE_LINEAR && call->begun) // the bias is left
+        how = WHOLE;
+    if (how == BY_ROWS && step->outputs[0].shape.dims[0] != MB_ROWS)
+        how = WHOLE;
+    return how;
+}
+
+static int64_t work_of(const mb_cpu_call *call) {
+    const mb_step *step = call->step;
+    const mb_operand *most = step->op == MB_OP_LINEAR_GRAD_BIAS || step->output_count == 0
+                                 ? &step->inputs[0]
+                                 : &step->outputs[0];
+    if (step->multiply_accumulates > 0)
+        return step->multiply_accumulates / call->max_rows * call->rows;
+    return WORK_OF_AN_ELEMENT * mb_shape_elements(&most->shape, call->rows);
+}
+
+// Where a row begins in an operand, if it has rows.
+static int64_t row_at(const mb_operand *operand, int32_t row) {
+    return operand->shape.dims[0] == MB_ROWS ? mb_shape_elements(&operand->shape, row) : 0;
+}
+
+static void take_rows(mb_cpu_call *call) {
+    const mb_step *step = call->step;
+    mb_cpu_range rows = mb_cpu_range_of(call, call->rows, ROW_UNIT);
+    call->first_row = (int32_t)rows.first;
+    call->rows = (int32_t)(rows.end - rows.first);
+    call->indices += rows.first;
+    for (int32_t i = 0; i < step->input_count; i++)
+        call->inputs[i] += row_at(&step->inputs[i], call->first_row);
+    for (int32_t i = 0; i < step->output_count; i++)
+        call->outputs[i] += row_at(&step->outputs[i], call->first_row);
+    call->part = 0;
+    call->parts = 1;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+void mb_cpu_share(mb_cpu_team *team, mb_cpu_kernel kernel, const mb_cpu_call *call) {
+    mb_cpu_call calls[MOST_PARTS];
+    sharing how = sharing_of(call);
+    int64_t parts = how == WHOLE ? 1 : least(mb_cpu_team_size(team), work_of(call) / LEAST_WORK);
+    if (how == BY_ROWS)
+        parts = least(parts, call->rows / ROW_UNIT);
+    parts = least(parts, MOST_PARTS);
+    if (parts < 2) {
+        kernel(call);
+        return;
+    }
+    for (int32_t phase = 0; phase < (how == IN_PHASES ? 2 : 1); phase++) {
+        for (int32_t i = 0; i < parts; i++) {
+            calls[i] = *call;
+            calls[i].part = i;
+            calls[i].parts = (int32_t)parts;
+            calls[i].phase = phase;
+            if (how == BY_ROWS)
+                take_rows(&calls[i]);
+        }
+        mb_cpu_team_run(team, kernel, calls, (int32_t)parts);
+    }
+}
