@@ -2,7 +2,7 @@
 //
 // Reference: c[i][j] = sum over k of a[i][k] * b[k][j]. Fast version: tiles of C stay in registers
 // over a block of K; A is packed so that a tile reads it in order, and a panel of B where more than
-// one tile reads it. Sums run over k in blocks of BLOCK_K, whatever M and N are; what is
+// one tile reads it. Sums run over k in blocks of MB_BLOCK_K, whatever M and N are; what is
 // added to C is added block by block, or at once where the product is turned round.
 //
 // No library is asked: code that is generated for the processor at hand may sum in another order on
@@ -15,82 +15,103 @@
 // A panel of B stays in L1; the block of A and the columns of C that meet it stay in L2.
 enum { BLOCK_M = 192, BLOCK_N = 512, PACK_M = 64 };
 
-// Where a tile goes: rows [0, rows) x columns [0, columns) of it.
+// Where a tile goes: rows [first, end) x columns [0, columns) of it.
 typedef struct target {
     float *values;
     int64_t row;
-    int32_t rows, columns;
+    int32_t first, end, columns;
     int accumulate;
 } target;
 
-static void store_part(mb_vector sums[MB_TILE_ROWS][2], const target *c) {
-    for (int32_t i = 0; i < c->rows; i++) {
-        float *to = c->values + i * c->row, row[MB_TILE_COLUMNS];
-        memcpy(row, sums[i], sizeof row);
-        for (int32_t j = 0; j < c->columns; j++)
-            to[j] = c->accumulate ? to[j] + row[j] : row[j];
+// Row i of the tile; `some`: columns of a last vector that is not whole.
+MB_INLINE void store_row(const target *c, int i, int vectors, int32_t some, const mb_vector *sums) {
+    float *to = c->values + i * c->row;
+    for (int v = 0; v < vectors; v++) {
+        int whole = v + 1 < vectors || some == MB_LANES;
+        mb_vector sum = sums[v];
+        if (c->accumulate)
+            sum += whole ? mb_load(to + v * MB_LANES) : mb_load_some(to + v * MB_LANES, some);
+        if (whole)
+            mb_store(to + v * MB_LANES, sum);
+        else
+            mb_store_some(to + v * MB_LANES, sum, some);
     }
 }
 
-// Element (i, p) of the block of A is a[i * row + p * step]; b: k rows, `ldb` apart.
-MB_INLINE void tile_product(int32_t k, const float *a, int64_t row, int32_t step, const float *b,
-                            int64_t ldb, const target *c) {
+// Element (i, p) of the block of A is a[i * row + p * step]; b: k rows of so many vectors, `ldb`
+// apart.
+MB_INLINE void tile_product(int vectors, int32_t k, const float *a, int64_t row, int64_t step,
+                            const float *b, int64_t ldb, const target *c) {
     mb_vector sums[MB_TILE_ROWS][2] = {0};
 #pragma GCC unroll 8
-    for (int i = 0; i < MB_TILE_ROWS; i++) {
-        int32_t r = mb_least(i, c->rows - 1);
-        __builtin_prefetch(c->values + r * c->row, 1);
-        __builtin_prefetch(c->values + r * c->row + c->columns - 1, 1);
-    }
+    for (int i = 0; i < MB_TILE_ROWS; i++)
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(c->values + i * c->row + v * MB_LANES, 1);
     for (int32_t p = 0; p < k; p++, a += step, b += ldb) {
-        mb_vector b0 = mb_load(b), b1 = mb_load(b + MB_LANES);
+        mb_vector b0 = mb_load(b), b1 = vectors == 2 ? mb_load(b + MB_LANES) : b0;
 #pragma GCC unroll 8
         for (int i = 0; i < MB_TILE_ROWS; i++) {
             sums[i][0] += a[i * row] * b0;
-            sums[i][1] += a[i * row] * b1;
+            if (vectors == 2)
+                sums[i][1] += a[i * row] * b1;
         }
     }
-    if (c->rows < MB_TILE_ROWS || c->columns < MB_TILE_COLUMNS) {
-        mb_vector copy[MB_TILE_ROWS][2]; // `sums` itself never leaves the registers
+    int32_t some = c->columns - (vectors - 1) * MB_LANES;
+    if (c->first == 0 && c->end == MB_TILE_ROWS && some == MB_LANES) {
 #pragma GCC unroll 8
-        for (int i = 0; i < MB_TILE_ROWS; i++) {
-            copy[i][0] = sums[i][0];
-            copy[i][1] = sums[i][1];
-        }
-        store_part(copy, c);
+        for (int i = 0; i < MB_TILE_ROWS; i++)
+            store_row(c, i, vectors, MB_LANES, sums[i]);
         return;
     }
-    float *to = c->values;
-    if (c->accumulate)
 #pragma GCC unroll 8
-        for (int i = 0; i < MB_TILE_ROWS; i++) {
-            sums[i][0] += mb_load(to + i * c->row);
-            sums[i][1] += mb_load(to + i * c->row + MB_LANES);
-        }
-#pragma GCC unroll 8
-    for (int i = 0; i < MB_TILE_ROWS; i++) {
-        mb_store(to + i * c->row, sums[i][0]);
-        mb_store(to + i * c->row + MB_LANES, sums[i][1]);
-    }
+    for (int i = 0; i < MB_TILE_ROWS; i++)
+        if (i >= c->first && i < c->end)
+            store_row(c, i, vectors, some, sums[i]);
+}
+
+static mb_matrix part_of(mb_matrix x, int32_t i, int32_t j) {
+    return (mb_matrix){x.values + i * x.row + j * x.column, x.row, x.column};
 }
 
 // A block of A: packed, or as it lies.
 typedef enum layout { PACKED_ROWS, PACKED_TILES, AS_IT_LIES } layout;
 typedef struct left_block {
-    const float *values;
+    mb_matrix values; // strides where it was left as it lies
     layout layout;
-    int64_t row; // where it was left as it lies
 } left_block;
 
 // Tile of rows i ... of a block; the strides are constants where they can be.
-MB_INLINE void block_tile(const left_block *a, int32_t i, int32_t k, const float *b, int64_t ldb,
-                          const target *c) {
+MB_INLINE void layout_tile(int vectors, const left_block *a, int32_t i, int32_t k, const float *b,
+                           int64_t ldb, const target *c) {
+    const float *values = a->values.values;
     if (a->layout == PACKED_TILES)
-        tile_product(k, a->values + (int64_t)i * k, 1, MB_TILE_ROWS, b, ldb, c);
+        tile_product(vectors, k, values + (int64_t)i * k, 1, MB_TILE_ROWS, b, ldb, c);
     else if (a->layout == PACKED_ROWS)
-        tile_product(k, a->values + i * MB_PACKED_ROW, MB_PACKED_ROW, 1, b, ldb, c);
+        tile_product(vectors, k, values + i * MB_PACKED_ROW, MB_PACKED_ROW, 1, b, ldb, c);
+    else if (a->values.column == 1)
+        tile_product(vectors, k, values + i * a->values.row, a->values.row, 1, b, ldb, c);
     else
-        tile_product(k, a->values + i * a->row, a->row, 1, b, ldb, c);
+        tile_product(vectors, k, values + i, 1, a->values.column, b, ldb, c);
+}
+
+static void block_tile(const left_block *a, int32_t i, int32_t k, mb_matrix b, const target *c) {
+    if (c->columns > MB_LANES)
+        layout_tile(2, a, i, k, b.values, b.row, c);
+    else
+        layout_tile(1, a, i, k, b.values, b.row, c);
+}
+
+// The tile of rows i ... of a block of m rows. What was left as it lies has no rows beyond its last
+// one: its last tile begins earlier, and only what is missing of it is stored.
+static target target_of(const left_block *a, int32_t *i, int32_t m, float *c, int64_t ldc,
+                        int32_t columns, int accumulate) {
+    int32_t first = 0, end = mb_least(MB_TILE_ROWS, m - *i);
+    if (a->layout == AS_IT_LIES && end < MB_TILE_ROWS) {
+        first = MB_TILE_ROWS - end;
+        end = MB_TILE_ROWS;
+        *i = m - MB_TILE_ROWS;
+    }
+    return (target){c + *i * ldc, ldc, first, end, columns, accumulate};
 }
 
 // One block of K, M and N. Fetches the panels of B in turn, and what comes after the block.
@@ -102,43 +123,46 @@ static void block_product(int32_t m, int32_t n, int32_t k, const left_block *a, 
     int32_t share = after->rows / (tiles * panels) + 1;
     for (int32_t j = 0; j < n; j += MB_TILE_COLUMNS) {
         int32_t columns = mb_least(MB_TILE_COLUMNS, n - j), left = n - j - columns;
-        mb_matrix panel = {b.values + j * b.column, b.row, b.column};
-        mb_ahead next =
-            mb_ahead_of(left > 0 ? k : 0, mb_least(MB_TILE_COLUMNS, left),
-                        (mb_matrix){panel.values + columns * b.column, b.row, b.column});
+        mb_matrix panel = part_of(b, 0, j);
+        mb_ahead next = mb_ahead_of(left > 0 ? k : 0, mb_least(MB_TILE_COLUMNS, left),
+                                    part_of(panel, 0, columns));
         int32_t next_share = next.rows / tiles + 1;
-        if (columns < MB_TILE_COLUMNS || b.column != 1 || m > PACK_M) {
+        if (columns % MB_LANES != 0 || b.column != 1 || m > PACK_M) {
             mb_pack_panel(k, columns, panel, packed_b);
             panel = (mb_matrix){packed_b, MB_TILE_COLUMNS, 1};
         }
-        for (int32_t i = 0; i < m; i += MB_TILE_ROWS) {
-            target t = {c + i * ldc + j, ldc, mb_least(MB_TILE_ROWS, m - i), columns, accumulate};
+        for (int32_t begin = 0; begin < m; begin += MB_TILE_ROWS) {
+            int32_t i = begin;
+            target t = target_of(a, &i, m, c + j, ldc, columns, accumulate);
             mb_fetch_rows(&next, next_share);
             mb_fetch_rows(after, share);
-            block_tile(a, i, k, panel.values, panel.row, &t);
+            block_tile(a, i, k, panel, &t);
         }
     }
 }
 
-static mb_matrix part_of(mb_matrix x, int32_t i, int32_t j) {
-    return (mb_matrix){x.values + i * x.row + j * x.column, x.row, x.column};
+// A block of A is left as it lies where few panels read it.
+static int worth_packing(int32_t m, int32_t n, mb_matrix a) {
+    if (m < MB_TILE_ROWS || (a.column != 1 && a.row != 1))
+        return 1;
+    return n > (a.column == 1 ? PACK_M : MB_TILE_COLUMNS);
 }
 
 // All of K for a block of M and N.
 static void deep_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c,
                          int64_t ldc, int accumulate) {
     _Alignas(64) float packed_a[(BLOCK_M + MB_TILE_ROWS) * MB_PACKED_ROW];
+    int packs = worth_packing(m, n, a);
     for (int32_t p = 0; p < k; p += MB_BLOCK_K) {
         int32_t depth = mb_least(MB_BLOCK_K, k - p), left = k - p - depth;
-        mb_matrix part_a = part_of(a, 0, p);
+        left_block block = {part_of(a, 0, p), AS_IT_LIES};
+        if (packs) {
+            mb_pack_left(m, depth, block.values, packed_a);
+            block.values.values = packed_a;
+            block.layout = a.row == 1 ? PACKED_TILES : PACKED_ROWS;
+        }
         mb_ahead after =
             mb_ahead_of(left > 0 ? m : 0, mb_least(MB_BLOCK_K, left), part_of(a, 0, p + depth));
-        left_block block = {packed_a, a.row == 1 ? PACKED_TILES : PACKED_ROWS, 0};
-        // Whole tiles that few panels read are not worth it.
-        if (a.column == 1 && n <= PACK_M && m % MB_TILE_ROWS == 0)
-            block = (left_block){part_a.values, AS_IT_LIES, a.row};
-        else
-            mb_pack_left(m, depth, part_a, packed_a);
         block_product(m, n, depth, &block, part_of(b, p, 0), c, ldc, accumulate || p > 0, &after);
     }
 }
@@ -157,11 +181,13 @@ static void product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, f
 // C (columns, rows) (+)= the transpose of a block (rows, columns).
 static void turn_back(int32_t rows, int32_t columns, const float *from, int64_t row, float *c,
                       int64_t ldc, int accumulate) {
-    float block[MB_LANES * MB_LANES];
+    _Alignas(64) float block[MB_LANES * MB_LANES];
     mb_turn(rows, columns, from, row, 1, block, MB_LANES);
-    for (int32_t i = 0; i < columns; i++, c += ldc)
-        for (int32_t j = 0; j < rows; j++)
-            c[j] = accumulate ? c[j] + block[i * MB_LANES + j] : block[i * MB_LANES + j];
+    target t = {c, ldc, 0, columns, rows, accumulate};
+    for (int32_t i = 0; i < columns; i++) {
+        mb_vector turned = mb_load(block + i * MB_LANES);
+        store_row(&t, i, 1, rows, &turned);
+    }
 }
 
 // The same by way of C^T = B^T A^T, for few rows of A and a B that lies transposed: of the two it
@@ -183,7 +209,8 @@ static void turned_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matr
 
 void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
                    int accumulate) {
-    if (b.column != 1 && b.row == 1 && m > MB_TILE_ROWS && m <= PACK_M)
+    int small = k <= MB_BLOCK_K && n <= 2 * m; // B is turned round no slower than A and C
+    if (b.column != 1 && b.row == 1 && m > MB_TILE_ROWS && m <= PACK_M && !small)
         turned_product(m, n, k, a, b, c, ldc, accumulate);
     else
         product(m, n, k, a, b, c, ldc, accumulate);

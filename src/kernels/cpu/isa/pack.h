@@ -40,36 +40,39 @@ static void mb_pack_left(int32_t m, int32_t k, mb_matrix a, float *packed) {
     }
 }
 
-// to[j][i] = from[i][j] for at most LANES rows and columns of `from`.
+// to[j][i] = from[i][j] for at most LANES rows and columns of `from`; to[j] is filled up with
+// zeros.
 MB_INLINE void mb_turn(int32_t rows, int32_t columns, const float *from, int64_t row,
                        int64_t column, float *to, int64_t to_row) {
     if (rows == MB_LANES && columns == MB_LANES && column == 1) {
         mb_transpose(from, row, to, to_row);
         return;
     }
+    if (column == 1) {
+        mb_transpose_some(rows, columns, from, row, to, to_row);
+        return;
+    }
     for (int32_t j = 0; j < columns; j++)
-        for (int32_t i = 0; i < rows; i++)
-            to[j * to_row + i] = from[i * row + j * column];
+        for (int32_t i = 0; i < MB_LANES; i++)
+            to[j * to_row + i] = i < rows ? from[i * row + j * column] : 0.0f;
 }
 
 // One panel of MB_TILE_COLUMNS columns, filled up with zeros.
 static void mb_pack_panel(int32_t k, int32_t columns, mb_matrix b, float *packed) {
-    if (columns < MB_TILE_COLUMNS)
-        memset(packed, 0, (size_t)k * MB_TILE_COLUMNS * sizeof *packed);
+    int32_t left = mb_least(columns, MB_LANES), right = columns - left;
     if (b.column == 1) {
-        for (int32_t p = 0; p < k && columns == MB_TILE_COLUMNS; p++)
-            memcpy(packed + p * MB_TILE_COLUMNS, b.values + p * b.row,
-                   MB_TILE_COLUMNS * sizeof *packed);
-        for (int32_t p = 0; p < k && columns < MB_TILE_COLUMNS; p++)
-            for (int32_t j = 0; j < columns; j++)
-                packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j];
+        for (int32_t p = 0; p < k; p++) {
+            const float *from = b.values + p * b.row;
+            mb_store(packed + p * MB_TILE_COLUMNS, mb_load_some(from, left));
+            mb_store(packed + p * MB_TILE_COLUMNS + MB_LANES, mb_load_some(from + left, right));
+        }
         return;
     }
     for (int32_t p = 0; p < k; p += MB_LANES)
-        for (int32_t j = 0; j < columns; j += MB_LANES)
-            mb_turn(mb_least(MB_LANES, columns - j), mb_least(MB_LANES, k - p),
-                    b.values + p * b.row + j * b.column, b.column, b.row,
-                    packed + p * MB_TILE_COLUMNS + j, MB_TILE_COLUMNS);
+        for (int32_t half = 0; half < 2; half++)
+            mb_turn(half == 0 ? left : right, mb_least(MB_LANES, k - p),
+                    b.values + p * b.row + half * left * b.column, b.column, b.row,
+                    packed + p * MB_TILE_COLUMNS + half * MB_LANES, MB_TILE_COLUMNS);
 }
 
 // What lies ahead of the product, (rows, width) with the numbers of a row together. It is asked for
