@@ -125,7 +125,7 @@ static void block_product(int32_t m, int32_t n, int32_t k, const left_block *a, 
         int32_t columns = mb_least(MB_TILE_COLUMNS, n - j), left = n - j - columns;
         mb_matrix panel = part_of(b, 0, j);
         mb_ahead next = mb_ahead_of(left > 0 ? k : 0, mb_least(MB_TILE_COLUMNS, left),
-                                    part_of(panel, 0, columns));
+                                    part_of(panel, 0, columns), (mb_groups){0}, 0);
         int32_t next_share = next.rows / tiles + 1;
         if (columns % MB_LANES != 0 || b.column != 1 || m > PACK_M) {
             mb_pack_panel(k, columns, panel, packed_b);
@@ -148,33 +148,41 @@ static int worth_packing(int32_t m, int32_t n, mb_matrix a) {
     return n > (a.column == 1 ? PACK_M : MB_TILE_COLUMNS);
 }
 
-// All of K for a block of M and N.
-static void deep_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c,
-                         int64_t ldc, int accumulate) {
+// A, and how its vectors lie.
+typedef struct left {
+    mb_matrix matrix;
+    mb_groups groups;
+} left;
+
+// All of K for a block of M and N; its first row is row i of A.
+static void deep_product(int32_t i, int32_t m, int32_t n, int32_t k, const left *a, mb_matrix b,
+                         float *c, int64_t ldc, int accumulate) {
     _Alignas(64) float packed_a[(BLOCK_M + MB_TILE_ROWS) * MB_PACKED_ROW];
-    int packs = worth_packing(m, n, a);
+    int turned = a->groups.skip != 0 ? a->groups.columns : a->matrix.row == 1;
+    int packs = a->groups.skip != 0 || worth_packing(m, n, a->matrix);
     for (int32_t p = 0; p < k; p += MB_BLOCK_K) {
-        int32_t depth = mb_least(MB_BLOCK_K, k - p), left = k - p - depth;
-        left_block block = {part_of(a, 0, p), AS_IT_LIES};
+        int32_t depth = mb_least(MB_BLOCK_K, k - p), rest = k - p - depth;
+        left_block block = {part_of(a->matrix, i, p), AS_IT_LIES};
         if (packs) {
-            mb_pack_left(m, depth, block.values, packed_a);
+            mb_pack_left(m, depth, block.values, turned, a->groups, turned ? p : i, packed_a);
             block.values.values = packed_a;
-            block.layout = a.row == 1 ? PACKED_TILES : PACKED_ROWS;
+            block.layout = turned ? PACKED_TILES : PACKED_ROWS;
         }
         mb_ahead after =
-            mb_ahead_of(left > 0 ? m : 0, mb_least(MB_BLOCK_K, left), part_of(a, 0, p + depth));
+            mb_ahead_of(rest > 0 ? m : 0, mb_least(MB_BLOCK_K, rest),
+                        part_of(a->matrix, i, p + depth), a->groups, turned ? p + depth : i);
         block_product(m, n, depth, &block, part_of(b, p, 0), c, ldc, accumulate || p > 0, &after);
     }
 }
 
-static void product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c,
-                    int64_t ldc, int accumulate) {
+static void product(int32_t m, int32_t n, int32_t k, left a, mb_matrix b, float *c, int64_t ldc,
+                    int accumulate) {
     if (k == 0 && !accumulate)
         for (int32_t i = 0; i < m; i++)
             memset(c + i * ldc, 0, (size_t)n * sizeof *c);
     for (int32_t j = 0; j < n; j += BLOCK_N)
         for (int32_t i = 0; i < m; i += BLOCK_M)
-            deep_product(mb_least(BLOCK_M, m - i), mb_least(BLOCK_N, n - j), k, part_of(a, i, 0),
+            deep_product(i, mb_least(BLOCK_M, m - i), mb_least(BLOCK_N, n - j), k, &a,
                          part_of(b, 0, j), c + i * ldc + j, ldc, accumulate);
 }
 
@@ -198,8 +206,8 @@ static void turned_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matr
     _Alignas(64) float turned[WIDTH * PACK_M];
     for (int32_t j = 0; j < n; j += WIDTH) {
         int32_t columns = n - j < WIDTH ? n - j : WIDTH;
-        product(columns, m, k, (mb_matrix){b.values + j * b.column, b.column, b.row},
-                (mb_matrix){a.values, a.column, a.row}, turned, m, 0);
+        left b_turned = {{b.values + j * b.column, b.column, b.row}, {0}};
+        product(columns, m, k, b_turned, (mb_matrix){a.values, a.column, a.row}, turned, m, 0);
         for (int32_t i = 0; i < m; i += MB_LANES)
             for (int32_t q = 0; q < columns; q += MB_LANES)
                 turn_back(mb_least(MB_LANES, columns - q), mb_least(MB_LANES, m - i),
@@ -213,5 +221,10 @@ void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, fl
     if (b.column != 1 && b.row == 1 && m > MB_TILE_ROWS && m <= PACK_M && !small)
         turned_product(m, n, k, a, b, c, ldc, accumulate);
     else
-        product(m, n, k, a, b, c, ldc, accumulate);
+        product(m, n, k, (left){a, {0}}, b, c, ldc, accumulate);
+}
+
+void MB_NAME(gemm_of_groups)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
+                             mb_matrix b, float *c, int64_t ldc, int accumulate) {
+    product(m, n, k, (left){a, groups}, b, c, ldc, accumulate);
 }

@@ -9,26 +9,33 @@
 // sets.
 enum { MB_BLOCK_K = 128, MB_PACKED_ROW = MB_BLOCK_K + 16 };
 
-// Copies a block of A so that tiles read it in order; missing rows of the last tile become zeros. A
-// transposed operand (contiguous along m) is laid out k by k in groups of MB_TILE_ROWS, any other
-// row by row, MB_PACKED_ROW floats apart.
-static void mb_pack_left(int32_t m, int32_t k, mb_matrix a, float *packed) {
+// Floats that vector i of a matrix lies further on for the groups before it.
+MB_INLINE int64_t mb_group_offset(mb_groups groups, int32_t i) {
+    return groups.skip == 0 ? 0 : i / groups.count * groups.skip;
+}
+
+// Copies a block of A, whose first vector is number `first`, so that tiles read it in order;
+// missing rows of the last tile become zeros. A `turned` operand (contiguous along m) is laid out
+// k by k in groups of MB_TILE_ROWS, any other row by row, MB_PACKED_ROW floats apart.
+static void mb_pack_left(int32_t m, int32_t k, mb_matrix a, int turned, mb_groups groups,
+                         int32_t first, float *packed) {
     int32_t whole = (m + MB_TILE_ROWS - 1) / MB_TILE_ROWS * MB_TILE_ROWS;
-    if (a.row != 1) {
-        for (int32_t i = 0; i < m; i++)
+    if (!turned) {
+        for (int32_t i = 0; i < m; i++) {
+            const float *from = a.values + i * a.row + mb_group_offset(groups, first + i);
             if (a.column == 1)
-                memcpy(packed + i * MB_PACKED_ROW, a.values + i * a.row,
-                       (size_t)k * sizeof *packed);
+                memcpy(packed + i * MB_PACKED_ROW, from, (size_t)k * sizeof *packed);
             else
                 for (int32_t p = 0; p < k; p++)
-                    packed[i * MB_PACKED_ROW + p] = a.values[i * a.row + p * a.column];
+                    packed[i * MB_PACKED_ROW + p] = from[p * a.column];
+        }
         for (int32_t i = m; i < whole; i++)
             memset(packed + i * MB_PACKED_ROW, 0, (size_t)k * sizeof *packed);
         return;
     }
     enum { AHEAD = 8 };
     for (int32_t p = 0; p < k; p++) {
-        const float *from = a.values + p * a.column;
+        const float *from = a.values + p * a.column + mb_group_offset(groups, first + p);
         for (int32_t i = 0; i < m && p + AHEAD < k; i += 16)
             __builtin_prefetch(from + AHEAD * a.column + i);
         float *to = packed + p * MB_TILE_ROWS;
@@ -83,22 +90,33 @@ typedef struct mb_ahead {
     int64_t row;
     int32_t rows, lines; // 0 rows: nothing to fetch; lines of a row
     int32_t next;        // the first row that was not asked for
+    mb_groups groups;
+    int32_t first; // number of the first row in them
 } mb_ahead;
 
-MB_INLINE mb_ahead mb_ahead_of(int32_t rows, int32_t columns, mb_matrix matrix) {
+MB_INLINE mb_ahead mb_ahead_of(int32_t rows, int32_t columns, mb_matrix matrix, mb_groups groups,
+                               int32_t first) {
     enum { LINE = 16 };
     int turned = matrix.column != 1;
     int32_t count = turned ? columns : rows, width = turned ? rows : columns;
-    return (mb_ahead){matrix.values, turned ? matrix.column : matrix.row, count,
-                      (width + LINE - 1) / LINE, 0};
+    return (mb_ahead){matrix.values,
+                      turned ? matrix.column : matrix.row,
+                      count,
+                      (width + LINE - 1) / LINE,
+                      0,
+                      groups,
+                      first};
 }
 
 // Fetches the next rows into L2.
 MB_INLINE void mb_fetch_rows(mb_ahead *ahead, int32_t rows) {
     int32_t end = mb_least(ahead->rows, ahead->next + rows);
-    for (; ahead->next < end; ahead->next++)
+    for (; ahead->next < end; ahead->next++) {
+        const float *row = ahead->values + ahead->next * ahead->row +
+                           mb_group_offset(ahead->groups, ahead->first + ahead->next);
         for (int32_t l = 0; l < ahead->lines; l++)
-            __builtin_prefetch(ahead->values + ahead->next * ahead->row + l * 16, 0, 2);
+            __builtin_prefetch(row + l * 16, 0, 2);
+    }
 }
 
 #endif
