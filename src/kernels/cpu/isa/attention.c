@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cpu/isa/gemm.h"
+#include "cpu/isa/vector.h"
 
 // One (row, head) of a sequence (B, L, D).
 static int64_t head_offset(const mb_shape *sequence, int32_t heads, int32_t row, int32_t head) {
@@ -18,8 +19,10 @@ static void finish_scores(float *scores, int32_t queries, int32_t keys, float sc
         int64_t visible = mask == MB_ATTENTION_FUTURE ? (int64_t)i + 1 + abs(keys - queries) : keys;
         if (visible > keys)
             visible = keys;
-        for (int32_t j = 0; j < visible; j++)
-            scores[j] *= scale;
+        for (int32_t j = 0; j < visible; j += MB_LANES) {
+            int32_t count = mb_least(MB_LANES, (int32_t)visible - j);
+            mb_store_some(scores + j, scale * mb_load_some(scores + j, count), count);
+        }
         for (int32_t j = (int32_t)visible; j < keys; j++)
             scores[j] = -INFINITY;
     }

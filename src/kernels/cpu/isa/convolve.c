@@ -22,16 +22,19 @@ static convolution convolution_of(const mb_cpu_call *call, const mb_shape *x, co
     return c;
 }
 
+// Of T steps the first T' begin a window of x.
+static mb_groups windows(const convolution *c, bool columns) {
+    return (mb_groups){c->out_steps, (int64_t)(c->steps - c->out_steps) * c->inputs, columns};
+}
+
 // x (B, T, I), W -> y (B, T', O):  y[b,t] = sum over k of x[b,t+k] W[k]. Assigns.
 MB_KERNEL(convolve) {
     const mb_step *step = call->step;
     convolution c = convolution_of(call, &step->inputs[0].shape, &step->outputs[0].shape);
-    for (int32_t b = 0; b < c.rows; b++) {
-        mb_matrix x = {call->inputs[0] + (int64_t)b * c.steps * c.inputs, c.inputs, 1};
-        mb_matrix weight = {call->inputs[1], c.outputs, 1};
-        float *y = call->outputs[0] + (int64_t)b * c.out_steps * c.outputs;
-        MB_NAME(gemm)(c.out_steps, c.outputs, c.depth, x, weight, y, c.outputs, 0);
-    }
+    MB_NAME(gemm_of_groups)
+    (c.rows * c.out_steps, c.outputs, c.depth, (mb_matrix){call->inputs[0], c.inputs, 1},
+     windows(&c, false), (mb_matrix){call->inputs[1], c.outputs, 1}, call->outputs[0], c.outputs,
+     0);
 }
 
 // dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T. Assigns.
@@ -59,21 +62,18 @@ typedef struct gradient_part {
 
 static void filter_gradient(const mb_cpu_call *call, const convolution *c, gradient_part part,
                             float *gradient, int64_t row) {
-    for (int32_t b = 0; b < c->rows; b++) {
-        const float *x = call->inputs[0] + (int64_t)b * c->steps * c->inputs + part.depth;
-        const float *dy = call->inputs[1] + (int64_t)b * c->out_steps * c->outputs + part.output;
-        MB_NAME(gemm)
-        (part.rows, part.columns, c->out_steps, (mb_matrix){x, 1, c->inputs},
-         (mb_matrix){dy, c->outputs, 1}, gradient, row, b > 0);
-    }
+    MB_NAME(gemm_of_groups)
+    (part.rows, part.columns, c->rows * c->out_steps,
+     (mb_matrix){call->inputs[0] + part.depth, 1, c->inputs}, windows(c, true),
+     (mb_matrix){call->inputs[1] + part.output, c->outputs, 1}, gradient, row, 0);
 }
 
 static int32_t at_most(int32_t count, int32_t limit) {
     return count < limit ? count : limit;
 }
 
-// A tile of dW stays in the cache while all rows are added up.
-enum { TILE_DEPTH = 48, TILE_OUTPUTS = 256 };
+// A tile of dW stays in the cache until it is stepped.
+enum { TILE_DEPTH = 192, TILE_OUTPUTS = 128, PART_DEPTH = 16 };
 
 // x (B, T, I), dy (B, T', O) -> dW (K, I, O). Assigns.
 MB_KERNEL(convolve_grad_weight) {
@@ -95,7 +95,7 @@ MB_KERNEL(convolve_update) {
     const mb_parameter *parameter = &call->parameter_list[step->params.update.parameter];
     convolution c = convolution_of(call, &step->inputs[0].shape, &step->inputs[1].shape);
     mb_adam adam = MB_NAME(adam_of)(call);
-    mb_cpu_range inputs = mb_cpu_range_of(call, c.depth, TILE_DEPTH);
+    mb_cpu_range inputs = mb_cpu_range_of(call, c.depth, PART_DEPTH);
     for (int32_t i = (int32_t)inputs.first; i < inputs.end; i += TILE_DEPTH)
         for (int32_t o = 0; o < c.outputs; o += TILE_OUTPUTS) {
             gradient_part part = {i, at_most((int32_t)inputs.end - i, TILE_DEPTH), o,

@@ -2,7 +2,7 @@
 //
 // Reference: c[i][j] = sum over k of a[i][k] * b[k][j]. Fast version: tiles of C stay in registers
 // over a block of K; A is packed so that a tile reads it in order, and a panel of B where more than
-// one tile reads it. Sums run over k in blocks of BLOCK_K, which are added to C one by one,
+// one tile reads it. Sums run over k in blocks of MB_BLOCK_K, which are added to C one by one,
 // whatever M and N are.
 //
 // No library is asked: code that is generated for the processor at hand may sum in another order on
@@ -10,192 +10,189 @@
 // with AVX-512); it takes no transposed operands, which two of three products here have.
 #include "cpu/isa/gemm.h"
 
-#include "cpu/isa/transpose.h"
+#include "cpu/isa/pack.h"
 
-// A panel of B stays in L1, the block of A in L2. ROW keeps the rows of the block out of each
-// other's cache sets.
-enum { BLOCK_K = 128, BLOCK_M = 192, ROW = BLOCK_K + 16, PACK_M = 64 };
+// A panel of B stays in L1; the block of A and the columns of C that meet it stay in L2.
+enum { BLOCK_M = 192, BLOCK_N = 512, PACK_M = 64 };
 
-typedef struct tile {
-    mb_vector sums[MB_TILE_ROWS][2];
-} tile;
+// Where a tile goes: rows [first, end) x columns [0, columns) of it.
+typedef struct target {
+    float *values;
+    int64_t row;
+    int32_t first, end, columns;
+    int accumulate;
+} target;
 
-// Element (i, p) of the block of A is a[i * row + p * step]; b: k rows, `ldb` apart.
-MB_INLINE tile tile_product(int32_t k, const float *a, int64_t row, int32_t step, const float *b,
-                            int64_t ldb) {
-    tile t = {0};
+// Row i of the tile; `some`: columns of a last vector that is not whole.
+MB_INLINE void store_row(const target *c, int i, int vectors, int32_t some, const mb_vector *sums) {
+    float *to = c->values + i * c->row;
+    for (int v = 0; v < vectors; v++) {
+        int whole = v + 1 < vectors || some == MB_LANES;
+        mb_vector sum = sums[v];
+        if (c->accumulate)
+            sum += whole ? mb_load(to + v * MB_LANES) : mb_load_some(to + v * MB_LANES, some);
+        if (whole)
+            mb_store(to + v * MB_LANES, sum);
+        else
+            mb_store_some(to + v * MB_LANES, sum, some);
+    }
+}
+
+// Element (i, p) of the block of A is a[i * row + p * step]; b: k rows of so many vectors, `ldb`
+// apart.
+MB_INLINE void tile_product(int vectors, int32_t k, const float *a, int64_t row, int64_t step,
+                            const float *b, int64_t ldb, const target *c) {
+    mb_vector sums[MB_TILE_ROWS][2] = {0};
+#pragma GCC unroll 8
+    for (int i = 0; i < MB_TILE_ROWS; i++)
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(c->values + i * c->row + v * MB_LANES, 1);
     for (int32_t p = 0; p < k; p++, a += step, b += ldb) {
-        mb_vector b0 = mb_load(b), b1 = mb_load(b + MB_LANES);
+        mb_vector b0 = mb_load(b), b1 = vectors == 2 ? mb_load(b + MB_LANES) : b0;
 #pragma GCC unroll 8
         for (int i = 0; i < MB_TILE_ROWS; i++) {
-            t.sums[i][0] += a[i * row] * b0;
-            t.sums[i][1] += a[i * row] * b1;
+            sums[i][0] += a[i * row] * b0;
+            if (vectors == 2)
+                sums[i][1] += a[i * row] * b1;
         }
     }
-    return t;
-}
-
-// Rows [0, rows) x columns [0, columns) of the tile go to C.
-static void tile_store(const tile *t, int32_t rows, int32_t columns, float *c, int64_t ldc,
-                       int accumulate) {
-    if (columns == MB_TILE_COLUMNS) {
-        for (int32_t i = 0; i < rows; i++, c += ldc) {
-            mb_vector c0 = t->sums[i][0], c1 = t->sums[i][1];
-            if (accumulate) {
-                c0 += mb_load(c);
-                c1 += mb_load(c + MB_LANES);
-            }
-            mb_store(c, c0);
-            mb_store(c + MB_LANES, c1);
-        }
+    int32_t some = c->columns - (vectors - 1) * MB_LANES;
+    if (c->first == 0 && c->end == MB_TILE_ROWS && some == MB_LANES) {
+#pragma GCC unroll 8
+        for (int i = 0; i < MB_TILE_ROWS; i++)
+            store_row(c, i, vectors, MB_LANES, sums[i]);
         return;
     }
-    for (int32_t i = 0; i < rows; i++, c += ldc) {
-        float row[MB_TILE_COLUMNS];
-        memcpy(row, t->sums[i], sizeof row);
-        for (int32_t j = 0; j < columns; j++)
-            c[j] = accumulate ? c[j] + row[j] : row[j];
-    }
+#pragma GCC unroll 8
+    for (int i = 0; i < MB_TILE_ROWS; i++)
+        if (i >= c->first && i < c->end)
+            store_row(c, i, vectors, some, sums[i]);
 }
 
-// Copies a block of A so that tiles read it in order; missing rows of the last tile become zeros. A
-// transposed operand (contiguous along m) is laid out k by k in groups of MB_TILE_ROWS, any other
-// row by row, ROW floats apart.
-static void pack_a(int32_t m, int32_t k, mb_matrix a, float *packed) {
-    int32_t whole = (m + MB_TILE_ROWS - 1) / MB_TILE_ROWS * MB_TILE_ROWS;
-    if (a.row != 1) {
-        for (int32_t i = 0; i < m; i++)
-            if (a.column == 1)
-                memcpy(packed + i * ROW, a.values + i * a.row, (size_t)k * sizeof *packed);
-            else
-                for (int32_t p = 0; p < k; p++)
-                    packed[i * ROW + p] = a.values[i * a.row + p * a.column];
-        for (int32_t i = m; i < whole; i++)
-            memset(packed + i * ROW, 0, (size_t)k * sizeof *packed);
-        return;
-    }
-    enum { AHEAD = 8 };
-    for (int32_t p = 0; p < k; p++) {
-        const float *from = a.values + p * a.column;
-        for (int32_t i = 0; i < m && p + AHEAD < k; i += 16)
-            __builtin_prefetch(from + AHEAD * a.column + i);
-        float *to = packed + p * MB_TILE_ROWS;
-        int32_t i = 0;
-        for (; i + MB_TILE_ROWS <= m; i += MB_TILE_ROWS, to += k * MB_TILE_ROWS)
-            memcpy(to, from + i, MB_TILE_ROWS * sizeof *to);
-        for (int32_t tail = 0; i < whole && tail < MB_TILE_ROWS; tail++)
-            to[tail] = i + tail < m ? from[i + tail] : 0.0f;
-    }
-}
-
-// to[j][i] = from[i][j] for at most LANES rows and columns of `from`.
-MB_INLINE void turn(int32_t rows, int32_t columns, const float *from, int64_t row, int64_t column,
-                    float *to, int64_t to_row) {
-    if (rows == MB_LANES && columns == MB_LANES && column == 1) {
-        mb_transpose(from, row, to, to_row);
-        return;
-    }
-    for (int32_t j = 0; j < columns; j++)
-        for (int32_t i = 0; i < rows; i++)
-            to[j * to_row + i] = from[i * row + j * column];
-}
-
-// One panel of MB_TILE_COLUMNS columns, filled up with zeros.
-static void pack_b(int32_t k, int32_t columns, mb_matrix b, float *packed) {
-    if (columns < MB_TILE_COLUMNS)
-        memset(packed, 0, (size_t)k * MB_TILE_COLUMNS * sizeof *packed);
-    if (b.column == 1) {
-        for (int32_t p = 0; p < k && columns == MB_TILE_COLUMNS; p++)
-            memcpy(packed + p * MB_TILE_COLUMNS, b.values + p * b.row,
-                   MB_TILE_COLUMNS * sizeof *packed);
-        for (int32_t p = 0; p < k && columns < MB_TILE_COLUMNS; p++)
-            for (int32_t j = 0; j < columns; j++)
-                packed[p * MB_TILE_COLUMNS + j] = b.values[p * b.row + j];
-        return;
-    }
-    for (int32_t p = 0; p < k; p += MB_LANES)
-        for (int32_t j = 0; j < columns; j += MB_LANES)
-            turn(mb_least(MB_LANES, columns - j), mb_least(MB_LANES, k - p),
-                 b.values + p * b.row + j * b.column, b.column, b.row,
-                 packed + p * MB_TILE_COLUMNS + j, MB_TILE_COLUMNS);
-}
-
-// Fetches a panel of B into L2; its rows lie apart, which no processor foresees.
-MB_INLINE void fetch_panel(int32_t k, mb_matrix b) {
-    for (int32_t p = 0; b.column == 1 && p < k; p++) {
-        __builtin_prefetch(b.values + p * b.row, 0, 2);
-        __builtin_prefetch(b.values + p * b.row + MB_TILE_COLUMNS - 1, 0, 2);
-    }
+static mb_matrix part_of(mb_matrix x, int32_t i, int32_t j) {
+    return (mb_matrix){x.values + i * x.row + j * x.column, x.row, x.column};
 }
 
 // A block of A: packed, or as it lies.
 typedef enum layout { PACKED_ROWS, PACKED_TILES, AS_IT_LIES } layout;
 typedef struct left_block {
-    const float *values;
+    mb_matrix values; // strides where it was left as it lies
     layout layout;
-    int64_t row; // where it was left as it lies
 } left_block;
 
 // Tile of rows i ... of a block; the strides are constants where they can be.
-MB_INLINE tile block_tile(const left_block *a, int32_t i, int32_t k, const float *b, int64_t ldb) {
+MB_INLINE void layout_tile(int vectors, const left_block *a, int32_t i, int32_t k, const float *b,
+                           int64_t ldb, const target *c) {
+    const float *values = a->values.values;
     if (a->layout == PACKED_TILES)
-        return tile_product(k, a->values + (int64_t)i * k, 1, MB_TILE_ROWS, b, ldb);
-    if (a->layout == PACKED_ROWS)
-        return tile_product(k, a->values + i * ROW, ROW, 1, b, ldb);
-    return tile_product(k, a->values + i * a->row, a->row, 1, b, ldb);
+        tile_product(vectors, k, values + (int64_t)i * k, 1, MB_TILE_ROWS, b, ldb, c);
+    else if (a->layout == PACKED_ROWS)
+        tile_product(vectors, k, values + i * MB_PACKED_ROW, MB_PACKED_ROW, 1, b, ldb, c);
+    else if (a->values.column == 1)
+        tile_product(vectors, k, values + i * a->values.row, a->values.row, 1, b, ldb, c);
+    else
+        tile_product(vectors, k, values + i, 1, a->values.column, b, ldb, c);
 }
 
-// One block of K and M: all columns of C.
+static void block_tile(const left_block *a, int32_t i, int32_t k, mb_matrix b, const target *c) {
+    if (c->columns > MB_LANES)
+        layout_tile(2, a, i, k, b.values, b.row, c);
+    else
+        layout_tile(1, a, i, k, b.values, b.row, c);
+}
+
+// The tile of rows i ... of a block of m rows. What was left as it lies has no rows beyond its last
+// one: its last tile begins earlier, and only what is missing of it is stored.
+static target target_of(const left_block *a, int32_t *i, int32_t m, float *c, int64_t ldc,
+                        int32_t columns, int accumulate) {
+    int32_t first = 0, end = mb_least(MB_TILE_ROWS, m - *i);
+    if (a->layout == AS_IT_LIES && end < MB_TILE_ROWS) {
+        first = MB_TILE_ROWS - end;
+        end = MB_TILE_ROWS;
+        *i = m - MB_TILE_ROWS;
+    }
+    return (target){c + *i * ldc, ldc, first, end, columns, accumulate};
+}
+
+// One block of K, M and N. Fetches the panels of B in turn, and what comes after the block.
 static void block_product(int32_t m, int32_t n, int32_t k, const left_block *a, mb_matrix b,
-                          float *c, int64_t ldc, int accumulate) {
-    _Alignas(64) float packed_b[BLOCK_K * MB_TILE_COLUMNS];
+                          float *c, int64_t ldc, int accumulate, mb_ahead *after) {
+    _Alignas(64) float packed_b[MB_BLOCK_K * MB_TILE_COLUMNS];
+    int32_t tiles = (m + MB_TILE_ROWS - 1) / MB_TILE_ROWS;
+    int32_t panels = (n + MB_TILE_COLUMNS - 1) / MB_TILE_COLUMNS;
+    int32_t share = after->rows / (tiles * panels) + 1;
     for (int32_t j = 0; j < n; j += MB_TILE_COLUMNS) {
-        int32_t columns = mb_least(MB_TILE_COLUMNS, n - j);
-        mb_matrix panel = {b.values + j * b.column, b.row, b.column};
-        if (j + MB_TILE_COLUMNS < n)
-            fetch_panel(k, (mb_matrix){panel.values + MB_TILE_COLUMNS, b.row, b.column});
-        if (columns < MB_TILE_COLUMNS || b.column != 1 || m > PACK_M) {
-            pack_b(k, columns, panel, packed_b);
+        int32_t columns = mb_least(MB_TILE_COLUMNS, n - j), left = n - j - columns;
+        mb_matrix panel = part_of(b, 0, j);
+        mb_ahead next = mb_ahead_of(left > 0 ? k : 0, mb_least(MB_TILE_COLUMNS, left),
+                                    part_of(panel, 0, columns), (mb_groups){0}, 0);
+        int32_t next_share = next.rows / tiles + 1;
+        if (columns % MB_LANES != 0 || b.column != 1 || m > PACK_M) {
+            mb_pack_panel(k, columns, panel, packed_b);
             panel = (mb_matrix){packed_b, MB_TILE_COLUMNS, 1};
         }
-        for (int32_t i = 0; i < m; i += MB_TILE_ROWS) {
-            tile t = block_tile(a, i, k, panel.values, panel.row);
-            tile_store(&t, mb_least(MB_TILE_ROWS, m - i), columns, c + i * ldc + j, ldc,
-                       accumulate);
+        for (int32_t begin = 0; begin < m; begin += MB_TILE_ROWS) {
+            int32_t i = begin;
+            target t = target_of(a, &i, m, c + j, ldc, columns, accumulate);
+            mb_fetch_rows(&next, next_share);
+            mb_fetch_rows(after, share);
+            block_tile(a, i, k, panel, &t);
         }
     }
 }
 
-static void product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c,
-                    int64_t ldc, int accumulate) {
-    _Alignas(64) float packed_a[(BLOCK_M + MB_TILE_ROWS) * ROW];
+// A block of A is left as it lies where few panels read it.
+static int worth_packing(int32_t m, int32_t n, mb_matrix a) {
+    if (m < MB_TILE_ROWS || (a.column != 1 && a.row != 1))
+        return 1;
+    return n > (a.column == 1 ? PACK_M : MB_TILE_COLUMNS);
+}
+
+// A, and how its vectors lie.
+typedef struct left {
+    mb_matrix matrix;
+    mb_groups groups;
+} left;
+
+// All of K for a block of M and N; its first row is row i of A.
+static void deep_product(int32_t i, int32_t m, int32_t n, int32_t k, const left *a, mb_matrix b,
+                         float *c, int64_t ldc, int accumulate) {
+    _Alignas(64) float packed_a[(BLOCK_M + MB_TILE_ROWS) * MB_PACKED_ROW];
+    int turned = a->groups.skip != 0 ? a->groups.columns : a->matrix.row == 1;
+    int packs = a->groups.skip != 0 || worth_packing(m, n, a->matrix);
+    for (int32_t p = 0; p < k; p += MB_BLOCK_K) {
+        int32_t depth = mb_least(MB_BLOCK_K, k - p), rest = k - p - depth;
+        left_block block = {part_of(a->matrix, i, p), AS_IT_LIES};
+        if (packs) {
+            mb_pack_left(m, depth, block.values, turned, a->groups, turned ? p : i, packed_a);
+            block.values.values = packed_a;
+            block.layout = turned ? PACKED_TILES : PACKED_ROWS;
+        }
+        mb_ahead after =
+            mb_ahead_of(rest > 0 ? m : 0, mb_least(MB_BLOCK_K, rest),
+                        part_of(a->matrix, i, p + depth), a->groups, turned ? p + depth : i);
+        block_product(m, n, depth, &block, part_of(b, p, 0), c, ldc, accumulate || p > 0, &after);
+    }
+}
+
+static void product(int32_t m, int32_t n, int32_t k, left a, mb_matrix b, float *c, int64_t ldc,
+                    int accumulate) {
     if (k == 0 && !accumulate)
         for (int32_t i = 0; i < m; i++)
             memset(c + i * ldc, 0, (size_t)n * sizeof *c);
-    for (int32_t p = 0; p < k; p += BLOCK_K) {
-        int32_t depth = mb_least(BLOCK_K, k - p);
-        for (int32_t i = 0; i < m; i += BLOCK_M) {
-            int32_t height = mb_least(BLOCK_M, m - i);
-            mb_matrix part_a = {a.values + i * a.row + p * a.column, a.row, a.column};
-            mb_matrix part_b = {b.values + p * b.row, b.row, b.column};
-            left_block packed = {packed_a, a.row == 1 ? PACKED_TILES : PACKED_ROWS, 0};
-            // Whole tiles that few panels read are not worth it.
-            if (a.column == 1 && n <= PACK_M && height % MB_TILE_ROWS == 0)
-                packed = (left_block){part_a.values, AS_IT_LIES, a.row};
-            else
-                pack_a(height, depth, part_a, packed_a);
-            block_product(height, n, depth, &packed, part_b, c + i * ldc, ldc, accumulate || p > 0);
-        }
-    }
+    for (int32_t j = 0; j < n; j += BLOCK_N)
+        for (int32_t i = 0; i < m; i += BLOCK_M)
+            deep_product(i, mb_least(BLOCK_M, m - i), mb_least(BLOCK_N, n - j), k, &a,
+                         part_of(b, 0, j), c + i * ldc + j, ldc, accumulate);
 }
 
-// to (columns, rows) = the transpose of from (rows, columns), a square at a time.
-static void turn_all(int32_t rows, int32_t columns, const float *from, int64_t row, float *to,
-                     int64_t to_row) {
-    for (int32_t i = 0; i < rows; i += MB_LANES)
-        for (int32_t j = 0; j < columns; j += MB_LANES)
-            turn(mb_least(MB_LANES, rows - i), mb_least(MB_LANES, columns - j), from + i * row + j,
-                 row, 1, to + j * to_row + i, to_row);
+// C (columns, rows) = the transpose of a block (rows, columns).
+static void turn_back(int32_t rows, int32_t columns, const float *from, int64_t row, float *c,
+                      int64_t ldc) {
+    _Alignas(64) float block[MB_LANES * MB_LANES];
+    mb_turn(rows, columns, from, row, 1, block, MB_LANES);
+    for (int32_t i = 0; i < columns; i++)
+        mb_store_some(c + i * ldc, mb_load(block + i * MB_LANES), rows);
 }
 
 // The same by way of C^T = B^T A^T, for few rows of A and a B that lies transposed: of the two it
@@ -204,20 +201,33 @@ static void turned_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matr
                            int64_t ldc, int accumulate) {
     enum { WIDTH = 128 };
     _Alignas(64) float turned[WIDTH * PACK_M];
+    int32_t row = (m + MB_LANES - 1) / MB_LANES * MB_LANES;
     for (int32_t j = 0; j < n; j += WIDTH) {
         int32_t columns = mb_least(WIDTH, n - j);
-        if (accumulate)
-            turn_all(m, columns, c + j, ldc, turned, m);
-        product(columns, m, k, (mb_matrix){b.values + j * b.column, b.column, b.row},
-                (mb_matrix){a.values, a.column, a.row}, turned, m, accumulate);
-        turn_all(columns, m, turned, m, c + j, ldc);
+        left b_turned = {{b.values + j * b.column, b.column, b.row}, {0}};
+        for (int32_t i = 0; accumulate && i < m; i += MB_LANES)
+            for (int32_t q = 0; q < columns; q += MB_LANES)
+                mb_turn(mb_least(MB_LANES, m - i), mb_least(MB_LANES, columns - q),
+                        c + i * ldc + j + q, ldc, 1, turned + q * row + i, row);
+        product(columns, m, k, b_turned, (mb_matrix){a.values, a.column, a.row}, turned, row,
+                accumulate);
+        for (int32_t i = 0; i < m; i += MB_LANES)
+            for (int32_t q = 0; q < columns; q += MB_LANES)
+                turn_back(mb_least(MB_LANES, columns - q), mb_least(MB_LANES, m - i),
+                          turned + q * row + i, row, c + i * ldc + j + q, ldc);
     }
 }
 
 void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
                    int accumulate) {
-    if (b.column != 1 && b.row == 1 && m > MB_TILE_ROWS && m <= PACK_M)
+    int small = k <= MB_BLOCK_K && n <= 2 * m; // B is turned round no slower than A and C
+    if (b.column != 1 && b.row == 1 && m > MB_TILE_ROWS && m <= PACK_M && !small)
         turned_product(m, n, k, a, b, c, ldc, accumulate);
     else
-        product(m, n, k, a, b, c, ldc, accumulate);
+        product(m, n, k, (left){a, {0}}, b, c, ldc, accumulate);
+}
+
+void MB_NAME(gemm_of_groups)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
+                             mb_matrix b, float *c, int64_t ldc, int accumulate) {
+    product(m, n, k, (left){a, groups}, b, c, ldc, accumulate);
 }

@@ -15,4 +15,15 @@ typedef struct mb_matrix {
 void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
                    int accumulate);
 
+// Rows, or columns, that lie in groups of `count`, `skip` more floats from group to group.
+typedef struct mb_groups {
+    int32_t count;
+    int64_t skip;
+    bool columns;
+} mb_groups;
+
+// The same where the rows of A lie in groups, or its columns where it lies transposed.
+void MB_NAME(gemm_of_groups)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
+                             mb_matrix b, float *c, int64_t ldc, int accumulate);
+
 #endif

@@ -20,7 +20,7 @@ static void cut_negative(int32_t vectors, int32_t outputs, int32_t row, float *y
 // y (B', O) = x (B', I) W + b, then max(0, .) when asked for; a block of outputs at a time, which
 // stays in L2 between the product and the rest. Assigns.
 MB_KERNEL(linear) {
-    enum { BLOCK = 1 << 16, FEWEST = 128 };
+    enum { BLOCK = 1 << 16, FEWEST = 512 };
     const mb_step *step = call->step;
     int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[0]);
     int32_t inputs = mb_width(&step->inputs[0]), outputs = mb_width(&step->outputs[0]);

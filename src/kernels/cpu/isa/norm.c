@@ -6,24 +6,23 @@
 static const float epsilon = 1e-5f;
 
 static float mean_of(const float *x, int32_t width) {
-    mb_sum_lanes sum = {{0}};
+    mb_sum_lanes sum = {0};
     int32_t j = 0;
     for (; j + MB_SUM_LANES <= width; j += MB_SUM_LANES)
-        for (int32_t l = 0; l < MB_SUM_LANES; l++)
-            sum.lanes[l] += x[j + l];
-    for (int32_t l = 0; j + l < width; l++)
-        sum.lanes[l] += x[j + l];
+        sum += mb_sum_next(x + j, MB_SUM_LANES);
+    sum += mb_sum_next(x + j, width - j);
     return mb_sum_total(sum) / (float)width;
 }
 
 static float variance_of(const float *x, int32_t width, float mean) {
-    mb_sum_lanes sum = {{0}};
+    mb_sum_lanes sum = {0};
     int32_t j = 0;
-    for (; j + MB_SUM_LANES <= width; j += MB_SUM_LANES)
-        for (int32_t l = 0; l < MB_SUM_LANES; l++)
-            sum.lanes[l] += (x[j + l] - mean) * (x[j + l] - mean);
+    for (; j + MB_SUM_LANES <= width; j += MB_SUM_LANES) {
+        mb_sum_lanes off = mb_sum_next(x + j, MB_SUM_LANES) - mean;
+        sum += off * off;
+    }
     for (int32_t l = 0; j + l < width; l++)
-        sum.lanes[l] += (x[j + l] - mean) * (x[j + l] - mean);
+        sum[l] += (x[j + l] - mean) * (x[j + l] - mean);
     return mb_sum_total(sum) / (float)width;
 }
 
@@ -48,18 +47,17 @@ MB_KERNEL(layer_norm) {
 static void mean_products(const float *restrict dy, const float *restrict x,
                           const float *restrict w, float mean, float scale, int32_t width,
                           float *mean_g, float *mean_gn) {
-    mb_sum_lanes g = {{0}}, gn = {{0}};
+    mb_sum_lanes g = {0}, gn = {0};
     int32_t j = 0;
-    for (; j + MB_SUM_LANES <= width; j += MB_SUM_LANES)
-        for (int32_t l = 0; l < MB_SUM_LANES; l++) {
-            float product = dy[j + l] * w[j + l];
-            g.lanes[l] += product;
-            gn.lanes[l] += product * ((x[j + l] - mean) * scale);
-        }
+    for (; j + MB_SUM_LANES <= width; j += MB_SUM_LANES) {
+        mb_sum_lanes product = mb_sum_next(dy + j, MB_SUM_LANES) * mb_sum_next(w + j, MB_SUM_LANES);
+        g += product;
+        gn += product * ((mb_sum_next(x + j, MB_SUM_LANES) - mean) * scale);
+    }
     for (int32_t l = 0; j + l < width; l++) {
         float product = dy[j + l] * w[j + l];
-        g.lanes[l] += product;
-        gn.lanes[l] += product * ((x[j + l] - mean) * scale);
+        g[l] += product;
+        gn[l] += product * ((x[j + l] - mean) * scale);
     }
     *mean_g = mb_sum_total(g) / (float)width;
     *mean_gn = mb_sum_total(gn) / (float)width;

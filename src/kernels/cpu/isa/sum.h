@@ -7,15 +7,30 @@
 
 enum { MB_SUM_LANES = 16 };
 
-typedef struct mb_sum_lanes {
-    float lanes[MB_SUM_LANES];
-} mb_sum_lanes;
+// The compiler makes of it as many registers as the instruction set needs.
+typedef float mb_sum_lanes __attribute__((vector_size(4 * MB_SUM_LANES)));
+typedef float mb_sum_lanes_unaligned
+    __attribute__((vector_size(4 * MB_SUM_LANES), aligned(4), may_alias));
 
-static inline float mb_sum_total(mb_sum_lanes sum) {
-    for (int32_t half = MB_SUM_LANES / 2; half > 0; half /= 2)
-        for (int32_t l = 0; l < half; l++)
-            sum.lanes[l] += sum.lanes[l + half];
-    return sum.lanes[0];
+// The next numbers, `count` <= LANES of them; the others are zero.
+static inline __attribute__((always_inline)) mb_sum_lanes mb_sum_next(const float *x,
+                                                                      int32_t count) {
+    if (count == MB_SUM_LANES)
+        return *(const mb_sum_lanes_unaligned *)x;
+    mb_sum_lanes lanes = {0};
+    for (int32_t l = 0; l < count; l++)
+        lanes[l] = x[l];
+    return lanes;
+}
+
+static inline __attribute__((always_inline)) float mb_sum_total(mb_sum_lanes sum) {
+    float eight[8], four[4];
+    for (int l = 0; l < 8; l++)
+        eight[l] = sum[l] + sum[l + 8];
+    for (int l = 0; l < 4; l++)
+        four[l] = eight[l] + eight[l + 4];
+    float even = four[0] + four[2], odd = four[1] + four[3];
+    return even + odd;
 }
 
 #endif

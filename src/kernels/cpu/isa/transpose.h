@@ -48,12 +48,7 @@ MB_INLINE void mb_exchange(int half, mb_vector *a, mb_vector *b) {
 
 #endif
 
-// Rows of `from` and of `to` lie so many floats apart.
-MB_INLINE void mb_transpose(const float *from, int64_t from_row, float *to, int64_t to_row) {
-    mb_vector rows[MB_LANES];
-#pragma GCC unroll 16
-    for (int i = 0; i < MB_LANES; i++)
-        rows[i] = mb_load(from + i * from_row);
+MB_INLINE void mb_transpose_rows(mb_vector rows[MB_LANES]) {
 #pragma GCC unroll 4
     for (int half = MB_LANES / 2; half > 0; half /= 2)
 #pragma GCC unroll 8
@@ -61,9 +56,33 @@ MB_INLINE void mb_transpose(const float *from, int64_t from_row, float *to, int6
             int i = pair / half * 2 * half + pair % half; // the i whose bit `half` is not set
             mb_exchange(half, &rows[i], &rows[i + half]);
         }
+}
+
+// Rows of `from` and of `to` lie so many floats apart.
+MB_INLINE void mb_transpose(const float *from, int64_t from_row, float *to, int64_t to_row) {
+    mb_vector rows[MB_LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < MB_LANES; i++)
+        rows[i] = mb_load(from + i * from_row);
+    mb_transpose_rows(rows);
 #pragma GCC unroll 16
     for (int i = 0; i < MB_LANES; i++)
         mb_store(to + i * to_row, rows[i]);
+}
+
+// The same where `from` has fewer rows or columns. All LANES columns of `to` are written, those of
+// rows that are missing as zeros.
+MB_INLINE void mb_transpose_some(int32_t rows, int32_t columns, const float *from, int64_t from_row,
+                                 float *to, int64_t to_row) {
+    mb_vector square[MB_LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < MB_LANES; i++)
+        square[i] = i < rows ? mb_load_some(from + i * from_row, columns) : (mb_vector){0};
+    mb_transpose_rows(square);
+#pragma GCC unroll 16
+    for (int i = 0; i < MB_LANES; i++)
+        if (i < columns)
+            mb_store(to + i * to_row, square[i]);
 }
 
 #endif

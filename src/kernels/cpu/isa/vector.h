@@ -35,6 +35,41 @@ MB_INLINE void mb_store(float *to, mb_vector value) {
     *(mb_vector_unaligned *)to = value;
 }
 
+#if defined(MB_ISA_avx512)
+MB_INLINE __mmask16 mb_first_lanes(int32_t count) {
+    return (__mmask16)((1u << count) - 1u);
+}
+#elif defined(MB_ISA_avx2)
+MB_INLINE __m256i mb_first_lanes(int32_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+// The first `count` numbers, 0 ... LANES; no others are read, they count as zero.
+MB_INLINE mb_vector mb_load_some(const float *from, int32_t count) {
+#if defined(MB_ISA_avx512)
+    return (mb_vector)_mm512_maskz_loadu_ps(mb_first_lanes(count), from);
+#elif defined(MB_ISA_avx2)
+    return (mb_vector)_mm256_maskload_ps(from, mb_first_lanes(count));
+#else
+    mb_vector x = {0};
+    for (int32_t i = 0; i < count; i++)
+        x[i] = from[i];
+    return x;
+#endif
+}
+
+MB_INLINE void mb_store_some(float *to, mb_vector value, int32_t count) {
+#if defined(MB_ISA_avx512)
+    _mm512_mask_storeu_ps(to, mb_first_lanes(count), (__m512)value);
+#elif defined(MB_ISA_avx2)
+    _mm256_maskstore_ps(to, mb_first_lanes(count), (__m256)value);
+#else
+    for (int32_t i = 0; i < count; i++)
+        to[i] = value[i];
+#endif
+}
+
 MB_INLINE mb_vector mb_square_root(mb_vector x) {
 #if defined(MB_ISA_avx512)
     return (mb_vector)_mm512_sqrt_ps((__m512)x);
