@@ -190,9 +190,8 @@ static inline mb_status disturbed_copy_rows(mb_device *device, const mb_row_copy
 
 static inline void train_disturbed(mb_device *device, const mb_run_spec *specs,
                                    int32_t stopping_call, mb_run_result *results) {
-    disturbance = (disturbed){.usual = device->backend,
-                              .backend = *device->backend,
-                              .stopping_call = stopping_call};
+    disturbance = (disturbed){
+        .usual = device->backend, .backend = *device->backend, .stopping_call = stopping_call};
     disturbance.backend.upload = disturbed_upload;
     disturbance.backend.download = disturbed_download;
     disturbance.backend.run = disturbed_run;
