@@ -105,11 +105,11 @@ static void test_helpers_take_part(void **state) {
 
 // ---- models -------------------------------------------------------------------------------------
 
-enum { BATCH = 37, STEPS = 7, FRAMES = 6 };
+enum { BATCH = 37, STEPS = 4, FRAMES = 3 };
 
-static const int32_t batches[STEPS] = {BATCH, BATCH, 5, BATCH, 0, 32, 1};
+static const int32_t batches[STEPS] = {BATCH, 5, 0, 32};
 
-// As large as by default, so that steps are worth sharing, but for the outer product of tfn.
+// As wide as by default, so that steps are worth sharing, but for the outer product of tfn.
 static mb_model_config config_of(const mb_model *model) {
     mb_model_config config = {.feature_type = MB_UTT,
                               .dims = {130, 384, 31},
@@ -126,6 +126,8 @@ static mb_model_config config_of(const mb_model *model) {
     }
     if (strcmp(model->name, "tfn") == 0)
         config.options[mb_model_option(model, "hidden_dim")] = 32;
+    if (mb_model_option(model, "layers") >= 0)
+        config.options[mb_model_option(model, "layers")] = 1;
     return config;
 }
 
@@ -233,6 +235,9 @@ static void test_models_give_the_same_bits(void **state) {
         device->backend->close(device);
         for (const mb_model *const *model = mb_model_all(); *model != NULL; model++)
             check_model(*model, isas[i]);
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) // slow, and shared alike
+        break;
+#endif
     }
 }
 
