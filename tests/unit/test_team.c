@@ -50,9 +50,11 @@ enum { ROUNDS = 20000, MOST_PARTS = 7 };
 
 static atomic_int done[MOST_PARTS];
 static int current; // round, as the owner of the team says
+static atomic_int misread;
 
 static void note_part(const mb_cpu_call *call) {
-    assert_int_equal(call->rows, current); // what the owner wrote before is seen
+    if (call->rows != current) // what the owner wrote before is seen
+        atomic_fetch_add(&misread, 1);
     atomic_fetch_add(&done[call->part], 1);
 }
 
@@ -71,6 +73,7 @@ static void test_each_part_is_done_once(void **state) {
             assert_int_equal(atomic_exchange(&done[i], 0), i < parts);
     }
     helpers_end(&h);
+    assert_int_equal(atomic_load(&misread), 0);
 }
 
 static atomic_int met;

@@ -1,8 +1,8 @@
 // Worker threads that train runs, longest first, as many at a time as there is memory for: when a
 // device has less than was thought, an array is halved and trained again, down to single runs. A
 // thread owns a device, takes runs, trains them to the end and hands the results to the one thread
-// that owns the pool; nothing else is shared, and nothing but the runs themselves decides what they
-// result in.
+// that owns the pool; when no run is left for it, it assists the device of a thread that has one,
+// if that device can share its steps. Nothing but the runs themselves decides what they result in.
 #ifndef MB_SWEEP_POOL_H
 #define MB_SWEEP_POOL_H
 

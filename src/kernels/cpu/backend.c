@@ -1,5 +1,5 @@
 // The CPU executor: runs a plan step by step, one run of the array after the other. A device is
-// used by one thread; a sweep opens one per thread.
+// used by one thread, others may assist it (team.h); a sweep opens one per thread.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,8 @@ typedef enum sharing {
     IN_PHASES,  // by parts, twice: the second phase reads what all parts of the first wrote
 } sharing;
 
-// What is not listed, losses and sums over the batch mostly, is too little to share.
+// What is not listed is too little to share (losses, sums over the batch), goes along the batch
+// (the decoder of mctn) or is no part of training (gradients of weights for parity).
 static const unsigned char sharings[MB_OP_COUNT] = {
     [MB_OP_GATHER] = BY_ROWS,
     [MB_OP_LINEAR] = BY_ROWS,
@@ -43,7 +44,6 @@ static const unsigned char sharings[MB_OP_COUNT] = {
     [MB_OP_OUTER_LINEAR] = BY_ROWS,
     [MB_OP_OUTER_LINEAR_GRAD_INPUTS] = BY_ROWS,
     [MB_OP_CONVOLVE] = BY_ROWS,
-    [MB_OP_CONVOLVE_GRAD_INPUT] = BY_ROWS,
     [MB_OP_GATED_MEMORY] = BY_ROWS,
     [MB_OP_GATED_MEMORY_GRAD] = BY_ROWS,
     [MB_OP_SOURCE_LINEAR] = BY_ROWS,
@@ -80,9 +80,9 @@ static sharing sharing_of(const mb_cpu_call *call) {
 
 static int64_t work_of(const mb_cpu_call *call) {
     const mb_step *step = call->step;
-    const mb_operand *most = step->op == MB_OP_LINEAR_GRAD_BIAS || step->output_count == 0
-                                 ? &step->inputs[0]
-                                 : &step->outputs[0];
+    bool reduces = step->op == MB_OP_LINEAR_GRAD_BIAS ||
+                   step->op == MB_OP_SCALED_CONCAT_GRAD_SCALES || step->output_count == 0;
+    const mb_operand *most = reduces ? &step->inputs[0] : &step->outputs[0];
     if (step->multiply_accumulates > 0)
         return step->multiply_accumulates / call->max_rows * call->rows;
     return WORK_OF_AN_ELEMENT * mb_shape_elements(&most->shape, call->rows);

@@ -51,7 +51,7 @@ void mb_cpu_team_run(mb_cpu_team *team, mb_cpu_kernel kernel, const mb_cpu_call 
         continue;
     // Helpers are at the last parts.
     for (int32_t looks = 0; atomic_load_explicit(&team->unfinished, memory_order_acquire) > 0;
-         looks++)
+         looks += looks < PATIENCE)
         wait_briefly(looks);
 }
 
@@ -59,7 +59,7 @@ int64_t mb_cpu_team_assist(mb_cpu_team *team, bool (*wanted)(const void *context
                            const void *context) {
     int64_t done = 0;
     atomic_fetch_add(&team->helpers, 1);
-    for (int32_t looks = 0; wanted(context); looks++) {
+    for (int32_t looks = 0; wanted(context); looks += looks < PATIENCE) {
         attempt result = take_part(team);
         done += result == DONE;
         if (result != NOTHING_LEFT)

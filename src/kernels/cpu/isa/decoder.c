@@ -8,39 +8,19 @@
 #include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/recurrence.h"
-
-// Partial sums, so that reductions vectorise and have the same order everywhere.
-enum { PARTS = 16 };
-
-static float add_up(const float parts[PARTS]) {
-    float sum = 0.0f;
-    for (int i = 0; i < PARTS; i++)
-        sum += parts[i];
-    return sum;
-}
-
-static float dot(int32_t count, const float *restrict a, const float *restrict b) {
-    float parts[PARTS] = {0.0f};
-    int32_t j = 0;
-    for (; j + PARTS <= count; j += PARTS)
-        for (int i = 0; i < PARTS; i++)
-            parts[i] += a[j + i] * b[j + i];
-    for (; j < count; j++)
-        parts[j % PARTS] += a[j] * b[j];
-    return add_up(parts);
-}
+#include "cpu/isa/sums.h"
 
 // v . tanh(q + k)
 static float energy(int32_t hidden, const float *restrict v, const float *restrict q,
                     const float *restrict k) {
-    float parts[PARTS] = {0.0f};
+    float lanes[MB_SUM_LANES] = {0.0f};
     int32_t j = 0;
-    for (; j + PARTS <= hidden; j += PARTS)
-        for (int i = 0; i < PARTS; i++)
-            parts[i] += v[j + i] * mb_tanh_of(q[j + i] + k[j + i]);
+    for (; j + MB_SUM_LANES <= hidden; j += MB_SUM_LANES)
+        for (int i = 0; i < MB_SUM_LANES; i++)
+            lanes[i] += v[j + i] * mb_tanh_of(q[j + i] + k[j + i]);
     for (; j < hidden; j++)
-        parts[j % PARTS] += v[j] * mb_tanh_of(q[j] + k[j]);
-    return add_up(parts);
+        lanes[j % MB_SUM_LANES] += v[j] * mb_tanh_of(q[j] + k[j]);
+    return mb_sum_total(mb_sum_next(lanes, MB_SUM_LANES));
 }
 
 static void softmax_in_place(float *x, int32_t count) {
@@ -181,7 +161,7 @@ static void attend_grad(const mb_way *way, int32_t hidden, const attention *a,
     double mean = 0.0;
     for (int32_t m = 0; m < way->length; m++) {
         int64_t at = mb_way_at(way, m) * hidden;
-        a->dalpha[m] = dot(hidden, a->x + at, gradient);
+        a->dalpha[m] = mb_dot_of(hidden, a->x + at, gradient);
         mean += (double)a->alpha[m] * (double)a->dalpha[m];
         for (int32_t j = 0; j < hidden; j++)
             a->dx[at + j] += a->alpha[m] * gradient[j];

@@ -1,7 +1,7 @@
 // Layer normalisation over the last dimension. B' stands for all leading dimensions.
 //   y = w * n + b,  n = (x - mean) / sqrt(variance + 1e-5), variance over D, not D - 1
 #include "cpu/isa/kernel.h"
-#include "cpu/isa/sum.h"
+#include "cpu/isa/sums.h"
 
 static const float epsilon = 1e-5f;
 

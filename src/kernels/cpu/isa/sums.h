@@ -1,5 +1,5 @@
-// Sums over a vector in MB_SUM_LANES parts, so that loops vectorise and the order depends on the
-// length only.
+// Sums along a vector, in a fixed order that is the same for every instruction set: lane l takes
+// the elements l, l + LANES, ..., then the lanes are added in pairs.
 #ifndef MB_KERNELS_CPU_SUMS_H
 #define MB_KERNELS_CPU_SUMS_H
 
@@ -7,37 +7,51 @@
 
 enum { MB_SUM_LANES = 16 };
 
-static inline float mb_lanes_total(const float lanes[MB_SUM_LANES]) {
-    double sum = 0.0;
-    for (int i = 0; i < MB_SUM_LANES; i++)
-        sum += (double)lanes[i];
-    return (float)sum;
+// The compiler makes of it as many registers as the instruction set needs.
+typedef float mb_sum_lanes __attribute__((vector_size(4 * MB_SUM_LANES)));
+typedef float mb_sum_lanes_unaligned
+    __attribute__((vector_size(4 * MB_SUM_LANES), aligned(4), may_alias));
+
+// The next numbers, `count` <= LANES of them; the others are zero.
+static inline __attribute__((always_inline)) mb_sum_lanes mb_sum_next(const float *x,
+                                                                      int32_t count) {
+    if (count == MB_SUM_LANES)
+        return *(const mb_sum_lanes_unaligned *)x;
+    mb_sum_lanes lanes = {0};
+    for (int32_t l = 0; l < count; l++)
+        lanes[l] = x[l];
+    return lanes;
+}
+
+static inline __attribute__((always_inline)) float mb_sum_total(mb_sum_lanes sum) {
+    float eight[8], four[4];
+    for (int l = 0; l < 8; l++)
+        eight[l] = sum[l] + sum[l + 8];
+    for (int l = 0; l < 4; l++)
+        four[l] = eight[l] + eight[l + 4];
+    float even = four[0] + four[2], odd = four[1] + four[3];
+    return even + odd;
 }
 
 // sum of a * b
-static inline float mb_dot_of(int32_t count, const float *restrict a, const float *restrict b) {
-    float lanes[MB_SUM_LANES] = {0};
-    int32_t whole = count / MB_SUM_LANES * MB_SUM_LANES;
-    for (int32_t j = 0; j < whole; j += MB_SUM_LANES)
-        for (int i = 0; i < MB_SUM_LANES; i++)
-            lanes[i] += a[j + i] * b[j + i];
-    for (int32_t j = whole; j < count; j++)
-        lanes[j - whole] += a[j] * b[j];
-    return mb_lanes_total(lanes);
+static inline float mb_dot_of(int32_t count, const float *a, const float *b) {
+    mb_sum_lanes sum = {0};
+    for (int32_t j = 0; j < count; j += MB_SUM_LANES) {
+        int32_t next = count - j < MB_SUM_LANES ? count - j : MB_SUM_LANES;
+        sum += mb_sum_next(a + j, next) * mb_sum_next(b + j, next);
+    }
+    return mb_sum_total(sum);
 }
 
 // sum of (a - b)^2; a and b may be the same vector
 static inline float mb_squared_distance_of(int32_t count, const float *a, const float *b) {
-    float lanes[MB_SUM_LANES] = {0};
-    int32_t whole = count / MB_SUM_LANES * MB_SUM_LANES;
-    for (int32_t j = 0; j < whole; j += MB_SUM_LANES)
-        for (int i = 0; i < MB_SUM_LANES; i++) {
-            float difference = a[j + i] - b[j + i];
-            lanes[i] += difference * difference;
-        }
-    for (int32_t j = whole; j < count; j++)
-        lanes[j - whole] += (a[j] - b[j]) * (a[j] - b[j]);
-    return mb_lanes_total(lanes);
+    mb_sum_lanes sum = {0};
+    for (int32_t j = 0; j < count; j += MB_SUM_LANES) {
+        int32_t next = count - j < MB_SUM_LANES ? count - j : MB_SUM_LANES;
+        mb_sum_lanes difference = mb_sum_next(a + j, next) - mb_sum_next(b + j, next);
+        sum += difference * difference;
+    }
+    return mb_sum_total(sum);
 }
 
 #endif
