@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/threads.h"
 #include "sweep/replay.h"
 
 enum { MAX_PLACES = 32 };
@@ -15,6 +16,7 @@ typedef struct replay_options {
     const char *places[MAX_PLACES];
     int place_count;
     bool list;
+    int32_t threads;
     mb_device_choice device;
 } replay_options;
 
@@ -29,19 +31,22 @@ static void print_help(void) {
         "  --data DIR   where to look for the trial's corpus: a folder with *.h5 files, or a\n"
         "               corpus; may be given several times (default: this folder). The corpus is\n"
         "               known by its digests, whatever its name is.\n"
+        "  --threads N  on cpu, folds that are trained at a time, 1..%d (default: one a\n"
+        "               processor); where fewer are left, threads share the work of a fold\n"
         "  --list       print the keys of the trials of the plan that ran last\n\n"
         "A run is trained on a device like the one that the ledger says it was trained on, where\n"
         "there is one; otherwise both are named, and the results may differ in rounding. Another\n"
         "device can be asked for:\n\n"
         "%s\n"
         "example: merbench replay demo/results.db 3f2a9c --data demo\n",
-        mb_device_help);
+        MB_MAX_THREADS, mb_device_help);
 }
 
 static mb_status parse(int argc, char **argv, replay_options *options, bool *done,
                        mb_error *error) {
     static const struct option table[] = {{"help", no_argument, NULL, 'h'},
                                           {"data", required_argument, NULL, 'd'},
+                                          {"threads", required_argument, NULL, 't'},
                                           {"list", no_argument, NULL, 'l'},
                                           {"device", required_argument, NULL, 'D'},
                                           {"isa", required_argument, NULL, 'I'},
@@ -66,6 +71,12 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
                 option == 'D'   ? mb_device_choice_device(&options->device, optarg, error)
                 : option == 'I' ? mb_device_choice_isa(&options->device, optarg, error)
                                 : mb_device_choice_precision(&options->device, optarg, error);
+            if (status != MB_OK)
+                return status;
+            continue;
+        }
+        if (option == 't') {
+            mb_status status = mb_take_threads(optarg, &options->threads, error);
             if (status != MB_OK)
                 return status;
             continue;
@@ -145,8 +156,8 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
     if (status == MB_OK) {
         printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, trial.dataset,
                trial.model->name, trial.seed, path);
-        status = mb_replay_trial(ledger, recorded->key, &trial, path, open_device, &options->device,
-                                 stdout, error);
+        mb_replay_options how = {open_device, &options->device, options->threads};
+        status = mb_replay_trial(ledger, recorded->key, &trial, path, &how, stdout, error);
     }
     free(path);
     mb_trial_free(&trial);
@@ -154,7 +165,7 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
 }
 
 mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
-    replay_options options = {0};
+    replay_options options = {.threads = mb_default_threads()};
     bool done = false;
     mb_status status = parse(argc, argv, &options, &done, error);
     if (status != MB_OK || done)

@@ -1,21 +1,17 @@
 // merbench run: trains what a plan asks for.
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/threads.h"
 #include "report/table.h"
 #include "sweep/sweep.h"
-
-enum { MAX_THREADS = 1024 };
 
 typedef struct run_options {
     const char *plan, *results, *data;
@@ -45,23 +41,7 @@ static void print_help(void) {
         "  --no-table       no table at the end\n\n"
         "The plan format is described in docs/plan-format.md.\n"
         "example: merbench run configs/quickstart.json --data demo --results demo/results.db\n",
-        mb_device_help, MAX_THREADS);
-}
-
-static int32_t default_threads(void) {
-    int32_t count = mb_processors();
-    return count > MAX_THREADS ? MAX_THREADS : count;
-}
-
-static mb_status parse_threads(const char *text, int32_t *threads, mb_error *error) {
-    char *end = NULL;
-    errno = 0;
-    unsigned long number = isdigit((unsigned char)text[0]) ? strtoul(text, &end, 10) : 0;
-    if (end == NULL || *end != '\0' || errno != 0 || number < 1 || number > MAX_THREADS)
-        return mb_fail(error, MB_USAGE, "--threads: expected a whole number 1..%d, found '%s'",
-                       MAX_THREADS, text);
-    *threads = (int32_t)number;
-    return MB_OK;
+        mb_device_help, MB_MAX_THREADS);
 }
 
 enum { HELP = 1, RESULTS, DATA, DEVICE, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
@@ -81,7 +61,7 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
     case PRECISION:
         return mb_device_choice_precision(&options->choice, optarg, error);
     case THREADS:
-        return parse_threads(optarg, &options->threads, error);
+        return mb_take_threads(optarg, &options->threads, error);
     case DRY_RUN:
         options->dry_run = true;
         return MB_OK;
@@ -317,7 +297,7 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
 }
 
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
-    run_options options = {.results = "results.db", .threads = default_threads()};
+    run_options options = {.results = "results.db", .threads = mb_default_threads()};
     bool done = false;
     mb_status status = parse(argc, argv, &options, &done, error);
     if (status == MB_OK && !done)

@@ -13,14 +13,18 @@
 mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places, int place_count,
                                 char **path, mb_error *error);
 
-// Opens the device for a run that was recorded on the device `recorded`.
-typedef mb_status (*mb_replay_open)(const void *context, const char *recorded, mb_device **device,
-                                    mb_error *error);
+typedef struct mb_replay_options {
+    // Opens a device for runs that were recorded on the device `recorded`.
+    mb_status (*open)(const void *context, const char *recorded, mb_device **device,
+                      mb_error *error);
+    const void *context;
+    int32_t threads; // on the CPU: folds at a time; where fewer are left, threads share their work
+} mb_replay_options;
 
 // Trains every recorded fold of the trial again, compares with what is recorded and prints a line
 // for each to `out`. MB_BAD_INPUT with the first difference when there is one.
 mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *trial,
-                          const char *corpus_path, mb_replay_open open, const void *context,
-                          FILE *out, mb_error *error);
+                          const char *corpus_path, const mb_replay_options *options, FILE *out,
+                          mb_error *error);
 
 #endif

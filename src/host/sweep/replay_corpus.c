@@ -1,0 +1,81 @@
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sweep/replay.h"
+
+static mb_status try_corpus(const mb_trial *trial, const char *path, bool *match, mb_error *why) {
+    mb_corpus corpus = {0};
+    mb_status status = mb_corpus_open(path, &corpus, why);
+    if (status == MB_OK)
+        status = mb_trial_match(trial, &corpus, why);
+    *match = status == MB_OK;
+    mb_corpus_close(&corpus);
+    return status;
+}
+
+static int is_corpus_file(const struct dirent *entry) {
+    size_t length = strlen(entry->d_name);
+    return length > 3 && strcmp(entry->d_name + length - 3, ".h5") == 0;
+}
+
+// The first *.h5 of the folder, by name, that has the corpus.
+static mb_status search_folder(const mb_trial *trial, const char *folder, char **path, int *looked,
+                               mb_error *error) {
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_corpus_file, alphasort);
+    if (count < 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", folder, strerror(errno));
+    mb_status status = MB_OK;
+    for (int i = 0; i < count; i++) {
+        char *candidate = NULL;
+        bool match = false;
+        if (status == MB_OK && *path == NULL) {
+            if (asprintf(&candidate, "%s/%s", folder, entries[i]->d_name) < 0) {
+                candidate = NULL;
+                status = mb_out_of_memory(error, "the name of a file");
+            } else {
+                ++*looked;
+                mb_error why;
+                (void)try_corpus(trial, candidate, &match, &why);
+            }
+        }
+        if (match)
+            *path = candidate;
+        else
+            free(candidate);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places, int place_count,
+                                char **path, mb_error *error) {
+    int looked = 0;
+    *path = NULL;
+    for (int i = 0; i < place_count && *path == NULL; i++) {
+        struct stat info;
+        bool match = false;
+        mb_status status = MB_OK;
+        if (stat(places[i], &info) != 0)
+            return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", places[i], strerror(errno));
+        if (S_ISDIR(info.st_mode))
+            status = search_folder(trial, places[i], path, &looked, error);
+        else
+            status = try_corpus(trial, places[i], &match, error);
+        if (status != MB_OK)
+            return status;
+        if (match && (*path = strdup(places[i])) == NULL)
+            return mb_out_of_memory(error, "the name of a file");
+    }
+    if (*path == NULL)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "none of the %d files *.h5 in %s is the corpus of the trial: %s with the "
+                       "digest %s and the same features; --data names other folders",
+                       looked, place_count == 1 ? places[0] : "the folders", trial->dataset,
+                       trial->corpus_digest);
+    return MB_OK;
+}
