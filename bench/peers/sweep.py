@@ -5,13 +5,13 @@ import json
 import os
 import time
 
-import h5py
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset, SubsetRandomSampler
 
 import models
 from blocks import total_loss
+from corpus import Corpus, Utterances
 from torch_training import make_optimizer, train_step
 
 MODALITIES = ("audio", "text", "video")
@@ -28,67 +28,6 @@ RULES = {
     "SIMS": (0, 1, False, "emo", "official"),
     "SIMSv2": (0, 1, False, "emo", "official"),
 }
-
-
-def decode(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-class Corpus:
-    """A corpus file in memory; utterance-level features as (N, D) arrays."""
-
-    def __init__(self, path):
-        self.file = h5py.File(path, "r")
-        self.dataset = decode(self.file.attrs["dataset"])
-        self.names = [decode(n) for n in self.file["utterances/name"][:]]
-        self.emotions = self.file["utterances/emotion"][:].astype(np.int64)
-        self.valences = self.file["utterances/valence"][:].astype(np.float32)
-        self.splits = {name: rows[:] for name, rows in self.file["splits"].items()}
-        self.features = {}
-
-    def feature(self, name):
-        if name not in self.features:
-            group = self.file["features"][name]
-            values, offsets = group["values"][:], group["offsets"][:]
-            sums = np.add.reduceat(values.astype(np.float64), offsets[:-1], axis=0)
-            self.features[name] = (sums / np.diff(offsets)[:, None]).astype(np.float32)
-        return self.features[name]
-
-    def parts(self, splits, seed):
-        """[(training rows, selection rows)] of every fold, and the test sets."""
-        if splits == "official":
-            return [(self.splits["train"], self.splits["val"])], [self.splits["test"]]
-        if splits == "sessions":
-            session = np.array([int(n[4]) for n in self.names])
-            rows = self.splits["whole"]
-            return [(rows[session[rows] != k], rows[session[rows] == k]) for k in range(1, 6)], []
-        order = np.random.default_rng(seed).permutation(self.splits["train"])
-        size = len(order) // 5
-        bounds = [k * size for k in range(5)] + [len(order)]
-        folds = []
-        for k in range(5):
-            held = order[bounds[k] : bounds[k + 1]]
-            folds.append((np.setdiff1d(order, held, assume_unique=True), held))
-        return folds, [rows for name, rows in sorted(self.splits.items()) if name.startswith("test")]
-
-
-class Utterances(torch.utils.data.Dataset):
-    """Rows one at a time, as arrays; the collating stacks them, as in the reference."""
-
-    def __init__(self, features, emotions, valences):
-        self.features, self.emotions, self.valences = features, emotions, valences
-
-    def __len__(self):
-        return len(self.emotions)
-
-    def __getitem__(self, row):
-        return [f[row] for f in self.features], self.emotions[row], self.valences[row]
-
-    @staticmethod
-    def collate(rows):
-        features = [torch.from_numpy(np.stack(column)) for column in zip(*(r[0] for r in rows))]
-        emotions = torch.tensor([int(r[1]) for r in rows])
-        return features, emotions, torch.tensor([float(r[2]) for r in rows])
 
 
 def weighted_f1(truth, guess, classes):
@@ -132,25 +71,27 @@ def predict(model, loader):
     return predictions, np.concatenate(emotions), np.concatenate(valences)
 
 
-def train_run(data, rules, setting, seed, parts, tests, plan):
+def train_run(name, feature_type, data, rules, setting, seed, parts, tests, plan):
     """One model on one fold: (best selection metric, test predictions of that epoch, steps)."""
-    classes, values, shuffle, selection, _ = rules
+    classes, values, shuffle, selection, splits = rules
     torch.manual_seed(seed)
     batch = plan.get("batch_size", 32)
-
-    def loader(rows, sampler_rows=None):
-        if sampler_rows is not None:  # five-fold corpora: a sampler over the whole data set
-            return DataLoader(data, batch, sampler=SubsetRandomSampler(sampler_rows.tolist()), collate_fn=data.collate)
-        return DataLoader(Subset(data, rows.tolist()), batch, collate_fn=data.collate)
-
     train_rows, select_rows = parts
-    shuffle = plan.get("shuffle", shuffle)
-    train = loader(train_rows, train_rows if shuffle else None)
-    select = loader(select_rows)
-    test_loaders = [loader(rows) for rows in tests]
-    dims = ([f.shape[1] for f in data.features] + [0, 0])[:3]  # which are absent makes no difference
-    chosen = {"hidden_dim": int(setting["hidden_dim"]), "dropout": setting["dropout"]}
-    model = models.build("attention", dims, "utt", classes, values, chosen)
+    together = np.concatenate(parts)  # five-fold corpora: one data set for both
+
+    def loader(rows, data_set_rows, shuffled=False):
+        cut = data.cut(data_set_rows)
+        if shuffled:
+            return DataLoader(cut, batch, sampler=SubsetRandomSampler(rows.tolist()), collate_fn=data.collate)
+        return DataLoader(Subset(cut, rows.tolist()), batch, collate_fn=data.collate)
+
+    official = splits == "official"
+    train = loader(train_rows, train_rows if official else together, plan.get("shuffle", shuffle))
+    select = loader(select_rows, select_rows if official else together)
+    test_loaders = [loader(rows, rows) for rows in tests]
+    dims = (data.dims + [0, 0])[:3]  # which are absent makes no difference
+    chosen = {option: setting[option] for option in models.DEFAULTS[name]}
+    model = models.build(name, dims, feature_type, classes, values, chosen)
     optimizer = make_optimizer(model.parameters(), setting["learning_rate"], setting["weight_decay"])
     best, best_tests, steps = -np.inf, [], 0
     for _ in range(plan.get("epochs", 100)):
@@ -166,37 +107,42 @@ def train_run(data, rules, setting, seed, parts, tests, plan):
     return best, best_tests, steps
 
 
-DEFAULTS = {"hidden_dim": 128, "dropout": 0.3, "learning_rate": 1e-3, "grad_clip": -1.0}
+TRAINING = {"learning_rate": 1e-3, "grad_clip": -1.0}
 PAPER = {"hidden_dim": [64, 128, 256], "dropout": [0.2, 0.3, 0.4, 0.5], "learning_rate": [1e-3, 1e-4]}
 
 
-def settings_of(cell, plan):
+def settings_of(model, cell, plan):
     """Every setting of a cell's grid, the plan's own settings and grid being defaults."""
-    fixed = DEFAULTS | {"weight_decay": plan.get("weight_decay", 1e-5)}
-    fixed |= plan.get("settings", {}) | cell.get("settings", {})
+    known = models.DEFAULTS[model] | TRAINING | {"weight_decay": plan.get("weight_decay", 1e-5)}
+    fixed = known | plan.get("settings", {}) | cell.get("settings", {})
     grid = {}
     if plan.get("search", {}).get("method", "none") == "grid":
         for source in (plan.get("grid", {}), cell.get("grid", {})):
+            if source == "paper" and model != "attention":
+                raise SystemExit(f'sweep: this peer has no "paper" grid of {model}: name its values')
             grid |= PAPER if source == "paper" else source
-    unknown = set(fixed) | set(grid)
-    unknown -= set(DEFAULTS) | {"weight_decay"}
+    unknown = (set(fixed) | set(grid)) - set(known)
     if unknown:
-        raise SystemExit(f"sweep: settings that this peer does not have: {sorted(unknown)}")
+        raise SystemExit(f"sweep: settings of {model} that this peer does not have: {sorted(unknown)}")
     grid = {key: values for key, values in grid.items() if key not in cell.get("settings", {})}
     names = sorted(grid)
     return [fixed | dict(zip(names, values)) for values in itertools.product(*(grid[n] for n in names))]
 
 
+def several(value):
+    return [value] if isinstance(value, str) else value
+
+
 def cells_of(plan):
-    """One cell a corpus: position in the plan, corpus, names of the features that are present."""
+    """One cell a corpus and model: position in the plan, corpus, model, names of the features that are present."""
     for index, cell in enumerate(plan["cells"]):
-        if cell.get("model", "attention") != "attention" or cell.get("feature_type", "utt") != "utt":
-            raise SystemExit(f"sweep: cells[{index}]: only attention on utterance-level features")
-        corpora = cell["corpus"]
         names = cell.get("features") or dict.fromkeys(MODALITIES, cell.get("feature"))
         present = cell.get("modalities") or [m for m in MODALITIES if m in names]
-        for corpus in [corpora] if isinstance(corpora, str) else corpora:
-            yield f"cells[{index}] {corpus}", corpus, [names[m] for m in MODALITIES if m in present], cell
+        if cell.get("feature_type", "utt") == "frm_align" and len(present) < len(MODALITIES):
+            raise SystemExit(f"sweep: cells[{index}]: this peer aligns all three modalities or none")
+        features = [names[m] for m in MODALITIES if m in present]
+        for corpus, model in itertools.product(several(cell["corpus"]), several(cell["model"])):
+            yield f"cells[{index}] {corpus} {model}", corpus, model, features, cell
 
 
 class Budget:
@@ -209,7 +155,7 @@ class Budget:
         return self.limit is not None and self.runs >= self.limit
 
 
-def train_trial(data, corpus, rules, setting, seed, plan, budget):
+def train_trial(train_fold, corpus, rules, seed, budget):
     """All folds: (mean selection metric, WAF of the fold-averaged predictions on the first test set or None)."""
     folds, tests = corpus.parts(rules[4], seed)
     budget.asked += len(folds)
@@ -217,7 +163,7 @@ def train_trial(data, corpus, rules, setting, seed, plan, budget):
     for fold in folds:
         if budget.spent():
             continue
-        metric, outcome, steps = train_run(data, rules, setting, seed, fold, tests, plan)
+        metric, outcome, steps = train_fold(fold, tests)
         metrics.append(metric)
         outcomes.append(outcome)
         budget.runs += 1
@@ -243,18 +189,23 @@ def train_plan(path, folder, shard, limit):
     search, final = plan.get("search", {}), plan.get("final", {})
     index, count = (int(n) for n in shard.split("/"))
     budget, results, began = Budget(limit), [], time.perf_counter()
-    for where, name, features, cell in list(cells_of(plan))[index::count]:
+    for where, name, model, features, cell in list(cells_of(plan))[index::count]:
         corpus = corpora[name]
         rules = RULES[corpus.dataset]
-        data = Utterances([corpus.feature(f) for f in features], corpus.emotions, corpus.valences)
-        settings = settings_of(cell, plan)
+        feature_type = cell.get("feature_type", "utt")
+        data = Utterances(corpus, features, feature_type)
+        settings = settings_of(model, cell, plan)
         chosen, selection, scores = settings[0], -np.inf, []
         trained = {}  # a final seed that the search has used needs no second run
 
         def train(setting, seed):
             key = (json.dumps(setting, sort_keys=True), seed)
             if key not in trained:
-                trained[key] = train_trial(data, corpus, rules, setting, seed, plan, budget)
+
+                def train_fold(fold, tests):
+                    return train_run(model, feature_type, data, rules, setting, seed, fold, tests, plan)
+
+                trained[key] = train_trial(train_fold, corpus, rules, seed, budget)
             return trained[key]
 
         if search.get("method", "none") != "none":

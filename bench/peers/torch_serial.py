@@ -10,7 +10,7 @@ gathering of rows). With --evaluate forward passes without gradients follow, in 
 
 `sweep` does what the reference toolkit does for each run: batches of a DataLoader over arrays in memory, and in every
 epoch one pass over the training part, one over the selection part and one over each test set. It reads the same
-corpora and plan as `merbench run`: attention, utterance-level features, grid search or final seeds.
+corpora and plan as `merbench run`: all ten models and feature types, grid search and final seeds.
 """
 
 import argparse
