@@ -177,10 +177,11 @@ def compare_sweep(folder, cores):
     done, asked = sum(p["runs"] for p in processes), sum(p["runs_in_shard"] for p in processes)
     if asked != runs:
         sys.exit(f"compare: the two sides did different work: {runs} and {asked} runs")
-    # Each process on its own: what it trained, and the rest of its share at the same pace.
-    peer = max(
-        p["seconds"] - p["train_seconds"] + p["train_seconds"] * p["runs_in_shard"] / p["runs"] for p in processes
-    )
+    # Each process: what it trained, and the rest of its share at the same pace; then as if shares had been equal.
+    each = [
+        p["seconds"] - p["train_seconds"] + p["train_seconds"] * p["runs_in_shard"] / max(1, p["runs"]) for p in processes
+    ]
+    peer = sum(each) / len(each)
     note = "" if done == asked else f" (from {done} of {asked} runs)"
     count = len(cores.split(","))
     print(f"{processor()}, cores {cores}; {processes[0]['engine']}; {processes[0]['plan']}: {runs} runs\n")
