@@ -63,6 +63,10 @@ int64_t mb_memory_available(void) {
     return available == INT64_MAX ? 0 : available;
 }
 
+int64_t mb_memory_for_runs(void) {
+    return mb_memory_available() / 20 * 19;
+}
+
 int32_t mb_processors(void) {
     cpu_set_t set;
     int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;

@@ -8,6 +8,9 @@
 // is left of the memory limit of its control group, whichever is less. 0 = unknown.
 int64_t mb_memory_available(void);
 
+// What of that runs may take together: all but a twentieth.
+int64_t mb_memory_for_runs(void);
+
 // Processors that this process may use.
 int32_t mb_processors(void);
 

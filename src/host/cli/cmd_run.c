@@ -127,7 +127,7 @@ static bool on_arrays(const run_options *options) {
 // those are larger than half of it and come and go, the other half.
 static int64_t run_memory(const run_options *options, int64_t features) {
     if (!on_arrays(options))
-        return mb_memory_available() / 20 * 19;
+        return mb_memory_for_runs();
     int64_t usable = options->device.free_bytes / 10 * 9;
     return usable - (features < usable / 2 ? features : usable / 2);
 }

@@ -184,7 +184,7 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
                              .train = mb_train_runs,
                              .threads = shares ? r->options->threads : 1,
                              .array_size = 1,
-                             .memory = shares ? mb_memory_available() / 20 * 19 : 0};
+                             .memory = shares ? mb_memory_for_runs() : 0};
     mb_pool *pool = NULL;
     mb_status status = mb_pool_open(&config, &pool, error);
     for (int32_t k = 0; k < r->set->fold_count && status == MB_OK; k++)
