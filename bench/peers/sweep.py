@@ -188,12 +188,15 @@ def train_plan(path, folder, shard, limit):
     corpora = {name: Corpus(os.path.join(folder, file)) for name, file in plan["corpora"].items()}
     search, final = plan.get("search", {}), plan.get("final", {})
     index, count = (int(n) for n in shard.split("/"))
-    budget, results, began = Budget(limit), [], time.perf_counter()
+    budget, results, loaded, began = Budget(limit), [], {}, time.perf_counter()
     for where, name, model, features, cell in list(cells_of(plan))[index::count]:
         corpus = corpora[name]
         rules = RULES[corpus.dataset]
         feature_type = cell.get("feature_type", "utt")
-        data = Utterances(corpus, features, feature_type)
+        source = name, tuple(features), feature_type
+        if source not in loaded:
+            loaded[source] = Utterances(corpus, features, feature_type)
+        data = loaded[source]
         settings = settings_of(model, cell, plan)
         chosen, selection, scores = settings[0], -np.inf, []
         trained = {}  # a final seed that the search has used needs no second run

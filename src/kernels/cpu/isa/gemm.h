@@ -1,5 +1,5 @@
-// Matrix products of one core, float32, sums in a fixed order that depends on K only, not
-// on M and N: an element is the same whatever part of a product is computed.
+// Matrix products of one core, float32, sums in a fixed order that depends on K only, not on
+// M and N: an element is the same whatever part of a product is computed.
 #ifndef MB_KERNELS_CPU_GEMM_H
 #define MB_KERNELS_CPU_GEMM_H
 
