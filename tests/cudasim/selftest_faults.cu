@@ -171,6 +171,59 @@ static void test_asynchronous_copies(void **) {
                  1, 0, NULL, in.device, out.device, 1);
 }
 
+// ---- copies that read late ----------------------------------------------------------------------
+
+// Copies `count` floats from memory of the host, changes them, and waits as `wait` says.
+enum late_wait { BEFORE, AFTER, EVENT_BEFORE, EVENT_TOO_EARLY };
+
+static void copy_late(float *host, late_wait how) {
+    float *device;
+    cudaStream_t stream;
+    cudaEvent_t event;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaEventCreate(&event);
+    cudaMalloc(&device, 8 * sizeof *host);
+    if (how == EVENT_TOO_EARLY)
+        cudaEventRecord(event, stream);
+    cudaMemcpyAsync(device, host, 8 * sizeof *host, cudaMemcpyHostToDevice, stream);
+    if (how == EVENT_BEFORE)
+        cudaEventRecord(event, stream);
+    if (how == BEFORE)
+        cudaStreamSynchronize(stream);
+    if (how == EVENT_BEFORE || how == EVENT_TOO_EARLY)
+        cudaEventSynchronize(event);
+    host[7] += 1;
+    cudaStreamSynchronize(stream);
+    cudaFree(device);
+    cudaEventDestroy(event);
+    cudaStreamDestroy(stream);
+}
+
+static void test_late_reads(void **) {
+    float ordinary[8] = {1};
+    float *locked;
+    assert_cuda(cudaSuccess, cudaMallocHost(&locked, sizeof ordinary));
+    memset(locked, 0, sizeof ordinary);
+    for (float *host : {ordinary, locked}) {
+        copy_late(host, BEFORE);
+        copy_late(host, EVENT_BEFORE);
+        for (late_wait how : {AFTER, EVENT_TOO_EARLY})
+            expect_death([&] { copy_late(host, how); },
+                         TEXTS("32 bytes of the host", "while a copy might still read them"));
+    }
+    expect_death(
+        [&] {
+            cudaStream_t stream;
+            float *device;
+            cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+            cudaMalloc(&device, sizeof ordinary);
+            cudaMemcpyAsync(device, locked, sizeof ordinary, cudaMemcpyHostToDevice, stream);
+            cudaFreeHost(locked);
+        },
+        TEXTS("page-locked memory", "is freed while a copy might still read it"));
+    cudaFreeHost(locked);
+}
+
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_divergent_barriers, use_defaults),
@@ -179,6 +232,7 @@ int main() {
         cmocka_unit_test(test_out_of_bounds),
         cmocka_unit_test(test_fresh_memory_is_nan),
         cmocka_unit_test(test_asynchronous_copies),
+        cmocka_unit_test(test_late_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

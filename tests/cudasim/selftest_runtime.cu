@@ -320,6 +320,37 @@ static void test_lost_device(void **) {
     assert_true(values.host[0] == 2);
 }
 
+static void test_memory_pools(void **) {
+    cudaMemPool_t pool = NULL;
+    cudaStream_t stream;
+    float *memory = NULL;
+    size_t before = 0, after = 0, total = 0;
+    use("CUDASIM_MEMORY", "1000");
+    assert_cuda(cudaSuccess, cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    assert_cuda(cudaSuccess, cudaDeviceGetDefaultMemPool(&pool, 0));
+    assert_cuda(cudaSuccess, cudaMemGetInfo(&before, &total));
+    uint64_t waits = cudasim_device_wide_waits();
+    assert_cuda(cudaErrorMemoryAllocation, cudaMallocAsync((void **)&memory, 1001, stream));
+    assert_cuda(cudaSuccess, cudaMallocAsync((void **)&memory, 900, stream));
+    assert_cuda(cudaSuccess, cudaMemsetAsync(memory, 0, 900, stream));
+    assert_cuda(cudaSuccess, cudaFreeAsync(memory, stream));
+    assert_cuda(cudaErrorInvalidValue, cudaFreeAsync(memory, stream));
+    assert_cuda(cudaSuccess, cudaMemPoolTrimTo(pool, 0));
+    assert_int_equal(cudasim_device_wide_waits(), waits);
+    assert_cuda(cudaSuccess, cudaMemGetInfo(&after, &total));
+    assert_int_equal(after, before);
+    assert_cuda(cudaSuccess, cudaMalloc(&memory, 4));
+    assert_cuda(cudaSuccess, cudaFree(memory));
+    assert_true(cudasim_device_wide_waits() > waits);
+    assert_cuda(cudaSuccess, cudaStreamDestroy(stream));
+    use("CUDASIM_POOLS", "0");
+    int supported = 1;
+    assert_cuda(cudaSuccess,
+                cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, 0));
+    assert_int_equal(supported, 0);
+    assert_cuda(cudaErrorNotSupported, cudaDeviceGetDefaultMemPool(&pool, 0));
+}
+
 static void test_settings_are_checked(void **) {
     const char *const wrong[][2] = {
         {"CUDASIM_ORDER", "backwards"},   {"CUDASIM_ORDER", "shuffled:x"},
@@ -342,6 +373,7 @@ int main() {
         cmocka_unit_test_teardown(test_two_devices, use_defaults),
         cmocka_unit_test_teardown(test_old_device, use_defaults),
         cmocka_unit_test_teardown(test_lost_device, use_defaults),
+        cmocka_unit_test_teardown(test_memory_pools, use_defaults),
         cmocka_unit_test(test_settings_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int number) {
     return cudaSuccess;
 }
 
+// With the runtime's lock held.
 static int attribute_of(const cudaDeviceProp &properties, cudaDeviceAttr attribute) {
     switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
@@ -174,6 +175,8 @@ static int attribute_of(const cudaDeviceProp &properties, cudaDeviceAttr attribu
         return (int)properties.sharedMemPerMultiprocessor;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
         return (int)properties.sharedMemPerBlockOptin;
+    case cudaDevAttrMemoryPoolsSupported:
+        return runtime.settings.pools;
     }
     return -1;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cudasim/launch.h"
+#include "statistics.h"
 
 namespace cudasim {
 
@@ -52,6 +53,9 @@ environment read_environment() {
     settings.memory = (size_t)number("CUDASIM_MEMORY", (uint64_t)2 << 30, SIZE_MAX / 2);
     settings.lost_after = number("CUDASIM_LOST_AFTER", UINT64_MAX, UINT64_MAX - 1);
     settings.hide = number("CUDASIM_HIDE", 1, 1);
+    settings.pools = number("CUDASIM_POOLS", 1, 1);
+    if (number("CUDASIM_STATISTICS", 0, 1))
+        report_statistics_at_exit();
     const char *capability = getenv("CUDASIM_CAPABILITY");
     settings.major = 9;
     char end;

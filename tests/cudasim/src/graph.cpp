@@ -1,5 +1,6 @@
 // Capture of what streams are given, and its execution later.
 #include "runtime.h"
+#include "statistics.h"
 
 #include <new>
 
@@ -16,6 +17,7 @@ struct cudasim_graph_exec {
 namespace cudasim {
 
 static cudaError_t run_operations(const std::vector<operation> &operations) {
+    device_time time;
     cudaError_t error = cudaSuccess;
     expose_memory();
     for (size_t i = 0; i < operations.size() && !error; i++)
@@ -132,6 +134,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
     api_call call;
     if (call.error || !exec)
         return call.answer(call.error ? call.error : cudaErrorInvalidValue);
+    counts.graph_launches++;
     auto operations = exec->operations; // shared: a capture may outlive exec
     return call.answer(submit(stream, [operations] { return run_operations(*operations); }));
 }

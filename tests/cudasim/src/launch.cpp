@@ -3,6 +3,7 @@
 
 #include "block.h"
 #include "runtime.h"
+#include "statistics.h"
 
 namespace cudasim {
 
@@ -30,6 +31,8 @@ static cudaError_t run_now(const kernel_call &kernel) {
     if (runtime.lost)
         return cudaErrorIllegalAddress;
     uint64_t seed = runtime.settings.seed * 0x9E3779B97F4A7C15u + ++runtime.launches;
+    device_time time;
+    counts.kernels++;
     expose_memory();
     run_kernel(kernel, {runtime.settings.order, seed});
     hide_memory();
@@ -43,6 +46,7 @@ void launch_kernel(const char *name, const void *function, const launch_shape &s
         return;
     cudaError_t error = check_limits(function, shape);
     if (!error) {
+        counts.kernel_launches += !is_capturing(shape.stream);
         kernel_call kernel = {name, shape.grid, shape.block, shape.shared_bytes, std::move(call)};
         error = submit(shape.stream, [kernel] { return run_now(kernel); });
     }

@@ -1,7 +1,7 @@
-// Device memory: heap blocks of exactly the size asked for, full of NaN.
+// Which memory is the device's, who sees it, and copies.
 #include "runtime.h"
+#include "statistics.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -107,6 +107,7 @@ static cudaError_t check_copy(void *to, const void *from, size_t bytes, cudaMemc
 static cudaError_t copy_now(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
     if (check_copy(to, from, bytes, kind))
         return cudaErrorIllegalAddress; // freed since the graph was recorded
+    device_time time;
     expose_range(to, bytes);
     expose_range(from, bytes);
     memcpy(to, from, bytes); // AddressSanitizer tells of an overlap, and has a slow memmove
@@ -118,6 +119,7 @@ static cudaError_t copy_now(void *to, const void *from, size_t bytes, cudaMemcpy
 static cudaError_t set_now(void *memory, int value, size_t bytes) {
     if (!lies(memory, bytes, true))
         return cudaErrorIllegalAddress;
+    device_time time;
     expose_range(memory, bytes);
     memset(memory, value, bytes);
     hide_range(memory, bytes);
@@ -125,77 +127,6 @@ static cudaError_t set_now(void *memory, int value, size_t bytes) {
 }
 
 } // namespace cudasim
-
-cudaError_t cudaMalloc(void **memory, size_t bytes) {
-    api_call call;
-    cudaError_t error = call.error ? call.error : call.unless_capturing();
-    if (error || !memory)
-        return call.answer(error ? error : cudaErrorInvalidValue);
-    *memory = NULL;
-    if (bytes == 0)
-        return cudaSuccess;
-    size_t *used = &runtime.used[current_device()], total = runtime.settings.memory;
-    if (*used > total || bytes > total - *used || posix_memalign(memory, 256, bytes))
-        return call.answer(cudaErrorMemoryAllocation);
-    memset(*memory, 0xFF, bytes); // NaN
-    *used += bytes;
-    runtime.memory[(uintptr_t)*memory] = {bytes, current_device()};
-    hide_range(*memory, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaFree(void *memory) {
-    api_call call;
-    cudaError_t error = call.error ? call.error : call.unless_capturing();
-    auto found = runtime.memory.find((uintptr_t)memory);
-    if (error == cudaErrorStreamCaptureUnsupported || !memory)
-        return call.answer(error);
-    if (found == runtime.memory.end())
-        return call.answer(error ? error : cudaErrorInvalidValue);
-    expose_range(memory, found->second.bytes);
-    runtime.used[found->second.device] -= found->second.bytes;
-    runtime.memory.erase(found);
-    free(memory);
-    return call.answer(error); // of a lost device
-}
-
-cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned flags) {
-    api_call call;
-    (void)flags;
-    cudaError_t error = call.error ? call.error : call.unless_capturing();
-    if (error || !memory)
-        return call.answer(error ? error : cudaErrorInvalidValue);
-    *memory = NULL;
-    if (bytes == 0)
-        return cudaSuccess;
-    if (posix_memalign(memory, 256, bytes))
-        return call.answer(cudaErrorMemoryAllocation);
-    memset(*memory, 0xFF, bytes);
-    runtime.host_memory.insert(*memory);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMallocHost(void **memory, size_t bytes) {
-    return cudaHostAlloc(memory, bytes, cudaHostAllocDefault);
-}
-
-cudaError_t cudaFreeHost(void *memory) {
-    api_call call;
-    if (memory && !runtime.host_memory.erase(memory))
-        return call.answer(call.error ? call.error : cudaErrorInvalidValue);
-    free(memory);
-    return call.answer(call.error);
-}
-
-cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
-    api_call call;
-    if (call.error)
-        return call.error;
-    size_t used = runtime.used[current_device()], total = runtime.settings.memory;
-    *free_bytes = used < total ? total - used : 0;
-    *total_bytes = total;
-    return cudaSuccess;
-}
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
@@ -205,7 +136,9 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
     api_call call;
     cudaError_t error = call.error ? call.error : call.unless_capturing();
-    return call.answer(error ? error : cudaMemcpyAsync(to, from, bytes, kind, NULL));
+    if (!error)
+        error = cudaMemcpyAsync(to, from, bytes, kind, NULL);
+    return call.answer(error ? error : cudaStreamSynchronize(NULL));
 }
 
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
@@ -214,6 +147,10 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
     api_call call;
     if (call.error || width == 0 || height == 0)
         return call.error;
+    if (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToHost) {
+        (kind == cudaMemcpyHostToDevice ? counts.copies_up : counts.copies_down)++;
+        (kind == cudaMemcpyHostToDevice ? counts.bytes_up : counts.bytes_down) += width * height;
+    }
     size_t more = height - 1, pitch = to_pitch > from_pitch ? to_pitch : from_pitch;
     if (width > to_pitch || width > from_pitch || (more && pitch > (SIZE_MAX / 2 - width) / more))
         return call.answer(cudaErrorInvalidValue);
@@ -221,6 +158,9 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
     for (size_t row = 0; row < height && !error; row++)
         error = check_copy((char *)to + row * to_pitch, (const char *)from + row * from_pitch,
                            width, kind);
+    if (!error && kind == cudaMemcpyHostToDevice && find_stream(stream) && !is_capturing(stream))
+        for (size_t row = 0; row < height; row++)
+            note_late_read(find_stream(stream), (const char *)from + row * from_pitch, width);
     return call.answer(error ? error : submit(stream, [=] {
         cudaError_t failed = cudaSuccess;
         for (size_t row = 0; row < height && !failed; row++)

@@ -2,6 +2,7 @@
 #ifndef CUDASIM_RUNTIME_H
 #define CUDASIM_RUNTIME_H
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,7 +25,7 @@ struct environment {
     int devices, driver, major, minor;
     size_t memory; // of a device, bytes
     uint64_t lost_after;
-    bool hide;
+    bool hide, pools;
 };
 
 struct allocation {
@@ -33,6 +34,13 @@ struct allocation {
 };
 
 typedef std::function<cudaError_t()> operation;
+
+// What a copy read of the host's memory, and might only read later.
+struct late_read {
+    const void *from;
+    size_t bytes;
+    uint64_t digest;
+};
 
 struct capture {
     std::vector<operation> operations;
@@ -50,7 +58,7 @@ struct runtime_state {
     bool loaded, lost;
     uint64_t launches;
     std::map<uintptr_t, allocation> memory;
-    std::set<void *> host_memory;
+    std::map<void *, size_t> host_memory; // page-locked: bytes
     size_t used[MAX_DEVICES];
     std::map<const void *, int> shared_limits; // of kernels, by cudaFuncSetAttribute
     std::set<cudaStream_t> streams;
@@ -71,13 +79,23 @@ struct api_call {
 };
 
 int current_device();
+// Counts a call that waits for all that the device was given.
+void count_device_wide_wait();
 environment read_environment();
 
 // The stream behind a handle (NULL stands for the default stream), or NULL if there is none or it
 // is another device's.
 cudasim_stream *find_stream(cudaStream_t stream);
+bool is_capturing(cudaStream_t stream);
 // Runs the operation, or records it if the stream captures.
 cudaError_t submit(cudaStream_t stream, const operation &work);
+
+void note_late_read(cudasim_stream *stream, const void *from, size_t bytes);
+// The host has waited for the first `noted` of the stream's reads: a message and abort where the
+// memory is another than it was.
+void settle_late_reads(cudasim_stream *stream, uint64_t noted);
+// Likewise where such memory is freed.
+void refuse_late_reads(const void *memory, size_t bytes);
 
 // While the host runs, device memory is poisoned under AddressSanitizer; kernels see it.
 void expose_memory();
@@ -91,6 +109,8 @@ struct cudasim_stream {
     int device;
     unsigned flags;
     std::shared_ptr<cudasim::capture> capture;
+    std::deque<cudasim::late_read> late_reads; // since the host waited
+    uint64_t reads_noted;                      // ever
 };
 
 #endif

@@ -1,5 +1,7 @@
 // Streams and events. Work runs when it is submitted, unless its stream captures.
+#include "cudasim/launch.h"
 #include "runtime.h"
+#include "statistics.h"
 
 #include <chrono>
 #include <new>
@@ -16,6 +18,7 @@ struct cudasim_event {
     std::shared_ptr<capture> within;
     cudaStream_t source;
     uint64_t clock;
+    uint64_t reads; // of the source, before it
 };
 
 namespace cudasim {
@@ -27,6 +30,17 @@ cudasim_stream *find_stream(cudaStream_t stream) {
     if ((uintptr_t)stream <= 2)
         return &default_stream;
     return runtime.streams.count(stream) && stream->device == current_device() ? stream : NULL;
+}
+
+static thread_local uint64_t waits_of_thread;
+
+void count_device_wide_wait() {
+    waits_of_thread++;
+}
+
+bool is_capturing(cudaStream_t handle) {
+    cudasim_stream *stream = find_stream(handle);
+    return stream && stream->capture;
 }
 
 // Whether the default stream would have to wait for a stream that captures.
@@ -69,15 +83,22 @@ cudaError_t api_call::unless_capturing() const {
 
 // Waiting for a stream is never allowed while it captures.
 static cudaError_t wait_error(cudasim_stream *stream) {
+    counts.waits++;
     if (!stream)
         return cudaErrorInvalidResourceHandle;
-    if (!stream->capture)
+    if (!stream->capture) {
+        settle_late_reads(stream, stream->reads_noted);
         return cudaSuccess;
+    }
     stream->capture->invalid = true;
     return cudaErrorStreamCaptureUnsupported;
 }
 
 } // namespace cudasim
+
+uint64_t cudasim_device_wide_waits() {
+    return waits_of_thread;
+}
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
     api_call call;
@@ -85,7 +106,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
         return call.error;
     if (flags & ~(unsigned)cudaStreamNonBlocking)
         return call.answer(cudaErrorInvalidValue);
-    *stream = new (std::nothrow) cudasim_stream{current_device(), flags, nullptr};
+    *stream = new (std::nothrow) cudasim_stream{current_device(), flags, nullptr, {}, 0};
     if (!*stream)
         return call.answer(cudaErrorMemoryAllocation);
     runtime.streams.insert(*stream);
@@ -118,6 +139,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
 cudaError_t cudaDeviceSynchronize() {
     api_call call;
     cudaError_t error = call.error ? call.error : call.unless_capturing();
+    count_device_wide_wait();
     for (cudaStream_t stream : runtime.streams)
         if (!error && stream->device == current_device())
             error = wait_error(stream);
@@ -128,7 +150,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
     api_call call;
     if (call.error)
         return call.error;
-    *event = new (std::nothrow) cudasim_event{flags, false, {}, nullptr, NULL, 0};
+    *event = new (std::nothrow) cudasim_event{flags, false, {}, nullptr, NULL, 0, 0};
     return call.answer(*event ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 
@@ -156,6 +178,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
     event->within = stream->capture;
     event->source = stream;
     event->clock = stream->capture ? stream->capture->clock : 0;
+    event->reads = stream->reads_noted;
     return cudaSuccess;
 }
 
@@ -165,8 +188,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
         return call.error;
     if (!event)
         return call.answer(cudaErrorInvalidResourceHandle);
+    counts.waits++;
     if (event->within)
         event->within->invalid = true;
+    else if (event->source == &default_stream || runtime.streams.count(event->source))
+        settle_late_reads(event->source, event->reads);
     return call.answer(event->within ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
 }
 
