@@ -133,6 +133,7 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
     const mb_plan_info *info = mb_plan_get(plan);
     *array = (mb_bench_array){.device = device,
                               .plan = plan,
+                              .number = mb_device_numbers(device, 1),
                               .run_count = run_count,
                               .steps_per_epoch = data->rows / info->max_rows,
                               .launch_steps = launch_steps > 0 ? launch_steps
@@ -163,6 +164,7 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
 static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(array->plan);
     mb_launch launched = {
+        .number = array->number,
         .run_count = array->run_count,
         .first_step = first,
         .step_count = count,

@@ -9,6 +9,7 @@
 typedef struct mb_bench_array {
     mb_device *device;
     const mb_plan *plan;
+    uint64_t number;         // of its launches
     int32_t run_count;       // A
     int32_t steps_per_epoch; // S, rows of the tables
     int32_t launch_steps;    // steps of one launch

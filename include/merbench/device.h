@@ -31,6 +31,9 @@ typedef struct mb_resident {
 // to first_step + step_count - 1, takes row s of `rows` and `widest`, and of the list of run a the
 // utterances indices[a * index_stride + s * batch_rows ...].
 typedef struct mb_launch {
+    // 0, or a number of mb_device_numbers: what a device is given under the same number differs in
+    // first_step and step_count alone, the plan included, so what was made of it can be kept.
+    uint64_t number;
     int32_t run_count; // A
     int32_t first_step, step_count;
     const mb_resident *dataset;
@@ -98,18 +101,23 @@ typedef struct mb_backend {
     // Memory that the device refuses sets error->out_of_memory.
     mb_status (*allocate)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release)(mb_device *device, void *memory);
-    // Memory of the host that copies to and from the device are fastest with, for tables that move
-    // every epoch.
+    // Page-locked memory of the host, which the device reads and writes itself, for tables that
+    // move every epoch.
     mb_status (*allocate_host)(mb_device *device, size_t bytes, void **memory, mb_error *error);
     void (*release_host)(mb_device *device, void *memory);
-    // Memory of allocate_host may still be read when the call returns, until synchronize or
-    // download returns; other memory may change.
+    // The copy has read `from` when the call returns, and may have waited for the device.
     mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
                         mb_error *error);
-    // An upload beside what the device is doing; done when the call returns. While one thread uses
-    // the device, another may call this, describe, allocate and release.
+    // `from` is memory of allocate_host and stays as it is until the device has come that far:
+    // until wait_for_mark of a later mark, synchronize or download returns.
+    mb_status (*upload_async)(mb_device *device, void *to, const void *from, size_t bytes,
+                              mb_error *error);
+    // While one thread uses the device, another may call these two, describe and allocate. None of
+    // them waits for what the device is doing. upload_beside: done when the call returns.
+    // release_beside: of memory that no work given to the device needs any more.
     mb_status (*upload_beside)(mb_device *device, void *to, const void *from, size_t bytes,
                                mb_error *error);
+    void (*release_beside)(mb_device *device, void *memory);
     mb_status (*download)(mb_device *device, void *to, const void *from, size_t bytes,
                           mb_error *error);
     mb_status (*zero)(mb_device *device, void *memory, size_t bytes, mb_error *error);
@@ -120,8 +128,8 @@ typedef struct mb_backend {
     // Within device memory, as fast as it goes: the yardstick of benches.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
     mb_status (*copy_rows)(mb_device *device, const mb_row_copy *copy, mb_error *error);
-    // More would keep who asks it to stop waiting: steps, and multiply-accumulates (0 = any
-    // number).
+    // The most that a launch should have, so that progress is seen and a stop is not waited for:
+    // steps, and multiply-accumulates of all runs.
     int32_t steps_per_launch;
     int64_t work_per_launch;
     // Executes the plan's steps for every run of the launch, S times. What is downloaded later is
@@ -133,8 +141,14 @@ typedef struct mb_backend {
     // where threads of the host are no help.
     int64_t (*assist)(mb_device *device, bool (*wanted)(const void *context), const void *context);
     mb_status (*tally)(mb_device *device, const mb_tally_launch *launch, mb_error *error);
+    // A place in the order of what the device is given, 0 ... MB_DEVICE_MARKS - 1: mark puts it
+    // behind what was given so far, wait_for_mark returns when that is done.
+    mb_status (*mark)(mb_device *device, int32_t mark, mb_error *error);
+    mb_status (*wait_for_mark)(mb_device *device, int32_t mark, mb_error *error);
     mb_status (*synchronize)(mb_device *device, mb_error *error);
 } mb_backend;
+
+enum { MB_DEVICE_MARKS = 2 };
 
 // How the CUDA executor multiplies matrices in plans that train nothing. Others always do it in
 // float32.
@@ -148,7 +162,15 @@ struct mb_device {
     const mb_backend *backend;
     mb_precision precision;  // set when the device is opened
     mb_residents *residents; // the trainer's; NULL when a device is opened, and when it is closed
+    uint64_t numbers;        // of launches, given out so far
 };
+
+// The first of `count` numbers for launches that no other launch of the device has.
+static inline uint64_t mb_device_numbers(mb_device *device, int32_t count) {
+    uint64_t first = device->numbers + 1;
+    device->numbers += (uint64_t)count;
+    return first;
+}
 
 extern const mb_backend mb_cpu_backend;
 

@@ -18,6 +18,7 @@ typedef enum mb_status {
 typedef struct mb_error {
     char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
     bool out_of_memory; // whether asking for less could help
+    int run;            // of the array at work: the one that failed; 0 also where none is known
 } mb_error;
 
 // Formats the message into `error` (which may be NULL) and returns `status`, so that a failure is

@@ -76,8 +76,10 @@ typedef struct mb_run_cost {
     int64_t parameters;
     double multiply_accumulates; // of the whole run: training steps and evaluations
     int64_t training_steps;
-    int64_t memory_bytes; // parameters, moments, snapshot, activations, tables, predictions
-    int64_t device_bytes; // the same on a device with memory of its own
+    // Parameters, moments, snapshot, activations, tables and predictions: where device and host
+    // share their memory, and where they do not, on the device and in page-locked memory.
+    int64_t shared_bytes;
+    int64_t device_bytes, host_bytes;
 } mb_run_cost;
 
 // Trains `run_count` runs of one model, config and part sizes as an array; results[run_count] are

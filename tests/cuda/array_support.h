@@ -38,6 +38,7 @@ typedef struct run_array {
     mb_device *device;
     mb_plan *plan;
     const mb_plan_info *info;
+    uint64_t number; // of its launches
     int32_t run_count;
     // Device memory.
     mb_resident resident;
@@ -171,7 +172,8 @@ static inline void array_open(run_array *array, mb_device *device, const mb_mode
                               const run_setting *runs, int32_t run_count) {
     mb_error error = {.message = ""};
     assert_true(run_count <= MOST_RUNS);
-    *array = (run_array){.device = device, .run_count = run_count};
+    *array = (run_array){
+        .device = device, .number = mb_device_numbers(device, 1), .run_count = run_count};
     expect_ok(mb_plan_compile(model, config, mode, dropout, max_rows, &array->plan, &error),
               &error);
     array->info = mb_plan_get(array->plan);
@@ -187,11 +189,14 @@ static inline void array_close(run_array *array) {
     mb_plan_free(array->plan);
 }
 
-// Steps first ... first + count - 1 of `plan`, which lies in memory as the array's own.
+// Steps first ... first + count - 1 of `plan`, which lies in memory as the array's own; as one
+// launch of many.
 static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t first,
                                   int32_t count) {
     mb_error error = {.message = ""};
-    mb_launch launch = {.run_count = array->run_count,
+    mb_launch launch = {.number = plan == array->plan ? array->number
+                                                      : mb_device_numbers(array->device, 1),
+                        .run_count = array->run_count,
                         .first_step = first,
                         .step_count = count,
                         .dataset = &array->resident,

@@ -7,9 +7,14 @@
 
 #include "sweep/pool.h"
 
+#ifdef MERBENCH_CUDASIM
+uint64_t cudasim_device_wide_waits(void);
+#endif
+
 // The CUDA backend, with its uploads counted.
 static struct {
     mb_backend backend;
+    atomic_int waits;            // for all of the device, by the thread beside
     atomic_int beside, datasets; // uploads: by the thread beside, of features by the other one
     const float *first, *second; // audio of the datasets
 } counted;
@@ -30,6 +35,9 @@ static mb_status count_upload(mb_device *device, void *to, const void *from, siz
 static mb_status count_beside(mb_device *device, void *to, const void *from, size_t bytes,
                               mb_error *error) {
     mb_status status = mb_cuda_backend()->upload_beside(device, to, from, bytes, error);
+#ifdef MERBENCH_CUDASIM
+    atomic_fetch_add(&counted.waits, (int)cudasim_device_wide_waits());
+#endif
     if (status == MB_OK)
         atomic_fetch_add(&counted.beside, 1);
     return status;
@@ -102,6 +110,7 @@ static void test_uploads_beside(void **state) {
     take_runs(pool, together);
     mb_pool_close(pool);
     assert_int_equal(atomic_load(&counted.beside), ARRAYS);
+    assert_int_equal(atomic_load(&counted.waits), 0);
     assert_int_equal(atomic_load(&counted.datasets), 1); // of the first array alone
     for (int i = 0; i < 2 * RUNS; i++)
         assert_same_result(&together[i], &alone[i]);

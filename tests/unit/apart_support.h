@@ -1,5 +1,5 @@
 // A device with memory of its own, as a GPU has: the CPU executor, but the host's arrays are none
-// of its business, its memory is limited, and uploads from memory of allocate_host take their time.
+// of its business, its memory is limited, and asynchronous uploads take their time.
 #ifndef TESTS_APART_SUPPORT_H
 #define TESTS_APART_SUPPORT_H
 
@@ -27,7 +27,7 @@ static struct apart {
     mb_backend backend;
     apart_memory blocks[APART_MOST], host[APART_MOST];
     size_t limit, used, most; // bytes
-    int uploads, refusals, runs, host_uploads;
+    int uploads, refusals, runs;
     int beside; // uploads by another thread than the one that uses the device
     // Before each of them, without the lock; may be NULL.
     mb_status (*before_beside)(mb_error *error);
@@ -39,6 +39,7 @@ static struct apart {
         size_t bytes;
     } pending[APART_PENDING];
     int pending_count;
+    int noted, marked[MB_DEVICE_MARKS]; // asynchronous uploads so far; when a mark was made
 } apart;
 
 static inline bool apart_holds(const apart_memory *blocks, const void *memory, size_t bytes) {
@@ -101,6 +102,7 @@ static inline mb_status apart_allocate(mb_device *device, size_t bytes, void **m
     return status;
 }
 
+// As release_beside, too.
 static inline void apart_release(mb_device *device, void *memory) {
     pthread_mutex_lock(&apart_lock);
     apart.used -= apart_remove(apart.blocks, memory);
@@ -108,14 +110,35 @@ static inline void apart_release(mb_device *device, void *memory) {
     mb_cpu_backend.release(device, memory);
 }
 
-// What was being uploaded did not change before it could be known that it was done.
-static inline void apart_settle(void) {
-    for (int i = 0; i < apart.pending_count; i++) {
+// What was being uploaded did not change before it could be known that it was done: the first
+// `noted` of all uploads are.
+static inline void apart_settle_first(int noted) {
+    int settled = apart.noted - apart.pending_count, count = noted - settled;
+    for (int i = 0; i < count; i++) {
         assert_memory_equal(apart.pending[i].from, apart.pending[i].contents,
                             apart.pending[i].bytes);
         free(apart.pending[i].contents);
     }
-    apart.pending_count = 0;
+    if (count <= 0)
+        return;
+    apart.pending_count -= count;
+    memmove(apart.pending, apart.pending + count,
+            (size_t)apart.pending_count * sizeof *apart.pending);
+}
+
+static inline void apart_settle(void) {
+    apart_settle_first(apart.noted);
+}
+
+static inline mb_status apart_mark(mb_device *device, int32_t mark, mb_error *error) {
+    assert_in_range(mark, 0, MB_DEVICE_MARKS - 1);
+    apart.marked[mark] = apart.noted;
+    return mb_cpu_backend.mark(device, mark, error);
+}
+
+static inline mb_status apart_wait_for_mark(mb_device *device, int32_t mark, mb_error *error) {
+    apart_settle_first(apart.marked[mark]);
+    return mb_cpu_backend.wait_for_mark(device, mark, error);
 }
 
 static inline mb_status apart_allocate_host(mb_device *device, size_t bytes, void **memory,
@@ -136,17 +159,22 @@ static inline mb_status apart_upload(mb_device *device, void *to, const void *fr
                                      mb_error *error) {
     assert_true(apart_owns(to));
     apart.uploads++;
-    if (bytes > 0 && apart_holds(apart.host, from, bytes)) {
-        void *contents = malloc(bytes);
-        assert_non_null(contents);
-        assert_true(apart.pending_count < APART_PENDING);
-        memcpy(contents, from, bytes);
-        apart.pending[apart.pending_count].from = from;
-        apart.pending[apart.pending_count].bytes = bytes;
-        apart.pending[apart.pending_count++].contents = contents;
-        apart.host_uploads++;
-    }
     return mb_cpu_backend.upload(device, to, from, bytes, error);
+}
+
+static inline mb_status apart_upload_async(mb_device *device, void *to, const void *from,
+                                           size_t bytes, mb_error *error) {
+    assert_true(apart_owns(to));
+    assert_true(apart_holds(apart.host, from, bytes));
+    void *contents = malloc(bytes);
+    assert_non_null(contents);
+    assert_true(apart.pending_count < APART_PENDING);
+    memcpy(contents, from, bytes);
+    apart.pending[apart.pending_count].from = from;
+    apart.pending[apart.pending_count].bytes = bytes;
+    apart.pending[apart.pending_count++].contents = contents;
+    apart.noted++;
+    return mb_cpu_backend.upload_async(device, to, from, bytes, error);
 }
 
 static inline mb_status apart_download(mb_device *device, void *to, const void *from, size_t bytes,
@@ -224,8 +252,12 @@ static inline const mb_backend *apart_begin(size_t limit) {
     apart.backend.allocate_host = apart_allocate_host;
     apart.backend.release_host = apart_release_host;
     apart.backend.upload = apart_upload;
+    apart.backend.upload_async = apart_upload_async;
     apart.backend.upload_beside = apart_upload_beside;
+    apart.backend.release_beside = apart_release;
     apart.backend.download = apart_download;
+    apart.backend.mark = apart_mark;
+    apart.backend.wait_for_mark = apart_wait_for_mark;
     apart.backend.synchronize = apart_synchronize;
     apart.backend.run = apart_run;
     return &apart.backend;

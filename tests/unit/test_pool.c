@@ -313,6 +313,64 @@ static void test_memory_does_not_mix_groups(void **state) {
     mb_pool_close(pool);
 }
 
+// Arrays have no more runs than there is page-locked memory for; a run alone is always tried.
+static void test_host_memory_limits_arrays(void **state) {
+    (void)state;
+    atomic_store(&book.gate, 1);
+    mb_pool_config config = {
+        .backend = &fake, .train = note_runs, .threads = 1, .array_size = 9, .host_memory = 100};
+    mb_pool *pool = NULL;
+    mb_error error = {.message = ""};
+    book.count = 0;
+    assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
+    mb_job jobs[8];
+    for (uint32_t i = 0; i < 8; i++)
+        jobs[i] = (mb_job){.spec = {.seed = i},
+                           .cost = i < 6 ? 50 : 20,
+                           .host_memory = i < 6 ? 30 : 101,
+                           .group = i < 6 ? 0 : 1};
+    assert_int_equal(mb_pool_add(pool, jobs, 8, &error), MB_OK);
+    for (int i = 0; i < 8; i++)
+        take(pool, MB_RUN_DONE);
+    static const int32_t batches[] = {3, 3, 3, 3, 3, 3, 1, 1};
+    assert_memory_equal(book.batches, batches, sizeof batches);
+    mb_pool_close(pool);
+}
+
+// The run of an array that failed, where it is known, is told of first.
+static mb_status fail_third(mb_device *unused, const mb_run_spec *specs, int32_t run_count,
+                            const atomic_int *stop, atomic_llong *steps_done,
+                            mb_run_result *results, mb_error *error) {
+    (void)unused, (void)specs, (void)stop, (void)steps_done, (void)results;
+    assert_int_equal(run_count, 4);
+    mb_fail(error, MB_FAILED, "run 2 is broken");
+    error->run = 2;
+    return MB_FAILED;
+}
+
+static void test_failing_run_comes_first(void **state) {
+    (void)state;
+    mb_pool_config config = {
+        .backend = &fake, .train = fail_third, .threads = 1, .array_size = 4, .memory = 100};
+    mb_pool *pool = NULL;
+    mb_error error = {.message = ""};
+    assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
+    mb_job jobs[4];
+    for (int i = 0; i < 4; i++)
+        jobs[i] = (mb_job){.trial = i, .cost = 1};
+    assert_int_equal(mb_pool_add(pool, jobs, 4, &error), MB_OK);
+    static const int32_t order[] = {2, 3, 0, 1};
+    for (int i = 0; i < 4; i++) {
+        mb_outcome *outcome = mb_pool_take(pool, 60, &error);
+        assert_non_null(outcome);
+        assert_int_equal(outcome->status, MB_FAILED);
+        assert_int_equal(outcome->job.trial, order[i]);
+        assert_string_equal(error.message, "in an array of 4 runs: run 2 is broken");
+        free(outcome);
+    }
+    mb_pool_close(pool);
+}
+
 // A device on which so many runs fit.
 static struct { atomic_int runs, refusals; } device;
 
@@ -488,6 +546,8 @@ int main(void) {
         cmocka_unit_test(test_groups_stay_together),
         cmocka_unit_test(test_memory_is_not_exceeded),
         cmocka_unit_test(test_memory_does_not_mix_groups),
+        cmocka_unit_test(test_host_memory_limits_arrays),
+        cmocka_unit_test(test_failing_run_comes_first),
         cmocka_unit_test(test_arrays_shrink),
         cmocka_unit_test(test_single_run_does_not_fit),
         cmocka_unit_test(test_stop_between_waves),

@@ -164,6 +164,84 @@ static void test_stop_anywhere(void **state) {
     bench_close(&b);
 }
 
+// ---- launches in flight -----------------------------------------------------------------------
+
+// A device that is given launches and does them later: what is counted as done is what the trainer
+// has waited for, and it never has more than two launches before it.
+static struct {
+    const mb_backend *usual;
+    atomic_llong counted; // by the trainer
+    int64_t given, waited;
+    int64_t steps_given, steps_waited; // model-steps
+    int64_t steps_at[MB_DEVICE_MARKS]; // given when a mark was made
+    int64_t launches_at[MB_DEVICE_MARKS];
+    int most; // launches that were given and not waited for
+} later;
+
+static mb_status later_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
+                           mb_error *error) {
+    if (mb_plan_get(plan)->trains) {
+        int64_t end = launch->first_step + launch->step_count;
+        for (int64_t s = launch->first_step; s < end; s++)
+            for (int32_t a = 0; a < launch->run_count; a++)
+                later.steps_given += launch->rows[s * launch->run_count + a] > 0;
+        later.given++;
+        later.most = later.given - later.waited > later.most ? (int)(later.given - later.waited)
+                                                             : later.most;
+    }
+    assert_int_equal(atomic_load(&later.counted), later.steps_waited);
+    return later.usual->run(device, plan, launch, error);
+}
+
+static mb_status later_mark(mb_device *device, int32_t mark, mb_error *error) {
+    (void)device;
+    (void)error;
+    assert_int_equal(atomic_load(&later.counted), later.steps_waited);
+    later.steps_at[mark] = later.steps_given;
+    later.launches_at[mark] = later.given;
+    return MB_OK;
+}
+
+static mb_status later_wait(mb_device *device, int32_t mark, mb_error *error) {
+    (void)device;
+    (void)error;
+    assert_int_equal(atomic_load(&later.counted), later.steps_waited);
+    if (later.launches_at[mark] > later.waited) {
+        later.waited = later.launches_at[mark];
+        later.steps_waited = later.steps_at[mark];
+    }
+    return MB_OK;
+}
+
+static void test_progress_follows_the_device(void **state) {
+    (void)state;
+    bench b;
+    mb_run_result results[RUNS];
+    mb_error error = {.message = ""};
+    mb_device *device = cpu_open();
+    bench_open(&b, "attention", 8);
+    later.usual = device->backend;
+    mb_backend backend = *device->backend;
+    backend.steps_per_launch = 1;
+    backend.run = later_run;
+    backend.mark = later_mark;
+    backend.wait_for_mark = later_wait;
+    device->backend = &backend;
+    atomic_init(&later.counted, 0);
+    assert_int_equal(mb_train_runs(device, b.specs, RUNS, NULL, &later.counted, results, &error),
+                     MB_OK);
+    int64_t steps = 0;
+    for (int i = 0; i < RUNS; i++)
+        steps += results[i].steps;
+    assert_int_equal(later.given, later.waited);
+    assert_int_equal(atomic_load(&later.counted), later.steps_given);
+    assert_true(steps > 0 && steps <= later.steps_given);
+    assert_int_equal(later.most, 2); // while one runs the next one is there
+    free_results(results, RUNS);
+    device->backend->close(device);
+    bench_close(&b);
+}
+
 // ---- estimates --------------------------------------------------------------------------------
 
 static const mb_backend *counted_backend;
@@ -201,7 +279,7 @@ static void test_estimated_memory(void **state) {
     device->backend = &counting;
     train_on(device, &b.specs[0], 1, NULL, &result);
     assert_int_equal(mb_run_estimate(&b.specs[0], &cost, &error), MB_OK);
-    assert_int_equal(cost.memory_bytes, allocated_bytes);
+    assert_int_equal(cost.shared_bytes, allocated_bytes);
     mb_run_result_free(&result, 1);
     counting.close(device);
     bench_close(&b);
@@ -219,7 +297,7 @@ static void test_estimate(void **state) {
     assert_int_equal(cost.parameters, first + hidden + biases + heads);
     assert_int_equal(cost.training_steps, 18);
     assert_true(cost.multiply_accumulates > (double)(18 * 32 * 2 * cost.parameters * 9 / 10));
-    assert_true(cost.memory_bytes >= 16 * cost.parameters);
+    assert_true(cost.shared_bytes >= 16 * cost.parameters);
     bench_close(&b);
 }
 
@@ -234,6 +312,7 @@ int main(void) {
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_anywhere),
+        cmocka_unit_test(test_progress_follows_the_device),
         cmocka_unit_test(test_estimate),
         cmocka_unit_test(test_estimated_memory),
     };

@@ -156,7 +156,7 @@ static inline const mb_backend *usual_backend(void) {
 
 static inline mb_status disturbed_upload(mb_device *device, void *to, const void *from,
                                          size_t bytes, mb_error *error) {
-    return usual_backend()->upload(device, to, from, bytes, error);
+    return usual_backend()->upload_async(device, to, from, bytes, error);
 }
 
 static inline mb_status disturbed_download(mb_device *device, void *to, const void *from,
@@ -192,7 +192,7 @@ static inline void train_disturbed(mb_device *device, const mb_run_spec *specs,
                                    int32_t stopping_call, mb_run_result *results) {
     disturbance = (disturbed){
         .usual = device->backend, .backend = *device->backend, .stopping_call = stopping_call};
-    disturbance.backend.upload = disturbed_upload;
+    disturbance.backend.upload_async = disturbed_upload;
     disturbance.backend.download = disturbed_download;
     disturbance.backend.run = disturbed_run;
     disturbance.backend.tally = disturbed_tally;

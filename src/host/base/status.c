@@ -11,6 +11,7 @@ mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...) {
         vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
         error->out_of_memory = false;
+        error->run = 0;
     }
     return status;
 }

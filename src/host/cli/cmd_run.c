@@ -132,6 +132,11 @@ static int64_t run_memory(const run_options *options, int64_t features) {
     return usable - (features < usable / 2 ? features : usable / 2);
 }
 
+// Likewise of page-locked memory, which nobody else gets as long as they run.
+static int64_t run_host_memory(const run_options *options) {
+    return on_arrays(options) ? mb_memory_for_runs() / 2 : 0;
+}
+
 static mb_status open_device(const void *choice, mb_device **device, mb_error *error) {
     return mb_device_choice_open(choice, device, error);
 }
@@ -143,7 +148,8 @@ static mb_pool_config pool_config(const run_options *options, const mb_sweep_tot
                             .train = mb_train_runs,
                             .threads = on_arrays(options) ? 1 : options->threads,
                             .array_size = on_arrays(options) ? MB_POOL_MOST_RUNS : 1,
-                            .memory = run_memory(options, totals->shared_bytes)};
+                            .memory = run_memory(options, totals->shared_bytes),
+                            .host_memory = run_host_memory(options)};
 }
 
 // ---- dry run ----------------------------------------------------------------------------------
@@ -165,6 +171,7 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
         print_bytes("peak on the device",
                     (double)totals->shared_bytes +
                         (double)(totals->array_bytes < limit ? totals->array_bytes : limit));
+        print_bytes("page-locked memory", (double)totals->array_host_bytes);
         if (totals->array_bytes > limit)
             printf("(free there: %.1f GiB; the array is trained in parts)\n",
                    (double)options->device.free_bytes / 1073741824.0);

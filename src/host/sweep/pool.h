@@ -26,15 +26,17 @@ typedef struct mb_pool_config {
     mb_train_function train;
     int32_t threads;
     int32_t array_size; // most runs of one group that a thread trains together; 1 for CPUs
-    int64_t memory;     // bytes that all runs in flight together may take; 0 = no limit
+    // Bytes that all runs in flight together may take, of the device's memory and of page-locked
+    // memory; 0 = no limit.
+    int64_t memory, host_memory;
 } mb_pool_config;
 
 typedef struct mb_job {
     mb_run_spec spec;
-    double cost;    // multiply-accumulates; equal in a group
-    int64_t memory; // bytes while it is trained
-    int32_t group;  // from 0; jobs of one group can be trained as one array
-    int32_t trial;  // the owner's own
+    double cost;                 // multiply-accumulates; equal in a group
+    int64_t memory, host_memory; // bytes while it is trained
+    int32_t group;               // from 0; jobs of one group can be trained as one array
+    int32_t trial;               // the owner's own
 } mb_job;
 
 // A job with what became of it.

@@ -27,7 +27,7 @@ struct mb_pool {
     atomic_int stop;
     atomic_llong steps;
     mb_job_heap waiting;
-    int64_t memory_used; // by the runs in flight
+    int64_t memory_used, host_memory_used; // by the runs in flight
     int32_t *fitting;    // by group: largest array that memory was found for; 0 = not known
     int32_t group_count; // of them
     int64_t added, pending;

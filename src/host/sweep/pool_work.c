@@ -12,27 +12,41 @@ static int64_t memory_left(const mb_pool *pool) {
     return pool->config.memory - pool->memory_used;
 }
 
+// Likewise of page-locked memory, which only arrays take much of.
+static int64_t host_memory_left(const mb_pool *pool) {
+    if (pool->config.host_memory == 0)
+        return INT64_MAX;
+    return pool->config.host_memory - pool->host_memory_used;
+}
+
 // Whether the next job can join the array of `first`.
 static bool joins(const mb_pool *pool, const mb_outcome *first) {
     if (pool->waiting.count == 0)
         return false;
     const mb_job *next = &pool->waiting.jobs[0]->job;
-    return next->group == first->job.group && next->memory <= memory_left(pool);
+    return next->group == first->job.group && next->memory <= memory_left(pool) &&
+           next->host_memory <= host_memory_left(pool);
+}
+
+static mb_outcome *take_job(mb_pool *pool, int64_t memory) {
+    mb_outcome *job = mb_job_heap_take(&pool->waiting, memory);
+    if (job != NULL) {
+        pool->memory_used += job->job.memory;
+        pool->host_memory_used += job->job.host_memory;
+    }
+    return job;
 }
 
 // Takes the costliest job that there is memory for, and others of its group, which cost the same
 // and so come next.
 static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
-    jobs[0] = mb_job_heap_take(&pool->waiting, memory_left(pool));
+    jobs[0] = take_job(pool, memory_left(pool));
     if (jobs[0] == NULL)
         return 0;
     int32_t count = 1, fitting = pool->fitting[jobs[0]->job.group];
     int32_t most = fitting > 0 ? fitting : pool->config.array_size;
-    pool->memory_used += jobs[0]->job.memory;
-    for (; count < most && joins(pool, jobs[0]); count++) {
-        jobs[count] = mb_job_heap_take(&pool->waiting, INT64_MAX);
-        pool->memory_used += jobs[count]->job.memory;
-    }
+    for (; count < most && joins(pool, jobs[0]); count++)
+        jobs[count] = take_job(pool, INT64_MAX);
     return count;
 }
 
@@ -106,9 +120,12 @@ static void finish(mb_pool *pool, mb_outcome **jobs, int32_t count, mb_status st
     pthread_mutex_lock(&pool->mutex);
     if (status != MB_OK && pool->error.message[0] == '\0')
         pool->error = *error;
+    int32_t first = status != MB_OK && error->run < count ? error->run : 0; // the one to blame
     for (int32_t i = 0; i < count; i++) {
-        pool->memory_used -= jobs[i]->job.memory;
-        deliver(pool, jobs[i]);
+        mb_outcome *job = jobs[(first + i) % count];
+        pool->memory_used -= job->job.memory;
+        pool->host_memory_used -= job->job.host_memory;
+        deliver(pool, job);
     }
     mb_pool_announce(pool); // there is memory again
     pthread_cond_signal(&pool->result);

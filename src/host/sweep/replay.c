@@ -149,7 +149,7 @@ static mb_status add_fold(replay *r, mb_pool *pool, int32_t fold, mb_error *erro
     if (status != MB_OK)
         return status;
     job.cost = cost.multiply_accumulates;
-    job.memory = cost.memory_bytes;
+    job.memory = cost.shared_bytes;
     return mb_pool_add(pool, &job, 1, error);
 }
 

@@ -29,18 +29,19 @@ mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_e
 typedef struct mb_sweep_totals {
     int32_t cells;
     int64_t settings, trials;
-    int64_t runs_to_come;  // final seeds of settings that are not chosen yet
-    int64_t runs;          // those to come included
-    int64_t runs_done;     // recorded by now or before the start
-    int64_t runs_trained;  // since the start
-    int64_t runs_diverged; // of those
-    double cost_known;     // multiply-accumulates of the runs that were missing and are known
-    double cost_done;      // of those, done by now
-    double cost_to_come;   // estimate for final seeds of settings that are not chosen yet
-    int64_t shared_bytes;  // features
-    int64_t run_bytes;     // of the largest run
-    int64_t array_bytes;   // of the largest array that there can be, MB_POOL_MOST_RUNS runs at most
-    long long steps;       // model-steps trained
+    int64_t runs_to_come;     // final seeds of settings that are not chosen yet
+    int64_t runs;             // those to come included
+    int64_t runs_done;        // recorded by now or before the start
+    int64_t runs_trained;     // since the start
+    int64_t runs_diverged;    // of those
+    double cost_known;        // multiply-accumulates of the runs that were missing and are known
+    double cost_done;         // of those, done by now
+    double cost_to_come;      // estimate for final seeds of settings that are not chosen yet
+    int64_t shared_bytes;     // features
+    int64_t run_bytes;        // of the largest run
+    int64_t array_host_bytes; // of page-locked memory, for the array with most of it
+    int64_t array_bytes; // of the largest array that there can be, MB_POOL_MOST_RUNS runs at most
+    long long steps;     // model-steps trained
 } mb_sweep_totals;
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);

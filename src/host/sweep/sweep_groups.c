@@ -62,7 +62,7 @@ static bool belongs(const sweep_group *group, const mb_run_spec *spec, const mb_
 }
 
 static int64_t bytes_of(const mb_sweep *sweep, const sweep_group *group) {
-    return sweep->apart ? group->cost.device_bytes : group->cost.memory_bytes;
+    return sweep->apart ? group->cost.device_bytes : group->cost.shared_bytes;
 }
 
 static mb_status add_group(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
@@ -99,11 +99,15 @@ mb_status sweep_group_job(mb_sweep *sweep, const mb_setting *setting, mb_job *jo
     }
     sweep_group *group = &sweep->groups[index];
     int64_t runs = ++group->runs, most = MB_POOL_MOST_RUNS;
-    int64_t array = (runs < most ? runs : most) * bytes_of(sweep, group);
+    int64_t together = runs < most ? runs : most, array = together * bytes_of(sweep, group);
+    int64_t host_bytes = sweep->apart ? group->cost.host_bytes : 0;
     if (array > sweep->totals.array_bytes)
         sweep->totals.array_bytes = array;
+    if (together * host_bytes > sweep->totals.array_host_bytes)
+        sweep->totals.array_host_bytes = together * host_bytes;
     job->group = index;
     job->cost = group->cost.multiply_accumulates;
     job->memory = bytes_of(sweep, group);
+    job->host_memory = host_bytes;
     return MB_OK;
 }

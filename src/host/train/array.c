@@ -197,12 +197,20 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     mb_status status = compile(array, error);
     if (status != MB_OK)
         return status;
+    array->first_number = mb_device_numbers(device, 3 + specs[0].test_count);
     array->parameter_floats = mb_plan_get(array->train)->parameter_floats;
     for (int32_t a = 0; a < run_count; a++)
         measure(array, &specs[a]);
+    mb_array_sizes sizes = {.parameter_floats = array->parameter_floats,
+                            .arena_floats = largest_arena(array),
+                            .steps = array->most_steps,
+                            .utterances = array->index_stride,
+                            .selected = array->select_stride,
+                            .class_count = specs[0].config.class_count,
+                            .value_count = specs[0].config.value_count};
     status = make_resident(array, error); // first: its own features are not what makes room
     if (status == MB_OK)
-        status = mb_array_allocate(array, largest_arena(array), error);
+        status = mb_array_allocate(array, &sizes, error);
     if (status == MB_OK)
         status =
             mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);

@@ -13,11 +13,14 @@ typedef enum mb_part_kind { MB_PART_SELECT, MB_PART_HELD, MB_PART_TEST } mb_part
 typedef struct mb_lists {
     int32_t *rows;    // (most_steps, A)
     int32_t *indices; // (A, index_stride)
+    uint32_t *steps;  // (A) training steps done before
     int32_t *host_rows, *host_indices;
+    uint32_t *host_steps;
 } mb_lists;
 
-// Tables of the host are in memory of allocate_host: what was uploaded may change once something
-// was downloaded. The steps are counted before that, in ordinary memory.
+// The tables of the device are one piece of its memory, those of the host one of page-locked
+// memory. They are uploaded without waiting: a table of the host stays as it is from then on until
+// mb_array_wait, or something was downloaded.
 typedef struct mb_array {
     mb_device *device;
     int32_t run_count;
@@ -25,6 +28,8 @@ typedef struct mb_array {
     mb_residence residence;
     mb_plan *train;
     mb_plan *select, *held, **tests; // NULL where a part is absent
+    uint64_t first_number;           // of launches: of training, of the parts in this order
+    void *device_tables, *host_tables;
     int64_t parameter_floats;
     int32_t index_stride;    // utterances of the longest part
     int32_t steps_per_epoch; // of the longest training part
@@ -34,15 +39,15 @@ typedef struct mb_array {
     float *arena;                                       // (A, the largest arena of all plans)
     float *slots;                                       // (A, MB_SLOT_COUNT)
     mb_key *keys;                                       // (A)
-    uint32_t *steps; // (A) at the first step of an epoch or an evaluation
-    int32_t *widest; // (most_steps, A)
-    float *losses;   // (A, most_steps)
+    int32_t *widest;                                    // (most_steps, A)
+    float *losses;                                      // (A, most_steps)
     mb_lists training;
     int32_t *next_indices; // (A, index_stride) host: the order of the epoch that comes next
     int32_t *host_widest;
-    uint32_t *host_steps;
     float *host_losses;
+    uint32_t *steps_done;   // (A) training steps of each run
     int32_t *widest_so_far; // (A) rows of the largest training batch
+    bool begun;             // an epoch was
     // Of evaluation.
     mb_lists evaluation;
     const mb_plan *listed;  // the plan of the part whose utterances `evaluation` has
@@ -53,7 +58,7 @@ typedef struct mb_array {
     int32_t *counts; // (A) predictions on the selection part
     int32_t *host_counts;
     mb_tally *tallies, *host_tallies; // (A) of these
-    int32_t *chosen, *host_chosen;    // (A) runs whose epoch at hand is their best
+    int32_t *chosen, *host_chosen;    // (A) runs whose epoch at hand is their best, 0 or 1
     mb_snapshot snapshot;             // weights of the best epochs, and
     int32_t select_stride;            // predictions on the longest selection part:
     float *best_logits, *best_values; // (A, select_stride, C or R), or NULL

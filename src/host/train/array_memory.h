@@ -4,9 +4,19 @@
 
 #include "train/array.h"
 
-// Allocates them for an array whose sizes are known; `arena_floats`: of a run, for the plan that
-// needs most. Must be released also after a failure.
-mb_status mb_array_allocate(mb_array *array, int64_t arena_floats, mb_error *error);
+// What the tables of a run are made for.
+typedef struct mb_array_sizes {
+    int64_t parameter_floats, arena_floats; // the arena of the plan that needs most
+    int32_t steps;                          // most of an epoch or of an evaluation
+    int32_t utterances, selected;           // of the longest part, of the selection part
+    int32_t class_count, value_count;       // C, R
+} mb_array_sizes;
+
+// Bytes of both pieces for an array of `run_count` runs.
+void mb_array_bytes(const mb_array_sizes *sizes, int32_t run_count, int64_t *device, int64_t *host);
+
+// Allocates the tables; those of the host are zeros. Must be released also after a failure.
+mb_status mb_array_allocate(mb_array *array, const mb_array_sizes *sizes, mb_error *error);
 void mb_array_release(mb_array *array);
 
 #endif

@@ -3,8 +3,11 @@
 
 #include <string.h>
 
-static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t batch) {
+// number: of the launch among those of the array, 0 for training.
+static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t number,
+                           int32_t batch) {
     return (mb_launch){
+        .number = array->first_number + (uint64_t)number,
         .run_count = array->run_count,
         .dataset = &array->residence.dataset,
         .indices = lists->indices,
@@ -15,14 +18,22 @@ static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t
         .arena = array->arena,
         .slots = array->slots,
         .keys = array->keys,
-        .steps = array->steps,
+        .steps = lists->steps,
         .loss_stride = array->most_steps,
     };
 }
 
 static mb_status upload(mb_array *array, void *to, const void *from, size_t count,
                         mb_error *error) {
-    return array->device->backend->upload(array->device, to, from, count * sizeof(int32_t), error);
+    return array->device->backend->upload_async(array->device, to, from, count * sizeof(int32_t),
+                                                error);
+}
+
+// How far the runs are: what their steps draw depends on it.
+static mb_status upload_steps(mb_array *array, const mb_lists *lists, mb_error *error) {
+    size_t runs = (size_t)array->run_count;
+    memcpy(lists->host_steps, array->steps_done, runs * sizeof *lists->host_steps);
+    return upload(array, lists->steps, lists->host_steps, runs, error);
 }
 
 // Valid rows of step s when a list of `count` utterances is taken `chunk` at a time.
@@ -31,9 +42,17 @@ static int32_t rows_of(int32_t count, int32_t chunk, int32_t s) {
     return left < 0 ? 0 : left < chunk ? (int32_t)left : chunk;
 }
 
+// Writes a number of a table; whether it is another than before.
+static bool put(int32_t *place, int32_t number) {
+    bool differs = *place != number;
+    *place = number;
+    return differs;
+}
+
 mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error) {
     mb_lists *lists = &array->training;
     size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->steps_per_epoch;
+    bool new_rows = !array->begun, new_widest = !array->begun;
     int32_t *order = array->next_indices;
     array->next_indices = lists->host_indices;
     lists->host_indices = order;
@@ -43,15 +62,17 @@ mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *er
             int32_t rows = rows_of(spec->fold->train.count, spec->training.batch_size, s);
             int32_t *widest = &array->widest_so_far[a];
             int64_t at = (int64_t)s * array->run_count + a;
-            lists->host_rows[at] = active[a] ? rows : 0;
-            *widest = lists->host_rows[at] > *widest ? lists->host_rows[at] : *widest;
-            array->host_widest[at] = *widest;
+            rows = active[a] ? rows : 0;
+            *widest = rows > *widest ? rows : *widest;
+            new_rows |= put(&lists->host_rows[at], rows);
+            new_widest |= put(&array->host_widest[at], *widest);
         }
-    mb_status status = upload(array, lists->rows, lists->host_rows, steps, error);
-    if (status == MB_OK)
+    array->begun = true;
+    mb_status status = upload_steps(array, lists, error);
+    if (status == MB_OK && new_rows)
+        status = upload(array, lists->rows, lists->host_rows, steps, error);
+    if (status == MB_OK && new_widest)
         status = upload(array, array->widest, array->host_widest, steps, error);
-    if (status == MB_OK)
-        status = upload(array, array->steps, array->host_steps, runs, error);
     if (status == MB_OK)
         status = upload(array, lists->indices, lists->host_indices,
                         runs * (size_t)array->index_stride, error);
@@ -59,7 +80,7 @@ mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *er
 }
 
 mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error *error) {
-    mb_launch launch = launch_of(array, &array->training, array->specs[0].training.batch_size);
+    mb_launch launch = launch_of(array, &array->training, 0, array->specs[0].training.batch_size);
     launch.first_step = first;
     launch.step_count = count;
     launch.first_moments = array->first_moments;
@@ -79,31 +100,41 @@ int32_t mb_array_busy(const mb_array *array, int32_t step) {
 void mb_array_end_epoch(mb_array *array, int32_t steps) {
     for (int32_t s = 0; s < steps; s++)
         for (int32_t a = 0; a < array->run_count; a++)
-            array->host_steps[a] +=
+            array->steps_done[a] +=
                 array->training.host_rows[(int64_t)s * array->run_count + a] > 0;
 }
 
 // ---- evaluation -------------------------------------------------------------------------------
 
-// Tables for a part; the steps that its longest list takes.
+// Tables for a part; the steps that its longest list takes. *new_rows: whether the device has
+// others.
 static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32_t chunk,
-                         const bool *active) {
+                         const bool *active, bool *new_rows) {
     mb_lists *lists = &array->evaluation;
     int32_t steps = 0;
     for (int32_t a = 0; a < array->run_count; a++) {
-        const mb_part *part = mb_array_part(&array->specs[a], kind, test);
-        int32_t needed = (part->count + chunk - 1) / chunk;
+        int32_t needed = (mb_array_part(&array->specs[a], kind, test)->count + chunk - 1) / chunk;
         steps = needed > steps ? needed : steps;
-        memcpy(lists->host_indices + (int64_t)a * array->index_stride, part->rows,
-               (size_t)part->count * sizeof *part->rows);
     }
     for (int32_t s = 0; s < steps; s++)
         for (int32_t a = 0; a < array->run_count; a++) {
             const mb_part *part = mb_array_part(&array->specs[a], kind, test);
-            lists->host_rows[(int64_t)s * array->run_count + a] =
-                active[a] ? rows_of(part->count, chunk, s) : 0;
+            int32_t rows = active[a] ? rows_of(part->count, chunk, s) : 0;
+            *new_rows |= put(&lists->host_rows[(int64_t)s * array->run_count + a], rows);
         }
     return steps;
+}
+
+// Its utterances.
+static mb_status list_part(mb_array *array, mb_part_kind kind, int32_t test, mb_error *error) {
+    const mb_lists *lists = &array->evaluation;
+    for (int32_t a = 0; a < array->run_count; a++) {
+        const mb_part *part = mb_array_part(&array->specs[a], kind, test);
+        memcpy(lists->host_indices + (int64_t)a * array->index_stride, part->rows,
+               (size_t)part->count * sizeof *part->rows);
+    }
+    return upload(array, lists->indices, lists->host_indices,
+                  (size_t)array->run_count * (size_t)array->index_stride, error);
 }
 
 mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, const bool *active,
@@ -112,17 +143,17 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, co
     if (plan == NULL)
         return MB_OK;
     const mb_lists *lists = &array->evaluation;
-    size_t runs = (size_t)array->run_count;
     int32_t chunk = mb_plan_get(plan)->max_rows;
-    int32_t steps = fill_part(array, kind, test, chunk, active);
-    mb_status status = upload(array, lists->rows, lists->host_rows, runs * (size_t)steps, error);
-    if (status == MB_OK) // what an evaluation draws depends on how far the run is
-        status = upload(array, array->steps, array->host_steps, runs, error);
-    if (status == MB_OK && array->listed != plan)
-        status = upload(array, lists->indices, lists->host_indices,
-                        runs * (size_t)array->index_stride, error);
+    bool listed = array->listed == plan, new_rows = !listed;
+    int32_t steps = fill_part(array, kind, test, chunk, active, &new_rows);
+    mb_status status = upload_steps(array, lists, error);
+    if (status == MB_OK && new_rows)
+        status = upload(array, lists->rows, lists->host_rows,
+                        (size_t)array->run_count * (size_t)steps, error);
+    if (status == MB_OK && !listed)
+        status = list_part(array, kind, test, error);
     array->listed = status == MB_OK ? plan : NULL;
-    mb_launch launch = launch_of(array, lists, chunk);
+    mb_launch launch = launch_of(array, lists, 1 + (int32_t)kind + test, chunk);
     launch.step_count = steps;
     launch.losses = array->auxiliary;
     launch.logits = array->logits;
@@ -135,10 +166,12 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, co
 
 mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) {
     const mb_run_spec *first = &array->specs[0];
+    bool new_counts = array->listed == NULL;
     for (int32_t a = 0; a < array->run_count; a++)
-        array->host_counts[a] = active[a] ? array->specs[a].fold->select.count : 0;
+        new_counts |=
+            put(&array->host_counts[a], active[a] ? array->specs[a].fold->select.count : 0);
     mb_status status = mb_array_evaluate(array, MB_PART_SELECT, 0, active, error);
-    if (status == MB_OK)
+    if (status == MB_OK && new_counts)
         status = upload(array, array->counts, array->host_counts, (size_t)array->run_count, error);
     mb_tally_launch launch = {
         .run_count = array->run_count,

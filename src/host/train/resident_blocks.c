@@ -12,9 +12,10 @@ struct mb_residents {
     mb_resident_block *latest;
 };
 
+// Of a block that nobody uses: whoever did has waited for the device since.
 static void free_block(mb_device *device, mb_resident_block *block) {
     if (block->memory != NULL)
-        device->backend->release(device, block->memory);
+        device->backend->release_beside(device, block->memory);
     free(block);
 }
 

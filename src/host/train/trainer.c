@@ -16,12 +16,19 @@ typedef struct progress {
     atomic_llong *steps_done;
 } progress;
 
+// Launches that the device has been given, of which it may not have done the last MB_DEVICE_MARKS.
+typedef struct in_flight {
+    int64_t given, done;
+    int64_t steps[MB_DEVICE_MARKS]; // model-steps of each, at its number modulo MB_DEVICE_MARKS
+} in_flight;
+
 typedef struct mb_trainer {
     mb_array array;
     mb_run_result *results;
     bool *active;              // (A) neither diverged nor stopped
     mb_predictions **pointers; // (A)
     double *best;              // (A) selection value of the best epoch
+    in_flight launches;        // of training
     progress progress;
 } mb_trainer;
 
@@ -88,9 +95,45 @@ static int32_t steps_at_once(const mb_array *array) {
     const mb_backend *backend = array->device->backend;
     int64_t work = mb_plan_get(array->train)->multiply_accumulates * array->run_count;
     int64_t fitting = backend->work_per_launch / (work > 0 ? work : 1);
-    if (backend->work_per_launch == 0 || fitting > backend->steps_per_launch)
+    if (fitting > backend->steps_per_launch)
         return backend->steps_per_launch;
     return fitting < 1 ? 1 : (int32_t)fitting;
+}
+
+// Waits until no more than `most` launches are in flight, and counts the steps of the others.
+static mb_status settle(mb_trainer *trainer, int64_t most, mb_error *error) {
+    mb_device *device = trainer->array.device;
+    in_flight *launches = &trainer->launches;
+    while (launches->given - launches->done > most) {
+        int32_t mark = (int32_t)(launches->done % MB_DEVICE_MARKS);
+        mb_status status = device->backend->wait_for_mark(device, mark, error);
+        if (status != MB_OK)
+            return status;
+        if (trainer->progress.steps_done != NULL)
+            atomic_fetch_add(trainer->progress.steps_done, launches->steps[mark]);
+        launches->done++;
+    }
+    return MB_OK;
+}
+
+// Gives the device the steps first ... first + count - 1 of the epoch. One launch is always waiting
+// while another runs, and no more: a stop is felt when these two are done.
+static mb_status launch_steps(mb_trainer *trainer, int32_t first, int32_t count, mb_error *error) {
+    mb_array *array = &trainer->array;
+    in_flight *launches = &trainer->launches;
+    int32_t mark = (int32_t)(launches->given % MB_DEVICE_MARKS);
+    mb_status status = settle(trainer, MB_DEVICE_MARKS - 1, error);
+    if (status == MB_OK)
+        status = mb_array_train(array, first, count, error);
+    if (status == MB_OK)
+        status = array->device->backend->mark(array->device, mark, error);
+    if (status != MB_OK)
+        return status;
+    launches->steps[mark] = 0;
+    for (int32_t s = first; s < first + count; s++)
+        launches->steps[mark] += mb_array_busy(array, s);
+    launches->given++;
+    return MB_OK;
 }
 
 // All steps of an epoch, unless training is stopped in between.
@@ -100,9 +143,7 @@ static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
     mb_status status = mb_array_begin_epoch(array, trainer->active, error);
     while (status == MB_OK && done < array->steps_per_epoch && !stopped(trainer)) {
         int32_t left = array->steps_per_epoch - done, count = left < most ? left : most;
-        status = mb_array_train(array, done, count, error);
-        for (int32_t s = done; trainer->progress.steps_done != NULL && s < done + count; s++)
-            atomic_fetch_add(trainer->progress.steps_done, mb_array_busy(array, s));
+        status = launch_steps(trainer, done, count, error);
         done += count;
     }
     mb_array_end_epoch(array, done);
@@ -170,11 +211,15 @@ static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
 // order of the rows in the next epoch is made.
 static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_status status = train_steps(trainer, error);
-    if (status != MB_OK || stopped(trainer))
+    if (status != MB_OK)
         return status;
+    if (stopped(trainer))
+        return settle(trainer, 0, error);
     status = mb_array_select(&trainer->array, trainer->active, error);
     if (status == MB_OK && epoch + 1 < trainer->array.specs[0].training.epochs)
         order_rows(trainer, epoch + 1);
+    if (status == MB_OK)
+        status = settle(trainer, 0, error);
     return status == MB_OK ? judge_epoch(trainer, epoch, error) : status;
 }
 
@@ -274,7 +319,7 @@ mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run
     for (int32_t a = 0; a < run_count; a++) {
         results[a].seconds = (mb_seconds() - began) / run_count;
         if (status == MB_OK)
-            results[a].steps = trainer.array.host_steps[a];
+            results[a].steps = trainer.array.steps_done[a];
         if (status == MB_OK && trainer.active[a] &&
             results[a].epochs_done < specs[a].training.epochs)
             results[a].status = MB_RUN_STOPPED;

@@ -287,6 +287,14 @@ static mb_status cpu_tally(mb_device *device, const mb_tally_launch *launch, mb_
     return MB_OK;
 }
 
+// Everything is done when a call returns.
+static mb_status cpu_mark(mb_device *device, int32_t mark, mb_error *error) {
+    (void)device;
+    (void)mark;
+    (void)error;
+    return MB_OK;
+}
+
 static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
     (void)device;
     (void)error;
@@ -306,7 +314,9 @@ const mb_backend mb_cpu_backend = {
     .allocate_host = cpu_allocate,
     .release_host = cpu_release,
     .upload = cpu_copy,
+    .upload_async = cpu_copy,
     .upload_beside = cpu_copy,
+    .release_beside = cpu_release,
     .download = cpu_copy,
     .zero = cpu_zero,
     .initialise = cpu_initialise,
@@ -315,5 +325,7 @@ const mb_backend mb_cpu_backend = {
     .run = cpu_run,
     .assist = cpu_assist,
     .tally = cpu_tally,
+    .mark = cpu_mark,
+    .wait_for_mark = cpu_mark,
     .synchronize = cpu_synchronize,
 };

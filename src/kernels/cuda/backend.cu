@@ -2,6 +2,7 @@
 // but uploads that another thread makes beside it.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cuda/device.cuh"
 
@@ -15,6 +16,13 @@ mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing) {
                    cudaGetErrorName(code));
 }
 
+mb_status mb_cuda_launched(mb_cuda_device *cuda, mb_error *error, const char *doing) {
+    cudaError_t code = cudaGetLastError();
+    if (code == cudaSuccess && cuda->waits)
+        code = cudaStreamSynchronize(cuda->stream);
+    return mb_cuda_check(code, error, doing);
+}
+
 static mb_cuda_device *of(mb_device *device) {
     return reinterpret_cast<mb_cuda_device *>(device);
 }
@@ -24,20 +32,43 @@ static mb_status choose(mb_device *device, mb_error *error) {
     return mb_cuda_check(cudaSetDevice(of(device)->ordinal), error, "choosing the GPU");
 }
 
+static mb_status wait_for(mb_device *device, cudaStream_t stream, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status == MB_OK)
+        status = mb_cuda_check(cudaStreamSynchronize(stream), error, "waiting for the GPU");
+    return status;
+}
+
 static void cuda_close(mb_device *device) {
     mb_cuda_device *cuda = of(device);
-    mb_step_tables *tables = &cuda->tables;
-    void *memory[] = {tables->cursor, tables->rows,  tables->widest,          tables->next_rows,
-                      tables->begun,  tables->steps, (void *)tables->indices, tables->adam};
     (void)cudaSetDevice(cuda->ordinal);
-    for (int i = 0; i < MB_CAPTURED_MOST; i++)
-        mb_captured_free(&cuda->captured[i]);
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
-        (void)cudaFree(memory[i]);
+    for (mb_captured &captured : cuda->captured)
+        mb_captured_free(&captured);
+    (void)cudaFree(cuda->tables.memory);
+    for (cudaEvent_t mark : cuda->marks)
+        if (mark != NULL)
+            (void)cudaEventDestroy(mark);
     for (cudaStream_t stream : {cuda->stream, cuda->beside})
         if (stream != NULL)
             (void)cudaStreamDestroy(stream);
     free(cuda);
+}
+
+// Memory in the order of a stream, where the device has that.
+static mb_status find_pool(mb_cuda_device *cuda, mb_error *error) {
+    int supported = 0;
+    mb_status status = mb_cuda_check(
+        cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, cuda->ordinal), error,
+        "asking the GPU for memory pools");
+    if (status == MB_OK && supported)
+        status = mb_cuda_check(cudaDeviceGetDefaultMemPool(&cuda->pool, cuda->ordinal), error,
+                               "asking the GPU for its memory pool");
+    return status;
+}
+
+static bool is_set(const char *variable) {
+    const char *value = getenv(variable);
+    return value != NULL && strcmp(value, "") != 0 && strcmp(value, "0") != 0;
 }
 
 mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *error) {
@@ -52,11 +83,19 @@ mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *err
     cuda->device.backend = mb_cuda_backend();
     cuda->ordinal = survey.chosen;
     cuda->device.precision = precision;
+    cuda->waits = is_set("MERBENCH_CUDA_SYNC");
     mb_status status = choose(&cuda->device, error);
     for (cudaStream_t *stream : {&cuda->stream, &cuda->beside})
         if (status == MB_OK)
             status = mb_cuda_check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), error,
                                    "making a stream");
+    for (cudaEvent_t &mark : cuda->marks)
+        if (status == MB_OK)
+            status = mb_cuda_check(
+                cudaEventCreateWithFlags(&mark, cudaEventBlockingSync | cudaEventDisableTiming),
+                error, "making an event");
+    if (status == MB_OK)
+        status = find_pool(cuda, error);
     if (status != MB_OK)
         cuda_close(&cuda->device);
     else
@@ -76,6 +115,8 @@ static mb_status cuda_describe(mb_device *device, mb_device_description *descrip
     if (status == MB_OK)
         status = mb_cuda_check(cudaGetDeviceProperties(&properties, of(device)->ordinal), error,
                                "asking the GPU for its properties");
+    if (status == MB_OK && of(device)->pool != NULL) // what it has and nobody uses is free, too
+        status = mb_cuda_check(cudaMemPoolTrimTo(of(device)->pool, 0), error, "asking for memory");
     if (status == MB_OK)
         status = mb_cuda_check(cudaMemGetInfo(&available, &total), error, "asking for free memory");
     if (status != MB_OK)
@@ -89,16 +130,37 @@ static mb_status cuda_describe(mb_device *device, mb_device_description *descrip
     return MB_OK;
 }
 
+// By way of the stream beside, which has nothing to wait for: whoever gets the memory can use it on
+// every stream, and what the device is doing goes on.
 static mb_status cuda_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
+    mb_cuda_device *cuda = of(device);
+    size_t wanted = bytes == 0 ? 1 : bytes;
     mb_status status = choose(device, error);
-    if (status == MB_OK)
-        status = mb_cuda_check(cudaMalloc(memory, bytes == 0 ? 1 : bytes), error, "GPU memory");
-    return status;
+    if (status != MB_OK)
+        return status;
+    if (cuda->pool == NULL)
+        return mb_cuda_check(cudaMalloc(memory, wanted), error, "GPU memory");
+    status = mb_cuda_check(cudaMallocAsync(memory, wanted, cuda->beside), error, "GPU memory");
+    return status == MB_OK ? wait_for(device, cuda->beside, error) : status;
+}
+
+// In the order of a stream, and waits for it: only then does the pool give memory back.
+static void release_on(mb_cuda_device *cuda, void *memory, cudaStream_t stream) {
+    (void)cudaSetDevice(cuda->ordinal);
+    if (cuda->pool == NULL) {
+        (void)cudaFree(memory); // waits for everything
+        return;
+    }
+    (void)cudaFreeAsync(memory, stream);
+    (void)cudaStreamSynchronize(stream);
 }
 
 static void cuda_release(mb_device *device, void *memory) {
-    (void)cudaSetDevice(of(device)->ordinal);
-    (void)cudaFree(memory); // waits for work that may still use it
+    release_on(of(device), memory, of(device)->stream);
+}
+
+static void cuda_release_beside(mb_device *device, void *memory) {
+    release_on(of(device), memory, of(device)->beside);
 }
 
 // Page-locked: the GPU reads and writes it itself, without a copy in between.
@@ -128,21 +190,20 @@ static mb_status transfer(mb_device *device, cudaStream_t stream, void *to, cons
     return status;
 }
 
-static mb_status wait_for(mb_device *device, cudaStream_t stream, mb_error *error) {
-    mb_status status = choose(device, error);
-    if (status == MB_OK)
-        status = mb_cuda_check(cudaStreamSynchronize(stream), error, "waiting for the GPU");
-    return status;
-}
-
 static mb_status cuda_synchronize(mb_device *device, mb_error *error) {
     return wait_for(device, of(device)->stream, error);
 }
 
-// From memory that CUDA does not know the copy has left the source when the call returns.
+static mb_status cuda_upload_async(mb_device *device, void *to, const void *from, size_t bytes,
+                                   mb_error *error) {
+    return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyHostToDevice, error);
+}
+
+// Where the GPU reads ordinary memory itself, it does so as late as it likes.
 static mb_status cuda_upload(mb_device *device, void *to, const void *from, size_t bytes,
                              mb_error *error) {
-    return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyHostToDevice, error);
+    mb_status status = cuda_upload_async(device, to, from, bytes, error);
+    return status == MB_OK ? cuda_synchronize(device, error) : status;
 }
 
 // The thread waits until the data is there, so what it hands over is ready for every stream.
@@ -175,7 +236,7 @@ static mb_status cuda_initialise(mb_device *device, const mb_plan *plan, int32_t
     if (status != MB_OK)
         return status;
     mb_cuda_start(of(device), plan, run_count, keys, parameters);
-    return mb_cuda_check(cudaGetLastError(), error, "drawing start values");
+    return mb_cuda_launched(of(device), error, "drawing start values");
 }
 
 static mb_status cuda_copy(mb_device *device, void *to, const void *from, size_t bytes,
@@ -188,7 +249,7 @@ static mb_status cuda_copy_rows(mb_device *device, const mb_row_copy *copy, mb_e
     if (status != MB_OK)
         return status;
     mb_cuda_copy_rows(of(device), copy);
-    return mb_cuda_check(cudaGetLastError(), error, "copying rows");
+    return mb_cuda_launched(of(device), error, "copying rows");
 }
 
 static mb_status cuda_tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {
@@ -196,7 +257,23 @@ static mb_status cuda_tally(mb_device *device, const mb_tally_launch *launch, mb
     if (status != MB_OK)
         return status;
     mb_cuda_tally(of(device), launch);
-    return mb_cuda_check(cudaGetLastError(), error, "tallying predictions");
+    return mb_cuda_launched(of(device), error, "tallying predictions");
+}
+
+static mb_status cuda_mark(mb_device *device, int32_t mark, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status == MB_OK)
+        status = mb_cuda_check(cudaEventRecord(of(device)->marks[mark], of(device)->stream), error,
+                               "marking a place");
+    return status;
+}
+
+static mb_status cuda_wait_for_mark(mb_device *device, int32_t mark, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status == MB_OK)
+        status = mb_cuda_check(cudaEventSynchronize(of(device)->marks[mark]), error,
+                               "waiting for the GPU");
+    return status;
 }
 
 static mb_status cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
@@ -216,16 +293,20 @@ static const mb_backend cuda_backend = {
     .allocate_host = cuda_allocate_host,
     .release_host = cuda_release_host,
     .upload = cuda_upload,
+    .upload_async = cuda_upload_async,
     .upload_beside = cuda_upload_beside,
+    .release_beside = cuda_release_beside,
     .download = cuda_download,
     .zero = cuda_zero,
     .initialise = cuda_initialise,
     .copy = cuda_copy,
     .copy_rows = cuda_copy_rows,
     .steps_per_launch = 64,
-    .work_per_launch = 0, // whatever it is
+    .work_per_launch = 2000000000000, // a fraction of a second
     .run = cuda_run,
     .tally = cuda_tally,
+    .mark = cuda_mark,
+    .wait_for_mark = cuda_wait_for_mark,
     .synchronize = cuda_synchronize,
 };
 

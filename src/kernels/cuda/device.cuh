@@ -13,6 +13,7 @@ struct mb_cursor {
 // Tables of one step, made on the device from those of the launch; room for `capacity` runs.
 struct mb_step_tables {
     int32_t capacity;
+    void *memory; // of all of them
     mb_cursor *cursor;
     int32_t *rows, *widest;  // (A)
     int32_t *next_rows;      // (A)
@@ -22,16 +23,10 @@ struct mb_step_tables {
     mb_adam *adam;           // (A)
 };
 
-// A step of a plan as a CUDA graph, and copies of all that it was made from: it is used again only
-// for a plan and a launch that are the same byte for byte.
+// A step of a plan as a CUDA graph.
 struct mb_captured {
-    cudaGraphExec_t graph; // NULL: an empty place
-    mb_launch launch;      // first_step and step_count do not count
-    mb_resident dataset;
-    mb_plan_info info; // without its pointers
-    int32_t step_count, parameter_count;
-    mb_step *steps;
-    mb_parameter *parameters;
+    uint64_t number; // of the launch that it is for; 0: an empty place
+    cudaGraphExec_t graph;
     uint64_t used; // when, counting launches
 };
 
@@ -41,18 +36,30 @@ struct mb_cuda_device {
     mb_device device;
     int ordinal;
     cudaStream_t stream;
-    cudaStream_t beside; // of upload_beside
+    cudaStream_t beside; // of uploads beside and of memory
+    cudaMemPool_t pool;  // NULL: the device has none
+    cudaEvent_t marks[MB_DEVICE_MARKS];
     mb_step_tables tables;
     mb_captured captured[MB_CAPTURED_MOST];
     uint64_t launches;
+    bool waits; // for every launch of a kernel: MERBENCH_CUDA_SYNC=1, see debug.cu
 };
 
 // MB_OK, or a failure that says what was being done.
 mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing);
 
-// Launches every kernel of the step at the cursor, and moves it on.
+// What became of the kernel that was launched last, as far as is known. A device that waits knows.
+mb_status mb_cuda_launched(mb_cuda_device *cuda, mb_error *error, const char *doing);
+
+// Launches every kernel of the step at the cursor, and moves it on. step: of the launch, for
+// messages; -1 while it is captured.
 mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
-                       mb_error *error);
+                       int32_t step, mb_error *error);
+
+// For a device that waits: launches the kernels of an op for one run after the other, and says
+// which of them failed. `index`: of the op in the plan.
+mb_status mb_cuda_op_apart(mb_cuda_device *cuda, mb_cuda_op op, const mb_cuda_call *call,
+                           int32_t index, int32_t step, mb_error *error);
 
 // Launches the kernels that draw the start values of an array into memory full of zeros.
 void mb_cuda_start(mb_cuda_device *cuda, const mb_plan *plan, int32_t run_count, const mb_key *keys,

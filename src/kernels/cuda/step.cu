@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "cuda/device.cuh"
+#include "cuda/range.cuh"
 
 static const mb_cuda_op ops[] = {
 #define MB_OP(NAME, name, fewest, most, outputs, gradient) mb_cuda_##name,
@@ -127,8 +128,8 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
 }
 
 // Launches the kernels of every op.
-static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
-                            const mb_launch *launch, mb_error *error) {
+static mb_status launch_ops(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
+                            int32_t number, mb_error *error) {
     mb_cuda_call call = call_of(cuda, plan, launch);
     mb_status status = MB_OK;
     for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
@@ -138,23 +139,28 @@ static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
             call.inputs[i] = view_of(plan, launch, &step->inputs[i]);
         for (int32_t i = 0; i < step->output_count; i++)
             call.outputs[i] = view_of(plan, launch, &step->outputs[i]);
+        mb_cuda_range range(mb_op_infos[step->op].name);
+        if (cuda->waits) {
+            status = mb_cuda_op_apart(cuda, ops[step->op], &call, s, number, error);
+            continue;
+        }
         ops[step->op](&call);
-        status = mb_cuda_check(cudaGetLastError(), error, mb_op_infos[step->op].name);
+        status = mb_cuda_launched(cuda, error, mb_op_infos[step->op].name);
     }
     return status;
 }
 
 mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
-                       mb_error *error) {
+                       int32_t step, mb_error *error) {
     unsigned blocks = (unsigned)(launch->run_count + MB_THREADS - 1) / MB_THREADS;
     MB_LAUNCH(begin_step_kernel, dim3(blocks), dim3(MB_THREADS), 0, cuda->stream, *launch,
               plan->info.trains, cuda->tables);
-    mb_status status = mb_cuda_check(cudaGetLastError(), error, "starting a step");
+    mb_status status = mb_cuda_launched(cuda, error, "starting a step");
     if (status == MB_OK)
-        status = launch_ops(cuda, plan, launch, error);
+        status = launch_ops(cuda, plan, launch, step, error);
     if (status != MB_OK)
         return status;
     MB_LAUNCH(end_step_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS), 0,
               cuda->stream, *launch, cuda->tables, results_of(&plan->info, launch));
-    return mb_cuda_check(cudaGetLastError(), error, "ending a step");
+    return mb_cuda_launched(cuda, error, "ending a step");
 }

@@ -23,6 +23,10 @@ for bytes in 120000 150000 180000; do
 done
 unset CUDASIM_MEMORY
 
+# A GPU without memory in the order of a stream.
+CUDASIM_POOLS=0 expect 0 run whole.json --results plain.db --device cuda --no-table
+same_bits cuda.db plain.db
+
 expect 0 replay cuda.db --list
 key=$(sed -n '/ final /{s/ .*//p;q}' "$STDOUT")
 expect 0 replay cuda.db "$key"

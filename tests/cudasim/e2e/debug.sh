@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# MERBENCH_CUDA_SYNC=1: the bits of every day, run after run; and a kernel that fails is named with its op,
+# its shapes and the run. What the simulator counts of the host's calls.
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+sweep_files
+expect 0 run half.json --results fast.db --device cuda --no-table
+export MERBENCH_CUDA_SYNC=1
+expect 0 run half.json --results apart.db --device cuda --no-table
+same_bits fast.db apart.db
+
+if simulated; then
+    CUDASIM_LOST_AFTER=2000 expect 1 run half.json --results lost.db --device cuda --no-table
+    matches 'CUDA: [a-z_]+: .*; op [0-9]+ of the plan, \(.* -> \(B, .*, B = [0-9]+; run [0-9]+ of [0-9]+, step [0-9]+'
+fi
+unset MERBENCH_CUDA_SYNC
+if simulated; then
+    CUDASIM_STATISTICS=1 expect 0 run half.json --results counted.db --device cuda --no-table
+    matches 'cudasim: \{"kernels": [1-9][0-9]*, .*"graph_launches": [1-9][0-9]*, .*"host_seconds": [0-9.]+\}'
+    same_bits fast.db counted.db
+fi
+finish
