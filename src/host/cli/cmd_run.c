@@ -44,7 +44,7 @@ static void print_help(void) {
         mb_device_help, MB_MAX_THREADS);
 }
 
-enum { HELP = 1, RESULTS, DATA, DEVICE, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
+enum { HELP = 1, RESULTS, DATA, DEVICE, GPU, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
 
 static mb_status take_option(int option, run_options *options, mb_error *error) {
     switch (option) {
@@ -56,6 +56,8 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
         return MB_OK;
     case DEVICE:
         return mb_device_choice_device(&options->choice, optarg, error);
+    case GPU:
+        return mb_device_choice_gpu(&options->choice, optarg, error);
     case ISA:
         return mb_device_choice_isa(&options->choice, optarg, error);
     case PRECISION:
@@ -82,6 +84,7 @@ static mb_status parse(int argc, char **argv, run_options *options, bool *done, 
                                           {"results", required_argument, NULL, RESULTS},
                                           {"data", required_argument, NULL, DATA},
                                           {"device", required_argument, NULL, DEVICE},
+                                          {"gpu", required_argument, NULL, GPU},
                                           {"isa", required_argument, NULL, ISA},
                                           {"precision", required_argument, NULL, PRECISION},
                                           {"threads", required_argument, NULL, THREADS},
