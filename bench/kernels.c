@@ -303,7 +303,7 @@ int main(int argc, char **argv) {
     }
     bench b = {.request = &r};
     if (status == MB_OK)
-        status = r.settings.backend->open(&b.device, &error);
+        status = mb_bench_open(&r.settings, &b.device, &error);
     if (status == MB_OK)
         status = measure_device(&b, &error);
     if (status == MB_OK)

@@ -7,6 +7,7 @@
 
 const char mb_bench_settings_help[] =
     "  --device NAME      cpu or cuda (cpu)\n"
+    "  --gpu N            with --device cuda: the GPU, from 0 (the first that can be used)\n"
     "  --model NAME       a fusion model (attention)\n"
     "  --set OPTION=VALUE an option of the model; may be given several times\n"
     "  --dropout P        short for --set dropout=P (0.3)\n"
@@ -21,6 +22,7 @@ const char mb_bench_settings_help[] =
 
 void mb_bench_settings_start(mb_bench_settings *s) {
     *s = (mb_bench_settings){.backend = &mb_cpu_backend,
+                             .gpu = MB_ANY_GPU,
                              .model = mb_model_find("attention"),
                              .config = {.feature_type = MB_UTT,
                                         .dims = {1024, 5120, 768},
@@ -94,6 +96,8 @@ mb_status mb_bench_settings_take(mb_bench_settings *s, int code, const char *tex
     switch (code) {
     case MB_BENCH_DEVICE:
         return take_device(text, &s->backend, error);
+    case MB_BENCH_GPU:
+        return mb_bench_number("gpu", text, 0, INT32_MAX, &s->gpu, error);
     case MB_BENCH_MODEL:
         s->model = mb_model_find(text);
         return s->model != NULL ? MB_OK : mb_fail(error, MB_USAGE, "--model: no model '%s'", text);
@@ -165,6 +169,8 @@ static mb_status assign_all(mb_bench_settings *s, int32_t hidden, mb_error *erro
 }
 
 mb_status mb_bench_settings_finish(mb_bench_settings *s, int32_t hidden, mb_error *error) {
+    if (s->gpu != MB_ANY_GPU && s->backend == &mb_cpu_backend)
+        return mb_fail(error, MB_USAGE, "--gpu goes with --device cuda");
     mb_model_defaults(s->model, &s->config);
     mb_status status = assign_all(s, hidden, error);
     if (status != MB_OK)
@@ -183,6 +189,12 @@ mb_status mb_bench_settings_finish(mb_bench_settings *s, int32_t hidden, mb_erro
     if (status == MB_OK && s->rows < s->batch)
         return mb_fail(error, MB_USAGE, "--rows %d is smaller than --batch %d", s->rows, s->batch);
     return status == MB_OK ? MB_OK : MB_USAGE;
+}
+
+mb_status mb_bench_open(const mb_bench_settings *s, mb_device **device, mb_error *error) {
+    mb_cuda_options options = {.precision = MB_PRECISION_FLOAT32, .gpu = s->gpu};
+    return s->backend == &mb_cpu_backend ? s->backend->open(device, error)
+                                         : mb_cuda_open(&options, device, error);
 }
 
 double mb_bench_option(const mb_bench_settings *s, const char *name, double absent) {

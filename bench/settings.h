@@ -15,6 +15,7 @@ enum { MB_BENCH_MOST_ASSIGNMENTS = 32, MB_BENCH_MOST_NUMBERS = 32 };
 
 typedef struct mb_bench_settings {
     const mb_backend *backend;
+    int32_t gpu; // or MB_ANY_GPU
     const mb_model *model;
     mb_model_config config;
     int32_t rows, batch; // utterances of the random data, and of a step
@@ -28,6 +29,7 @@ typedef struct mb_bench_settings {
 // Codes of the shared options for getopt_long; those of a program begin at MB_BENCH_OWN_OPTIONS.
 enum {
     MB_BENCH_DEVICE = 256,
+    MB_BENCH_GPU,
     MB_BENCH_MODEL,
     MB_BENCH_DIMS,
     MB_BENCH_FEATURE_TYPE,
@@ -44,6 +46,7 @@ enum {
 // Rows of a table for getopt_long.
 #define MB_BENCH_SETTING_OPTIONS                                                                   \
     {"device", required_argument, NULL, MB_BENCH_DEVICE},                                          \
+        {"gpu", required_argument, NULL, MB_BENCH_GPU},                                            \
         {"model", required_argument, NULL, MB_BENCH_MODEL},                                        \
         {"dims", required_argument, NULL, MB_BENCH_DIMS},                                          \
         {"feature-type", required_argument, NULL, MB_BENCH_FEATURE_TYPE},                          \
@@ -68,6 +71,8 @@ mb_status mb_bench_settings_take(mb_bench_settings *settings, int code, const ch
 // After the last option: fills in the model's options, hidden_dim first (0 = the model's own start
 // value), and checks the whole. May be called again with another hidden_dim.
 mb_status mb_bench_settings_finish(mb_bench_settings *settings, int32_t hidden, mb_error *error);
+
+mb_status mb_bench_open(const mb_bench_settings *settings, mb_device **device, mb_error *error);
 
 // Value of an option of the model by name; `absent` where the model has none.
 double mb_bench_option(const mb_bench_settings *settings, const char *name, double absent);

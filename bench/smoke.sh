@@ -35,6 +35,12 @@ for model in attention lmf mfn "mult --set layers=1 --set num_heads=2"; do
     close "$model, cuda" "$(loss_of --device cuda --model "${named[@]}" --models 3)" "$expected"
 done
 
+[ "$(loss_of --device cuda --gpu 0)" = "$(loss_of --device cuda)" ] || die 'another loss on --gpu 0'
+for wrong in '--gpu 0' '--gpu 0 --device cpu' '--gpu x --device cuda' '--gpu 4096 --device cuda'; do
+    read -ra named <<<"$wrong"
+    if "$train" "${small[@]}" --steps 1 "${named[@]}" >/dev/null 2>&1; then die "$wrong was taken"; fi
+done
+
 for device in cpu cuda; do
     lines=$("$kernels" --device "$device" "${small[@]}" --hidden 6,8 --models 1,2 --evaluation-rows 5 --milliseconds 1 \
         --repeats 1 --json)

@@ -12,7 +12,7 @@ static mb_status open_worker(mb_bench_team *team, const mb_bench_data *data, int
     mb_bench_worker *w = &team->workers[t];
     int32_t share = o->models / o->threads + (t < o->models % o->threads);
     mb_device_description description;
-    mb_status status = o->settings.backend->open(&w->device, error);
+    mb_status status = mb_bench_open(&o->settings, &w->device, error);
     if (status == MB_OK)
         status = w->device->backend->describe(w->device, &description, error);
     if (status == MB_OK)

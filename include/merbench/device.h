@@ -181,14 +181,21 @@ mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error)
 // The executor that NULL chooses, for the ledger: "cpu avx512".
 const char *mb_cpu_description(void);
 
-// The CUDA executor; NULL in a build without CUDA. Opening it fails with MB_UNSUPPORTED, and says
-// why, where there is no driver, no GPU, or none that this build has kernels for. Products are made
-// in float32.
+// The CUDA executor; NULL in a build without CUDA. Opening it takes the first GPU that can be used,
+// and makes products in float32.
 const mb_backend *mb_cuda_backend(void);
 
-// The same with another precision than float32; the device's description ends in it: "cuda NVIDIA
-// H200 sm_90 tf32".
-mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *error);
+enum { MB_ANY_GPU = -1 }; // the first one that can be used
+
+typedef struct mb_cuda_options {
+    mb_precision precision; // other than float32, the description ends in it: "cuda NVIDIA H200
+                            // sm_90 tf32"
+    int32_t gpu;            // as CUDA numbers those that it shows, from 0; or MB_ANY_GPU
+} mb_cuda_options;
+
+// Fails with MB_UNSUPPORTED, and says why, where there is no driver, no GPU, not the one that is
+// asked for, or none that can be used.
+mb_status mb_cuda_open(const mb_cuda_options *options, mb_device **device, mb_error *error);
 
 // What the CUDA executor finds on this machine, for `merbench doctor --device`; zeros and empty
 // texts in a build without CUDA.
@@ -202,11 +209,15 @@ typedef struct mb_cuda_survey {
         char name[256];
         int32_t major, minor; // compute capability
         int32_t multiprocessors;
-        int64_t total_bytes, free_bytes;
-        char problem[256]; // why this one cannot be used; empty when it can
+        int64_t total_bytes;
+        int64_t free_bytes; // of the chosen one; -1: not known
+        char problem[256];  // why this one cannot be used; empty when nothing is known against it
     } devices[MB_CUDA_MAX_DEVICES];
-    int32_t chosen; // the device that mb_cuda_backend opens, or -1
+    int32_t chosen; // the device that mb_cuda_open opens, or -1
 } mb_cuda_survey;
-void mb_cuda_look(mb_cuda_survey *survey);
+
+// Chooses `gpu`, or with MB_ANY_GPU the first that can be used. A context, which takes seconds and
+// hundreds of megabytes, is made on that one alone; one that refuses it cannot be used.
+void mb_cuda_look(mb_cuda_survey *survey, int32_t gpu);
 
 #endif

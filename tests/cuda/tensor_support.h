@@ -16,7 +16,8 @@ typedef struct tensor_state {
 static inline mb_device *tf32_open(void) {
     mb_error error = {.message = ""};
     mb_device *device = NULL;
-    expect_ok(mb_cuda_open(MB_PRECISION_TF32, &device, &error), &error);
+    mb_cuda_options choice = {.precision = MB_PRECISION_TF32, .gpu = MB_ANY_GPU};
+    expect_ok(mb_cuda_open(&choice, &device, &error), &error);
     return device;
 }
 

@@ -8,7 +8,7 @@
 #include "sweep/pool.h"
 
 #ifdef MERBENCH_CUDASIM
-uint64_t cudasim_device_wide_waits(void);
+#include "cudasim/control.h"
 #endif
 
 // The CUDA backend, with its uploads counted.

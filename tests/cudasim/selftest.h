@@ -39,9 +39,9 @@ static inline void use(const char *name, const char *value) {
 }
 
 static inline int use_defaults(void **) {
-    for (const char *name : {"CUDASIM_ORDER", "CUDASIM_DEVICES", "CUDASIM_DRIVER",
-                             "CUDASIM_CAPABILITY", "CUDASIM_MEMORY", "CUDASIM_LOST_AFTER",
-                             "CUDASIM_POOLS"})
+    for (const char *name :
+         {"CUDASIM_ORDER", "CUDASIM_DEVICES", "CUDASIM_DRIVER", "CUDASIM_CAPABILITY",
+          "CUDASIM_MEMORY", "CUDASIM_LOST_AFTER", "CUDASIM_BUSY", "CUDASIM_SLOW", "CUDASIM_POOLS"})
         unsetenv(name);
     cudasim::reload_environment();
     return 0;

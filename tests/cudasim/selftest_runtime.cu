@@ -1,6 +1,10 @@
 // The simulator's runtime API: limits, memory, capture, and devices that are missing, old or lost.
 #include "selftest.h"
 
+#include <dirent.h>
+
+#include "cudasim/control.h"
+
 static __global__ void add_kernel(float *values, int count, float addend) {
     int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
     if (i < count)
@@ -292,6 +296,86 @@ static void test_two_devices(void **) {
     assert_int_equal(properties.multiProcessorCount, 132);
 }
 
+// Of three devices.
+static int contexts() {
+    int count = 0;
+    for (int device = 0; device < 3; device++)
+        count += cudasim_has_context(device);
+    return count;
+}
+
+static void test_contexts(void **) {
+    use("CUDASIM_DEVICES", "3");
+    int count, value;
+    size_t available, total;
+    cudaDeviceProp properties;
+    assert_cuda(cudaSuccess, cudaDriverGetVersion(&value));
+    assert_cuda(cudaSuccess, cudaGetDeviceCount(&count));
+    assert_cuda(cudaSuccess, cudaGetDevice(&value));
+    for (int device = 0; device < 3; device++) {
+        assert_cuda(cudaSuccess, cudaGetDeviceProperties(&properties, device));
+        assert_cuda(cudaSuccess, cudaDeviceGetAttribute(&value, cudaDevAttrWarpSize, device));
+    }
+    assert_cuda(cudaSuccess, cudaGetLastError());
+    assert_int_equal(contexts(), 0);
+    assert_cuda(cudaErrorInvalidDevice, cudaSetDevice(3));
+    cudaGetLastError();
+    assert_int_equal(contexts(), 0);
+    assert_cuda(cudaSuccess, cudaMemGetInfo(&available, &total)); // on the current one
+    assert_true(cudasim_has_context(0));
+    assert_cuda(cudaSuccess, cudaSetDevice(2));
+    assert_true(cudasim_has_context(2));
+    assert_cuda(cudaSuccess, cudaMemGetInfo(&available, &total));
+    assert_int_equal(contexts(), 2);
+    use("CUDASIM_DEVICES", "3");
+    assert_int_equal(contexts(), 0);
+}
+
+static void test_busy_devices(void **) {
+    use("CUDASIM_DEVICES", "3");
+    use("CUDASIM_BUSY", "0,2");
+    void *memory = NULL;
+    int device = -1;
+    cudaDeviceProp properties;
+    assert_cuda(cudaSuccess, cudaGetDeviceProperties(&properties, 0));
+    assert_cuda(cudaErrorDevicesUnavailable, cudaMalloc(&memory, 4));
+    assert_cuda(cudaErrorDevicesUnavailable, cudaGetLastError());
+    assert_cuda(cudaErrorDevicesUnavailable, cudaSetDevice(2));
+    assert_cuda(cudaErrorDevicesUnavailable, cudaGetLastError());
+    assert_cuda(cudaSuccess, cudaGetLastError());
+    assert_int_equal(contexts(), 0);
+    assert_cuda(cudaSuccess, cudaSetDevice(1));
+    assert_cuda(cudaErrorDevicesUnavailable, cudaSetDevice(2));
+    assert_cuda(cudaSuccess, cudaGetDevice(&device)); // the last one that could be set
+    assert_int_equal(device, 1);
+    cudaGetLastError();
+    assert_cuda(cudaSuccess, cudaMalloc(&memory, 4));
+    assert_cuda(cudaSuccess, cudaFree(memory));
+    assert_int_equal(contexts(), 1);
+}
+
+static int threads_of_the_process() {
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    while (const dirent *task = readdir(tasks))
+        count += task->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+// The first of the tests: the thread starts once, with the first context.
+static void test_driver_thread(void **) {
+    int count, before = threads_of_the_process();
+    assert_cuda(cudaSuccess, cudaGetDeviceCount(&count));
+    assert_int_equal(threads_of_the_process(), before);
+    assert_cuda(cudaSuccess, cudaFree(NULL));
+    int with = threads_of_the_process();
+    assert_true(with > before);
+    assert_cuda(cudaSuccess, cudaFree(NULL));
+    assert_int_equal(threads_of_the_process(), with);
+}
+
 static void test_old_device(void **) {
     use("CUDASIM_CAPABILITY", "7.0");
     int major = 0;
@@ -352,16 +436,23 @@ static void test_memory_pools(void **) {
 }
 
 static void test_settings_are_checked(void **) {
-    const char *const wrong[][2] = {
-        {"CUDASIM_ORDER", "backwards"},   {"CUDASIM_ORDER", "shuffled:x"},
-        {"CUDASIM_DEVICES", "9"},         {"CUDASIM_MEMORY", "1G"},
-        {"CUDASIM_CAPABILITY", "newest"}, {"CUDASIM_LOST_AFTER", "-1"}};
+    const char *const wrong[][2] = {{"CUDASIM_ORDER", "backwards"},
+                                    {"CUDASIM_ORDER", "shuffled:x"},
+                                    {"CUDASIM_DEVICES", "9"},
+                                    {"CUDASIM_MEMORY", "1G"},
+                                    {"CUDASIM_CAPABILITY", "newest"},
+                                    {"CUDASIM_LOST_AFTER", "-1"},
+                                    {"CUDASIM_BUSY", "8"},
+                                    {"CUDASIM_BUSY", "0,"},
+                                    {"CUDASIM_BUSY", ""},
+                                    {"CUDASIM_SLOW", "1s"}};
     for (const char *const *setting : wrong)
         expect_death([&] { use(setting[0], setting[1]); }, {setting[0], setting[1], "expected"});
 }
 
 int main() {
     const CMUnitTest tests[] = {
+        cmocka_unit_test(test_driver_thread),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_copies),
         cmocka_unit_test_teardown(test_memory_is_limited, use_defaults),
@@ -371,6 +462,8 @@ int main() {
         cmocka_unit_test(test_events),
         cmocka_unit_test_teardown(test_no_device, use_defaults),
         cmocka_unit_test_teardown(test_two_devices, use_defaults),
+        cmocka_unit_test_teardown(test_contexts, use_defaults),
+        cmocka_unit_test_teardown(test_busy_devices, use_defaults),
         cmocka_unit_test_teardown(test_old_device, use_defaults),
         cmocka_unit_test_teardown(test_lost_device, use_defaults),
         cmocka_unit_test_teardown(test_memory_pools, use_defaults),

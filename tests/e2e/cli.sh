@@ -76,6 +76,23 @@ for command in $COMMANDS; do
     quiet
 done
 
+# Who takes --device takes --gpu, and nobody else.
+takers=
+for command in $COMMANDS; do
+    expect 0 "$command" --help
+    if grep -q -- '--device' "$STDOUT"; then
+        prints '--gpu N'
+        takers="$takers $command"
+        expect 2 "$command" --gpu minus-one
+        complains "--gpu: expected the number of a GPU, from 0, found 'minus-one'"
+    else
+        expect 2 "$command" --gpu 0
+        complains '--gpu'
+    fi
+    quiet
+done
+check 'commands that take --device' [ "$(xargs -n 1 <<<"$takers" | sort | xargs)" = 'doctor parity replay run' ]
+
 # Files that are not there, by every command that reads one: exit code 3, the name in the message.
 expect 3 info absent.h5
 complains 'absent.h5'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --device, --isa and --precision, and what is said where no GPU can be used.
+# --device, --gpu, --isa and --precision, and what is said where no GPU can be used.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -41,8 +41,22 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
         expect 2 $command --isa portable --precision tf32
         complains '--precision tf32: GPUs alone have it, it does not go with --isa portable'
         quiet
+        for number in -1 1.5 one 1x 99999999999 ''; do
+            expect 2 $command --gpu "$number"
+            complains "--gpu: expected the number of a GPU, from 0, found '$number'"
+            quiet
+        done
+        expect 2 $command --gpu
+        complains '--gpu'
+        expect 2 $command --gpu 1 --device cpu
+        complains '--gpu 1: it names a GPU, it does not go with --device cpu'
+        expect 2 $command --isa portable --gpu 0
+        complains '--gpu 0: it names a GPU, it does not go with --isa portable'
+        quiet
         expect 0 ${command%% *} --help
         prints '--precision NAME'
+        prints '--gpu N'
+        prints 'CUDA_VISIBLE_DEVICES'
         prints '--device NAME'
         prints '--isa NAME'
     }
@@ -103,6 +117,11 @@ expect 2 doctor --device q.h5
 complains "found 'q.h5'"
 quiet
 expect 2 doctor --devices
+expect 2 doctor --device --gpu x
+complains "--gpu: expected the number of a GPU, from 0, found 'x'"
+expect 2 doctor q.h5 --gpu 0
+complains '--gpu: it goes with --device'
+quiet
 expect 2 info --device
 expect 0 run plan.json --results auto.db --no-table
 complains "on $automatic"
@@ -123,12 +142,23 @@ cpu*)
         complains "--device cuda: $reason; cpu and auto work"
         expect 4 $command --device cuda --precision tf32
         complains "--device cuda: $reason; cpu and auto work"
+        expect 4 $command --gpu 0
+        complains "--gpu 0: $reason"
+        expect 4 $command --gpu 0 --device auto
+        complains "--gpu 0: $reason"
     done
+    expect 4 doctor --device --gpu 0
+    complains "--gpu 0: $reason"
     expect 4 run plan.json --results gpu.db --precision tf32
     complains "--precision tf32: GPUs alone have it, and $reason; float32 works"
     missing gpu.db
     ;;
-*) skip 'a GPU can be used here: what is said where none can be' ;;
+*)
+    skip 'a GPU can be used here: what is said where none can be'
+    expect 4 run plan.json --results gpu.db --gpu 4096
+    complains '--gpu 4096: CUDA shows '
+    missing gpu.db
+    ;;
 esac
 
 finish

@@ -16,39 +16,6 @@ plan() {
 END
 }
 
-# done_runs LEDGER PLAN: how many runs are recorded (0 where there is no ledger yet)
-done_runs() {
-    "$MERBENCH" run "$2" --results "$1" --dry-run 2>/dev/null | sed -n 's/^done already *//p'
-}
-
-# wait_for COUNT LEDGER PLAN: until so many runs are recorded, or the program has ended
-wait_for() {
-    local n
-    for _ in $(seq 600); do
-        n=$(done_runs "$2" "$3")
-        [ "${n:-0}" -ge "$1" ] && return 0
-        kill -0 "$PID" 2>/dev/null || return 1
-        sleep 0.05
-    done
-    return 1
-}
-
-# start ARGUMENTS...: the program in the background, in a process group of its own so that it takes SIGINT
-start() {
-    set -m
-    "$MERBENCH" "$@" >"$STDOUT" 2>"$STDERR" </dev/null &
-    PID=$!
-    set +m
-    LAST="merbench $* (in the background)"
-}
-# ended CODE: waits for it
-ended() {
-    CHECKS=$((CHECKS + 1))
-    wait "$PID"
-    STATUS=$?
-    [ "$STATUS" -eq "$1" ] || fail "expected exit code $1"
-}
-
 table() {
     "$MERBENCH" table "$1" --format json
 }

@@ -1,30 +1,77 @@
 #include "base/interrupt.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
-void mb_interrupt_begin(mb_interrupt *interrupt) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    *interrupt = (mb_interrupt){0};
-    sigemptyset(&interrupt->signals);
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        struct sigaction action;
-        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            sigaddset(&interrupt->signals, signals[i]);
+enum { SIGNAL_COUNT = 3 };
+static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP};
+
+// All that a handler can reach belongs to the process. Nothing is ever taken back: an interrupt
+// knows how many signals had come when it began.
+static atomic_uint arrivals;
+static atomic_int latest; // the signal that came last
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may use these only without locks");
+
+// Handlers are the process's, too: the first of the interrupts that are under way puts them in
+// place, the last one puts back what was there.
+static struct {
+    pthread_mutex_t lock;
+    int under_way;
+    sigset_t signals;
+    struct sigaction before[SIGNAL_COUNT];
+} handlers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void note(int number) {
+    atomic_store(&latest, number);
+    atomic_fetch_add(&arrivals, 1);
+}
+
+static void place_handlers(void) {
+    // A call that the signal interrupts in a thread of somebody else's goes on.
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&handlers.signals);
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        struct sigaction *before = &handlers.before[i];
+        if (sigaction(numbers[i], NULL, before) == 0 && before->sa_handler != SIG_IGN &&
+            sigaction(numbers[i], &action, NULL) == 0)
+            sigaddset(&handlers.signals, numbers[i]);
     }
+}
+
+static void remove_handlers(void) {
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        if (sigismember(&handlers.signals, numbers[i]) == 1)
+            sigaction(numbers[i], &handlers.before[i], NULL);
+}
+
+void mb_interrupt_begin(mb_interrupt *interrupt) {
+    *interrupt = (mb_interrupt){.arrivals = atomic_load(&arrivals)};
+    pthread_mutex_lock(&handlers.lock);
+    if (handlers.under_way++ == 0)
+        place_handlers();
+    interrupt->signals = handlers.signals;
+    pthread_mutex_unlock(&handlers.lock);
     pthread_sigmask(SIG_BLOCK, &interrupt->signals, &interrupt->before);
 }
 
 bool mb_interrupt_came(mb_interrupt *interrupt) {
     static const struct timespec none = {0, 0};
-    int came;
-    while ((came = sigtimedwait(&interrupt->signals, NULL, &none)) > 0)
-        interrupt->signal = came;
+    int waiting;
+    while ((waiting = sigtimedwait(&interrupt->signals, NULL, &none)) > 0)
+        note(waiting);
+    if (atomic_load(&arrivals) != interrupt->arrivals)
+        interrupt->signal = atomic_load(&latest);
     return interrupt->signal != 0;
 }
 
 void mb_interrupt_end(mb_interrupt *interrupt) {
     mb_interrupt_came(interrupt);
     pthread_sigmask(SIG_SETMASK, &interrupt->before, NULL);
+    pthread_mutex_lock(&handlers.lock);
+    if (--handlers.under_way == 0)
+        remove_handlers();
+    pthread_mutex_unlock(&handlers.lock);
 }

@@ -14,7 +14,7 @@ enum { DEFAULT_ENTRIES = 5 };
 static void print_help(void) {
     fputs(
         "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
-        "       merbench doctor --device [--json]\n\n"
+        "       merbench doctor --device [--gpu N] [--json]\n\n"
         "Audits a corpus and names what it finds. Exit code 3 when there are errors or warnings, "
         "0\n"
         "when there are none or only notes.\n\n"
@@ -33,7 +33,12 @@ static void print_help(void) {
         "  --json        the same as one JSON object\n"
         "  --device      instead of a corpus, look at this machine: instruction sets, GPU driver,\n"
         "                GPUs and their memory; train a small model on each and compare; say what\n"
-        "                --device auto means here. Exit code 3 when that fails its self-test.\n",
+        "                --device auto means here. Exit code 3 when that fails its self-test.\n"
+        "  --gpu N       with --device: try GPU N instead of the first that can be used. Exit "
+        "code\n"
+        "                4 when it is not there or cannot be used. GPUs that are not tried are "
+        "left\n"
+        "                alone: how much of their memory is free is not known.\n",
         stdout);
 }
 
@@ -94,7 +99,7 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         return status;
     }
     if (given.device)
-        return mb_doctor_device(given.json, error);
+        return mb_doctor_device(&given.choice, given.json, error);
     mb_corpus corpus;
     mb_audit audit = {0};
     status = mb_corpus_open(given.path, &corpus, error);

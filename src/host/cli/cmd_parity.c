@@ -110,6 +110,7 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {"device", required_argument, NULL, 'D'},
+                                            {"gpu", required_argument, NULL, 'G'},
                                             {"isa", required_argument, NULL, 'I'},
                                             {"precision", required_argument, NULL, 'P'},
                                             {NULL, 0, NULL, 0}};
@@ -129,6 +130,8 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
             json = true;
         else if (option == 'D')
             status = mb_device_choice_device(&choice, optarg, error);
+        else if (option == 'G')
+            status = mb_device_choice_gpu(&choice, optarg, error);
         else if (option == 'I')
             status = mb_device_choice_isa(&choice, optarg, error);
         else if (option == 'P')

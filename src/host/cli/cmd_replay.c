@@ -49,6 +49,7 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
                                           {"threads", required_argument, NULL, 't'},
                                           {"list", no_argument, NULL, 'l'},
                                           {"device", required_argument, NULL, 'D'},
+                                          {"gpu", required_argument, NULL, 'G'},
                                           {"isa", required_argument, NULL, 'I'},
                                           {"precision", required_argument, NULL, 'P'},
                                           {NULL, 0, NULL, 0}};
@@ -66,9 +67,10 @@ static mb_status parse(int argc, char **argv, replay_options *options, bool *don
         if (option == '?')
             return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench replay --help'",
                            argv[optind - 1]);
-        if (option == 'D' || option == 'I' || option == 'P') {
+        if (option == 'D' || option == 'G' || option == 'I' || option == 'P') {
             mb_status status =
                 option == 'D'   ? mb_device_choice_device(&options->device, optarg, error)
+                : option == 'G' ? mb_device_choice_gpu(&options->device, optarg, error)
                 : option == 'I' ? mb_device_choice_isa(&options->device, optarg, error)
                                 : mb_device_choice_precision(&options->device, optarg, error);
             if (status != MB_OK)

@@ -44,7 +44,7 @@ static void print_help(void) {
         mb_device_help, MB_MAX_THREADS);
 }
 
-enum { HELP = 1, RESULTS, DATA, DEVICE, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
+enum { HELP = 1, RESULTS, DATA, DEVICE, GPU, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
 
 static mb_status take_option(int option, run_options *options, mb_error *error) {
     switch (option) {
@@ -56,6 +56,8 @@ static mb_status take_option(int option, run_options *options, mb_error *error) 
         return MB_OK;
     case DEVICE:
         return mb_device_choice_device(&options->choice, optarg, error);
+    case GPU:
+        return mb_device_choice_gpu(&options->choice, optarg, error);
     case ISA:
         return mb_device_choice_isa(&options->choice, optarg, error);
     case PRECISION:
@@ -82,6 +84,7 @@ static mb_status parse(int argc, char **argv, run_options *options, bool *done, 
                                           {"results", required_argument, NULL, RESULTS},
                                           {"data", required_argument, NULL, DATA},
                                           {"device", required_argument, NULL, DEVICE},
+                                          {"gpu", required_argument, NULL, GPU},
                                           {"isa", required_argument, NULL, ISA},
                                           {"precision", required_argument, NULL, PRECISION},
                                           {"threads", required_argument, NULL, THREADS},
@@ -303,29 +306,34 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
     return status;
 }
 
+static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *error) {
+    mb_sweep_plan plan = {0};
+    mb_sweep *sweep = NULL;
+    mb_status status =
+        mb_device_choice_describe(&options->choice, &options->backend, &options->device, error);
+    if (status == MB_OK)
+        status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
+    if (status == MB_OK)
+        status = mb_sweep_open(&plan, interrupt, &sweep, error);
+    if (status == MB_OK && on_arrays(options))
+        mb_sweep_train_apart(sweep);
+    if (status == MB_OK)
+        status = options->dry_run ? dry_run(options, &plan, sweep, error)
+                                  : run_sweep(options, &plan, sweep, error);
+    mb_sweep_close(sweep);
+    mb_sweep_plan_free(&plan);
+    return status;
+}
+
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     run_options options = {.results = "results.db", .threads = mb_default_threads()};
     bool done = false;
     mb_status status = parse(argc, argv, &options, &done, error);
-    if (status == MB_OK && !done)
-        status =
-            mb_device_choice_describe(&options.choice, &options.backend, &options.device, error);
     if (status != MB_OK || done)
         return status;
-    mb_sweep_plan plan = {0};
-    mb_sweep *sweep = NULL;
-    mb_interrupt interrupt;
+    mb_interrupt interrupt; // before a driver is asked for anything: it may start threads
     mb_interrupt_begin(&interrupt);
-    status = mb_sweep_plan_load(options.plan, options.data, &plan, error);
-    if (status == MB_OK)
-        status = mb_sweep_open(&plan, &interrupt, &sweep, error);
-    if (status == MB_OK && on_arrays(&options))
-        mb_sweep_train_apart(sweep);
-    if (status == MB_OK)
-        status = options.dry_run ? dry_run(&options, &plan, sweep, error)
-                                 : run_sweep(&options, &plan, sweep, error);
-    mb_sweep_close(sweep);
-    mb_sweep_plan_free(&plan);
+    status = run(&options, &interrupt, error);
     mb_interrupt_end(&interrupt);
     return status;
 }

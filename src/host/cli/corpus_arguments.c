@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { JSON = 256, ENTRIES, DEVICE };
+enum { JSON = 256, ENTRIES, DEVICE, GPU };
 
 static mb_status parse_entries(const char *text, int *entries, mb_error *error) {
     char *end;
@@ -25,6 +25,7 @@ mb_status mb_parse_corpus_arguments(int argc, char **argv, bool doctor, corpus_a
         {"json", no_argument, NULL, JSON},
         {doctor ? "entries" : NULL, required_argument, NULL, ENTRIES},
         {"device", no_argument, NULL, DEVICE},
+        {"gpu", required_argument, NULL, GPU},
         {0},
     };
     int option;
@@ -37,6 +38,8 @@ mb_status mb_parse_corpus_arguments(int argc, char **argv, bool doctor, corpus_a
             given->json = true;
         else if (option == DEVICE)
             given->device = true;
+        else if (option == GPU)
+            status = mb_device_choice_gpu(&given->choice, optarg, error);
         else if (option == ENTRIES)
             status = parse_entries(optarg, &given->entries, error);
         else
@@ -55,6 +58,9 @@ mb_status mb_parse_corpus_arguments(int argc, char **argv, bool doctor, corpus_a
                        argv[optind], argv[0]);
     if (given->device)
         return MB_OK;
+    if (given->choice.gpu.given)
+        return mb_fail(error, MB_USAGE, "--gpu: it goes with --device; see 'merbench %s --help'",
+                       argv[0]);
     if (argc - optind != 1)
         return mb_fail(error, MB_USAGE, "expected one corpus, found %d; see 'merbench %s --help'",
                        argc - optind, argv[0]);

@@ -1,4 +1,4 @@
-// --device, --isa and --precision: which executor a command uses, and how it multiplies.
+// --device, --gpu, --isa and --precision: which executor a command uses, and how it multiplies.
 #ifndef MB_CLI_DEVICE_CHOICE_H
 #define MB_CLI_DEVICE_CHOICE_H
 
@@ -12,33 +12,37 @@ typedef struct mb_device_choice {
     const char *device;    // as given: "auto", "cpu", "cuda"; NULL: not given
     const char *isa;       // as given; NULL: the best one that the processor has
     const char *precision; // as given: "float32", "tf32"; NULL: not given, which is float32
+    struct {
+        bool given;
+        int32_t number;
+    } gpu;
 } mb_device_choice;
 
 // The lines of a help text that explain the options.
 extern const char mb_device_help[];
 
-// Take the value of --device, of --isa, of --precision. MB_USAGE for what is not a name, and for
-// what does not go with what was taken before.
+// Take the value of --device, of --gpu, of --isa, of --precision. MB_USAGE for what is not a name
+// or a number, and for what does not go with what was taken before.
 mb_status mb_device_choice_device(mb_device_choice *choice, const char *name, mb_error *error);
+mb_status mb_device_choice_gpu(mb_device_choice *choice, const char *text, mb_error *error);
 mb_status mb_device_choice_isa(mb_device_choice *choice, const char *name, mb_error *error);
 mb_status mb_device_choice_precision(mb_device_choice *choice, const char *name, mb_error *error);
 
-// The executor of the choice; `auto`, and no choice, is CUDA where a GPU can be used, but the CPU
-// when --isa is given. MB_UNSUPPORTED: cuda or tf32 was asked for and no GPU can be used; the
-// message says why.
-mb_status mb_device_choice_backend(const mb_device_choice *choice, const mb_backend **backend,
-                                   mb_error *error);
+// Opens a device of the choice. `auto`, and no choice, is the first GPU that can be used, and the
+// CPU where there is none; --gpu means cuda, --isa the CPU. MB_UNSUPPORTED: cuda, a GPU or tf32 was
+// asked for, which cannot be used; the message says why.
 mb_status mb_device_choice_open(const mb_device_choice *choice, mb_device **device,
                                 mb_error *error);
 
 // A device like the one of a recorded run, "cpu avx2", "cuda ..." or "cuda ... tf32", when neither
-// --device nor --isa is given; where there is none like it, the best CPU executor. A precision that
-// is given comes before the recorded one.
+// --device nor --isa is given; where there is none like it, the best CPU executor, unless --gpu is
+// given. A precision that is given comes before the recorded one.
 mb_status mb_device_choice_open_like(const mb_device_choice *choice, const char *recorded,
                                      mb_device **device, mb_error *error);
 
-// The chosen backend, and what its device says of itself.
-mb_status mb_device_choice_describe(const mb_device_choice *choice, const mb_backend **backend,
+// The backend of the choice, and what its device says of itself. The choice becomes that very
+// device, also for later calls of mb_device_choice_open: GPUs come and go with other processes.
+mb_status mb_device_choice_describe(mb_device_choice *choice, const mb_backend **backend,
                                     mb_device_description *description, mb_error *error);
 
 #endif

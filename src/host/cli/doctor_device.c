@@ -23,7 +23,8 @@ typedef struct findings {
     mb_cuda_survey survey;
     checked isas[MB_ISA_COUNT];
     checked gpu;
-    const checked *automatic; // what `auto` chooses
+    const mb_device_choice *choice; // of a GPU
+    const checked *automatic;       // what `auto` chooses
 } findings;
 
 static void check(const mb_device_choice *choice, checked *result) {
@@ -50,10 +51,28 @@ static void check(const mb_device_choice *choice, checked *result) {
                  result->difference, MB_SELF_TEST_LIMIT);
 }
 
+static void find_gpu(findings *f) {
+    mb_device_choice choice = *f->choice;
+    mb_cuda_look(&f->survey, choice.gpu.given ? choice.gpu.number : MB_ANY_GPU);
+    if (f->survey.chosen < 0 && choice.gpu.given) {
+        snprintf(f->gpu.problem, sizeof f->gpu.problem, "%s", f->survey.problem);
+        f->automatic = &f->gpu;
+    }
+    if (f->survey.chosen < 0)
+        return;
+    choice.gpu.given = true;
+    choice.gpu.number = f->survey.chosen;
+    check(&choice, &f->gpu);
+    f->automatic = &f->gpu;
+    if (f->gpu.text[0] == '\0') // it does not even open
+        snprintf(f->gpu.text, sizeof f->gpu.text, "cuda %.150s",
+                 f->survey.devices[f->survey.chosen].name);
+}
+
 static mb_status find(findings *f, mb_error *error) {
     const mb_backend *backend;
-    mb_status status = mb_device_choice_describe(&(mb_device_choice){.device = "cpu"}, &backend,
-                                                 &f->machine, error);
+    mb_device_choice cpu = {.device = "cpu"};
+    mb_status status = mb_device_choice_describe(&cpu, &backend, &f->machine, error);
     if (status != MB_OK)
         return status;
     for (int i = 0; i < MB_ISA_COUNT; i++) {
@@ -61,14 +80,7 @@ static mb_status find(findings *f, mb_error *error) {
         if (f->automatic == NULL && f->isas[i].usable)
             f->automatic = &f->isas[i];
     }
-    mb_cuda_look(&f->survey);
-    if (f->survey.chosen >= 0) {
-        check(&(mb_device_choice){.device = "cuda"}, &f->gpu);
-        f->automatic = &f->gpu;
-        if (f->gpu.text[0] == '\0') // it does not even open
-            snprintf(f->gpu.text, sizeof f->gpu.text, "cuda %.150s",
-                     f->survey.devices[f->survey.chosen].name);
-    }
+    find_gpu(f);
     return MB_OK;
 }
 
@@ -93,6 +105,25 @@ static void print_version(const char *what, int32_t version) {
         printf("no %s, ", what);
 }
 
+static void print_gpu(const findings *f, int32_t i) {
+    const mb_cuda_survey *survey = &f->survey;
+    const char *problem = survey->devices[i].problem;
+    printf("  GPU %-6d %s, compute capability %d.%d, %d multiprocessors, %.1f GiB", i,
+           survey->devices[i].name, survey->devices[i].major, survey->devices[i].minor,
+           survey->devices[i].multiprocessors, gibibytes(survey->devices[i].total_bytes));
+    if (survey->devices[i].free_bytes >= 0)
+        printf(", %.1f GiB free", gibibytes(survey->devices[i].free_bytes));
+    printf("\n             ");
+    if (i == survey->chosen)
+        print_checked(&f->gpu);
+    else if (problem[0] != '\0')
+        printf("not usable: %s\n", problem);
+    else if (f->choice->gpu.given)
+        printf("not tried\n");
+    else
+        printf("not used: GPU %d comes first (--gpu N chooses others)\n", survey->chosen);
+}
+
 static void print_cuda(const findings *f) {
     const mb_cuda_survey *survey = &f->survey;
     if (mb_cuda_backend() == NULL) {
@@ -103,21 +134,8 @@ static void print_cuda(const findings *f) {
     print_version("driver", survey->driver_version);
     print_version("runtime", survey->runtime_version);
     printf("kernels for %s\n", survey->architectures);
-    for (int32_t i = 0; i < survey->device_count; i++) {
-        const char *problem = survey->devices[i].problem;
-        printf("  GPU %-6d %s, compute capability %d.%d, %d multiprocessors, %.1f GiB, %.1f GiB "
-               "free\n             ",
-               i, survey->devices[i].name, survey->devices[i].major, survey->devices[i].minor,
-               survey->devices[i].multiprocessors, gibibytes(survey->devices[i].total_bytes),
-               gibibytes(survey->devices[i].free_bytes));
-        if (i == survey->chosen)
-            print_checked(&f->gpu);
-        else if (problem[0] != '\0')
-            printf("not usable: %s\n", problem);
-        else
-            printf("not used: GPU %d comes first (CUDA_VISIBLE_DEVICES chooses others)\n",
-                   survey->chosen);
-    }
+    for (int32_t i = 0; i < survey->device_count; i++)
+        print_gpu(f, i);
     if (survey->device_count == 0)
         printf("  not usable: %s\n", survey->problem);
 }
@@ -133,7 +151,11 @@ static void print_text(const findings *f) {
         print_checked(&f->isas[i]);
     }
     print_cuda(f);
-    printf("--device auto: %s\n", f->automatic->text);
+    if (f->choice->gpu.given)
+        printf("--gpu %d: ", f->choice->gpu.number);
+    else
+        printf("--device auto: ");
+    puts(f->automatic->text[0] != '\0' ? f->automatic->text : "not usable");
 }
 
 // ---- JSON -------------------------------------------------------------------------------------
@@ -191,7 +213,11 @@ static void add_cuda(cJSON *root, const findings *f) {
         cJSON_AddStringToObject(device, "compute_capability", capability);
         cJSON_AddNumberToObject(device, "multiprocessors", survey->devices[i].multiprocessors);
         cJSON_AddNumberToObject(device, "memory_bytes", (double)survey->devices[i].total_bytes);
-        cJSON_AddNumberToObject(device, "available_bytes", (double)survey->devices[i].free_bytes);
+        if (survey->devices[i].free_bytes >= 0)
+            cJSON_AddNumberToObject(device, "available_bytes",
+                                    (double)survey->devices[i].free_bytes);
+        else
+            cJSON_AddNullToObject(device, "available_bytes");
         cJSON_AddBoolToObject(device, "chosen", i == survey->chosen);
         if (i == survey->chosen)
             add_checked(device, &f->gpu);
@@ -203,7 +229,12 @@ static void add_cuda(cJSON *root, const findings *f) {
 static mb_status print_json(const findings *f, mb_error *error) {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "version", MERBENCH_VERSION);
-    cJSON_AddStringToObject(root, "auto", f->automatic->text);
+    if (f->choice->gpu.given)
+        cJSON_AddNumberToObject(root, "gpu", f->choice->gpu.number);
+    if (f->automatic->text[0] != '\0')
+        cJSON_AddStringToObject(root, "auto", f->automatic->text);
+    else
+        cJSON_AddNullToObject(root, "auto");
     cJSON_AddBoolToObject(root, "works", f->automatic->passed);
     add_cpu(root, f);
     add_cuda(root, f);
@@ -216,13 +247,15 @@ static mb_status print_json(const findings *f, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_doctor_device(bool json, mb_error *error) {
-    findings f = {.automatic = NULL};
+mb_status mb_doctor_device(const mb_device_choice *choice, bool json, mb_error *error) {
+    findings f = {.choice = choice};
     mb_status status = find(&f, error);
     if (status == MB_OK && json)
         status = print_json(&f, error);
     else if (status == MB_OK)
         print_text(&f);
+    if (status == MB_OK && choice->gpu.given && f.survey.chosen < 0)
+        return mb_fail(error, MB_UNSUPPORTED, "--gpu %d: %s", choice->gpu.number, f.gpu.problem);
     if (status == MB_OK && !f.automatic->passed)
         return mb_fail(error, MB_BAD_INPUT, "%s: the self-test failed: %s", f.automatic->text,
                        f.automatic->problem);

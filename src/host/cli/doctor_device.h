@@ -4,9 +4,11 @@
 
 #include <stdbool.h>
 
+#include "cli/device_choice.h"
 #include "merbench/status.h"
 
-// MB_BAD_INPUT when the device that `auto` chooses fails its self-test.
-mb_status mb_doctor_device(bool json, mb_error *error);
+// MB_BAD_INPUT when the device that `auto`, or the choice of a GPU, comes to fails its self-test;
+// MB_UNSUPPORTED when the GPU cannot be used.
+mb_status mb_doctor_device(const mb_device_choice *choice, bool json, mb_error *error);
 
 #endif

@@ -71,18 +71,21 @@ static bool is_set(const char *variable) {
     return value != NULL && strcmp(value, "") != 0 && strcmp(value, "0") != 0;
 }
 
-mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *error) {
+mb_status mb_cuda_open(const mb_cuda_options *options, mb_device **device, mb_error *error) {
     static_assert(offsetof(mb_cuda_device, device) == 0, "an mb_device is its first member");
     mb_cuda_survey survey;
-    mb_cuda_look(&survey);
+    mb_cuda_look(&survey, options->gpu);
     if (survey.chosen < 0)
-        return mb_fail(error, MB_UNSUPPORTED, "no GPU can be used: %s", survey.problem);
+        return mb_fail(error, MB_UNSUPPORTED,
+                       options->gpu == MB_ANY_GPU ? "no GPU can be used: %s"
+                                                  : "this GPU cannot be used: %s",
+                       survey.problem);
     mb_cuda_device *cuda = (mb_cuda_device *)calloc(1, sizeof *cuda);
     if (cuda == NULL)
         return mb_out_of_memory(error, "device");
     cuda->device.backend = mb_cuda_backend();
     cuda->ordinal = survey.chosen;
-    cuda->device.precision = precision;
+    cuda->device.precision = options->precision;
     cuda->waits = is_set("MERBENCH_CUDA_SYNC");
     mb_status status = choose(&cuda->device, error);
     for (cudaStream_t *stream : {&cuda->stream, &cuda->beside})
@@ -104,7 +107,8 @@ mb_status mb_cuda_open(mb_precision precision, mb_device **device, mb_error *err
 }
 
 static mb_status cuda_open(mb_device **device, mb_error *error) {
-    return mb_cuda_open(MB_PRECISION_FLOAT32, device, error);
+    mb_cuda_options options = {.precision = MB_PRECISION_FLOAT32, .gpu = MB_ANY_GPU};
+    return mb_cuda_open(&options, device, error);
 }
 
 static mb_status cuda_describe(mb_device *device, mb_device_description *description,

@@ -10,44 +10,85 @@ enum { OLDEST_MAJOR = 8 }; // compute capability that the kernels are built for
 #define MB_CUDA_ARCHITECTURES "the host"
 #endif
 
-static void look_at(mb_cuda_survey *survey, int ordinal) {
+// What there is to know without a context.
+static void look_at(mb_cuda_survey *survey, int32_t ordinal) {
     auto *device = &survey->devices[ordinal];
     cudaDeviceProp properties;
-    size_t available = 0, total = 0;
     cudaError_t code = cudaGetDeviceProperties(&properties, ordinal);
-    if (code == cudaSuccess) {
-        snprintf(device->name, sizeof device->name, "%s", properties.name);
-        device->major = properties.major;
-        device->minor = properties.minor;
-        device->multiprocessors = properties.multiProcessorCount;
-        device->total_bytes = (int64_t)properties.totalGlobalMem;
-        code = cudaSetDevice(ordinal);
+    device->free_bytes = -1;
+    if (code != cudaSuccess) {
+        (void)cudaGetLastError();
+        snprintf(device->problem, sizeof device->problem, "%s", cudaGetErrorString(code));
+        return;
     }
-    if (code == cudaSuccess && properties.major < OLDEST_MAJOR) {
+    snprintf(device->name, sizeof device->name, "%s", properties.name);
+    device->major = properties.major;
+    device->minor = properties.minor;
+    device->multiprocessors = properties.multiProcessorCount;
+    device->total_bytes = (int64_t)properties.totalGlobalMem;
+    if (properties.major < OLDEST_MAJOR)
         snprintf(device->problem, sizeof device->problem,
                  "compute capability %d.%d; merbench needs %d.0 or newer", properties.major,
                  properties.minor, OLDEST_MAJOR);
-        return;
-    }
+}
+
+// Makes the GPU's context, unless there is something against it.
+static bool can_be_used(mb_cuda_survey *survey, int32_t ordinal) {
+    auto *device = &survey->devices[ordinal];
+    size_t available = 0, total = 0;
+    if (device->problem[0] != '\0')
+        return false;
+    cudaError_t code = cudaSetDevice(ordinal);
     if (code == cudaSuccess)
         code = cudaMemGetInfo(&available, &total);
-    device->free_bytes = (int64_t)available;
-    if (code != cudaSuccess)
-        snprintf(device->problem, sizeof device->problem, "%s", cudaGetErrorString(code));
-}
-
-// Why none of the devices can be used.
-static void collect_problems(mb_cuda_survey *survey) {
-    char problem[sizeof survey->problem] = "";
-    for (int32_t i = 0; i < survey->device_count; i++) {
-        size_t length = strlen(problem);
-        snprintf(problem + length, sizeof problem - length, "%sGPU %d (%.60s): %.120s",
-                 i > 0 ? "; " : "", i, survey->devices[i].name, survey->devices[i].problem);
+    if (code == cudaSuccess) {
+        device->free_bytes = (int64_t)available;
+        return true;
     }
-    memcpy(survey->problem, problem, sizeof problem);
+    (void)cudaGetLastError();
+    snprintf(device->problem, sizeof device->problem, "%s", cudaGetErrorString(code));
+    return false;
 }
 
-void mb_cuda_look(mb_cuda_survey *survey) {
+// What a survey says when no GPU is chosen.
+typedef char problem_text[sizeof((mb_cuda_survey *)NULL)->problem];
+
+static void add_problem(problem_text text, const mb_cuda_survey *survey, int32_t ordinal) {
+    size_t length = strlen(text);
+    snprintf(text + length, sizeof(problem_text) - length, "%sGPU %d (%.60s): %.120s",
+             length > 0 ? "; " : "", ordinal, survey->devices[ordinal].name,
+             survey->devices[ordinal].problem);
+}
+
+static void choose_first(mb_cuda_survey *survey) {
+    problem_text text = "";
+    for (int32_t i = 0; i < survey->device_count; i++) {
+        if (can_be_used(survey, i)) {
+            survey->chosen = i;
+            return;
+        }
+        add_problem(text, survey, i);
+    }
+    memcpy(survey->problem, text, sizeof text);
+}
+
+static void choose(mb_cuda_survey *survey, int32_t gpu) {
+    problem_text text;
+    bool there = gpu < survey->device_count;
+    if (there && can_be_used(survey, gpu)) {
+        survey->chosen = gpu;
+        return;
+    }
+    snprintf(text, sizeof text,
+             survey->device_count == 1 ? "CUDA shows one GPU, number 0"
+                                       : "CUDA shows %d GPUs, 0 to %d",
+             survey->device_count, survey->device_count - 1);
+    if (there)
+        add_problem(text, survey, gpu);
+    memcpy(survey->problem, text, sizeof text);
+}
+
+void mb_cuda_look(mb_cuda_survey *survey, int32_t gpu) {
     int count = 0, version = 0;
     memset(survey, 0, sizeof *survey);
     survey->chosen = -1;
@@ -71,11 +112,10 @@ void mb_cuda_look(mb_cuda_survey *survey) {
     if (survey->problem[0] != '\0')
         return;
     survey->device_count = count < MB_CUDA_MAX_DEVICES ? count : MB_CUDA_MAX_DEVICES;
-    for (int32_t i = 0; i < survey->device_count; i++) {
+    for (int32_t i = 0; i < survey->device_count; i++)
         look_at(survey, i);
-        if (survey->chosen < 0 && survey->devices[i].problem[0] == '\0')
-            survey->chosen = i;
-    }
-    if (survey->chosen < 0)
-        collect_problems(survey);
+    if (gpu == MB_ANY_GPU)
+        choose_first(survey);
+    else
+        choose(survey, gpu);
 }

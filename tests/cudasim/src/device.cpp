@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <chrono>
+
+#include "cudasim/control.h"
 #include "cudasim/launch.h"
 
 using namespace cudasim;
@@ -31,16 +34,31 @@ void reload_environment() {
     std::lock_guard<std::recursive_mutex> guard(runtime.lock);
     runtime.loaded = runtime.lost = false;
     runtime.launches = 0;
+    for (bool &context : runtime.contexts)
+        context = false;
     last_error = cudaSuccess;
     device = 0;
     load();
 }
 
-api_call::api_call() : guard(runtime.lock) {
+static cudaError_t make_context(int number) {
+    if (runtime.contexts[number])
+        return cudaSuccess;
+    if (runtime.settings.busy[number])
+        return cudaErrorDevicesUnavailable;
+    start_driver_thread();
+    std::this_thread::sleep_for(std::chrono::milliseconds(runtime.settings.slow));
+    runtime.contexts[number] = true;
+    return cudaSuccess;
+}
+
+api_call::api_call(call_needs needs) : guard(runtime.lock) {
     load();
     error = driver_error(runtime.settings);
     if (!error && runtime.lost)
         error = cudaErrorIllegalAddress;
+    if (!error && needs == NEEDS_CONTEXT)
+        error = make_context(device);
     if (error)
         last_error = error;
 }
@@ -56,6 +74,15 @@ int current_device() {
 }
 
 } // namespace cudasim
+
+bool cudasim_has_context(int number) {
+    std::lock_guard<std::recursive_mutex> guard(runtime.lock);
+    return number >= 0 && number < MAX_DEVICES && runtime.contexts[number];
+}
+
+void cudasim_start_anew(void) {
+    reload_environment();
+}
 
 #define CUDASIM_ERROR(name, number, text)                                                          \
     case name:                                                                                     \
@@ -80,7 +107,7 @@ const char *cudaGetErrorString(cudaError_t error) {
 }
 
 cudaError_t cudaGetLastError() {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     cudaError_t error = last_error;
     if (!call.error) // a lost device stays lost
         last_error = cudaSuccess;
@@ -88,12 +115,12 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaPeekAtLastError() {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     return last_error;
 }
 
 cudaError_t cudaGetDeviceCount(int *count) {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     *count = 0;
     cudaError_t error = driver_error(runtime.settings);
     if (!error)
@@ -102,24 +129,26 @@ cudaError_t cudaGetDeviceCount(int *count) {
 }
 
 cudaError_t cudaSetDevice(int number) {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     if (call.error)
         return call.error;
     if (number < 0 || number >= runtime.settings.devices)
         return call.answer(cudaErrorInvalidDevice);
-    device = number;
-    return cudaSuccess;
+    cudaError_t error = make_context(number); // as of CUDA 12
+    if (!error)
+        device = number;
+    return call.answer(error);
 }
 
 cudaError_t cudaGetDevice(int *number) {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     if (!call.error)
         *number = device;
     return call.error;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int number) {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     if (call.error)
         return call.error;
     if (number < 0 || number >= runtime.settings.devices)
@@ -188,13 +217,13 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int num
         return error;
     int found = attribute_of(properties, attribute);
     if (found < 0)
-        return api_call().answer(cudaErrorInvalidValue);
+        return api_call(NEEDS_NO_CONTEXT).answer(cudaErrorInvalidValue);
     *value = found;
     return cudaSuccess;
 }
 
 cudaError_t cudaDriverGetVersion(int *version) {
-    api_call call;
+    api_call call(NEEDS_NO_CONTEXT);
     *version = runtime.settings.driver;
     return cudaSuccess;
 }

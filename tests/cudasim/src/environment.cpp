@@ -45,6 +45,18 @@ static void read_order(environment *settings) {
         refuse("CUDASIM_ORDER", value, "forward, reverse, shuffled or shuffled:SEED");
 }
 
+static void read_busy(environment *settings) {
+    const char *value = getenv("CUDASIM_BUSY");
+    for (const char *at = value; at;) {
+        char *end;
+        unsigned long device = strtoul(at, &end, 10);
+        if (*at < '0' || *at > '9' || (*end && *end != ',') || device >= MAX_DEVICES)
+            refuse("CUDASIM_BUSY", value, "numbers of devices: N[,M...]");
+        settings->busy[device] = true;
+        at = *end ? end + 1 : NULL;
+    }
+}
+
 environment read_environment() {
     environment settings = {};
     read_order(&settings);
@@ -52,10 +64,12 @@ environment read_environment() {
     settings.driver = (int)number("CUDASIM_DRIVER", RUNTIME_VERSION, 1000000);
     settings.memory = (size_t)number("CUDASIM_MEMORY", (uint64_t)2 << 30, SIZE_MAX / 2);
     settings.lost_after = number("CUDASIM_LOST_AFTER", UINT64_MAX, UINT64_MAX - 1);
+    settings.slow = number("CUDASIM_SLOW", 0, 60000);
     settings.hide = number("CUDASIM_HIDE", 1, 1);
     settings.pools = number("CUDASIM_POOLS", 1, 1);
     if (number("CUDASIM_STATISTICS", 0, 1))
         report_statistics_at_exit();
+    read_busy(&settings);
     const char *capability = getenv("CUDASIM_CAPABILITY");
     settings.major = 9;
     char end;

@@ -25,6 +25,8 @@ struct environment {
     int devices, driver, major, minor;
     size_t memory; // of a device, bytes
     uint64_t lost_after;
+    bool busy[MAX_DEVICES]; // no context can be made
+    uint64_t slow;          // milliseconds that making one takes
     bool hide, pools;
 };
 
@@ -57,6 +59,7 @@ struct runtime_state {
     environment settings;
     bool loaded, lost;
     uint64_t launches;
+    bool contexts[MAX_DEVICES]; // whether there is one
     std::map<uintptr_t, allocation> memory;
     std::map<void *, size_t> host_memory; // page-locked: bytes
     size_t used[MAX_DEVICES];
@@ -68,11 +71,14 @@ struct runtime_state {
 
 extern runtime_state runtime;
 
+// Most calls make a context on the current device where there is none; some get by without.
+enum call_needs { NEEDS_CONTEXT, NEEDS_NO_CONTEXT };
+
 // One call of the API: holds the lock, knows whether there is a device at all, keeps the error.
 struct api_call {
     std::lock_guard<std::recursive_mutex> guard;
-    cudaError_t error; // that every call has: no device, or lost
-    api_call();
+    cudaError_t error; // that every call has: no device, lost, or no context
+    explicit api_call(call_needs needs = NEEDS_CONTEXT);
     cudaError_t answer(cudaError_t result) const; // also for cudaGetLastError
     // For calls that a capture does not allow: the error, having broken the capture, or success.
     cudaError_t unless_capturing() const;
@@ -82,6 +88,9 @@ int current_device();
 // Counts a call that waits for all that the device was given.
 void count_device_wide_wait();
 environment read_environment();
+
+// The thread that drivers start with the first context.
+void start_driver_thread();
 
 // The stream behind a handle (NULL stands for the default stream), or NULL if there is none or it
 // is another device's.

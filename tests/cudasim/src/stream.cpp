@@ -1,5 +1,5 @@
 // Streams and events. Work runs when it is submitted, unless its stream captures.
-#include "cudasim/launch.h"
+#include "cudasim/control.h"
 #include "runtime.h"
 #include "statistics.h"
 
@@ -96,7 +96,7 @@ static cudaError_t wait_error(cudasim_stream *stream) {
 
 } // namespace cudasim
 
-uint64_t cudasim_device_wide_waits() {
+uint64_t cudasim_device_wide_waits(void) {
     return waits_of_thread;
 }
 

@@ -42,8 +42,4 @@ void reload_environment();
 
 } // namespace cudasim
 
-// Calls of this thread so far that wait for all that the device was given, whatever the stream; for
-// tests in C.
-extern "C" uint64_t cudasim_device_wide_waits();
-
 #endif

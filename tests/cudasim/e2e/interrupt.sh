@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Signals in mid-sweep, with the driver's threads about: the sweep ends in order, what was done is recorded, and
+# the same command goes on to the same bits.
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+sweep_files
+epochs=20
+simulated || epochs=4000 # a GPU is done with the others before it can be interrupted
+sed "s/\"epochs\": 3/\"epochs\": $epochs/" whole.json >long.json
+
+expect 0 run long.json --results whole.db --device cuda --no-table
+
+# ---- in mid-sweep
+for signal in INT TERM; do
+    start run long.json --results "$signal.db" --device cuda --no-table
+    check 'a run was recorded' wait_for 1 "$signal.db" long.json
+    kill -"$signal" "$PID"
+    ended 1
+    complains 'interrupted ('
+    complains 'of 10 runs are done and recorded; the same command goes on from there'
+    missing "$signal.db-wal"
+    reached=$(done_runs "$signal.db" long.json)
+    check 'some runs are recorded' [ "$reached" -ge 1 ]
+    check 'not all are' [ "$reached" -lt 10 ]
+    expect 0 run long.json --results "$signal.db" --device cuda --no-table
+    complains "10 runs, $reached done already"
+    same_bits whole.db "$signal.db"
+done
+
+# ---- while the device is being opened
+if simulated; then
+    export CUDASIM_SLOW=3000
+    start run long.json --results early.db --device cuda --no-table
+    sleep 1
+    kill -INT "$PID"
+    ended 1
+    complains 'interrupted before the training began'
+    missing early.db
+    unset CUDASIM_SLOW
+else
+    skip 'how long a device takes to open can be said of the simulated one alone'
+fi
+
+finish
