@@ -32,6 +32,7 @@ static void cuda_close(mb_device *device) {
     (void)cudaSetDevice(cuda->ordinal);
     for (int i = 0; i < MB_CAPTURED_MOST; i++)
         mb_captured_free(&cuda->captured[i]);
+    mb_op_clock_free(&cuda->clock);
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         (void)cudaFree(memory[i]);
     for (cudaStream_t stream : {cuda->stream, cuda->beside})

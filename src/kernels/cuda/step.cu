@@ -130,7 +130,8 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
 static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
                             const mb_launch *launch, mb_error *error) {
     mb_cuda_call call = call_of(cuda, plan, launch);
-    mb_status status = MB_OK;
+    bool timed = launch->op_seconds != NULL;
+    mb_status status = timed ? mb_op_clock_mark(&cuda->clock, 0, cuda->stream, error) : MB_OK;
     for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
         const mb_step *step = &plan->steps[s];
         call.step = step;
@@ -140,6 +141,8 @@ static mb_status launch_ops(const mb_cuda_device *cuda, const mb_plan *plan,
             call.outputs[i] = view_of(plan, launch, &step->outputs[i]);
         ops[step->op](&call);
         status = mb_cuda_check(cudaGetLastError(), error, mb_op_infos[step->op].name);
+        if (status == MB_OK && timed)
+            status = mb_op_clock_mark(&cuda->clock, s + 1, cuda->stream, error);
     }
     return status;
 }
