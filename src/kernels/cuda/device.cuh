@@ -35,13 +35,13 @@ struct mb_captured {
     uint64_t used; // when, counting launches
 };
 
+enum { MB_CAPTURED_MOST = 8 }; // an array has a plan to train and one for each part
+
 // Marks between the ops of a step, for launches whose ops are timed.
 struct mb_op_clock {
     int32_t mark_count;
     cudaEvent_t *marks; // (mark_count)
 };
-
-enum { MB_CAPTURED_MOST = 8 }; // an array has a plan to train and one for each part
 
 struct mb_cuda_device {
     mb_device device;
