@@ -13,6 +13,15 @@ int64_t mb_bench_array_bytes(const mb_plan *plan, int32_t run_count) {
            (int64_t)sizeof(float);
 }
 
+mb_status mb_bench_array_fits(mb_device *device, const mb_plan *plan, int32_t run_count, bool *fits,
+                              mb_error *error) {
+    mb_device_description description;
+    mb_status status = device->backend->describe(device, &description, error);
+    *fits = status == MB_OK &&
+            (double)mb_bench_array_bytes(plan, run_count) < 0.9 * (double)description.free_bytes;
+    return status;
+}
+
 static mb_status allocate(mb_bench_array *array, size_t count, size_t size, void *memory,
                           mb_error *error) {
     size_t bytes;
@@ -184,6 +193,7 @@ static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_
         .loss_stride = array->steps_per_epoch,
         .logits = array->logits,
         .values = array->values,
+        .op_seconds = array->op_seconds,
     };
     return array->device->backend->run(array->device, array->plan, &launched, error);
 }

@@ -26,10 +26,15 @@ typedef struct mb_bench_array {
     int32_t *indices;                                   // (A, S * batch)
     float *losses;                                      // (A, S)
     float *logits, *values;                             // evaluation only
+    double *op_seconds; // the caller's, as in mb_launch; NULL when opened
 } mb_bench_array;
 
 // Device memory that an array will ask for, data not counted.
 int64_t mb_bench_array_bytes(const mb_plan *plan, int32_t run_count);
+
+// Whether nine tenths of what the device has free hold that.
+mb_status mb_bench_array_fits(mb_device *device, const mb_plan *plan, int32_t run_count, bool *fits,
+                              mb_error *error);
 
 // `plan` trains or evaluates. Runs have start values, orders and dropout masks of their own, from
 // seed first_seed on; the start values repeat every few runs. launch_steps 0: as many as the

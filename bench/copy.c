@@ -82,3 +82,15 @@ mb_status mb_bench_copy_large(mb_device *device, size_t *bytes, mb_error *error)
     }
     return status;
 }
+
+mb_status mb_bench_copy_ceiling(mb_device *device, size_t *bytes, double *gigabytes_per_second,
+                                mb_error *error) {
+    mb_bench_copy copy = {0};
+    mb_status status = mb_bench_copy_large(device, bytes, error);
+    if (status == MB_OK)
+        status = mb_bench_copy_open(device, *bytes, &copy, error);
+    if (status == MB_OK)
+        status = mb_bench_copy_rate(&copy, gigabytes_per_second, error);
+    mb_bench_copy_close(&copy);
+    return status;
+}

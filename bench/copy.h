@@ -26,4 +26,8 @@ mb_status mb_bench_copy_rate(mb_bench_copy *copy, double *gigabytes_per_second, 
 // where that is not free.
 mb_status mb_bench_copy_large(mb_device *device, size_t *bytes, mb_error *error);
 
+// How fast the device copies so many bytes, in GB/s.
+mb_status mb_bench_copy_ceiling(mb_device *device, size_t *bytes, double *gigabytes_per_second,
+                                mb_error *error);
+
 #endif

@@ -3,12 +3,11 @@
 // public backend only, so that every device can be asked.
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "array.h"
-#include "clock.h"
 #include "copy.h"
+#include "pace.h"
 
 typedef struct request {
     mb_bench_settings settings;
@@ -165,31 +164,6 @@ static void print(bench *b, const line *l) {
 
 // ---- measuring ----------------------------------------------------------------------------------
 
-// Median seconds of a step, so many at a time that the clock can tell.
-static mb_status time_steps(const request *r, mb_bench_array *array, double *seconds,
-                            mb_error *error) {
-    double *samples = calloc((size_t)r->repeats, sizeof *samples), taken = 0.0;
-    int32_t steps = 2; // the second of two is what is repeated
-    mb_status status = samples == NULL ? mb_out_of_memory(error, "repeats")
-                                       : mb_bench_array_step(array, steps, error);
-    for (bool enough = false; status == MB_OK && !enough;) {
-        double began = mb_bench_seconds();
-        status = mb_bench_array_step(array, steps, error);
-        taken = mb_bench_seconds() - began;
-        enough = taken >= 1e-3 * r->milliseconds || steps > 1 << 24;
-        steps *= enough ? 1 : 2;
-    }
-    for (int32_t i = 0; status == MB_OK && i < r->repeats; i++) {
-        double began = mb_bench_seconds();
-        status = mb_bench_array_step(array, steps, error);
-        samples[i] = (mb_bench_seconds() - began) / steps;
-    }
-    if (status == MB_OK)
-        *seconds = mb_bench_median(samples, r->repeats);
-    free(samples);
-    return status;
-}
-
 // Copies of one half of the array's weights and moments to the other.
 static mb_status time_copy(bench *b, const mb_bench_array *array, line *l, mb_error *error) {
     size_t floats = (size_t)array->run_count * (size_t)mb_plan_get(array->plan)->parameter_floats;
@@ -206,14 +180,6 @@ static mb_status time_copy(bench *b, const mb_bench_array *array, line *l, mb_er
     return status;
 }
 
-static mb_status fits(bench *b, const mb_plan *plan, int32_t models, bool *does, mb_error *error) {
-    mb_device_description description;
-    mb_status status = b->device->backend->describe(b->device, &description, error);
-    *does = status == MB_OK &&
-            (double)mb_bench_array_bytes(plan, models) < 0.9 * (double)description.free_bytes;
-    return status;
-}
-
 // One plan with one number of models: its line, and for training that of the copy, too.
 static mb_status measure(bench *b, const mb_plan *plan, line *l, mb_error *error) {
     const request *r = b->request;
@@ -221,7 +187,8 @@ static mb_status measure(bench *b, const mb_plan *plan, line *l, mb_error *error
     mb_bench_array array = {0};
     float loss;
     bool room = false;
-    mb_status status = fits(b, plan, l->models, &room, error);
+    int32_t steps = 0;
+    mb_status status = mb_bench_array_fits(b->device, plan, l->models, &room, error);
     if (status == MB_OK && !room) {
         fprintf(stderr, "%s, hidden_dim %d, %d models: left out, not enough memory\n", l->what,
                 l->hidden, l->models);
@@ -231,7 +198,9 @@ static mb_status measure(bench *b, const mb_plan *plan, line *l, mb_error *error
         status = mb_bench_array_open(b->device, plan, &r->settings, &b->data, l->models, 1,
                                      r->launch_steps, &array, error);
     if (status == MB_OK)
-        status = time_steps(r, &array, &l->seconds, error);
+        status = mb_bench_pace(&array, r->milliseconds, &steps, error);
+    if (status == MB_OK)
+        status = mb_bench_step_seconds(&array, steps, r->repeats, &l->seconds, error);
     if (status == MB_OK)
         status = mb_bench_array_loss(&array, &loss, error);
     l->weights = info->parameter_elements;
@@ -271,16 +240,10 @@ static mb_status measure_hidden(bench *b, request *r, int32_t hidden, mb_error *
 
 static mb_status measure_device(bench *b, mb_error *error) {
     mb_device_description description;
-    mb_bench_copy copy = {0};
     size_t bytes = 0;
     mb_status status = b->device->backend->describe(b->device, &description, error);
     if (status == MB_OK)
-        status = mb_bench_copy_large(b->device, &bytes, error);
-    if (status == MB_OK)
-        status = mb_bench_copy_open(b->device, bytes, &copy, error);
-    if (status == MB_OK)
-        status = mb_bench_copy_rate(&copy, &b->copy, error);
-    mb_bench_copy_close(&copy);
+        status = mb_bench_copy_ceiling(b->device, &bytes, &b->copy, error);
     const mb_bench_settings *s = &b->request->settings;
     if (status == MB_OK && !b->request->json)
         printf("merbench " MERBENCH_VERSION ", %s; copies of %zu MiB: %.1f GB/s\n"

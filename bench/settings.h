@@ -1,5 +1,5 @@
-// What the benchmarks train: a model, its options, the shape of its features. Both programs take
-// these options by the same names.
+// What the benchmarks train: a model, its options, the shape of its features. The programs
+// take these options by the same names.
 #ifndef MB_BENCH_SETTINGS_H
 #define MB_BENCH_SETTINGS_H
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Whether the benchmarks work, on both devices, at sizes that measure nothing:
-#     bench/smoke.sh BENCH_TRAIN BENCH_KERNELS
+#     bench/smoke.sh BENCH_TRAIN BENCH_KERNELS BENCH_OPS BENCH_ALONE
 # Both devices train the same models on the same data, so their losses must agree.
 set -euo pipefail
-train=$1 kernels=$2
+train=$1 kernels=$2 ops=$3 alone=$4
 small=(--dims '12,20,9' --hidden 8 --batch 4 --rows 12 --frames 3)
 
 die() {
@@ -58,4 +58,96 @@ output_of() {
 expected=$(output_of cpu)
 [ -n "$expected" ] || die "no evaluation"
 close "evaluation, cuda" "$(output_of cuda)" "$expected"
-echo "both benchmarks work on both devices"
+
+# ---- ops ------------------------------------------------------------------------------------------
+
+# lines_of DEVICE ARGUMENTS...: of three models, each op of the plan first
+lines_of() {
+    local device=$1
+    shift
+    "$ops" --device "$device" "${small[@]}" --models 3 --milliseconds 1 --repeats 1 --no-ceilings --verbose \
+        --json "$@"
+}
+# moves LINES OP BYTES: all ops of a kind in a step
+moves() {
+    local found
+    found=$(grep "\"what\": \"op\", \"op\": \"$2\"" <<<"$1" | number bytes)
+    [ "$found" = "$3" ] || die "$2 moves '$found' bytes, expected $3: $1"
+}
+# each_moves LINES OP SHAPES BYTES: every single one of these shapes
+each_moves() {
+    local found
+    found=$(grep -F "\"what\": \"plan_op\", \"op\": \"$2\"" <<<"$1" | grep -F "\"shapes\": \"$3\"" | number bytes |
+        sort -u)
+    [ "$found" = "$4" ] || die "$2 $3 moves '$found' bytes, expected $4: $1"
+}
+# whole LINES: the line of the step says what the others add up to
+whole() {
+    awk -F '[:,]' '
+        function value(name) {
+            for (i = 1; i < NF; i++)
+                if (index($i, "\"" name "\"")) return $(i + 1) + 0
+        }
+        /"what": "plan_op"/ { single++ }
+        /"what": "op"/ {
+            ops += value("count"); share += value("share")
+            seconds += value("seconds"); bytes += value("bytes")
+        }
+        /"what": "step"/ {
+            last = NR
+            good = value("ops") == ops && single == ops && value("bytes") == bytes && value("seconds") > 0 &&
+                (value("seconds_of_ops") / seconds - 1) ^ 2 < 1e-8 && (share - 1) ^ 2 < 1e-8
+        }
+        END { exit !(good && last == NR) }' <<<"$1" || die "the step is not the sum of its ops: $1"
+}
+
+for model in tfn lmf misa mmim mfn graph_mfn mfm mctn "mult --set layers=1 --set num_heads=2" attention; do
+    read -ra named <<<"$model"
+    for device in cpu cuda; do
+        for kind in "" --evaluate; do
+            lines=$(lines_of "$device" --model "${named[@]}" $kind)
+            whole "$lines"
+            [ -n "$kind" ] || [ "$device" = cuda ] || printf -v "lines_${named[0]}" %s "$lines"
+        done
+    done
+done
+# By hand, for hidden 8, batches of 4, 6 classes, a value and 3 models. A weight that is stepped: 24
+# bytes. A first layer of D features: its update reads x of two batches and dy (4, 8), leaves sums.
+moves "$lines_attention" source_linear_update $((3 * ((12 + 20 + 9) * (24 * 8 + 4 * 2 * 4) + 3 * 4 * (32 + 32))))
+moves "$lines_attention" source_linear $((3 * 3 * 4 * (32 + 8 + 32)))         # sums, b, y
+moves "$lines_attention" adam $((3 * 28 * (12 * 8 + 3 + 6 + 1)))             # biases and their gradients
+moves "$lines_attention" gather $((3 * 2 * 4 * (4 + 4)))                     # labels
+moves "$lines_attention" slice $((3 * 3 * 4 * (32 + 32)))                    # what is read of (4, 24)
+each_moves "$lines_attention" linear '(B, 24) (8, 24) (8) -> (B, 8)' $((3 * 4 * (96 + 192 + 8 + 32)))
+each_moves "$lines_attention" linear_update '(B, 24) (B, 8) -> attention_mlp.linear_1.weight (8, 24)' \
+    $((3 * (4 * (96 + 32) + 24 * 192)))
+# A third of W; W once and x, which is all three inputs, once; the outer product without its room.
+each_moves "$lines_mult" linear_grad_input '(B, 1, 16) (48, 16) -> (B, 1, 16)' $((3 * 4 * (64 + 256 + 64)))
+each_moves "$lines_misa" linear_thirds '(B, 6, 8) (B, 6, 8) (B, 6, 8) (24, 8) (24) -> (B, 6, 8) (B, 6, 8) (B, 6, 8)' \
+    $((3 * 4 * (192 + 192 + 24 + 3 * 192)))
+each_moves "$lines_tfn" outer_linear '(B, 9) (B, 9) (B, 9) (8, 729) (8) -> (B, 8) (B, 1, 8)' \
+    $((3 * 4 * (3 * 36 + 8 * 729 + 8 + 32)))
+# The last of the plans was attention's evaluation of all 12 rows: x, W, b, y.
+moves "$lines" source_linear $((3 * 4 * ((12 + 20 + 9) * (12 + 8) + 3 * (8 + 12 * 8))))
+grep -q '_update"' <<<"$lines" && die "an evaluation that updates weights: $lines"
+"$ops" --device cuda "${small[@]}" --milliseconds 1 --repeats 1 | grep -q 'us of ops, timed one by one' ||
+    die "no profile as text"
+
+# ---- arrays and their runs alone ------------------------------------------------------------------
+
+for device in cpu cuda; do
+    lines=$("$alone" --device "$device" "${small[@]}" --models 1,3,9 --steps 4 --json)
+    for compared in 1,1 3,3 9,6; do
+        grep -q "\"models\": ${compared%,*}, \"runs_compared\": ${compared#*,}, \"equal\": true" <<<"$lines" ||
+            die "$device: expected models, runs compared: $compared: $lines"
+    done
+    status=0
+    lines=$("$alone" --device "$device" "${small[@]}" --models 2 --spoil --json 2>&1) || status=$?
+    [ "$status" = 1 ] && grep -q '"equal": false' <<<"$lines" &&
+        grep -q 'run 1: second moments differ at' <<<"$lines" ||
+        die "$device: a wrong bit is not found, exit code $status: $lines"
+done
+lines=$(CUDASIM_MEMORY=2000000 "$alone" --device cuda "${small[@]}" --models 2,200 --json)
+grep -q '"models": 2, "runs_compared": 2, "equal": true' <<<"$lines" &&
+    grep -q '"models": 200, "left_out": true' <<<"$lines" || die "memory for 2 of 200 models: $lines"
+echo "all benchmarks work on both devices"

@@ -57,6 +57,10 @@ typedef struct mb_launch {
     int64_t loss_stride; // auxiliary loss in plans without a total, where there is one
     float *logits;       // (A, index_stride, C) and
     float *values;       // (A, index_stride, R): a row for each utterance of the list
+    // Memory of the host, a number for each op of the plan (mb_plan.steps): the seconds that it
+    // takes in each step are added, one after the other, and the call waits for the end. This takes
+    // longer and changes no result. NULL = not timed.
+    double *op_seconds;
 } mb_launch;
 
 // Predictions that the evaluation of a part left on a device, to be tallied. All tables are device

@@ -48,6 +48,7 @@ typedef struct run_array {
     mb_key *keys;
     uint32_t *steps;
     int32_t *rows, *widest, *indices;
+    double *op_seconds; // host memory, or NULL
     int memory_count;
     void *memory[MOST_MEMORY]; // all of it, to release
 } run_array;
@@ -216,7 +217,8 @@ static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t
                         .losses = array->values[LOSSES],
                         .loss_stride = MOST_STEPS,
                         .logits = array->values[LOGITS],
-                        .values = array->values[VALUES]};
+                        .values = array->values[VALUES],
+                        .op_seconds = array->op_seconds};
     expect_ok(array->device->backend->run(array->device, plan, &launch, &error), &error);
 }
 

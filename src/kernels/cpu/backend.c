@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -232,6 +233,29 @@ static void enter_step(mb_cpu_call *call, const mb_plan *plan, const mb_launch *
     call->next_indices = indices + launch->batch_rows;
 }
 
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// The ops of a step of one run. op_seconds: as in mb_launch.
+static void run_ops(cpu_device *cpu, const mb_plan *plan, mb_cpu_call *call, float *arena,
+                    int32_t widest, double *op_seconds) {
+    double began = op_seconds != NULL ? seconds_now() : 0.0;
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        if (lacks_gradient(plan, &plan->steps[i], widest))
+            continue;
+        bind_operands(call, &plan->steps[i], arena);
+        mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->steps[i].op], call);
+        if (op_seconds != NULL) {
+            double ended = seconds_now();
+            op_seconds[i] += ended - began;
+            began = ended;
+        }
+    }
+}
+
 static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                          mb_error *error) {
     (void)error;
@@ -246,12 +270,7 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
                 continue;
             int64_t at = (int64_t)s * launch->run_count + a;
             int32_t widest = launch->widest != NULL ? launch->widest[at] : call.rows;
-            for (int32_t i = 0; i < plan->step_count; i++) {
-                if (lacks_gradient(plan, &plan->steps[i], widest))
-                    continue;
-                bind_operands(&call, &plan->steps[i], arena);
-                mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->steps[i].op], &call);
-            }
+            run_ops(cpu, plan, &call, arena, widest, launch->op_seconds);
             keep_results(plan, launch, a, s, call.rows, arena);
         }
     }

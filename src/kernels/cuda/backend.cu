@@ -48,6 +48,7 @@ static void cuda_close(mb_device *device) {
     for (cudaEvent_t mark : cuda->marks)
         if (mark != NULL)
             (void)cudaEventDestroy(mark);
+    mb_op_clock_free(&cuda->clock);
     for (cudaStream_t stream : {cuda->stream, cuda->beside})
         if (stream != NULL)
             (void)cudaStreamDestroy(stream);

@@ -32,6 +32,12 @@ struct mb_captured {
 
 enum { MB_CAPTURED_MOST = 8 }; // an array has a plan to train and one for each part
 
+// Marks between the ops of a step, for launches whose ops are timed.
+struct mb_op_clock {
+    int32_t mark_count;
+    cudaEvent_t *marks; // (mark_count)
+};
+
 struct mb_cuda_device {
     mb_device device;
     int ordinal;
@@ -43,6 +49,7 @@ struct mb_cuda_device {
     mb_captured captured[MB_CAPTURED_MOST];
     uint64_t launches;
     bool waits; // for every launch of a kernel: MERBENCH_CUDA_SYNC=1, see debug.cu
+    mb_op_clock clock;
 };
 
 // MB_OK, or a failure that says what was being done.
@@ -60,6 +67,14 @@ mb_status mb_cuda_step(mb_cuda_device *cuda, const mb_plan *plan, const mb_launc
 // which of them failed. `index`: of the op in the plan.
 mb_status mb_cuda_op_apart(mb_cuda_device *cuda, mb_cuda_op op, const mb_cuda_call *call,
                            int32_t index, int32_t step, mb_error *error);
+
+// Marks for steps of so many ops; mark 0 belongs in front of the first one, mark i behind the i-th.
+mb_status mb_op_clock_reserve(mb_op_clock *clock, int32_t ops, mb_error *error);
+mb_status mb_op_clock_mark(const mb_op_clock *clock, int32_t at, cudaStream_t stream,
+                           mb_error *error);
+// Waits for the step and adds the time between the marks to the seconds of each op.
+mb_status mb_op_clock_add(const mb_op_clock *clock, int32_t ops, double *seconds, mb_error *error);
+void mb_op_clock_free(mb_op_clock *clock);
 
 // Launches the kernels that draw the start values of an array into memory full of zeros.
 void mb_cuda_start(mb_cuda_device *cuda, const mb_plan *plan, int32_t run_count, const mb_key *keys,

@@ -1,5 +1,5 @@
 // Executes a plan for an array of runs, step after step. A step is captured as a CUDA graph the
-// first time and launched again from then on.
+// first time and launched again from then on; not so where ops are timed.
 #include <string.h>
 
 #include "cuda/device.cuh"
@@ -107,8 +107,11 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
     if (launch->run_count > MOST_RUNS)
         return mb_fail(error, MB_FAILED, "an array of %d runs: expected at most %d",
                        launch->run_count, MOST_RUNS);
+    bool timed = launch->op_seconds != NULL;
     mb_status status = reserve(cuda, launch->run_count, error);
-    bool captures = launch->number != 0 && launch->step_count > 1 && !cuda->waits;
+    bool captures = launch->number != 0 && launch->step_count > 1 && !cuda->waits && !timed;
+    if (status == MB_OK && timed)
+        status = mb_op_clock_reserve(&cuda->clock, plan->step_count, error);
     if (status == MB_OK && captures)
         status = find_captured(cuda, plan, launch, &captured, error);
     if (status != MB_OK)
@@ -125,6 +128,8 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
         else
             status = mb_cuda_check(cudaGraphLaunch(captured->graph, cuda->stream), error,
                                    "launching a step");
+        if (status == MB_OK && timed)
+            status = mb_op_clock_add(&cuda->clock, plan->step_count, launch->op_seconds, error);
     }
     return status;
 }

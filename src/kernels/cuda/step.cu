@@ -127,11 +127,23 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
     return call;
 }
 
+// Launches the kernels of an op, number `index` of the plan.
+static mb_status launch_op(mb_cuda_device *cuda, const mb_cuda_call *call, int32_t index,
+                           int32_t step, mb_error *error) {
+    mb_op op = call->step->op;
+    mb_cuda_range range(mb_op_infos[op].name);
+    if (cuda->waits)
+        return mb_cuda_op_apart(cuda, ops[op], call, index, step, error);
+    ops[op](call);
+    return mb_cuda_launched(cuda, error, mb_op_infos[op].name);
+}
+
 // Launches the kernels of every op.
 static mb_status launch_ops(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
                             int32_t number, mb_error *error) {
     mb_cuda_call call = call_of(cuda, plan, launch);
-    mb_status status = MB_OK;
+    bool timed = launch->op_seconds != NULL;
+    mb_status status = timed ? mb_op_clock_mark(&cuda->clock, 0, cuda->stream, error) : MB_OK;
     for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
         const mb_step *step = &plan->steps[s];
         call.step = step;
@@ -139,13 +151,9 @@ static mb_status launch_ops(mb_cuda_device *cuda, const mb_plan *plan, const mb_
             call.inputs[i] = view_of(plan, launch, &step->inputs[i]);
         for (int32_t i = 0; i < step->output_count; i++)
             call.outputs[i] = view_of(plan, launch, &step->outputs[i]);
-        mb_cuda_range range(mb_op_infos[step->op].name);
-        if (cuda->waits) {
-            status = mb_cuda_op_apart(cuda, ops[step->op], &call, s, number, error);
-            continue;
-        }
-        ops[step->op](&call);
-        status = mb_cuda_launched(cuda, error, mb_op_infos[step->op].name);
+        status = launch_op(cuda, &call, s, number, error);
+        if (status == MB_OK && timed)
+            status = mb_op_clock_mark(&cuda->clock, s + 1, cuda->stream, error);
     }
     return status;
 }

@@ -1,0 +1,277 @@
+// Whether the runs of an array come to the same alone, bit for bit, in arrays as large as those of
+// a sweep. The tests ask this of small ones; on a GPU large ones meet more blocks, more memory, and
+// 64-bit offsets.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "outcome.h"
+
+typedef struct request {
+    mb_bench_settings settings;
+    int32_t models[MB_BENCH_MOST_NUMBERS], model_count;
+    int32_t steps;
+    bool spoil, json;
+} request;
+
+enum { MOST_COMPARED = 6 }; // runs of an array
+
+typedef struct bench {
+    const request *request;
+    mb_device *device;
+    mb_device_description description;
+    mb_plan *plan;
+    mb_bench_data data;
+} bench;
+
+// ---- command line -------------------------------------------------------------------------------
+
+enum {
+    OPTION_HELP = 'h',
+    OPTION_HIDDEN = MB_BENCH_OWN_OPTIONS,
+    OPTION_MODELS,
+    OPTION_STEPS,
+    OPTION_SPOIL,
+    OPTION_JSON
+};
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"hidden", required_argument, NULL, OPTION_HIDDEN},
+    {"models", required_argument, NULL, OPTION_MODELS},
+    {"steps", required_argument, NULL, OPTION_STEPS},
+    {"spoil", no_argument, NULL, OPTION_SPOIL},
+    {"json", no_argument, NULL, OPTION_JSON},
+    MB_BENCH_SETTING_OPTIONS,
+    {NULL, 0, NULL, 0},
+};
+
+static void print_help(void) {
+    fputs(
+        "usage: bench_alone [OPTIONS]\n\n"
+        "Trains arrays of runs with rates of their own, each run without rows in some steps, then "
+        "some of\nthe runs alone, and compares every bit of weights, moments and losses.\n\n"
+        "  --models A,A,...   runs of an array (1,24,720)\n"
+        "  --steps N          steps of each run (5)\n"
+        "  --hidden N         hidden_dim (128)\n",
+        stdout);
+    fputs(mb_bench_settings_help, stdout);
+    puts("  --spoil            change a bit before it is compared, to see that this is found\n"
+         "  --json             a line of JSON for every array");
+}
+
+static mb_status parse_option(request *r, int code, int32_t *hidden, mb_error *error) {
+    switch (code) {
+    case OPTION_HIDDEN:
+        return mb_bench_number("hidden", optarg, 1, 4096, hidden, error);
+    case OPTION_MODELS:
+        return mb_bench_numbers("models", optarg, 1, 65535, r->models, &r->model_count, error);
+    case OPTION_STEPS:
+        return mb_bench_number("steps", optarg, 1, 100000, &r->steps, error);
+    case OPTION_SPOIL:
+        r->spoil = true;
+        return MB_OK;
+    case OPTION_JSON:
+        r->json = true;
+        return MB_OK;
+    default:
+        return mb_bench_settings_take(&r->settings, code, optarg, error);
+    }
+}
+
+static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
+    *r = (request){.models = {1, 24, 720}, .model_count = 3, .steps = 5};
+    mb_bench_settings_start(&r->settings);
+    int32_t hidden = 128;
+    mb_status status = MB_OK;
+    for (int code;
+         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;) {
+        if (code == OPTION_HELP)
+            return *help = true, MB_OK;
+        status = parse_option(r, code, &hidden, error);
+    }
+    if (status == MB_OK && optind < argc)
+        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    return status == MB_OK ? mb_bench_settings_finish(&r->settings, hidden, error) : status;
+}
+
+// ---- training -----------------------------------------------------------------------------------
+
+// Rows of a run in a step: mostly whole batches, of five steps one with fewer and one without.
+static int32_t rows_of(int32_t run, int32_t step, int32_t batch) {
+    switch ((7 * run + 3 * step) % 5) {
+    case 2:
+        return 1 + (13 * run + 5 * step) % batch;
+    case 4:
+        return 0;
+    default:
+        return batch;
+    }
+}
+
+static void vary_slots(int32_t run, float slots[MB_SLOT_COUNT]) {
+    slots[MB_SLOT_LEARNING_RATE] = 2.5e-4f * (float)(1 + run % 4);
+    slots[MB_SLOT_WEIGHT_DECAY] = run % 2 == 0 ? 1e-5f : 1e-3f;
+    slots[MB_SLOT_GRAD_CLIP] = run % 3 == 1 ? 0.1f : -1.0f;
+    slots[MB_SLOT_DROPOUT] *= 1.0f - 0.25f * (float)(run % 5); // down to none
+}
+
+// Makes the runs of an array, `first` and those that follow it, unlike each other. Start values are
+// drawn anew: those of an opened array repeat.
+static mb_status vary(mb_bench_array *array, int32_t first, mb_error *error) {
+    const mb_backend *backend = array->device->backend;
+    int32_t count = array->run_count, batch = mb_plan_get(array->plan)->max_rows;
+    size_t row_count = (size_t)array->steps_per_epoch * (size_t)count;
+    size_t slot_bytes = (size_t)count * MB_SLOT_COUNT * sizeof(float);
+    int32_t *rows = calloc(row_count, sizeof *rows);
+    float *slots = malloc(slot_bytes);
+    mb_status status = rows == NULL || slots == NULL ? mb_out_of_memory(error, "tables") : MB_OK;
+    if (status == MB_OK)
+        status = backend->download(array->device, slots, array->slots, slot_bytes, error);
+    for (int32_t a = 0; status == MB_OK && a < count; a++) {
+        vary_slots(first + a, slots + (size_t)a * MB_SLOT_COUNT);
+        for (int32_t s = 0; s < array->steps_per_epoch; s++)
+            rows[(size_t)s * (size_t)count + (size_t)a] = rows_of(first + a, s, batch);
+    }
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->slots, slots, slot_bytes, error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->rows, rows, row_count * sizeof *rows, error);
+    if (status == MB_OK)
+        status = backend->initialise(array->device, array->plan, count, array->keys,
+                                     array->parameters, error);
+    free(rows);
+    free(slots);
+    return status;
+}
+
+// Runs first ... first + count - 1 as an array. An error where a loss is not finite: that would
+// compare little.
+static mb_status train(bench *b, int32_t first, int32_t count, mb_bench_array *array,
+                       mb_error *error) {
+    float unused;
+    mb_status status = mb_bench_array_open(b->device, b->plan, &b->request->settings, &b->data,
+                                           count, first + 1, 0, array, error);
+    if (status == MB_OK)
+        status = vary(array, first, error);
+    if (status == MB_OK)
+        status = mb_bench_array_step(array, b->request->steps, error);
+    return status == MB_OK ? mb_bench_array_loss(array, &unused, error) : status;
+}
+
+// ---- comparing ----------------------------------------------------------------------------------
+
+static mb_status compare_alone(bench *b, int32_t run, const mb_bench_outcome *together, bool *equal,
+                               mb_error *error) {
+    mb_bench_array array = {0};
+    mb_bench_outcome alone = {.values = {NULL}};
+    mb_status status = train(b, run, 1, &array, error);
+    if (status == MB_OK)
+        status = mb_bench_outcome_fetch(&array, 0, &alone, error);
+    if (status == MB_OK) {
+        status = mb_bench_outcome_compare(b->plan, together, &alone, error);
+        *equal = status == MB_OK;
+    }
+    mb_bench_outcome_free(&alone);
+    mb_bench_array_close(&array);
+    return status;
+}
+
+// The runs that are compared: first, last, and some between.
+static int32_t sample(int32_t models, int32_t runs[MOST_COMPARED]) {
+    int32_t count = models < MOST_COMPARED ? models : MOST_COMPARED;
+    for (int32_t i = 0; i < count; i++)
+        runs[i] = count == 1 ? 0 : (int32_t)((int64_t)i * (models - 1) / (count - 1));
+    return count;
+}
+
+static void print(const bench *b, int32_t models, int32_t compared, bool left_out, bool equal) {
+    const mb_bench_settings *s = &b->request->settings;
+    if (!b->request->json && left_out)
+        printf("%d model(s): left out, not enough memory\n", models);
+    else if (!b->request->json)
+        printf("%d model(s): %d run(s) compared, %s\n", models, compared,
+               equal ? "equal" : "not equal");
+    if (!b->request->json)
+        return;
+    printf("{\"what\": \"alone\", \"engine\": \"merbench " MERBENCH_VERSION
+           "\", \"backend\": \"%s\", \"device\": \"%s\", \"model\": \"%s\", \"hidden_dim\": %g, "
+           "\"batch_size\": %d, "
+           "\"steps\": %d, \"models\": %d, ",
+           s->backend->name, b->description.text, s->model->name,
+           mb_bench_option(s, "hidden_dim", 0), s->batch, b->request->steps, models);
+    if (left_out)
+        puts("\"left_out\": true}");
+    else
+        printf("\"runs_compared\": %d, \"equal\": %s}\n", compared, equal ? "true" : "false");
+}
+
+// The array, and then what `together` was fetched from it, run by run.
+static mb_status check(bench *b, int32_t models, mb_error *error) {
+    int32_t runs[MOST_COMPARED], count = sample(models, runs);
+    mb_bench_outcome together[MOST_COMPARED] = {{.values = {NULL}}};
+    mb_bench_array array = {0};
+    bool fits = false;
+    mb_status status = mb_bench_array_fits(b->device, b->plan, models, &fits, error);
+    if (status == MB_OK && fits)
+        status = train(b, 0, models, &array, error);
+    for (int32_t i = 0; status == MB_OK && fits && i < count; i++)
+        status = mb_bench_outcome_fetch(&array, runs[i], &together[i], error);
+    mb_bench_array_close(&array);
+    bool left_out = status == MB_OK ? !fits : error->out_of_memory;
+    if (left_out)
+        status = MB_OK;
+    if (status == MB_OK && !left_out && b->request->spoil)
+        mb_bench_outcome_spoil(&together[count - 1]);
+    bool equal = true;
+    for (int32_t i = 0; status == MB_OK && !left_out && i < count; i++) {
+        status = compare_alone(b, runs[i], &together[i], &equal, error);
+        if (status != MB_OK)
+            status = mb_fail_in(error, status, "%d model(s), run %d: ", models, runs[i]);
+    }
+    for (int32_t i = 0; i < count; i++)
+        mb_bench_outcome_free(&together[i]);
+    if (status == MB_OK || !equal)
+        print(b, models, count, left_out, equal);
+    return status;
+}
+
+static mb_status prepare(bench *b, mb_error *error) {
+    const mb_bench_settings *s = &b->request->settings;
+    mb_status status = s->backend->open(&b->device, error);
+    if (status == MB_OK)
+        status = mb_plan_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, s->batch,
+                                 &b->plan, error);
+    if (status == MB_OK)
+        status = mb_bench_data_make(&s->config, s->rows, &b->data, error);
+    if (status == MB_OK)
+        status = s->backend->describe(b->device, &b->description, error);
+    if (status == MB_OK && !b->request->json)
+        printf("merbench " MERBENCH_VERSION ", %s\n%s, %s, dims %d,%d,%d, batch %d, %d steps\n\n",
+               b->description.text, s->model->name, mb_feature_type_names[s->config.feature_type],
+               s->config.dims[MB_AUDIO], s->config.dims[MB_TEXT], s->config.dims[MB_VIDEO],
+               s->batch, b->request->steps);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    request r;
+    bool help = false;
+    mb_error error = {.message = ""};
+    mb_status status = parse(argc, argv, &r, &help, &error);
+    if (help) {
+        print_help();
+        return MB_OK;
+    }
+    bench b = {.request = &r};
+    if (status == MB_OK)
+        status = prepare(&b, &error);
+    for (int32_t i = 0; status == MB_OK && i < r.model_count; i++)
+        status = check(&b, r.models[i], &error);
+    mb_bench_data_free(&b.data);
+    mb_plan_free(b.plan);
+    if (b.device != NULL)
+        b.device->backend->close(b.device);
+    if (status != MB_OK)
+        fprintf(stderr, "bench_alone: %s\n", error.message);
+    return status;
+}

@@ -1,0 +1,103 @@
+#include "bytes.h"
+
+static int64_t floats_of(const mb_plan *plan, const mb_operand *operand) {
+    return mb_shape_elements(&operand->shape, plan->info.max_rows);
+}
+
+// Outputs at the end that are rooms.
+static int32_t rooms_of(mb_op op) {
+    switch (op) {
+    case MB_OP_SOURCE_LINEAR:
+    case MB_OP_SOURCE_LINEAR_UPDATE:
+        return 2;
+    case MB_OP_OUTER_LINEAR:
+    case MB_OP_OUTER_LINEAR_GRAD_INPUTS:
+    case MB_OP_GATED_MEMORY_GRAD:
+    case MB_OP_LSTM_GRAD:
+    case MB_OP_CONTRASTIVE_GRAD:
+    case MB_OP_OVERLAP_GRAD:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+// Whether the sums of a first layer come from the update of the step before.
+static bool takes_sums(const mb_plan *plan, const mb_step *step) {
+    return step->op == MB_OP_SOURCE_LINEAR && plan->info.trains;
+}
+
+// Floats that an op reads of its input i.
+static int64_t floats_read(const mb_plan *plan, const mb_step *step, int32_t i) {
+    const mb_operand *input = &step->inputs[i];
+    for (int32_t k = 0; k < i; k++) // an operand that stands there twice is read once
+        if (step->inputs[k].space == input->space && step->inputs[k].offset == input->offset)
+            return 0;
+    switch (step->op) {
+    case MB_OP_SLICE:
+    case MB_OP_LAST_STEP:
+        return floats_of(plan, &step->outputs[0]);
+    case MB_OP_SCALED_CONCAT_GRAD_PART: // dy, s
+        return i == 0 ? floats_of(plan, &step->outputs[0]) : floats_of(plan, input);
+    case MB_OP_LINEAR_GRAD_INPUT: { // of W, the outputs that the blocks dy stand for
+        int64_t outputs = 0;
+        for (int32_t k = 0; k < step->input_count - 1; k++)
+            outputs += mb_shape_last(&step->inputs[k].shape);
+        return i < step->input_count - 1 ? floats_of(plan, input)
+                                         : outputs * mb_shape_last(&step->outputs[0].shape);
+    }
+    case MB_OP_IDLE_WEIGHTS: // x, weights
+        return i == 0 ? floats_of(plan, input) : 0;
+    case MB_OP_SOURCE_LINEAR: // W, b
+        return i == 0 && takes_sums(plan, step) ? 0 : floats_of(plan, input);
+    default:
+        return floats_of(plan, input);
+    }
+}
+
+// Floats that an op reads of the dataset.
+static int64_t features_read(const mb_plan *plan, const mb_step *step) {
+    int64_t rows = plan->info.max_rows;
+    switch (step->op) {
+    case MB_OP_GATHER:
+        return floats_of(plan, &step->outputs[0]);
+    case MB_OP_SOURCE_LINEAR: // W (O, I)
+        return takes_sums(plan, step) ? 0 : rows * mb_shape_last(&step->inputs[0].shape);
+    case MB_OP_SOURCE_LINEAR_UPDATE: // x (2, B, I)
+        return 2 * rows * mb_shape_last(&step->outputs[0].shape);
+    default:
+        return 0;
+    }
+}
+
+// Floats of the sums that a first layer takes, or its update leaves: (B, O), as y and dy.
+static int64_t sums_passed(const mb_plan *plan, const mb_step *step) {
+    if (takes_sums(plan, step))
+        return floats_of(plan, &step->outputs[0]);
+    return step->op == MB_OP_SOURCE_LINEAR_UPDATE ? floats_of(plan, &step->inputs[0]) : 0;
+}
+
+bool mb_bench_op_updates(const mb_step *step) {
+    return step->output_count == 0 || step->op == MB_OP_SOURCE_LINEAR_UPDATE;
+}
+
+static int64_t weights_stepped(const mb_plan *plan, const mb_step *step) {
+    return mb_bench_op_updates(step)
+               ? mb_shape_elements(&plan->parameters[step->params.update.parameter].shape, 0)
+               : 0;
+}
+
+int64_t mb_bench_op_bytes(const mb_plan *plan, const mb_step *step) {
+    int64_t floats = features_read(plan, step) + sums_passed(plan, step);
+    for (int32_t i = 0; i < step->input_count; i++)
+        floats += floats_read(plan, step, i);
+    for (int32_t i = 0; i < step->output_count - rooms_of(step->op); i++)
+        floats += floats_of(plan, &step->outputs[i]);
+    return 4 * floats + 24 * weights_stepped(plan, step);
+}
+
+int64_t mb_bench_op_products(const mb_plan *plan, const mb_step *step) {
+    if (takes_sums(plan, step))
+        return 0;
+    return step->multiply_accumulates * (step->op == MB_OP_SOURCE_LINEAR_UPDATE ? 2 : 1);
+}

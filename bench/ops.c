@@ -1,0 +1,254 @@
+// Where the time of a step goes: the ops of a plan, each timed by the device that runs them, beside
+// what they move and compute.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "copy.h"
+#include "merbench/train.h"
+#include "op_table.h"
+#include "pace.h"
+
+typedef struct request {
+    mb_bench_settings settings;
+    int32_t models, milliseconds, repeats, launch_steps;
+    bool evaluate, verbose, json, no_ceilings;
+} request;
+
+typedef struct bench {
+    const request *request;
+    mb_device *device;
+    mb_device_description description;
+    mb_plan *plan;
+    mb_bench_data data;
+    mb_bench_array array;
+    size_t copy_bytes;
+    double copy;         // GB/s of the device's memory
+    int32_t steps;       // timed
+    double *op_seconds;  // (plan's steps), of all of them
+    double step_seconds; // of a step as it is run elsewhere, without clocks between its ops
+    mb_bench_op_table table;
+} bench;
+
+// Of training. A launch's first step makes products that those behind it find made (bytes.h).
+enum { LEAST_STEPS = 8 };
+
+// ---- command line -------------------------------------------------------------------------------
+
+enum {
+    OPTION_HELP = 'h',
+    OPTION_HIDDEN = MB_BENCH_OWN_OPTIONS,
+    OPTION_MODELS,
+    OPTION_MILLISECONDS,
+    OPTION_REPEATS,
+    OPTION_LAUNCH_STEPS,
+    OPTION_EVALUATE,
+    OPTION_VERBOSE,
+    OPTION_NO_CEILINGS,
+    OPTION_JSON
+};
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"hidden", required_argument, NULL, OPTION_HIDDEN},
+    {"models", required_argument, NULL, OPTION_MODELS},
+    {"milliseconds", required_argument, NULL, OPTION_MILLISECONDS},
+    {"repeats", required_argument, NULL, OPTION_REPEATS},
+    {"launch-steps", required_argument, NULL, OPTION_LAUNCH_STEPS},
+    {"evaluate", no_argument, NULL, OPTION_EVALUATE},
+    {"verbose", no_argument, NULL, OPTION_VERBOSE},
+    {"no-ceilings", no_argument, NULL, OPTION_NO_CEILINGS},
+    {"json", no_argument, NULL, OPTION_JSON},
+    MB_BENCH_SETTING_OPTIONS,
+    {NULL, 0, NULL, 0},
+};
+
+static void print_help(void) {
+    fputs("usage: bench_ops [OPTIONS]\n\n"
+          "Times every op of a training step of an array of models, slowest first.\n\n"
+          "  --models A         models of the array (1)\n"
+          "  --hidden N         hidden_dim (128)\n",
+          stdout);
+    fputs(mb_bench_settings_help, stdout);
+    puts("  --milliseconds N   as many steps as take so long; of training 8 at least (200)\n"
+         "  --repeats N        of the whole step the median of so many (3)\n"
+         "  --launch-steps N   steps that are handed to the device at once (as the device "
+         "suggests)\n"
+         "  --evaluate         an evaluation instead: as many rows as the trainer takes at a time\n"
+         "  --verbose          also each op of the plan, in its order, and shapes\n"
+         "  --no-ceilings      do not measure the machine\n"
+         "  --json             a line of JSON for every line");
+}
+
+static mb_status parse_option(request *r, int code, int32_t *hidden, mb_error *error) {
+    switch (code) {
+    case OPTION_HIDDEN:
+        return mb_bench_number("hidden", optarg, 1, 4096, hidden, error);
+    case OPTION_MODELS:
+        return mb_bench_number("models", optarg, 1, 65535, &r->models, error);
+    case OPTION_MILLISECONDS:
+        return mb_bench_number("milliseconds", optarg, 1, 100000, &r->milliseconds, error);
+    case OPTION_REPEATS:
+        return mb_bench_number("repeats", optarg, 1, 1000, &r->repeats, error);
+    case OPTION_LAUNCH_STEPS:
+        return mb_bench_number("launch-steps", optarg, 1, 100000, &r->launch_steps, error);
+    case OPTION_EVALUATE:
+        r->evaluate = true;
+        return MB_OK;
+    case OPTION_VERBOSE:
+        r->verbose = true;
+        return MB_OK;
+    case OPTION_NO_CEILINGS:
+        r->no_ceilings = true;
+        return MB_OK;
+    case OPTION_JSON:
+        r->json = true;
+        return MB_OK;
+    default:
+        return mb_bench_settings_take(&r->settings, code, optarg, error);
+    }
+}
+
+static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
+    *r = (request){.models = 1, .milliseconds = 200, .repeats = 3};
+    mb_bench_settings_start(&r->settings);
+    int32_t hidden = 128;
+    mb_status status = MB_OK;
+    for (int code;
+         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;) {
+        if (code == OPTION_HELP)
+            return *help = true, MB_OK;
+        status = parse_option(r, code, &hidden, error);
+    }
+    if (status == MB_OK && optind < argc)
+        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    return status == MB_OK ? mb_bench_settings_finish(&r->settings, hidden, error) : status;
+}
+
+// ---- measuring ----------------------------------------------------------------------------------
+
+static mb_status prepare(bench *b, mb_error *error) {
+    const request *r = b->request;
+    const mb_bench_settings *s = &r->settings;
+    int32_t rows =
+        r->evaluate ? mb_rows_at_once(s->model, &s->config, s->batch, s->rows) : s->batch;
+    mb_status status = s->backend->open(&b->device, error);
+    if (status == MB_OK)
+        status = s->backend->describe(b->device, &b->description, error);
+    if (status == MB_OK && !r->no_ceilings)
+        status = mb_bench_copy_ceiling(b->device, &b->copy_bytes, &b->copy, error);
+    if (status == MB_OK)
+        status = mb_plan_compile(
+            s->model, &s->config, r->evaluate ? MB_PLAN_EVALUATE : MB_PLAN_TRAIN,
+            r->evaluate ? MB_DROPOUT_OFF : MB_DROPOUT_RANDOM, rows, &b->plan, error);
+    if (status == MB_OK)
+        status = mb_bench_data_make(&s->config, s->rows, &b->data, error);
+    if (status == MB_OK)
+        status = mb_bench_array_open(b->device, b->plan, s, &b->data, r->models, 1, r->launch_steps,
+                                     &b->array, error);
+    return status;
+}
+
+// First as everywhere, then the same number of steps op by op.
+static mb_status measure(bench *b, mb_error *error) {
+    const request *r = b->request;
+    size_t ops = (size_t)b->plan->step_count;
+    float unused;
+    b->op_seconds = calloc(ops + 1, sizeof *b->op_seconds);
+    if (b->op_seconds == NULL)
+        return mb_out_of_memory(error, "ops");
+    mb_status status = mb_bench_pace(&b->array, r->milliseconds, &b->steps, error);
+    if (!r->evaluate && b->steps < LEAST_STEPS)
+        b->steps = LEAST_STEPS;
+    if (status == MB_OK)
+        status = mb_bench_step_seconds(&b->array, b->steps, r->repeats, &b->step_seconds, error);
+    b->array.op_seconds = b->op_seconds;
+    if (status == MB_OK)
+        status = mb_bench_array_step(&b->array, 2, error); // the clocks are made
+    memset(b->op_seconds, 0, ops * sizeof *b->op_seconds);
+    if (status == MB_OK)
+        status = mb_bench_array_step(&b->array, b->steps, error);
+    if (status == MB_OK)
+        status = mb_bench_array_loss(&b->array, &unused, error);
+    if (status == MB_OK)
+        status = mb_bench_op_table_make(b->plan, r->models, b->copy, b->op_seconds, b->steps,
+                                        &b->table, error);
+    return status;
+}
+
+// ---- output -------------------------------------------------------------------------------------
+
+static void print_text(const bench *b) {
+    const request *r = b->request;
+    const mb_bench_settings *s = &r->settings;
+    printf("merbench " MERBENCH_VERSION ", %s", b->description.text);
+    if (b->copy > 0.0)
+        printf("; copies of %zu MiB: %.1f GB/s", b->copy_bytes >> 20, b->copy);
+    putchar('\n');
+    printf("%s, %s, dims %d,%d,%d, %lld weights; %s of %d rows, %d model(s), mean of %d steps\n\n",
+           s->model->name, mb_feature_type_names[s->config.feature_type], s->config.dims[MB_AUDIO],
+           s->config.dims[MB_TEXT], s->config.dims[MB_VIDEO],
+           (long long)b->plan->info.parameter_elements, r->evaluate ? "evaluation" : "training",
+           b->plan->info.max_rows, r->models, b->steps);
+    mb_bench_op_table_print(&b->table, r->verbose);
+    printf("\na step: %.2f us of ops, timed one by one; %.2f us as it is run\n",
+           1e6 * b->table.all.seconds, 1e6 * b->step_seconds);
+}
+
+static void print_json(const bench *b) {
+    const request *r = b->request;
+    const mb_bench_settings *s = &r->settings;
+    mb_bench_op_table_print_json(&b->table, r->verbose);
+    printf("{\"what\": \"step\", \"engine\": \"merbench " MERBENCH_VERSION "\", "
+           "\"backend\": \"%s\", \"device\": \"%s\", \"model\": \"%s\", \"feature_type\": \"%s\", "
+           "\"options\": ",
+           s->backend->name, b->description.text, s->model->name,
+           mb_feature_type_names[s->config.feature_type]);
+    mb_bench_print_options(s);
+    printf(", \"hidden_dim\": %g, \"trains\": %s, \"rows\": %d, \"models\": %d, "
+           "\"weights\": %lld, \"ops\": %d, \"steps\": %d, \"launch_steps\": %d, "
+           "\"seconds_of_ops\": %.6g, \"seconds\": %.6g, \"bytes\": %.17g, "
+           "\"multiply_accumulates\": %.17g",
+           mb_bench_option(s, "hidden_dim", 0), r->evaluate ? "false" : "true",
+           b->plan->info.max_rows, r->models, (long long)b->plan->info.parameter_elements,
+           b->plan->step_count, b->steps, b->array.launch_steps, b->table.all.seconds,
+           b->step_seconds, b->table.all.bytes, b->table.all.multiply_accumulates);
+    if (b->copy > 0.0)
+        printf(", \"device_copy_gigabytes_per_second\": %.6g", b->copy);
+    puts("}");
+}
+
+static void release(bench *b) {
+    mb_bench_op_table_free(&b->table);
+    mb_bench_array_close(&b->array);
+    mb_bench_data_free(&b->data);
+    mb_plan_free(b->plan);
+    free(b->op_seconds);
+    if (b->device != NULL)
+        b->device->backend->close(b->device);
+}
+
+int main(int argc, char **argv) {
+    request r;
+    bool help = false;
+    mb_error error = {.message = ""};
+    mb_status status = parse(argc, argv, &r, &help, &error);
+    if (help) {
+        print_help();
+        return MB_OK;
+    }
+    bench b = {.request = &r};
+    if (status == MB_OK)
+        status = prepare(&b, &error);
+    if (status == MB_OK)
+        status = measure(&b, &error);
+    if (status == MB_OK && r.json)
+        print_json(&b);
+    else if (status == MB_OK)
+        print_text(&b);
+    release(&b);
+    if (status != MB_OK)
+        fprintf(stderr, "bench_ops: %s\n", error.message);
+    return status;
+}
