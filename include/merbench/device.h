@@ -90,6 +90,18 @@ typedef struct mb_row_copy {
     int64_t to_stride, from_stride, floats;
 } mb_row_copy;
 
+// Orders of the rows of the runs of an array in an epoch. All tables are device memory.
+typedef struct mb_shuffle_launch {
+    int32_t run_count;       // A
+    const mb_key *keys;      // (A)
+    const int32_t *counts;   // (A) rows of each run; 0 leaves it alone
+    const int32_t *shuffled; // (A) whether the rows are put into a new order, or copied as they are
+    const int32_t *from;     // (A, stride) the rows in the order of the corpus
+    int32_t *to;             // (A, stride) elsewhere
+    int64_t stride;
+    uint32_t epoch;
+} mb_shuffle_launch;
+
 // What a device says of itself.
 typedef struct mb_device_description {
     char text[192];                  // for the ledger: "cpu avx512", "cuda NVIDIA H200 sm_90"
@@ -132,6 +144,8 @@ typedef struct mb_backend {
     // Within device memory, as fast as it goes: the yardstick of benches.
     mb_status (*copy)(mb_device *device, void *to, const void *from, size_t bytes, mb_error *error);
     mb_status (*copy_rows)(mb_device *device, const mb_row_copy *copy, mb_error *error);
+    // The orders that mb_random_shuffle makes of MB_STREAM_SHUFFLE, with the epoch as step.
+    mb_status (*shuffle)(mb_device *device, const mb_shuffle_launch *launch, mb_error *error);
     // The most that a launch should have, so that progress is seen and a stop is not waited for:
     // steps, and multiply-accumulates of all runs.
     int32_t steps_per_launch;

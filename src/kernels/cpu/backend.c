@@ -296,6 +296,18 @@ static mb_status cpu_copy_rows(mb_device *device, const mb_row_copy *copy, mb_er
     return MB_OK;
 }
 
+static mb_status cpu_shuffle(mb_device *device, const mb_shuffle_launch *launch, mb_error *error) {
+    (void)device;
+    (void)error;
+    for (int32_t a = 0; a < launch->run_count; a++) {
+        int32_t count = launch->counts[a], *to = launch->to + a * launch->stride;
+        memcpy(to, launch->from + a * launch->stride, (size_t)count * sizeof *to);
+        if (launch->shuffled[a])
+            mb_random_shuffle(launch->keys[a], MB_STREAM_SHUFFLE, launch->epoch, to, count);
+    }
+    return MB_OK;
+}
+
 static mb_status cpu_tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {
     (void)device;
     (void)error;
@@ -341,6 +353,7 @@ const mb_backend mb_cpu_backend = {
     .initialise = cpu_initialise,
     .copy = cpu_copy,
     .copy_rows = cpu_copy_rows,
+    .shuffle = cpu_shuffle,
     .run = cpu_run,
     .assist = cpu_assist,
     .tally = cpu_tally,

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "cuda/call.cuh"
+#include "cuda/four.cuh"
 
 enum {
     SIDE = 4, // of the square of C that a thread makes
@@ -86,8 +87,9 @@ static __device__ inline void add_products(const float *a_strip, int32_t a_pitch
                                            const float *b_strip, int32_t b_pitch, int32_t depth,
                                            float (&sums)[SIDE][SIDE]) {
     for (int32_t p = 0; p < depth; p++, a_strip += a_pitch, b_strip += b_pitch) {
-        float4 a4 = *(const float4 *)a_strip, b4 = *(const float4 *)b_strip;
-        float a[SIDE] = {a4.x, a4.y, a4.z, a4.w}, b[SIDE] = {b4.x, b4.y, b4.z, b4.w};
+        float a[SIDE], b[SIDE];
+        mb_get_four(a_strip, a);
+        mb_get_four(b_strip, b);
         for (int i = 0; i < SIDE; i++)
             for (int j = 0; j < SIDE; j++)
                 sums[i][j] = fmaf(a[i], b[j], sums[i][j]);

@@ -257,6 +257,14 @@ static mb_status cuda_copy_rows(mb_device *device, const mb_row_copy *copy, mb_e
     return mb_cuda_launched(of(device), error, "copying rows");
 }
 
+static mb_status cuda_shuffle(mb_device *device, const mb_shuffle_launch *launch, mb_error *error) {
+    mb_status status = choose(device, error);
+    if (status != MB_OK)
+        return status;
+    mb_cuda_shuffle(of(device), launch);
+    return mb_cuda_check(cudaGetLastError(), error, "shuffling rows");
+}
+
 static mb_status cuda_tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {
     mb_status status = choose(device, error);
     if (status != MB_OK)
@@ -306,6 +314,7 @@ static const mb_backend cuda_backend = {
     .initialise = cuda_initialise,
     .copy = cuda_copy,
     .copy_rows = cuda_copy_rows,
+    .shuffle = cuda_shuffle,
     .steps_per_launch = 64,
     .work_per_launch = 2000000000000, // a fraction of a second
     .run = cuda_run,

@@ -82,6 +82,7 @@ void mb_cuda_start(mb_cuda_device *cuda, const mb_plan *plan, int32_t run_count,
 
 // Launch the kernels of the backend's calls of the same names.
 void mb_cuda_copy_rows(mb_cuda_device *cuda, const mb_row_copy *copy);
+void mb_cuda_shuffle(mb_cuda_device *cuda, const mb_shuffle_launch *launch);
 void mb_cuda_tally(mb_cuda_device *cuda, const mb_tally_launch *launch);
 
 mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,

@@ -2,6 +2,7 @@
 // four are there (tensors begin at multiples of 16 floats). All assign. Reference:
 // src/kernels/cpu/isa/elementwise.c.
 #include "cuda/call.cuh"
+#include "cuda/four.cuh"
 
 // What is computed: y = f(a, b) of as many inputs as `inputs` says.
 template <int INPUTS> struct function {
@@ -19,11 +20,7 @@ template <class Function> struct elementwise {
 static __device__ inline void read_four(const float *values, int64_t first, int64_t left,
                                         float (&four)[4]) {
     if (left >= 4) {
-        float4 all = *(const float4 *)(values + first);
-        four[0] = all.x;
-        four[1] = all.y;
-        four[2] = all.z;
-        four[3] = all.w;
+        mb_get_four(values + first, four);
         return;
     }
 #pragma unroll
@@ -46,7 +43,7 @@ static __global__ void elementwise_kernel(const __grid_constant__ elementwise<Fu
     if (Function::inputs >= 2)
         read_four(mb_at(e.b, run), first, left, b);
     if (left >= 4) {
-        *(float4 *)y = make_float4(f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3]));
+        mb_put_four(y, make_float4(f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])));
         return;
     }
 #pragma unroll

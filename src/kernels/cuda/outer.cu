@@ -35,7 +35,7 @@ static __device__ inline void fetch_strip(const float *weights, int32_t outputs,
         const float *from = weights + (int64_t)p * outputs + j;
         float4 four = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
         if (p < end && whole && j < outputs)
-            four = *(const float4 *)from;
+            four = mb_four(from);
         else if (p < end) {
             four.x = j < outputs ? from[0] : 0.0f;
             four.y = j + 1 < outputs ? from[1] : 0.0f;

@@ -12,6 +12,7 @@
 
 #include "cuda/divide.cuh"
 #include "cuda/dropout.cuh"
+#include "cuda/four.cuh"
 
 enum {
     MB_OUTER_GROUP = MB_DROPOUT_GROUP,
@@ -29,8 +30,8 @@ __device__ inline void mb_outer_add(const float *a_strip, int32_t a_pitch, const
 #pragma unroll UNROLL
     for (int32_t p = 0; p < depth; p++, a_strip += a_pitch, b_strip += b_pitch) {
         float a[4], b[4];
-        *(float4 *)a = *(const float4 *)a_strip;
-        *(float4 *)b = *(const float4 *)b_strip;
+        mb_get_four(a_strip, a);
+        mb_get_four(b_strip, b);
 #pragma unroll
         for (int i = 0; i < 4; i++)
 #pragma unroll

@@ -35,8 +35,9 @@ struct strip_pair {
 };
 
 struct strip_space {
-    float dy[STRIP][MB_OUTER_ROWS + 4], weight[STRIP][MB_OUTER_GROUP + 4];
-    float dz[MB_OUTER_ROWS][MB_OUTER_GROUP + 4];
+    alignas(16) float dy[STRIP][MB_OUTER_ROWS + 4];
+    alignas(16) float weight[STRIP][MB_OUTER_GROUP + 4];
+    alignas(16) float dz[MB_OUTER_ROWS][MB_OUTER_GROUP + 4];
 };
 
 // What the threads of a block share.
@@ -50,7 +51,7 @@ struct outer_slice {
 // Four numbers of a row, `left` of which are there.
 static __device__ inline float4 load_four(const float *from, int32_t left, bool whole) {
     if (whole && left >= 4)
-        return *(const float4 *)from;
+        return mb_four(from);
     return make_float4(left > 0 ? from[0] : 0.0f, left > 1 ? from[1] : 0.0f,
                        left > 2 ? from[2] : 0.0f, left > 3 ? from[3] : 0.0f);
 }
@@ -110,8 +111,8 @@ static __device__ inline void make_group(const outer_slice &slice, int32_t first
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        *(float4 *)&space.dz[ti + i][tj] = *(float4 *)upper[i];
-        *(float4 *)&space.dz[ti + 4 + i][tj] = *(float4 *)lower[i];
+        mb_put_four(&space.dz[ti + i][tj], upper[i]);
+        mb_put_four(&space.dz[ti + 4 + i][tj], lower[i]);
     }
     __syncwarp();
 }
@@ -171,7 +172,7 @@ static __device__ inline void contract_row(const outer_slice &slice, int32_t b, 
 
 static __global__ void __launch_bounds__(THREADS, 3)
     outer_slices_kernel(const __grid_constant__ outer_input_gradients problem) {
-    __shared__ __align__(16) strip_space space;
+    __shared__ strip_space space;
     MB_DYNAMIC_SHARED(float, sums);
     int32_t run = (int32_t)blockIdx.y, thread = (int32_t)threadIdx.x;
     outer_slice slice;

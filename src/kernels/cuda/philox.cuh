@@ -19,6 +19,13 @@ __device__ inline uint4 mb_philox(mb_key key, uint32_t stream, uint32_t step, ui
     return c;
 }
 
+// Uniform integer in [0, bound), as mb_random_below.
+__device__ inline uint32_t mb_philox_below(mb_key key, uint32_t stream, uint32_t step,
+                                           uint64_t index, uint32_t bound) {
+    uint4 random = mb_philox(key, stream, step, index);
+    return (uint32_t)__umul64hi((uint64_t)random.x << 32 | random.y, bound);
+}
+
 // Standard normal, in double as on the host.
 __device__ inline double mb_philox_normal(mb_key key, uint32_t stream, uint32_t step,
                                           uint64_t index) {

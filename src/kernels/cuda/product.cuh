@@ -24,6 +24,7 @@
 #ifndef MB_KERNELS_CUDA_PRODUCT_CUH
 #define MB_KERNELS_CUDA_PRODUCT_CUH
 
+#include "cuda/four.cuh"
 #include "cuda/optim.cuh"
 
 enum {
@@ -121,8 +122,8 @@ static __global__ void __launch_bounds__(MB_PRODUCT_THREADS, 3)
 #pragma unroll 8
         for (int p = 0; p < MB_TILE_K; p++) { // strips are zero behind k
             float a_part[MB_PER_THREAD], b_part[MB_PER_THREAD];
-            *(float4 *)a_part = *(const float4 *)&a_strip[p][ti];
-            *(float4 *)b_part = *(const float4 *)&b_strip[p][tj];
+            mb_get_four(&a_strip[p][ti], a_part);
+            mb_get_four(&b_strip[p][tj], b_part);
 #pragma unroll
             for (int i = 0; i < MB_PER_THREAD; i++)
 #pragma unroll
@@ -235,13 +236,13 @@ struct mb_step_weights {
         // Four floats of a row, `left` of which are there.
         __device__ float4 load(const float *from, int32_t left) const {
             if (aligned && left >= 4)
-                return __ldcs((const float4 *)from);
+                return mb_four_once(from);
             return make_float4(from[0], left > 1 ? from[1] : 0.0f, left > 2 ? from[2] : 0.0f,
                                left > 3 ? from[3] : 0.0f);
         }
         __device__ void put(float *to, int32_t left, float4 values) const {
             if (aligned && left >= 4) {
-                __stcs((float4 *)to, values);
+                mb_put_four_once(to, values);
                 return;
             }
             to[0] = values.x;

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "cuda/call.cuh"
+#include "cuda/four.cuh"
 
 // Along the T steps of each row, or along the B rows of each step. Place n of the way, side s, is
 // the vector n * along + s * aside (forwards).
@@ -88,7 +89,7 @@ template <int COUNT> struct mb_near_sides {
     __device__ void read(int32_t p, float (&x)[COUNT]) const {
 #pragma unroll
         for (int s = 0; s < COUNT; s += 4) {
-            float4 four = *(const float4 *)(values + p * MB_SIDES + s);
+            float4 four = mb_four(values + p * MB_SIDES + s);
             x[s] = four.x;
             x[s + 1] = four.y;
             x[s + 2] = four.z;
@@ -188,10 +189,10 @@ __device__ inline void mb_dot_part(const mb_dot &dot, const int32_t (&rows)[MB_D
         float4 w[MB_DOT_EACH];
 #pragma unroll
         for (int u = 0; u < MB_DOT_EACH; u++)
-            w[u] = *(const float4 *)(dot.weights + rows[u] * dot.row + p);
+            w[u] = mb_four(dot.weights + rows[u] * dot.row + p);
 #pragma unroll
         for (int s = 0; s < MB_SIDES; s++) {
-            float4 a = *(const float4 *)(dot.a + sides[s] * dot.side + p);
+            float4 a = mb_four(dot.a + sides[s] * dot.side + p);
 #pragma unroll
             for (int u = 0; u < MB_DOT_EACH; u++) {
                 float &sum = sums[u * MB_SIDES + s];

@@ -38,14 +38,14 @@ struct source_pass {
 
 // The strips of x: of the batch at hand, and of the next one.
 struct pass_strips {
-    float x[2][ROWS][PITCH];
+    alignas(16) float x[2][ROWS][PITCH];
 };
 
 // What the threads of a block share.
 struct pass_memory {
     pass_strips strips[2]; // one is copied while the other is used
-    float dy[ROWS][OUTPUTS];
-    float w[STRIP][OUTPUTS];
+    alignas(16) float dy[ROWS][OUTPUTS];
+    alignas(16) float w[STRIP][OUTPUTS];
     mb_source_rows batches[2];
     const float *from[2][ROWS]; // features of the rows of both batches; NULL: zeros
 };
@@ -116,8 +116,8 @@ static __device__ inline void gradient_of(const pass_memory &memory, const pass_
 #pragma unroll 8
     for (int32_t row = 0; row < rows; row++) {
         float x[4], dy[4];
-        *(float4 *)x = *(const float4 *)&strip.x[0][row][ti];
-        *(float4 *)dy = *(const float4 *)&memory.dy[row][tj];
+        mb_get_four(&strip.x[0][row][ti], x);
+        mb_get_four(&memory.dy[row][tj], dy);
 #pragma unroll
         for (int32_t i = 0; i < 4; i++)
 #pragma unroll
@@ -134,11 +134,11 @@ static __device__ inline void add_to_sums(const pass_memory &memory, const pass_
         float x[4][4];
 #pragma unroll
         for (int32_t i = 0; i < 4; i++)
-            *(float4 *)x[i] = *(const float4 *)&strip.x[1][ti + i][p];
+            mb_get_four(&strip.x[1][ti + i][p], x[i]);
 #pragma unroll
         for (int32_t q = 0; q < 4; q++) {
             float w[4];
-            *(float4 *)w = *(const float4 *)&memory.w[p + q][tj];
+            mb_get_four(&memory.w[p + q][tj], w);
 #pragma unroll
             for (int32_t i = 0; i < 4; i++)
 #pragma unroll
@@ -157,9 +157,9 @@ static __device__ inline void share_weights(const mb_step_weights::tile &weights
         float4 w = weights.w[i];
         bool inside = i0 + ti + i < weights.m;
         int32_t left = inside ? weights.n - j0 - tj : 0;
-        *(float4 *)&memory.w[ti + i][tj] =
-            make_float4(left > 0 ? w.x : 0.0f, left > 1 ? w.y : 0.0f, left > 2 ? w.z : 0.0f,
-                        left > 3 ? w.w : 0.0f);
+        mb_put_four(&memory.w[ti + i][tj],
+                    make_float4(left > 0 ? w.x : 0.0f, left > 1 ? w.y : 0.0f, left > 2 ? w.z : 0.0f,
+                                left > 3 ? w.w : 0.0f));
     }
 }
 
@@ -190,13 +190,12 @@ static __device__ inline void store_sums(const source_pass &pass, int32_t part, 
 #pragma unroll
     for (int32_t i = 0; i < 4; i++)
         if (i0 + i < rows && j0 < pitch)
-            *(float4 *)&to[(i0 + i) * pitch + j0] =
-                make_float4(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
+            mb_put_four(&to[(i0 + i) * pitch + j0], sums[i]);
 }
 
 static __global__ void __launch_bounds__(THREADS, 4)
     source_pass_kernel(const __grid_constant__ source_pass pass) {
-    __shared__ __align__(16) pass_memory memory;
+    __shared__ pass_memory memory;
     int32_t run = (int32_t)blockIdx.y, tiles = (pass.outputs + OUTPUTS - 1) / OUTPUTS;
     int32_t part = (int32_t)blockIdx.x / tiles, j0 = (int32_t)blockIdx.x % tiles * OUTPUTS;
     int32_t begin = part * MB_SOURCE_PART, end = begin + MB_SOURCE_PART, inputs = pass.source.width;

@@ -30,46 +30,193 @@ static __device__ void count_row(const mb_row &row, mb_tally *tally) {
     }
 }
 
-// A block tallies a run, MB_THREADS rows at a time: a thread reads a row, then one thread adds the
-// moments and another the losses, in the order of the rows.
+// ---- sums in the order of the rows ------------------------------------------------------------
+//
+// What waits for the row before is done row by row and nothing else: the means are, and then the
+// sums of terms that all threads make from the means. Each of these belongs to the first thread of
+// a warp, so that they go on side by side. A pair is a label and a prediction, of a row that has
+// both.
+
+enum { TALLY_WARPS = MB_THREADS / 32 };
+enum { LABEL, PREDICTION, MEANS };
+enum { LABEL_SQUARES, PREDICTION_SQUARES, PRODUCTS, SQUARED_ERRORS, ABSOLUTE_ERRORS, SUMS };
+static_assert((int)MEANS < (int)TALLY_WARPS && (int)SUMS <= (int)TALLY_WARPS, "a warp for each");
+
+// What the threads of a block share, for MB_THREADS rows.
+struct tally_memory {
+    mb_tally tally;
+    double losses[MB_THREADS];
+    int32_t pairs[TALLY_WARPS];          // of the rows of each warp
+    double values[MEANS][MB_THREADS];    // of the pairs, one after the other
+    double reciprocals[MB_THREADS];      // 1 / (pairs so far)
+    double means[MEANS][MB_THREADS + 1]; // before the first pair, and after each
+    double terms[SUMS][MB_THREADS];
+};
+
+// The place of the thread's pair among those of the block, and how many these are.
+static __device__ int32_t place_of(bool is_pair, int32_t (&pairs)[TALLY_WARPS], int32_t &all) {
+    int32_t warp = (int32_t)threadIdx.x / 32, lane = (int32_t)threadIdx.x % 32;
+    unsigned lanes = __ballot_sync(0xFFFFFFFFu, is_pair);
+    int32_t place = __popc(lanes & ((1u << lane) - 1u));
+    if (lane == 0)
+        pairs[warp] = __popc(lanes);
+    __syncthreads();
+    all = 0;
+    for (int32_t w = 0; w < TALLY_WARPS; w++) {
+        place += w < warp ? pairs[w] : 0;
+        all += pairs[w];
+    }
+    return place;
+}
+
+// A thread reads a row, of `count` from `first` on; there were `before` pairs in front of them.
+// Returns how many pairs they have.
+static __device__ int32_t read_rows(const mb_tally_rows &rows, int32_t first, int32_t count,
+                                    int32_t before, tally_memory &memory) {
+    int32_t thread = (int32_t)threadIdx.x, all;
+    mb_row row = {};
+    row.valence = NAN;
+    if (thread < count) {
+        row = mb_row_of(&rows, first + thread);
+        count_row(row, &memory.tally);
+        memory.losses[thread] = row.loss;
+    }
+    bool is_pair = !isnan(row.valence);
+    int32_t place = place_of(is_pair, memory.pairs, all);
+    if (is_pair) {
+        memory.values[LABEL][place] = (double)row.valence;
+        memory.values[PREDICTION][place] = (double)row.value;
+    }
+    memory.reciprocals[thread] = 1.0 / (double)(before + thread + 1);
+    return all;
+}
+
+// Goes on with a mean of `before` values through `count` more; means[0] is where it stands. What a
+// step needs is read while the step before is made.
+static __device__ double add_to_mean(const double *values, const double *reciprocals,
+                                     int32_t before, int32_t count, double *means) {
+    double mean = means[0], n = before, value = values[0], reciprocal = reciprocals[0];
+    bool divides = true;
+#pragma unroll 4
+    for (int32_t i = 0; i < count; i++) {
+        int32_t next = i + 1 < count ? i + 1 : i;
+        double next_value = values[next], next_reciprocal = reciprocals[next];
+        double from_mean = value - mean;
+        n += 1.0;
+        divides &= mb_row_divides(from_mean);
+        mean += mb_row_quotient(from_mean, n, reciprocal);
+        means[i + 1] = mean;
+        value = next_value;
+        reciprocal = next_reciprocal;
+    }
+    if (divides)
+        return mean;
+    mean = means[0];
+#pragma unroll 1
+    for (int32_t i = 0; i < count; i++) { // once more: there are predictions that are not finite
+        mean += (values[i] - mean) / (double)(before + i + 1);
+        means[i + 1] = mean;
+    }
+    return mean;
+}
+
+// What pair i adds to the sums: see mb_row_add_pair.
+static __device__ void make_terms(tally_memory &memory, int32_t i) {
+    double label = memory.values[LABEL][i], prediction = memory.values[PREDICTION][i];
+    double from_label = label - memory.means[LABEL][i];
+    double from_prediction = prediction - memory.means[PREDICTION][i];
+    double label_after = label - memory.means[LABEL][i + 1];
+    double prediction_after = prediction - memory.means[PREDICTION][i + 1];
+    double difference = label - prediction;
+    memory.terms[LABEL_SQUARES][i] = from_label * label_after;
+    memory.terms[PREDICTION_SQUARES][i] = from_prediction * prediction_after;
+    memory.terms[PRODUCTS][i] = from_label * prediction_after;
+    memory.terms[SQUARED_ERRORS][i] = difference * difference;
+    memory.terms[ABSOLUTE_ERRORS][i] = fabs(difference);
+}
+
+static __device__ double add_terms(const double *terms, int32_t count, double sum) {
+#pragma unroll 8
+    for (int32_t i = 0; i < count; i++)
+        sum += terms[i];
+    return sum;
+}
+
+// As mb_row_add_loss, for many rows.
+static __device__ void add_losses(const mb_tally_rows &rows, const double *terms, int32_t count,
+                                  mb_batch_losses &losses) {
+    for (int32_t i = 0; i < count;) {
+        int32_t left = rows.batch_size - losses.rows, added = count - i < left ? count - i : left;
+        losses.batch = add_terms(terms + i, added, losses.batch);
+        losses.rows += added;
+        if (losses.rows == rows.batch_size)
+            mb_row_close_batch(&losses, rows.auxiliary);
+        i += added;
+    }
+}
+
+// What the thread of warp w has: mean w, sum w, and that of warp MEANS the loss.
+struct tally_share {
+    double mean, sum;
+    mb_batch_losses losses;
+};
+
+static __device__ void put_share(const tally_share &share, int32_t w, mb_pair_moments &moments) {
+    if (w == LABEL)
+        moments.mean_label = share.mean;
+    if (w == PREDICTION)
+        moments.mean_prediction = share.mean;
+    if (w == LABEL_SQUARES)
+        moments.label_squares = share.sum;
+    if (w == PREDICTION_SQUARES)
+        moments.prediction_squares = share.sum;
+    if (w == PRODUCTS)
+        moments.products = share.sum;
+    if (w == SQUARED_ERRORS)
+        moments.squared_errors = share.sum;
+    if (w == ABSOLUTE_ERRORS)
+        moments.absolute_errors = share.sum;
+}
+
+// A block tallies a run, MB_THREADS rows at a time.
 static __global__ void tally_kernel(mb_tally_launch launch, mb_resident dataset) {
-    enum { MOMENTS = 0, LOSSES = 32 }; // the threads that add
     constexpr int32_t words = sizeof(mb_tally) / sizeof(int32_t);
-    __shared__ mb_tally tally;
-    __shared__ double losses[MB_THREADS];
-    __shared__ float valences[MB_THREADS], values[MB_THREADS];
-    int32_t run = (int32_t)blockIdx.y, thread = (int32_t)threadIdx.x;
+    __shared__ tally_memory memory;
+    int32_t run = (int32_t)blockIdx.y, thread = (int32_t)threadIdx.x, pairs = 0;
+    int32_t w = thread % 32 == 0 ? thread / 32 : (int32_t)TALLY_WARPS; // others have no share
     mb_tally_rows rows = mb_tally_rows_of(&launch, &dataset, run);
+    tally_share share = {};
     for (int32_t i = thread; i < words; i += MB_THREADS)
-        reinterpret_cast<int32_t *>(&tally)[i] = 0;
-    mb_pair_moments moments = {};
-    mb_batch_losses sums = {};
+        reinterpret_cast<int32_t *>(&memory.tally)[i] = 0;
     __syncthreads();
     for (int32_t first = 0; first < rows.count; first += MB_THREADS) {
         int32_t left = rows.count - first, count = left < MB_THREADS ? left : MB_THREADS;
-        if (thread < count) {
-            mb_row row = mb_row_of(&rows, first + thread);
-            count_row(row, &tally);
-            losses[thread] = row.loss;
-            valences[thread] = row.valence;
-            values[thread] = row.value;
+        int32_t added = read_rows(rows, first, count, pairs, memory);
+        __syncthreads();
+        if (w < MEANS && added > 0) {
+            memory.means[w][0] = share.mean;
+            share.mean =
+                add_to_mean(memory.values[w], memory.reciprocals, pairs, added, memory.means[w]);
         }
+        if (w == MEANS)
+            add_losses(rows, memory.losses, count, share.losses);
         __syncthreads();
-        for (int32_t i = 0; thread == MOMENTS && i < count; i++)
-            if (!isnan(valences[i]))
-                mb_row_add_pair(&moments, (double)valences[i], (double)values[i]);
-        for (int32_t i = 0; thread == LOSSES && i < count; i++)
-            mb_row_add_loss(&sums, losses[i], rows.batch_size, rows.auxiliary);
+        if (thread < added)
+            make_terms(memory, thread);
         __syncthreads();
+        if (w < SUMS)
+            share.sum = add_terms(memory.terms[w], added, share.sum);
+        pairs += added;
     }
-    if (thread == MOMENTS)
-        tally.values = moments;
-    if (thread == LOSSES)
-        tally.loss = mb_row_mean_loss(&sums, rows.auxiliary);
+    put_share(share, w, memory.tally.values);
+    if (w == 0)
+        memory.tally.values.count = pairs;
+    if (w == MEANS)
+        memory.tally.loss = mb_row_mean_loss(&share.losses, rows.auxiliary);
     __syncthreads();
     for (int32_t i = thread; i < words; i += MB_THREADS)
         reinterpret_cast<int32_t *>(&launch.tallies[run])[i] =
-            reinterpret_cast<const int32_t *>(&tally)[i];
+            reinterpret_cast<const int32_t *>(&memory.tally)[i];
 }
 
 void mb_cuda_tally(mb_cuda_device *cuda, const mb_tally_launch *launch) {

@@ -32,10 +32,10 @@ enum {
 // t and columns g of b[p][j], go to 32 different banks.
 union mb_tensor_memory {
     struct {
-        float a[MB_TENSOR_M][MB_TENSOR_K + 4];
-        float b[MB_TENSOR_K][MB_TENSOR_N + 8];
+        alignas(16) float a[MB_TENSOR_M][MB_TENSOR_K + 4];
+        alignas(16) float b[MB_TENSOR_K][MB_TENSOR_N + 8];
     } strips;
-    float sums[MB_TENSOR_SIDE][MB_TENSOR_N + 8]; // half of the rows of C
+    alignas(16) float sums[MB_TENSOR_SIDE][MB_TENSOR_N + 8]; // half of the rows of C
 };
 
 // ---- strips -----------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ union mb_tensor_memory {
 // values = row[at], row[at + 1] ...; zeros from `end` on.
 __device__ inline void mb_load_four(const float *row, int32_t at, int32_t end, float (&values)[4]) {
     if ((uintptr_t)(row + at) % 16 == 0 && at + 4 <= end) {
-        *(float4 *)values = *(const float4 *)(row + at);
+        mb_get_four(row + at, values);
         return;
     }
 #pragma unroll
@@ -106,9 +106,9 @@ struct mb_tensor_fetch {
         for (int n = 0; n < MB_TENSOR_FOURS; n++) {
             int line, at;
             place(n, MB_TENSOR_K, line, at);
-            *(float4 *)&memory.strips.a[line][at] = *(const float4 *)a[n];
+            mb_put_four(&memory.strips.a[line][at], a[n]);
             place(n, MB_TENSOR_N, line, at);
-            *(float4 *)&memory.strips.b[line][at] = *(const float4 *)b[n];
+            mb_put_four(&memory.strips.b[line][at], b[n]);
         }
     }
     // Whether a number is so large that products may overflow, infinite, or NaN.
@@ -247,15 +247,15 @@ __device__ inline void mb_tensor_store(Tile &tile, int32_t i0, int32_t j0, mb_te
                 int i = n / MB_FRAGMENTS_N * 16 + at.g;
                 int j = at.j + n % MB_FRAGMENTS_N * 8 + 2 * at.t;
                 const float(&c)[4] = sums.values[n];
-                *(float2 *)&memory.sums[i][j] = make_float2(c[0], c[1]);
-                *(float2 *)&memory.sums[i + 8][j] = make_float2(c[2], c[3]);
+                mb_put_two(&memory.sums[i][j], c[0], c[1]);
+                mb_put_two(&memory.sums[i + 8][j], c[2], c[3]);
             }
         }
         __syncthreads();
         float part[4][4];
 #pragma unroll
         for (int i = 0; i < 4; i++)
-            *(float4 *)part[i] = *(const float4 *)&memory.sums[ti + i][tj];
+            mb_get_four(&memory.sums[ti + i][tj], part[i]);
         tile.store(i0 + half + ti, j0 + tj, part);
         __syncthreads();
     }
@@ -264,7 +264,7 @@ __device__ inline void mb_tensor_store(Tile &tile, int32_t i0, int32_t j0, mb_te
 template <class Problem, int PRODUCTS>
 static __global__ void __launch_bounds__(MB_TENSOR_THREADS, 3)
     mb_tensor_kernel(const __grid_constant__ Problem problem) {
-    __shared__ __align__(16) mb_tensor_memory memory;
+    __shared__ mb_tensor_memory memory;
     typename Problem::tile tile;
     if (!problem.begin((int32_t)blockIdx.y, (int32_t)blockIdx.z, tile))
         return;

@@ -1,0 +1,62 @@
+// Orders of the rows of an epoch: those of mb_random_shuffle (src/host/base/philox.c), which swaps
+// row i with a row drawn from 0 ... i, from the last row down to row 1.
+#include "cuda/device.cuh"
+#include "cuda/philox.cuh"
+
+enum {
+    DRAWS = 1024,                                          // that a block has at hand
+    MOST_NEAR = (48 << 10) / (int)sizeof(int32_t) - DRAWS, // rows, beside them
+};
+
+// All threads draw, then one swaps.
+static __device__ inline void shuffle_rows(mb_key key, uint32_t epoch, int32_t count,
+                                           uint32_t (&draws)[DRAWS], int32_t *rows) {
+    int32_t end = count;
+    while (end > 1) {
+        int32_t begin = end > DRAWS ? end - DRAWS : 1;
+        for (int32_t i = begin + (int32_t)threadIdx.x; i < end; i += MB_THREADS)
+            draws[i - begin] =
+                mb_philox_below(key, MB_STREAM_SHUFFLE, epoch, (uint64_t)i, (uint32_t)i + 1);
+        __syncthreads();
+        for (int32_t i = end - 1; threadIdx.x == 0 && i >= begin; i--) {
+            uint32_t j = draws[i - begin];
+            int32_t row = rows[i];
+            rows[i] = rows[j];
+            rows[j] = row;
+        }
+        __syncthreads();
+        end = begin;
+    }
+}
+
+static __device__ inline void copy_rows(const int32_t *from, int32_t count, int32_t *to) {
+    for (int32_t i = (int32_t)threadIdx.x; i < count; i += MB_THREADS)
+        to[i] = from[i];
+}
+
+// A block has a run. Its rows are swapped in shared memory where there is room for `near` of them,
+// in global memory where there is not.
+static __global__ void shuffle_kernel(mb_shuffle_launch launch, int32_t near) {
+    __shared__ uint32_t draws[DRAWS];
+    MB_DYNAMIC_SHARED(int32_t, near_rows);
+    int32_t run = (int32_t)blockIdx.y, count = launch.counts[run];
+    mb_key key = launch.keys[run];
+    const int32_t *from = launch.from + run * launch.stride;
+    int32_t *to = launch.to + run * launch.stride;
+    if (launch.shuffled[run] == 0) {
+        copy_rows(from, count, to);
+    } else if (count <= near) {
+        copy_rows(from, count, near_rows);
+        shuffle_rows(key, launch.epoch, count, draws, near_rows);
+        copy_rows(near_rows, count, to);
+    } else {
+        copy_rows(from, count, to);
+        shuffle_rows(key, launch.epoch, count, draws, to);
+    }
+}
+
+void mb_cuda_shuffle(mb_cuda_device *cuda, const mb_shuffle_launch *launch) {
+    int32_t near = launch->stride < MOST_NEAR ? (int32_t)launch->stride : (int32_t)MOST_NEAR;
+    MB_LAUNCH(shuffle_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS),
+              (size_t)near * sizeof(int32_t), cuda->stream, *launch, near);
+}
