@@ -124,10 +124,13 @@ typedef struct mb_backend {
     // The copy has read `from` when the call returns, and may have waited for the device.
     mb_status (*upload)(mb_device *device, void *to, const void *from, size_t bytes,
                         mb_error *error);
-    // `from` is memory of allocate_host and stays as it is until the device has come that far:
-    // until wait_for_mark of a later mark, synchronize or download returns.
+    // The memory of the host is that of allocate_host. It stays as it is, or has not got everything
+    // yet, until the device has come that far: until wait_for_mark of a later mark, synchronize or
+    // download returns.
     mb_status (*upload_async)(mb_device *device, void *to, const void *from, size_t bytes,
                               mb_error *error);
+    mb_status (*download_async)(mb_device *device, void *to, const void *from, size_t bytes,
+                                mb_error *error);
     // While one thread uses the device, another may call these two, describe and allocate. None of
     // them waits for what the device is doing. upload_beside: done when the call returns.
     // release_beside: of memory that no work given to the device needs any more.
@@ -166,7 +169,7 @@ typedef struct mb_backend {
     mb_status (*synchronize)(mb_device *device, mb_error *error);
 } mb_backend;
 
-enum { MB_DEVICE_MARKS = 2 };
+enum { MB_DEVICE_MARKS = 3 };
 
 // How the CUDA executor multiplies matrices in plans that train nothing. Others always do it in
 // float32.

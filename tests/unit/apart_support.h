@@ -177,6 +177,13 @@ static inline mb_status apart_upload_async(mb_device *device, void *to, const vo
     return mb_cpu_backend.upload_async(device, to, from, bytes, error);
 }
 
+static inline mb_status apart_download_async(mb_device *device, void *to, const void *from,
+                                             size_t bytes, mb_error *error) {
+    assert_true(apart_owns(from));
+    assert_true(apart_holds(apart.host, to, bytes));
+    return mb_cpu_backend.download_async(device, to, from, bytes, error);
+}
+
 static inline mb_status apart_download(mb_device *device, void *to, const void *from, size_t bytes,
                                        mb_error *error) {
     assert_true(apart_owns(from));
@@ -256,6 +263,7 @@ static inline const mb_backend *apart_begin(size_t limit) {
     apart.backend.upload_beside = apart_upload_beside;
     apart.backend.release_beside = apart_release;
     apart.backend.download = apart_download;
+    apart.backend.download_async = apart_download_async;
     apart.backend.mark = apart_mark;
     apart.backend.wait_for_mark = apart_wait_for_mark;
     apart.backend.synchronize = apart_synchronize;

@@ -154,6 +154,35 @@ static void fill_slots(const mb_run_spec *spec, float *slots) {
             slots[spec->model->options[i].slot] = (float)spec->config.options[i];
 }
 
+// The training parts, in the order of the corpus.
+static mb_status list_training(mb_array *array, mb_error *error) {
+    const mb_backend *backend = array->device->backend;
+    size_t runs = (size_t)array->run_count, row = (size_t)array->index_stride;
+    int32_t *counts = calloc(runs, sizeof *counts), *shuffled = calloc(runs, sizeof *shuffled);
+    mb_status status =
+        counts == NULL || shuffled == NULL ? mb_out_of_memory(error, "array") : MB_OK;
+    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
+        const mb_run_spec *spec = &array->specs[a];
+        counts[a] = spec->fold->train.count;
+        shuffled[a] = spec->training.shuffle;
+        array->shuffles |= spec->training.shuffle;
+        memcpy(array->host_indices + (size_t)a * row, spec->fold->train.rows,
+               (size_t)counts[a] * sizeof *counts);
+    }
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->corpus_order, array->host_indices,
+                                 runs * row * sizeof *counts, error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->train_counts, counts, runs * sizeof *counts,
+                                 error);
+    if (status == MB_OK)
+        status = backend->upload(array->device, array->shuffled, shuffled, runs * sizeof *shuffled,
+                                 error);
+    free(counts);
+    free(shuffled);
+    return status;
+}
+
 // The tables that stay as they are, and start values.
 static mb_status start_runs(mb_array *array, mb_error *error) {
     mb_device *device = array->device;
@@ -214,6 +243,8 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
     if (status == MB_OK)
         status =
             mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
+    if (status == MB_OK)
+        status = list_training(array, error);
     return status == MB_OK ? start_runs(array, error) : status;
 }
 

@@ -6,6 +6,10 @@
 #include "train/resident.h"
 #include "train/snapshot.h"
 
+// Marks of a device (merbench/device.h) that an array uses: MB_MARK_LAUNCH and the one behind it
+// are the trainer's.
+enum { MB_MARK_EPOCH, MB_MARK_LAUNCH, MB_MARKS_LAUNCH = MB_DEVICE_MARKS - MB_MARK_LAUNCH };
+
 // Which part of a spec a plan evaluates.
 typedef enum mb_part_kind { MB_PART_SELECT, MB_PART_HELD, MB_PART_TEST } mb_part_kind;
 
@@ -14,13 +18,13 @@ typedef struct mb_lists {
     int32_t *rows;    // (most_steps, A)
     int32_t *indices; // (A, index_stride)
     uint32_t *steps;  // (A) training steps done before
-    int32_t *host_rows, *host_indices;
+    int32_t *host_rows;
     uint32_t *host_steps;
 } mb_lists;
 
 // The tables of the device are one piece of its memory, those of the host one of page-locked
-// memory. They are uploaded without waiting: a table of the host stays as it is from then on until
-// mb_array_wait, or something was downloaded.
+// memory. They move without waiting: a table of the host that is uploaded stays as it is from then
+// on until mb_array_wait, or something was downloaded.
 typedef struct mb_array {
     mb_device *device;
     int32_t run_count;
@@ -42,7 +46,9 @@ typedef struct mb_array {
     int32_t *widest;                                    // (most_steps, A)
     float *losses;                                      // (A, most_steps)
     mb_lists training;
-    int32_t *next_indices; // (A, index_stride) host: the order of the epoch that comes next
+    int32_t *corpus_order;            // (A, index_stride) utterances of the training parts
+    int32_t *train_counts, *shuffled; // (A) of these, and whether their order is drawn
+    bool shuffles;                    // some run's is
     int32_t *host_widest;
     float *host_losses;
     uint32_t *steps_done;   // (A) training steps of each run
@@ -50,6 +56,7 @@ typedef struct mb_array {
     bool begun;             // an epoch was
     // Of evaluation.
     mb_lists evaluation;
+    int32_t *host_indices;  // (A, index_stride)
     const mb_plan *listed;  // the plan of the part whose utterances `evaluation` has
     float *auxiliary;       // (A, most_steps) auxiliary losses
     float *logits, *values; // (A, index_stride, C or R), or NULL
@@ -79,8 +86,9 @@ void mb_array_close(mb_array *array);
 // can be brought to the device (mb_residents_prefetch).
 void mb_array_expect(mb_device *device, const mb_run_spec *next);
 
-// Makes the tables of an epoch from the order of the rows in next_indices, where the order of the
-// next epoch may be made from then on: runs with active[a] take part.
+// Has the order of the rows in an epoch made, behind what the device was given before.
+mb_status mb_array_order(mb_array *array, int32_t epoch, mb_error *error);
+// Makes the tables of an epoch: runs with active[a] take part.
 mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error);
 // Training steps first ... first + count - 1 of the epoch.
 mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error *error);
@@ -95,7 +103,9 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, co
 // Evaluates the selection part, and tallies it.
 mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error);
 
-// Waits for the epoch: its losses are in host_losses, its tallies in host_tallies.
+// Asks for what the epoch came to: when mb_array_wait has returned, its losses are in host_losses,
+// its tallies in host_tallies. What the device is given in between is not waited for.
+mb_status mb_array_ask(mb_array *array, mb_error *error);
 mb_status mb_array_wait(mb_array *array, mb_error *error);
 // Keeps weights and predictions on the selection part of the runs with host_chosen[a], as those of
 // their best epochs.

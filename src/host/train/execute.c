@@ -49,13 +49,26 @@ static bool put(int32_t *place, int32_t number) {
     return differs;
 }
 
+mb_status mb_array_order(mb_array *array, int32_t epoch, mb_error *error) {
+    mb_shuffle_launch launch = {
+        .run_count = array->run_count,
+        .keys = array->keys,
+        .counts = array->train_counts,
+        .shuffled = array->shuffled,
+        .from = array->corpus_order,
+        .to = array->training.indices,
+        .stride = array->index_stride,
+        .epoch = (uint32_t)epoch,
+    };
+    if (epoch > 0 && !array->shuffles)
+        return MB_OK;
+    return array->device->backend->shuffle(array->device, &launch, error);
+}
+
 mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error) {
     mb_lists *lists = &array->training;
     size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->steps_per_epoch;
     bool new_rows = !array->begun, new_widest = !array->begun;
-    int32_t *order = array->next_indices;
-    array->next_indices = lists->host_indices;
-    lists->host_indices = order;
     for (int32_t s = 0; s < array->steps_per_epoch; s++)
         for (int32_t a = 0; a < array->run_count; a++) {
             const mb_run_spec *spec = &array->specs[a];
@@ -73,9 +86,6 @@ mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *er
         status = upload(array, lists->rows, lists->host_rows, steps, error);
     if (status == MB_OK && new_widest)
         status = upload(array, array->widest, array->host_widest, steps, error);
-    if (status == MB_OK)
-        status = upload(array, lists->indices, lists->host_indices,
-                        runs * (size_t)array->index_stride, error);
     return status;
 }
 
@@ -127,13 +137,12 @@ static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32
 
 // Its utterances.
 static mb_status list_part(mb_array *array, mb_part_kind kind, int32_t test, mb_error *error) {
-    const mb_lists *lists = &array->evaluation;
     for (int32_t a = 0; a < array->run_count; a++) {
         const mb_part *part = mb_array_part(&array->specs[a], kind, test);
-        memcpy(lists->host_indices + (int64_t)a * array->index_stride, part->rows,
+        memcpy(array->host_indices + (int64_t)a * array->index_stride, part->rows,
                (size_t)part->count * sizeof *part->rows);
     }
-    return upload(array, lists->indices, lists->host_indices,
+    return upload(array, array->evaluation.indices, array->host_indices,
                   (size_t)array->run_count * (size_t)array->index_stride, error);
 }
 
@@ -190,15 +199,19 @@ mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) 
     return status == MB_OK ? array->device->backend->tally(array->device, &launch, error) : status;
 }
 
-mb_status mb_array_wait(mb_array *array, mb_error *error) {
+mb_status mb_array_ask(mb_array *array, mb_error *error) {
     const mb_backend *backend = array->device->backend;
     size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->most_steps;
-    mb_status status = backend->download(array->device, array->host_losses, array->losses,
-                                         steps * sizeof(float), error);
+    mb_status status = backend->download_async(array->device, array->host_losses, array->losses,
+                                               steps * sizeof(float), error);
     if (status == MB_OK)
-        status = backend->download(array->device, array->host_tallies, array->tallies,
-                                   runs * sizeof(mb_tally), error);
-    return status;
+        status = backend->download_async(array->device, array->host_tallies, array->tallies,
+                                         runs * sizeof(mb_tally), error);
+    return status == MB_OK ? backend->mark(array->device, MB_MARK_EPOCH, error) : status;
+}
+
+mb_status mb_array_wait(mb_array *array, mb_error *error) {
+    return array->device->backend->wait_for_mark(array->device, MB_MARK_EPOCH, error);
 }
 
 // Keeps the first `width` numbers of each prediction of the chosen runs.

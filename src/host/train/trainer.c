@@ -16,10 +16,10 @@ typedef struct progress {
     atomic_llong *steps_done;
 } progress;
 
-// Launches that the device has been given, of which it may not have done the last MB_DEVICE_MARKS.
+// Launches that the device has been given, of which it may not have done the last MB_MARKS_LAUNCH.
 typedef struct in_flight {
     int64_t given, done;
-    int64_t steps[MB_DEVICE_MARKS]; // model-steps of each, at its number modulo MB_DEVICE_MARKS
+    int64_t steps[MB_MARKS_LAUNCH]; // model-steps of each, at its number modulo MB_MARKS_LAUNCH
 } in_flight;
 
 typedef struct mb_trainer {
@@ -61,18 +61,6 @@ static void training_close(mb_trainer *trainer) {
 
 // ---- one epoch --------------------------------------------------------------------------------
 
-static void order_rows(mb_trainer *trainer, int32_t epoch) {
-    mb_array *array = &trainer->array;
-    for (int32_t a = 0; a < array->run_count; a++) {
-        const mb_run_spec *spec = &array->specs[a];
-        int32_t *order = array->next_indices + (int64_t)a * array->index_stride;
-        memcpy(order, spec->fold->train.rows, (size_t)spec->fold->train.count * sizeof *order);
-        if (spec->training.shuffle)
-            mb_random_shuffle(mb_key_make(spec->seed, (uint32_t)spec->fold_index),
-                              MB_STREAM_SHUFFLE, (uint32_t)epoch, order, spec->fold->train.count);
-    }
-}
-
 static int32_t steps_of(const mb_run_spec *spec) {
     return (spec->fold->train.count + spec->training.batch_size - 1) / spec->training.batch_size;
 }
@@ -105,12 +93,12 @@ static mb_status settle(mb_trainer *trainer, int64_t most, mb_error *error) {
     mb_device *device = trainer->array.device;
     in_flight *launches = &trainer->launches;
     while (launches->given - launches->done > most) {
-        int32_t mark = (int32_t)(launches->done % MB_DEVICE_MARKS);
-        mb_status status = device->backend->wait_for_mark(device, mark, error);
+        int32_t place = (int32_t)(launches->done % MB_MARKS_LAUNCH);
+        mb_status status = device->backend->wait_for_mark(device, MB_MARK_LAUNCH + place, error);
         if (status != MB_OK)
             return status;
         if (trainer->progress.steps_done != NULL)
-            atomic_fetch_add(trainer->progress.steps_done, launches->steps[mark]);
+            atomic_fetch_add(trainer->progress.steps_done, launches->steps[place]);
         launches->done++;
     }
     return MB_OK;
@@ -121,17 +109,17 @@ static mb_status settle(mb_trainer *trainer, int64_t most, mb_error *error) {
 static mb_status launch_steps(mb_trainer *trainer, int32_t first, int32_t count, mb_error *error) {
     mb_array *array = &trainer->array;
     in_flight *launches = &trainer->launches;
-    int32_t mark = (int32_t)(launches->given % MB_DEVICE_MARKS);
-    mb_status status = settle(trainer, MB_DEVICE_MARKS - 1, error);
+    int32_t place = (int32_t)(launches->given % MB_MARKS_LAUNCH);
+    mb_status status = settle(trainer, MB_MARKS_LAUNCH - 1, error);
     if (status == MB_OK)
         status = mb_array_train(array, first, count, error);
     if (status == MB_OK)
-        status = array->device->backend->mark(array->device, mark, error);
+        status = array->device->backend->mark(array->device, MB_MARK_LAUNCH + place, error);
     if (status != MB_OK)
         return status;
-    launches->steps[mark] = 0;
+    launches->steps[place] = 0;
     for (int32_t s = first; s < first + count; s++)
-        launches->steps[mark] += mb_array_busy(array, s);
+        launches->steps[place] += mb_array_busy(array, s);
     launches->given++;
     return MB_OK;
 }
@@ -207,17 +195,20 @@ static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
     return status == MB_OK && any ? mb_array_keep(array, error) : status;
 }
 
-// Trains an epoch and selects, unless training is stopped in between. While the device is at it the
-// order of the rows in the next epoch is made.
+// Trains an epoch and selects, unless training is stopped in between. While the host judges, the
+// device makes the order of the rows in the next epoch.
 static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
+    mb_array *array = &trainer->array;
     mb_status status = train_steps(trainer, error);
     if (status != MB_OK)
         return status;
     if (stopped(trainer))
         return settle(trainer, 0, error);
-    status = mb_array_select(&trainer->array, trainer->active, error);
-    if (status == MB_OK && epoch + 1 < trainer->array.specs[0].training.epochs)
-        order_rows(trainer, epoch + 1);
+    status = mb_array_select(array, trainer->active, error);
+    if (status == MB_OK)
+        status = mb_array_ask(array, error);
+    if (status == MB_OK && epoch + 1 < array->specs[0].training.epochs)
+        status = mb_array_order(array, epoch + 1, error);
     if (status == MB_OK)
         status = settle(trainer, 0, error);
     return status == MB_OK ? judge_epoch(trainer, epoch, error) : status;
@@ -293,8 +284,7 @@ static bool any_active(const mb_trainer *trainer) {
 
 static mb_status train(mb_trainer *trainer, mb_error *error) {
     const mb_training *settings = &trainer->array.specs[0].training;
-    mb_status status = MB_OK;
-    order_rows(trainer, 0);
+    mb_status status = mb_array_order(&trainer->array, 0, error);
     for (int32_t epoch = 0;
          status == MB_OK && epoch < settings->epochs && any_active(trainer) && !stopped(trainer);
          epoch++) {

@@ -346,6 +346,7 @@ const mb_backend mb_cpu_backend = {
     .release_host = cpu_release,
     .upload = cpu_copy,
     .upload_async = cpu_copy,
+    .download_async = cpu_copy,
     .upload_beside = cpu_copy,
     .release_beside = cpu_release,
     .download = cpu_copy,

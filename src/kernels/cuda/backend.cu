@@ -204,6 +204,11 @@ static mb_status cuda_upload_async(mb_device *device, void *to, const void *from
     return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyHostToDevice, error);
 }
 
+static mb_status cuda_download_async(mb_device *device, void *to, const void *from, size_t bytes,
+                                     mb_error *error) {
+    return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyDeviceToHost, error);
+}
+
 // Where the GPU reads ordinary memory itself, it does so as late as it likes.
 static mb_status cuda_upload(mb_device *device, void *to, const void *from, size_t bytes,
                              mb_error *error) {
@@ -221,8 +226,7 @@ static mb_status cuda_upload_beside(mb_device *device, void *to, const void *fro
 
 static mb_status cuda_download(mb_device *device, void *to, const void *from, size_t bytes,
                                mb_error *error) {
-    mb_status status =
-        transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyDeviceToHost, error);
+    mb_status status = cuda_download_async(device, to, from, bytes, error);
     return status == MB_OK ? cuda_synchronize(device, error) : status;
 }
 
@@ -307,6 +311,7 @@ static const mb_backend cuda_backend = {
     .release_host = cuda_release_host,
     .upload = cuda_upload,
     .upload_async = cuda_upload_async,
+    .download_async = cuda_download_async,
     .upload_beside = cuda_upload_beside,
     .release_beside = cuda_release_beside,
     .download = cuda_download,

@@ -3,10 +3,7 @@
 #include "cuda/device.cuh"
 #include "cuda/philox.cuh"
 
-enum {
-    DRAWS = 1024,                                          // that a block has at hand
-    MOST_NEAR = (48 << 10) / (int)sizeof(int32_t) - DRAWS, // rows, beside them
-};
+enum { DRAWS = 1024 }; // that a block has at hand
 
 // All threads draw, then one swaps.
 static __device__ inline void shuffle_rows(mb_key key, uint32_t epoch, int32_t count,
@@ -55,8 +52,20 @@ static __global__ void shuffle_kernel(mb_shuffle_launch launch, int32_t near) {
     }
 }
 
+// Rows that a block can have in shared memory, beside its draws. Where the device does not say, it
+// has what every device has.
+static int32_t most_near(const mb_cuda_device *cuda) {
+    int bytes = 48 << 10;
+    (void)cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, cuda->ordinal);
+    bytes -= DRAWS * (int)sizeof(uint32_t);
+    if (cudaFuncSetAttribute(shuffle_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) !=
+        cudaSuccess)
+        bytes = (48 << 10) - DRAWS * (int)sizeof(uint32_t);
+    return bytes / (int)sizeof(int32_t);
+}
+
 void mb_cuda_shuffle(mb_cuda_device *cuda, const mb_shuffle_launch *launch) {
-    int32_t near = launch->stride < MOST_NEAR ? (int32_t)launch->stride : (int32_t)MOST_NEAR;
+    int32_t most = most_near(cuda), near = launch->stride < most ? (int32_t)launch->stride : most;
     MB_LAUNCH(shuffle_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS),
               (size_t)near * sizeof(int32_t), cuda->stream, *launch, near);
 }

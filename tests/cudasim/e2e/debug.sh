@@ -12,7 +12,7 @@ same_bits fast.db apart.db
 
 if simulated; then
     CUDASIM_LOST_AFTER=2000 expect 1 run half.json --results lost.db --device cuda --no-table
-    matches 'CUDA: [a-z_]+: .*; op [0-9]+ of the plan, \(.* -> \(B, .*, B = [0-9]+; run [0-9]+ of [0-9]+, step [0-9]+'
+    matches 'CUDA: [a-z_]+: .*; op [0-9]+ of the plan, \([^;]*\), B = [0-9]+; run [0-9]+ of [0-9]+, step [0-9]+'
 fi
 unset MERBENCH_CUDA_SYNC
 if simulated; then
