@@ -5,7 +5,7 @@
 source "$(dirname "$0")/lib.sh"
 
 sweep_files
-epochs=20
+epochs=40
 grep -qE '__asan_init|__tsan_init' "$MERBENCH" && epochs=6 # everything is slower there
 simulated || epochs=4000                                   # and faster here
 sed "s/\"epochs\": 3/\"epochs\": $epochs/" whole.json >long.json
