@@ -45,7 +45,7 @@ JOBS=$(nproc)
 LAUNCHER=() # what CTest is started with
 FAILED=()   # stages that did not pass
 # Names of the tests in which more than one thread is at work.
-THREADED='unit/test_(pool|pool_assist|team|sweep|trainer|mertools|progress)|e2e/(sweep|replay|import)'
+THREADED='unit/test_(pool|pool_assist|team|sweep|trainer|mertools|progress|interrupt)|e2e/(sweep|replay|import)|cudasim/interrupt'
 
 step() {
     printf '\n== %s\n' "$*"

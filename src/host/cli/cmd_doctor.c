@@ -36,9 +36,9 @@ static void print_help(void) {
         "                --device auto means here. Exit code 3 when that fails its self-test.\n"
         "  --gpu N       with --device: try GPU N instead of the first that can be used. Exit "
         "code\n"
-        "                4 when it is not there or cannot be used. GPUs that are not tried are "
-        "left\n"
-        "                alone: how much of their memory is free is not known.\n",
+        "                4 when it is not there or refuses. GPUs that are not tried are left "
+        "alone:\n"
+        "                how much of their memory is free is not known.\n",
         stdout);
 }
 

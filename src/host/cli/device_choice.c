@@ -12,9 +12,9 @@ const char *const mb_isa_names[MB_ISA_COUNT] = {"avx512", "avx2", "portable"};
 const char mb_device_help[] =
     "  --device NAME    auto, cpu or cuda (default auto: a GPU where one can be used, else cpu;\n"
     "                   'merbench doctor --device' tells which, and why)\n"
-    "  --gpu N          --device cuda on GPU N of those that CUDA shows, from 0 (default: the "
-    "first\n"
-    "                   that can be used); CUDA_VISIBLE_DEVICES hides GPUs and numbers them anew\n"
+    "  --gpu N          on cuda, GPU N of those that CUDA shows, from 0 (default: the first that\n"
+    "                   can be used); means --device cuda. CUDA_VISIBLE_DEVICES hides GPUs from\n"
+    "                   CUDA and numbers the others anew\n"
     "  --isa NAME       vector instructions on cpu: avx512, avx2 or portable (default: the best\n"
     "                   that the processor has); one set gives the same bits again\n"
     "  --precision NAME float32 or tf32 (default float32); training is in float32 always, but on\n"
