@@ -5,8 +5,8 @@
 #     scripts/gpu-kit.sh [--simulated] [--sanitizer DIR] [--build DIR] [--limit MB] OUT
 #
 # --simulated  the simulated executor in the GPU's place: tries the kit itself on a machine without a GPU
-# --sanitizer  take compute-sanitizer and its libraries from there (default: from the CUDA toolkit of this
-#              machine; where there is none, the kit uses that of the machine with the GPU)
+# --sanitizer  the compute-sanitizer folder of a CUDA toolkit (default: of the toolkit on this machine; where that
+#              has none, the kit uses what it finds on the machine with the GPU)
 # --build      take the programs from this build folder as they are. Default: build/release, after building.
 # --limit      the size that the kit may have, in MB (40)
 #
@@ -49,10 +49,13 @@ while [ "$#" -gt 0 ]; do
     esac
     shift
 done
+out=${out%/}
 [ -n "$out" ] || die "which folder? see scripts/gpu-kit.sh --help" 2
 [[ $limit =~ ^[1-9][0-9]{0,5}$ ]] || die "--limit: expected megabytes, found '$limit'" 2
 if [ -e "$out" ] && ! grep -qs '"kit": "merbench"' "$out/kit.json"; then
-    [ -d "$out" ] && [ -z "$(ls -A -- "$out")" ] || die "$out holds something that is not a kit; it is left alone" 2
+    if ! [ -d "$out" ] || [ -n "$(ls -A -- "$out")" ]; then
+        die "$out holds something that is not a kit; it is left alone" 2
+    fi
 fi
 
 # ---- programs
@@ -133,28 +136,32 @@ done
 cp -- "$root"/bench/peers/*.py "$kit/peers/"
 cp -- "$root/bench/kit/run.sh" "$kit/"
 
-# The folder of the launcher, or one with it and its libraries in subfolders.
+# That of a CUDA toolkit: the launcher beside what it loads into a program and starts it with.
 if [ -z "$sanitizer" ] && [ "$simulated" = no ] && nvcc=$(command -v "${CUDACXX:-nvcc}"); then
     toolkit=$(dirname -- "$(dirname -- "$(readlink -f -- "$nvcc")")")
     for folder in "$toolkit/compute-sanitizer" "$toolkit/extras/compute-sanitizer"; do
         [ ! -x "$folder/compute-sanitizer" ] || sanitizer=$folder
     done
-elif [ -n "$sanitizer" ]; then
-    [ -n "$(find -L "$sanitizer" -name compute-sanitizer -type f)" ] || die "--sanitizer: $sanitizer has no compute-sanitizer"
 fi
 if [ -n "$sanitizer" ]; then
+    for name in compute-sanitizer TreeLauncherSubreaper libsanitizer-collection.so; do
+        [ -e "$sanitizer/$name" ] || die "$sanitizer: no $name; expected the compute-sanitizer folder of a CUDA toolkit"
+    done
     mkdir "$packed/sanitizer"
-    find -L "$sanitizer" \( -name compute-sanitizer -o -name 'libsanitizer-*.so' -o -name 'libTreeLauncher*.so' \
-        -o -name 'libInterceptor*.so' \) -type f -not -path '*/x86/*' -exec cp -L -- {} "$packed/sanitizer/" \;
+    for file in "$sanitizer"/compute-sanitizer "$sanitizer"/TreeLauncher* "$sanitizer"/lib*.so; do
+        cp -L -- "$file" "$packed/sanitizer/"
+    done
     for library in $(libraries "$packed"/sanitizer/*); do
         name=${library##*/}
-        [ -e "$kit/lib/$name" ] || [ -e "$kit/lib/glibc/$name" ] || [ -e "$packed/lib/$name" ] ||
-            [ -e "$packed/lib/glibc/$name" ] || [ -e "$packed/sanitizer/$name" ] || take "$library" "$packed/lib"
+        for folder in "$kit/lib" "$kit/lib/glibc" "$packed/lib" "$packed/lib/glibc" "$packed/sanitizer"; do
+            [ ! -e "$folder/$name" ] || continue 2
+        done
+        take "$library" "$packed/lib"
     done
 fi
 
 # ---- the kit
-find "$packed" -type f -print0 | xargs -0 -n 16 -P "$(nproc)" gzip -9n
+find "$packed" -type f -print0 | xargs -0 -n 16 -P "$(nproc)" gzip -6n
 version=$("$programs" merbench --version)
 source=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
 printf '{"kit": "merbench", "kind": "%s", "version": "%s", "source": "%s"}\n' "$kind" "${version#merbench }" "$source" \

@@ -111,7 +111,8 @@ void mb_kit_judge_tests(mb_kit *kit, mb_kit_result *result) {
     const char *line = log != NULL ? strstr(log, mark) : NULL;
     long count = line != NULL ? strtol(line + strlen(mark), NULL, 10) : 0;
     if (count > 0)
-        snprintf(result->figures, sizeof result->figures, "%ld tests", count);
+        snprintf(result->figures, sizeof result->figures, "%ld test%s", count,
+                 count > 1 ? "s" : "");
     else
         mb_kit_set(result, MB_KIT_FAILED, "no test was run");
     free(log);
@@ -186,9 +187,12 @@ void mb_kit_judge_training(mb_kit *kit, mb_kit_result *result) {
         kit->rate = rate;
         kit->weights = number(document, "weights");
     }
-    snprintf(result->figures, sizeof result->figures,
-             "%g models: %.0f model-steps/s, %.1f %% of the copy", number(document, "models"), rate,
-             number(document, "percent_of_device_copy"));
+    double of_copy = number(document, "percent_of_device_copy");
+    int length = snprintf(result->figures, sizeof result->figures, "%g models: %.0f model-steps/s",
+                          number(document, "models"), rate);
+    if (isfinite(of_copy))
+        snprintf(result->figures + length, sizeof result->figures - (size_t)length,
+                 ", %.1f %% of the copy", of_copy);
 }
 
 void mb_kit_judge_profile(mb_kit *kit, mb_kit_result *result) {

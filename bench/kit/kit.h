@@ -50,6 +50,12 @@ struct mb_kit_result {
     cJSON *output; // the JSON documents that it printed
 };
 
+// A module of Python that peers need.
+typedef struct mb_kit_module {
+    bool asked, there;
+    char problem[200];
+} mb_kit_module;
+
 struct mb_kit {
     // What the command line says.
     const char *home; // the kit's folder
@@ -76,7 +82,8 @@ struct mb_kit {
     // What the stages found.
     bool gpu;
     char device[200], driver[32], runtime[32];
-    double rate, weights, models; // of the training step that the peers are compared with
+    double rate, weights; // of the training step that the peers are compared with
+    mb_kit_module torch, jax;
 
     int stage_count;
     mb_kit_result stages[MB_KIT_MOST_STAGES];
@@ -104,14 +111,14 @@ void mb_kit_print_programs(void);
 // A command line. Words that do not fit, or have no memory, are counted all the same; then it is
 // not started.
 typedef struct mb_kit_words {
-    bool ours; // takes the libraries of the kit
-    int count;
+    bool ours;       // takes the libraries of the kit
+    int told, count; // the first that is told; those before stand before every program
     char *words[MB_KIT_MOST_WORDS + 1]; // malloc'ed
 } mb_kit_words;
 
 void mb_kit_add_word(mb_kit_words *words, const char *word);
-// The words of a command. One with a * stands for all files of the kit with such a name.
-void mb_kit_add(const mb_kit *kit, mb_kit_words *words, const char *command);
+// The words of a command. One with a * stands for all files with such a path.
+void mb_kit_add(mb_kit_words *words, const char *command);
 // What stands in front of a program with the kit's libraries, and of one of gpu_programs.
 void mb_kit_add_loader(const mb_kit *kit, mb_kit_words *words);
 void mb_kit_add_programs(const mb_kit *kit, mb_kit_words *words);

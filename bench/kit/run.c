@@ -1,5 +1,6 @@
 // How a stage runs: programs of the kit, a peer in Python, compute-sanitizer.
 #include <glob.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,24 +26,22 @@ void mb_kit_add_word(mb_kit_words *words, const char *word) {
     words->count++;
 }
 
-static void add_files(const mb_kit *kit, mb_kit_words *words, const char *pattern) {
-    char path[PATH_MAX];
+static void add_files(mb_kit_words *words, const char *pattern) {
     glob_t found;
-    snprintf(path, sizeof path, "%.3800s/%.200s", kit->place, pattern);
-    if (glob(path, 0, NULL, &found) != 0)
+    if (glob(pattern, 0, NULL, &found) != 0)
         return;
     for (size_t i = 0; i < found.gl_pathc; i++)
         mb_kit_add_word(words, found.gl_pathv[i]);
     globfree(&found);
 }
 
-void mb_kit_add(const mb_kit *kit, mb_kit_words *words, const char *command) {
+void mb_kit_add(mb_kit_words *words, const char *command) {
     for (const char *at = command; *at != '\0';) {
         char word[256];
         size_t length = strcspn(at, " ");
         snprintf(word, sizeof word, "%.*s", (int)length, at);
         if (strchr(word, '*') != NULL)
-            add_files(kit, words, word);
+            add_files(words, word);
         else if (length > 0)
             mb_kit_add_word(words, word);
         at += at[length] == ' ' ? length + 1 : length;
@@ -74,14 +73,12 @@ static bool words_complete(const mb_kit_words *words) {
 
 // ---- starting -----------------------------------------------------------------------------------
 
-// As one would type it; the start of a program of the kit is left out.
 static void tell_command(const mb_kit *kit, const mb_kit_words *words, mb_kit_result *result) {
     size_t length = 0;
-    int first = words->ours && kit->loader[0] != '\0' ? 3 : 0;
     result->command[0] = '\0';
-    for (int i = first; i < words->count && length < sizeof result->command; i++)
+    for (int i = words->told; i < words->count && length < sizeof result->command; i++)
         length += (size_t)snprintf(result->command + length, sizeof result->command - length,
-                                   "%s%s", i > first ? " " : "", words->words[i]);
+                                   "%s%s", i > words->told ? " " : "", words->words[i]);
     FILE *log = fopen(kit->log, "a");
     if (log != NULL) {
         fprintf(log, "$ %s\n", result->command);
@@ -153,7 +150,8 @@ bool mb_kit_start_program(mb_kit *kit, const char *command, const char *output,
                           mb_kit_result *result) {
     mb_kit_words words = {.count = 0};
     mb_kit_add_programs(kit, &words);
-    mb_kit_add(kit, &words, command);
+    words.told = words.count;
+    mb_kit_add(&words, command);
     return mb_kit_start(kit, &words, output, result);
 }
 
@@ -163,43 +161,56 @@ void mb_kit_run_programs(mb_kit *kit, const char *command, mb_kit_result *result
 
 // ---- peers --------------------------------------------------------------------------------------
 
-// Whether Python has what a peer needs. The answer is waited for, as the first import may take
-// long.
-static bool has(mb_kit *kit, const char *module, const char *test, mb_kit_result *result) {
+// Asked once, out of the time of the whole run: the first import may take long.
+static void ask(mb_kit *kit, mb_kit_module *module, const char *name, const char *test,
+                mb_kit_result *result) {
     mb_kit_words words = {.count = 0};
+    mb_kit_result answer = {.limit = 60.0};
+    double began = mb_bench_seconds(), end = kit->began + 60.0 * kit->minutes;
+    answer.ended = fmin(began + answer.limit, end);
     mb_kit_add_word(&words, kit->python);
     mb_kit_add_word(&words, "-c");
     mb_kit_add_word(&words, test);
-    if (mb_kit_start(kit, &words, NULL, result))
-        return true;
-    if (result->exit_code > 0)
-        mb_kit_set(result, MB_KIT_LACKS, "%s has no %s%s", kit->python, module,
-                   kit->simulated ? "" : " that finds a GPU");
-    else if (result->outcome == MB_KIT_FAILED)
-        mb_kit_set(result, MB_KIT_LACKS, "no %s", kit->python);
-    return false;
+    module->there = mb_kit_start(kit, &words, NULL, &answer);
+    module->asked = true;
+    if (answer.exit_code > 0)
+        snprintf(module->problem, sizeof module->problem, "%.100s has no %s%s", kit->python, name,
+                 kit->simulated ? "" : " that finds a GPU");
+    else if (answer.outcome == MB_KIT_FAILED)
+        snprintf(module->problem, sizeof module->problem, "no %.100s", kit->python);
+    else
+        snprintf(module->problem, sizeof module->problem, "%s does not answer", name);
+    result->ended = fmin(result->ended + mb_bench_seconds() - began, end);
 }
 
-static void run_peer(mb_kit *kit, const char *command, mb_kit_result *result) {
+static void run_peer(mb_kit *kit, const mb_kit_module *module, const char *command,
+                     mb_kit_result *result) {
     mb_kit_words words = {.count = 0};
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%.3800s/peers/", kit->home);
-    strncat(path, command, strcspn(command, " "));
+    if (!module->there) {
+        mb_kit_set(result, MB_KIT_LACKS, "%.250s", module->problem);
+        return;
+    }
+    snprintf(path, sizeof path, "%.3800s/peers/%.*s", kit->home, (int)strcspn(command, " "),
+             command);
     mb_kit_add_word(&words, kit->python);
     mb_kit_add_word(&words, path);
-    mb_kit_add(kit, &words, command + strcspn(command, " "));
+    mb_kit_add(&words, command + strcspn(command, " "));
     mb_kit_start(kit, &words, NULL, result);
 }
 
 void mb_kit_run_torch(mb_kit *kit, const char *command, mb_kit_result *result) {
-    if (has(kit, "torch",
+    if (!kit->torch.asked)
+        ask(kit, &kit->torch, "torch",
             kit->simulated ? "import torch"
                            : "import torch, sys; sys.exit(0 if torch.cuda.is_available() else 3)",
-            result))
-        run_peer(kit, command, result);
+            result);
+    run_peer(kit, &kit->torch, command, result);
 }
 
 void mb_kit_run_jax(mb_kit *kit, const char *command, mb_kit_result *result) {
-    if (has(kit, "jax", kit->simulated ? "import jax" : "import jax; jax.devices('cuda')", result))
-        run_peer(kit, command, result);
+    if (!kit->jax.asked)
+        ask(kit, &kit->jax, "jax",
+            kit->simulated ? "import jax" : "import jax; jax.devices('cuda')", result);
+    run_peer(kit, &kit->jax, command, result);
 }
