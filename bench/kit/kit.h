@@ -60,6 +60,7 @@ struct mb_kit {
     // What the command line says.
     const char *home; // the kit's folder
     const char *python;
+    char python_path[PATH_MAX];
     bool quick;
     double minutes;
 

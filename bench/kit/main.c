@@ -99,7 +99,20 @@ static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error 
     return status;
 }
 
-// $OUT_DIR, or a folder in the kit; the caller may have named it from where it stands.
+// A path of Python, which the caller may have named from where it stands. Links are kept: they tell
+// Python where its packages are.
+static mb_status find_python(mb_kit *kit, mb_error *error) {
+    char here[PATH_MAX / 2];
+    if (kit->python[0] == '/' || strchr(kit->python, '/') == NULL)
+        return MB_OK;
+    if (getcwd(here, sizeof here) == NULL)
+        return mb_fail(error, MB_FAILED, "%s: %s", kit->python, strerror(errno));
+    snprintf(kit->python_path, sizeof kit->python_path, "%s/%.2000s", here, kit->python);
+    kit->python = kit->python_path;
+    return MB_OK;
+}
+
+// $OUT_DIR, or a folder in the kit; likewise.
 static mb_status make_results(mb_kit *kit, mb_error *error) {
     const char *wanted = getenv("OUT_DIR");
     char path[PATH_MAX];
@@ -122,6 +135,8 @@ static mb_status run(mb_kit *kit, mb_error *error) {
         kit->own_libraries = NULL;
     mb_kit_children_begin(&kit->interrupt);
     mb_status status = mb_kit_read(kit, error);
+    if (status == MB_OK)
+        status = find_python(kit, error);
     if (status == MB_OK)
         status = make_results(kit, error);
     if (status == MB_OK)
