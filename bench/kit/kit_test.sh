@@ -187,6 +187,12 @@ test_cuda_ops)
     echo first words
     yes 'more words' | head -n 1000000
     echo '[  PASSED  ] 0 test(s).' ;;
+bench_alone) echo '{"what": "alone", "models": 3, "runs_compared": 2, "equal": false}' ;;
+merbench)
+    case "$2 $3 $7" in
+    "table cuda.db $WRONG") "${0%/*}/real" "$@" | sed "$SLIP" ;;
+    *) exec "${0%/*}/real" "$@" ;;
+    esac ;;
 *) exec "${0%/*}/real" "$@" ;;
 esac
 END
@@ -211,6 +217,19 @@ check 'the child of the one that did not end is gone' gone
 grep -q 'first words' away/out/stages.log || fail 'the beginning of a long log is kept'
 grep -q 'bytes are left out here' away/out/stages.log || fail 'a long log is cut'
 check 'a long log is short' [ "$(stat -c %s away/out/stages.log)" -lt 1000000 ]
+
+# ---- executors that do not agree: a run of an array, numbers of a table, its texts, its lines
+ends 1 kit/run.sh --only alone
+stage_is alone FAILED
+export WRONG=mse SLIP='2s/\.\([0-9]\)/.9\1/'
+ends 1 kit/run.sh --only sweep
+matches '^sweep +FAILED .*the tables mse of cpu and cuda differ in line 2: '
+WRONG=waf SLIP='3s/sweep/swept/' ends 1 kit/run.sh --only sweep
+matches '^sweep +FAILED .*the tables waf of cpu and cuda differ in line 3: sweep and swept'
+SLIP='$d' ends 1 kit/run.sh --only sweep
+matches '^sweep +FAILED .*is in one of them only'
+SLIP='2s/\(\.[0-9]*\)/\100001/' ends 0 kit/run.sh --only sweep # less than 1e-4
+unset WRONG SLIP
 
 # ---- stopped halfway: what is known is kept
 kit/run.sh --only ops/tally,ops/prefetch,sweep >stopped 2>&1 &
