@@ -4,7 +4,7 @@
 #     scripts/setup.sh [build] [test] [fuzz] [format]      (nothing given: build)
 #
 # build   compiler, CMake, Ninja and the libraries of the program
-# test    g++, cmocka and the sqlite3 shell, for the tests
+# test    g++, cmocka, the sqlite3 shell and a static busybox, for the tests
 # fuzz    clang with its fuzzing runtime
 # format  clang-format
 #
@@ -91,11 +91,13 @@ find_missing() {
             need libsqlite3-dev library sqlite3
             need libzip-dev library libzip
             need libxxhash-dev library libxxhash
+            need zlib1g-dev library zlib
             ;;
         test)
             need g++ cxx_library
             need libcmocka-dev library cmocka
             need sqlite3 has sqlite3
+            need busybox-static has busybox
             ;;
         fuzz) need clang fuzzer ;;
         format) need clang-format has clang-format ;;

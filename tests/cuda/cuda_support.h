@@ -13,6 +13,16 @@ enum { SANITIZED = false };
 
 enum { SKIPPED = 77 }; // exit code of a test program that finds no GPU; CTest knows it
 
+// The tests to run: all, or those whose names match the pattern that the program was given.
+static inline void choose_tests(int argc, char **argv) {
+    if (argc > 2) {
+        fprintf(stderr, "usage: %s [PATTERN]\n", argv[0]);
+        exit(2);
+    }
+    if (argc == 2)
+        cmocka_set_test_filter(argv[1]);
+}
+
 // Opens the CUDA executor; ends the program where it finds no GPU to use.
 static inline mb_device *cuda_open(void) {
     mb_error error = {.message = ""};

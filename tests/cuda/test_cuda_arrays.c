@@ -269,7 +269,8 @@ static void test_launches_are_what_they_say(void **state) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     bench b = {.cuda = cuda_open()};
     list_models(&b.models);
     const struct CMUnitTest tests[] = {

@@ -219,7 +219,8 @@ static void test_launches(void **state) {
     assert_true(begun > 2);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     devices d = {.cuda = cuda_open(), .cpu = portable_open()};
     list_models(&d.models);
     const struct CMUnitTest tests[] = {

@@ -120,7 +120,8 @@ static void test_uploads_beside(void **state) {
     bench_close(&benches[1]);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_uploads_beside)};
     mb_device *device = cuda_open(); // or there is no GPU to test
     device->backend->close(device);

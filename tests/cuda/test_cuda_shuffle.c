@@ -95,7 +95,8 @@ static void test_orders_of_the_processor(void **state) {
     check_orders(portable_open());
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_orders_of_cuda),
         cmocka_unit_test(test_orders_of_the_processor),

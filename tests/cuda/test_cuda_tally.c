@@ -185,7 +185,8 @@ static void test_copies_chosen_rows(void **state) {
     device->backend->close(device);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tallies),
         cmocka_unit_test(test_copies_chosen_rows),

@@ -269,7 +269,8 @@ static void test_descriptions(void **state) {
     assert_string_equal(tf32.text + length, " tf32");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     tensor_state s = {.float32 = cuda_open(), .tf32 = tf32_open(), .cpu = portable_open()};
     list_models(&s.models);
     const struct CMUnitTest tests[] = {

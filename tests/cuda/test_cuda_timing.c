@@ -91,7 +91,8 @@ static void test_cuda(void **state) {
     check_device(*state, 1);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     bench b = {.devices = {portable_open(), cuda_open()}};
     list_models(&b.models);
     const struct CMUnitTest tests[] = {

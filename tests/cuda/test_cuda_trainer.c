@@ -129,7 +129,8 @@ static void test_stop(void **state) {
     bench_close(&b);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    choose_tests(argc, argv);
     devices d = {.cuda = cuda_open(), .cpu = portable_open()};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_array_equals_runs_alone, &d),

@@ -1,0 +1,176 @@
+// Runs the stages of a GPU kit; run.sh of the kit starts this.
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "kit/child.h"
+#include "kit/kit.h"
+
+static void print_help(void) {
+    puts("usage: run.sh [--quick] [--minutes N] [--only STAGE,...] [--python PYTHON]\n\n"
+         "Checks and measures merbench on the GPU of this machine. Needs a Linux with a driver;\n"
+         "the peers need Python with torch and jax.\n\n"
+         "  --quick          smaller sizes, and fewer of them: some two minutes (3 at most)\n"
+         "  --minutes N      ends after N minutes at the latest (9); stages get shares of them\n"
+         "  --only STAGE,... these stages or groups of stages, and smoke\n"
+         "  --python PYTHON  for the peers ($PYTHON, else python3)\n\n"
+         "Writes results.json, table.txt and stages.log to $OUT_DIR (results, in the kit).\n\n"
+         "exit codes: 0 nothing failed, 1 a stage failed or ran out of time, or there is no GPU,\n"
+         "            2 wrong usage\n\n"
+         "stages, in this order:");
+    mb_kit_print_stages(stdout);
+}
+
+enum {
+    OPTION_KIT = 256,
+    OPTION_QUICK,
+    OPTION_MINUTES,
+    OPTION_ONLY,
+    OPTION_PYTHON,
+    OPTION_PROGRAMS
+};
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"kit", required_argument, NULL, OPTION_KIT}, // from run.sh
+    {"quick", no_argument, NULL, OPTION_QUICK},
+    {"minutes", required_argument, NULL, OPTION_MINUTES},
+    {"only", required_argument, NULL, OPTION_ONLY},
+    {"python", required_argument, NULL, OPTION_PYTHON},
+    {"programs", no_argument, NULL, OPTION_PROGRAMS}, // for gpu-kit.sh
+    {NULL, 0, NULL, 0},
+};
+
+typedef struct request {
+    bool help, programs;
+    const char *only;
+} request;
+
+static mb_status take_minutes(const char *text, mb_kit *kit, mb_error *error) {
+    char *end;
+    kit->minutes = strtod(text, &end);
+    if (end == text || *end != '\0' || !(kit->minutes > 0.0 && kit->minutes <= 1440.0))
+        return mb_fail(error, MB_USAGE, "--minutes: expected a number up to 1440, found '%s'",
+                       text);
+    return MB_OK;
+}
+
+static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error *error) {
+    mb_status status = MB_OK;
+    kit->python = getenv("PYTHON");
+    for (int code;
+         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;)
+        switch (code) {
+        case 'h':
+            r->help = true;
+            break;
+        case OPTION_KIT:
+            kit->home = optarg;
+            break;
+        case OPTION_QUICK:
+            kit->quick = true;
+            break;
+        case OPTION_MINUTES:
+            status = take_minutes(optarg, kit, error);
+            break;
+        case OPTION_ONLY:
+            r->only = optarg;
+            break;
+        case OPTION_PYTHON:
+            kit->python = optarg;
+            break;
+        case OPTION_PROGRAMS:
+            r->programs = true;
+            break;
+        default: // getopt has said what is wrong
+            return mb_fail(error, MB_USAGE, "see run.sh --help");
+        }
+    if (status == MB_OK && optind < argc)
+        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    if (kit->python == NULL || kit->python[0] == '\0')
+        kit->python = "python3";
+    if (kit->minutes == 0.0)
+        kit->minutes = kit->quick ? 3.0 : 9.0;
+    return status;
+}
+
+// A path of Python, which the caller may have named from where it stands. Links are kept: they tell
+// Python where its packages are.
+static mb_status find_python(mb_kit *kit, mb_error *error) {
+    char here[PATH_MAX / 2];
+    if (kit->python[0] == '/' || strchr(kit->python, '/') == NULL)
+        return MB_OK;
+    if (getcwd(here, sizeof here) == NULL)
+        return mb_fail(error, MB_FAILED, "%s: %s", kit->python, strerror(errno));
+    snprintf(kit->python_path, sizeof kit->python_path, "%s/%.2000s", here, kit->python);
+    kit->python = kit->python_path;
+    return MB_OK;
+}
+
+// $OUT_DIR, or a folder in the kit; likewise.
+static mb_status make_results(mb_kit *kit, mb_error *error) {
+    const char *wanted = getenv("OUT_DIR");
+    char path[PATH_MAX];
+    if (wanted != NULL && wanted[0] != '\0')
+        snprintf(path, sizeof path, "%s", wanted);
+    else
+        snprintf(path, sizeof path, "%.4000s/results", kit->home);
+    if ((mkdir(path, 0777) != 0 && errno != EEXIST) || realpath(path, kit->results) == NULL)
+        return mb_fail(error, MB_FAILED, "%.1000s: %s", path, strerror(errno));
+    return MB_OK;
+}
+
+static mb_status run(mb_kit *kit, mb_error *error) {
+    time_t now = time(NULL);
+    struct tm utc;
+    kit->began = mb_bench_seconds();
+    strftime(kit->date, sizeof kit->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    kit->own_libraries = getenv("MERBENCH_KIT_LIBRARY_PATH"); // run.sh has put its own in its place
+    if (kit->own_libraries != NULL && kit->own_libraries[0] == '\0')
+        kit->own_libraries = NULL;
+    mb_kit_children_begin(&kit->interrupt);
+    mb_status status = mb_kit_read(kit, error);
+    if (status == MB_OK)
+        status = find_python(kit, error);
+    if (status == MB_OK)
+        status = make_results(kit, error);
+    if (status == MB_OK)
+        status = mb_kit_open(kit, error);
+    if (status == MB_OK) {
+        mb_kit_run(kit);
+        status = mb_kit_print_table(kit, error);
+    }
+    mb_kit_close(kit);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    mb_kit kit = {.home = NULL};
+    request r = {.help = false};
+    mb_error error = {.message = ""};
+    mb_status status = parse(argc, argv, &kit, &r, &error);
+    if (status == MB_OK)
+        status = mb_kit_choose(&kit, r.only, &error);
+    if (status == MB_OK && r.help) {
+        print_help();
+        return MB_OK;
+    }
+    if (status == MB_OK && r.programs) {
+        mb_kit_print_programs();
+        return MB_OK;
+    }
+    if (status == MB_OK && kit.home == NULL)
+        status = mb_fail(&error, MB_USAGE, "started without a kit; run.sh of a kit starts it");
+    if (status == MB_OK)
+        status = run(&kit, &error);
+    if (status != MB_OK) {
+        fprintf(stderr, "gpu_kit: %s\n", error.message);
+        return status == MB_USAGE ? MB_USAGE : MB_FAILED;
+    }
+    return mb_kit_exit_code(&kit);
+}
