@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Whether the benchmarks work, on both devices, at sizes that measure nothing:
-#     bench/smoke.sh BENCH_TRAIN BENCH_KERNELS BENCH_OPS BENCH_ALONE
+#     bench/smoke.sh BENCH_TRAIN BENCH_KERNELS BENCH_OPS BENCH_ALONE BENCH_HOST
 # Both devices train the same models on the same data, so their losses must agree.
 set -euo pipefail
-train=$1 kernels=$2 ops=$3 alone=$4
+train=$1 kernels=$2 ops=$3 alone=$4 host=$5
 small=(--dims '12,20,9' --hidden 8 --batch 4 --rows 12 --frames 3)
 
 die() {
@@ -150,4 +150,9 @@ done
 lines=$(CUDASIM_MEMORY=2000000 "$alone" --device cuda "${small[@]}" --models 2,200 --json)
 grep -q '"models": 2, "runs_compared": 2, "equal": true' <<<"$lines" &&
     grep -q '"models": 200, "left_out": true' <<<"$lines" || die "memory for 2 of 200 models: $lines"
+lines=$("$host" --models 3 --rows 100 --selected 40 --epochs 20 --json)
+# Steps done up, twice; losses and tallies down.
+for what in '"launches_an_epoch": 4,' '"copies_an_epoch": 4,' '"waits_an_epoch": 2,'; do
+    grep -q "$what" <<<"$lines" || die "expected $what of the host: $lines"
+done
 echo "all benchmarks work on both devices"

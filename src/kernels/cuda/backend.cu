@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cuda/device.cuh"
+#include "cuda/range.cuh"
 
 mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing) {
     if (code == cudaSuccess)
@@ -257,6 +258,7 @@ static mb_status cuda_copy_rows(mb_device *device, const mb_row_copy *copy, mb_e
     mb_status status = choose(device, error);
     if (status != MB_OK)
         return status;
+    mb_cuda_range range("keep rows");
     mb_cuda_copy_rows(of(device), copy);
     return mb_cuda_launched(of(device), error, "copying rows");
 }
@@ -265,6 +267,7 @@ static mb_status cuda_shuffle(mb_device *device, const mb_shuffle_launch *launch
     mb_status status = choose(device, error);
     if (status != MB_OK)
         return status;
+    mb_cuda_range range("shuffle");
     mb_cuda_shuffle(of(device), launch);
     return mb_cuda_check(cudaGetLastError(), error, "shuffling rows");
 }
@@ -273,6 +276,7 @@ static mb_status cuda_tally(mb_device *device, const mb_tally_launch *launch, mb
     mb_status status = choose(device, error);
     if (status != MB_OK)
         return status;
+    mb_cuda_range range("tally");
     mb_cuda_tally(of(device), launch);
     return mb_cuda_launched(of(device), error, "tallying predictions");
 }

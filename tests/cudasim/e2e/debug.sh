@@ -17,7 +17,7 @@ fi
 unset MERBENCH_CUDA_SYNC
 if simulated; then
     CUDASIM_STATISTICS=1 expect 0 run half.json --results counted.db --device cuda --no-table
-    matches 'cudasim: \{"kernels": [1-9][0-9]*, .*"graph_launches": [1-9][0-9]*, .*"host_seconds": [0-9.]+\}'
+    matches 'cudasim: \{"kernels": [1-9][0-9]*, .*"graph_launches": [1-9][0-9]*, .*"ranges": [1-9][0-9]*, "open_ranges": 0, "host_seconds": [0-9.]+\}'
     same_bits fast.db counted.db
 fi
 finish

@@ -1,24 +1,19 @@
 #include "nvtx3/nvToolsExt.h"
 
-#include <stddef.h>
+#include "runtime.h"
+#include "statistics.h"
 
-#include <string>
-#include <vector>
+static thread_local int depth;
 
-static thread_local std::vector<std::string> open;
-
-int nvtxRangePushA(const char *name) {
-    open.push_back(name);
-    return (int)open.size() - 1;
+int nvtxRangePushA(const char *) {
+    std::lock_guard<std::recursive_mutex> guard(cudasim::runtime.lock);
+    cudasim::counts.ranges++;
+    cudasim::counts.open_ranges++;
+    return depth++;
 }
 
 int nvtxRangePop() {
-    if (open.empty())
-        return -1;
-    open.pop_back();
-    return (int)open.size();
-}
-
-const char *cudasim::open_range() {
-    return open.empty() ? NULL : open.back().c_str();
+    std::lock_guard<std::recursive_mutex> guard(cudasim::runtime.lock);
+    cudasim::counts.open_ranges--;
+    return --depth;
 }

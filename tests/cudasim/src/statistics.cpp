@@ -30,12 +30,13 @@ static void report() {
             "cudasim: {\"kernels\": %llu, \"kernel_launches\": %llu, \"graph_launches\": %llu, "
             "\"copies_up\": %llu, \"bytes_up\": %llu, \"copies_down\": %llu, \"bytes_down\": %llu, "
             "\"allocations\": %llu, \"host_allocations\": %llu, \"waits\": %llu, "
-            "\"host_seconds\": %.6f}\n",
+            "\"ranges\": %llu, \"open_ranges\": %lld, \"host_seconds\": %.6f}\n",
             (unsigned long long)counts.kernels, (unsigned long long)counts.kernel_launches,
             (unsigned long long)counts.graph_launches, (unsigned long long)counts.copies_up,
             (unsigned long long)counts.bytes_up, (unsigned long long)counts.copies_down,
             (unsigned long long)counts.bytes_down, (unsigned long long)counts.allocations,
             (unsigned long long)counts.host_allocations, (unsigned long long)counts.waits,
+            (unsigned long long)counts.ranges, (long long)counts.open_ranges,
             processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - counts.device_seconds);
 }
 

@@ -13,13 +13,16 @@ struct statistics {
     uint64_t copies_up, copies_down, bytes_up, bytes_down;
     uint64_t allocations, host_allocations; // of device memory, of page-locked memory
     uint64_t waits;                         // calls that wait for the device
-    double device_seconds;                  // of the processor, for kernels and copies
+    uint64_t ranges;                        // of NVTX
+    int64_t open_ranges;
+    double device_seconds; // of the processor, for kernels and copies
 };
 
 // Counts that are kept; the lock of the runtime guards them.
 extern statistics counts;
 
-// Adds the time from its making to its end to counts.device_seconds; those within others count once.
+// Adds the time from its making to its end to counts.device_seconds; those within others count
+// once.
 struct device_time {
     double began;
     device_time();
