@@ -1,0 +1,88 @@
+// Descriptions and keys of twenty trials, all models twice, byte for byte as they were first
+// written: ledgers of today stay readable and their trials are found again.
+// tests/fixtures/keys/trials.txt has a line a trial: the key, a blank, the description.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sweep/sweep_plan.h"
+#include "sweep/trial.h"
+
+enum { TRIALS = 20, MODELS = 10 };
+
+static const char *const models[MODELS] = {"attention", "tfn",       "lmf", "misa", "mmim",
+                                           "mfn",       "graph_mfn", "mfm", "mctn", "mult"};
+static const char *const datasets[4] = {"MER2023", "CMUMOSI", "IEMOCAPSix", "SIMSv2"};
+
+// The value of a hyper-parameter in trial i: start values first, then what lies far from them.
+static double value_of(const mb_option *option, int i) {
+    if (i < MODELS)
+        return option->initial;
+    if (option->kind == MB_OPTION_CHOICE)
+        return option->maximum;
+    if (option->grid_count > 0)
+        return option->grid[option->grid_count - 1];
+    if (option->kind == MB_OPTION_INTEGER || option->initial < 0)
+        return option->maximum < 1e6 ? option->maximum : 0.7;
+    return option->initial / 3;
+}
+
+static mb_trial trial_of(int i) {
+    mb_trial trial = {
+        .feature_type = (mb_feature_type)(i % 3),
+        .model = mb_model_find(models[i % MODELS]),
+        .protocol = i % 4 == 3 ? MB_PROTOCOL_STRICT : MB_PROTOCOL_MERTOOLS,
+        .training = {.epochs = 100 - i,
+                     .batch_size = 32 + i / 10,
+                     .shuffle = i % 2 == 1,
+                     .selection = (mb_selection)(i % 4)},
+        .seed = (uint32_t)i * 214748364u + 1,
+    };
+    snprintf(trial.dataset, sizeof trial.dataset, "%s", datasets[i % 4]);
+    snprintf(trial.corpus_digest, sizeof trial.corpus_digest, "%032x", 0x1000 + i);
+    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+        static const char *const names[3] = {"wav2vec-large-c-UTT", "\xe6\x96\x87\"\\/ 1", "a b"};
+        bool present = !trial.model->any_modality || i < MODELS || m != i / MODELS;
+        trial.features[m].name = present ? (char *)names[m] : NULL;
+        snprintf(trial.features[m].digest, sizeof trial.features[m].digest, "%032x", 77 * m + i);
+    }
+    for (int32_t h = 0; h < mb_hyper_count(trial.model); h++)
+        trial.setting.values[h] = value_of(mb_hyper_get(trial.model, h), i);
+    return trial;
+}
+
+static void test_keys(void **state) {
+    (void)state;
+    FILE *file = fopen(MB_FIXTURES "/keys/trials.txt", "r");
+    char *line = NULL;
+    size_t size = 0;
+    assert_non_null(file);
+    for (int i = 0; i < TRIALS; i++) {
+        mb_trial trial = trial_of(i), read;
+        char key[33], found[8192];
+        char *description = NULL;
+        mb_error error = {.message = ""};
+        assert_int_equal(mb_trial_describe(&trial, &description, key, &error), MB_OK);
+        snprintf(found, sizeof found, "%s %s\n", key, description);
+        assert_true(getline(&line, &size, file) > 0);
+        assert_string_equal(found, line);
+        if (mb_trial_parse("trials.txt", description, &read, &error) != MB_OK)
+            fail_msg("%s", error.message);
+        mb_trial_free(&read);
+        free(description);
+    }
+    assert_int_equal(getline(&line, &size, file), -1);
+    free(line);
+    fclose(file);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keys)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
