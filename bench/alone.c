@@ -239,8 +239,8 @@ static mb_status prepare(bench *b, mb_error *error) {
     const mb_bench_settings *s = &b->request->settings;
     mb_status status = s->backend->open(&b->device, error);
     if (status == MB_OK)
-        status = mb_plan_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, s->batch,
-                                 &b->plan, error);
+        status = mb_model_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, s->batch,
+                                  &b->plan, error);
     if (status == MB_OK)
         status = mb_bench_data_make(&s->config, s->rows, &b->data, error);
     if (status == MB_OK)

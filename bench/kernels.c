@@ -222,11 +222,11 @@ static mb_status measure_hidden(bench *b, request *r, int32_t hidden, mb_error *
     mb_plan *train = NULL, *evaluate = NULL;
     mb_status status = mb_bench_settings_finish(s, hidden, error);
     if (status == MB_OK)
-        status = mb_plan_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, s->batch,
-                                 &train, error);
+        status = mb_model_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, s->batch,
+                                  &train, error);
     if (status == MB_OK)
-        status = mb_plan_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                                 r->evaluation_rows, &evaluate, error);
+        status = mb_model_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                                  r->evaluation_rows, &evaluate, error);
     for (int32_t i = 0; status == MB_OK && i < 2 * r->model_count; i++) {
         line l = {.what = i % 2 == 0 ? "train" : "evaluate",
                   .models = r->models[i / 2],

@@ -139,7 +139,7 @@ static mb_status prepare(bench *b, mb_error *error) {
     if (status == MB_OK && !r->no_ceilings)
         status = mb_bench_copy_ceiling(b->device, &b->copy_bytes, &b->copy, error);
     if (status == MB_OK)
-        status = mb_plan_compile(
+        status = mb_model_compile(
             s->model, &s->config, r->evaluate ? MB_PLAN_EVALUATE : MB_PLAN_TRAIN,
             r->evaluate ? MB_DROPOUT_OFF : MB_DROPOUT_RANDOM, rows, &b->plan, error);
     if (status == MB_OK)

@@ -36,11 +36,11 @@ static mb_status prepare(bench *b, mb_error *error) {
     const mb_bench_options *o = b->options;
     const mb_bench_settings *s = &o->settings;
     int32_t rows = mb_rows_at_once(s->model, &s->config, s->batch, s->rows);
-    mb_status status = mb_plan_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
-                                       s->batch, &b->plan, error);
+    mb_status status = mb_model_compile(s->model, &s->config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
+                                        s->batch, &b->plan, error);
     if (status == MB_OK && o->evaluate)
-        status = mb_plan_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, rows,
-                                 &b->evaluation, error);
+        status = mb_model_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, rows,
+                                  &b->evaluation, error);
     if (status == MB_OK)
         status = mb_bench_data_make(&s->config, s->rows, &b->data, error);
     return status;

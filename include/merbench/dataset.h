@@ -7,24 +7,13 @@
 #include <stdint.h>
 
 #include "merbench/status.h"
-
-enum { MB_AUDIO = 0, MB_TEXT = 1, MB_VIDEO = 2, MB_MODALITY_COUNT = 3 };
-
-// "audio", "text", "video".
-extern const char *const mb_modality_names[MB_MODALITY_COUNT];
+#include "merbench/terms.h"
 
 typedef enum mb_split_scheme {
     MB_SPLIT_OFFICIAL,     // train / val / test as released, one run
     MB_SPLIT_SESSIONS,     // leave one session out: five runs, no test set
     MB_SPLIT_RANDOM_FOLDS, // five random folds of the training corpus, test sets apart
 } mb_split_scheme;
-
-typedef enum mb_selection {
-    MB_SELECT_EMOVAL, // WAF - 0.25 MSE
-    MB_SELECT_EMO,    // WAF (sign classification where there are no classes)
-    MB_SELECT_VAL,    // -MSE
-    MB_SELECT_LOSS,   // -(mean of the batch totals)
-} mb_selection;
 
 typedef struct mb_dataset_rules {
     const char *name;    // as MERTools spells it: "CMUMOSI"
@@ -36,6 +25,9 @@ typedef struct mb_dataset_rules {
     double value_range;     // valence lies in [-value_range, value_range]; 0 = no valence
     const char *classes[8]; // class names in label order, NULL-terminated
 } mb_dataset_rules;
+
+// The labels that a dataset with these rules has.
+mb_label_space mb_dataset_labels(const mb_dataset_rules *rules);
 
 // The rules of `name` (exact spelling), or NULL.
 const mb_dataset_rules *mb_dataset_find(const char *name);

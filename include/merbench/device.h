@@ -8,9 +8,9 @@
 
 #include "merbench/philox.h"
 #include "merbench/plan.h"
-#include "merbench/sequences.h"
 #include "merbench/status.h"
 #include "merbench/tally.h"
+#include "merbench/terms.h"
 
 typedef struct mb_device mb_device;
 typedef struct mb_residents mb_residents; // corpora that a device keeps in its memory

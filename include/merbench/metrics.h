@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "merbench/dataset.h"
 #include "merbench/tally.h"
+#include "merbench/terms.h"
 
 // A score that is not defined for a dataset, or on the rows at hand, is NaN. Rows without a label
 // are left out.
@@ -36,13 +36,12 @@ typedef struct mb_scores {
 extern const char *const mb_score_names[MB_SCORE_COUNT];
 double mb_score_get(const mb_scores *scores, int32_t index);
 
-void mb_scores_of_tally(const mb_dataset_rules *rules, const mb_tally *tally, mb_scores *scores);
+void mb_scores_of_tally(mb_label_space labels, const mb_tally *tally, mb_scores *scores);
 
 // Predictions for n utterances; emotions and valences are the corpus's, selected by rows.
 // logits (n, C), values (n) may be NULL where the dataset has no such head.
-void mb_scores_of(const mb_dataset_rules *rules, int32_t n, const int32_t *emotions,
-                  const float *valences, const float *logits, const float *values,
-                  mb_scores *scores);
+void mb_scores_of(mb_label_space labels, int32_t n, const int32_t *emotions, const float *valences,
+                  const float *logits, const float *values, mb_scores *scores);
 
 // The number whose largest value chooses the epoch; NaN counts as minus infinity.
 double mb_selection_value(mb_selection selection, const mb_scores *scores, double loss);

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "merbench/graph.h"
-#include "merbench/sequences.h"
+#include "merbench/plan.h"
+#include "merbench/terms.h"
 
 #define MB_MAX_OPTIONS 16
 #define MB_MAX_GRID 8
@@ -39,13 +39,6 @@ typedef struct mb_model_config {
     double options[MB_MAX_OPTIONS];   // by position in mb_model.options
 } mb_model_config;
 
-typedef struct mb_model_outputs {
-    mb_tensor features;  // (B, F)
-    mb_tensor emos_out;  // (B, C) or MB_NO_TENSOR
-    mb_tensor vals_out;  // (B, R) or MB_NO_TENSOR
-    mb_tensor interloss; // (1) or MB_NO_TENSOR
-} mb_model_outputs;
-
 typedef struct mb_model {
     const char *name;
     const char *paper;
@@ -57,7 +50,7 @@ typedef struct mb_model {
     // NULL.
     mb_status (*check)(const mb_model_config *config, mb_error *error);
     // Builds the graph up to the outputs; shape errors stay in the graph.
-    void (*build)(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);
+    void (*build)(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs);
 } mb_model;
 
 // NULL when unknown; the list is NULL-terminated.
@@ -72,5 +65,10 @@ mb_status mb_model_check(const mb_model *model, const mb_model_config *config, m
 
 // Start values of every option.
 void mb_model_defaults(const mb_model *model, mb_model_config *config);
+
+// Builds the model's graph and compiles it for at most `max_rows` rows (mb_plan_compile).
+mb_status mb_model_compile(const mb_model *model, const mb_model_config *config, mb_plan_mode mode,
+                           mb_dropout_mode dropout, int32_t max_rows, mb_plan **plan,
+                           mb_error *error);
 
 #endif

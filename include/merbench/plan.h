@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "merbench/model.h"
+#include "merbench/graph.h"
 #include "merbench/philox.h"
 
 typedef enum mb_plan_mode {
@@ -66,10 +66,18 @@ typedef struct mb_plan_info {
     mb_place features, emos_out, vals_out, interloss, cross_entropy, mean_squared_error, total;
 } mb_plan_info;
 
-// Builds the model's graph with its losses and compiles it for at most `max_rows` rows.
-mb_status mb_plan_compile(const mb_model *model, const mb_model_config *config, mb_plan_mode mode,
-                          mb_dropout_mode dropout, int32_t max_rows, mb_plan **plan,
-                          mb_error *error);
+// What a graph is made for.
+typedef struct mb_graph_outputs {
+    mb_tensor features;  // (B, F)
+    mb_tensor emos_out;  // (B, C) or MB_NO_TENSOR
+    mb_tensor vals_out;  // (B, R) or MB_NO_TENSOR
+    mb_tensor interloss; // (1) or MB_NO_TENSOR
+} mb_graph_outputs;
+
+// Compiles a graph for the rows that it was created for. Unless it only evaluates, losses of its
+// outputs are added first. The graph is used up, also by a failure.
+mb_status mb_plan_compile(mb_graph *graph, const mb_graph_outputs *outputs, mb_plan_mode mode,
+                          mb_plan **plan, mb_error *error);
 void mb_plan_free(mb_plan *plan);
 const mb_plan_info *mb_plan_get(const mb_plan *plan);
 

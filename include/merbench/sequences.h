@@ -5,14 +5,6 @@
 
 #include "merbench/corpus.h"
 
-typedef enum mb_feature_type {
-    MB_UTT,         // mean over frames: one vector per utterance
-    MB_FRM_ALIGN,   // compressed 6x, audio and video mapped to the length of the text
-    MB_FRM_UNALIGN, // compressed 12x, each modality with its own length
-} mb_feature_type;
-
-extern const char *const mb_feature_type_names[3]; // "utt", "frm_align", "frm_unalign"
-
 typedef struct mb_sequence {
     int32_t dimension; // D
     int64_t *offsets;  // (N + 1) frames; NULL for MB_UTT (frame i = utterance i)

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "merbench/dataset.h"
 #include "merbench/device.h"
 #include "merbench/folds.h"
 #include "merbench/metrics.h"
 #include "merbench/model.h"
+#include "merbench/sequences.h"
 
 typedef struct mb_training {
     int32_t epochs;     // 100
@@ -90,11 +92,21 @@ mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run
                         mb_error *error);
 void mb_run_result_free(mb_run_result *result, int32_t test_count);
 
+// Says what will be trained next, by one of its runs: when the array at hand is under way, its
+// dataset can be brought to the device.
+void mb_train_expect(mb_device *device, const mb_run_spec *next);
+
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error);
 
 // Rows that an evaluation of `most` utterances takes at a time, for a model that trains with
 // batches of `batch`: as many where rows of a batch interact, fewer where sequences are long.
 int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
                         int32_t most);
+
+// The configuration with the sequence lengths of a part's scope.
+mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);
+
+// mb_rows_at_once of a part: the same for the parts of all folds with one scope.
+int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part);
 
 #endif

@@ -175,7 +175,7 @@ static inline void array_open(run_array *array, mb_device *device, const mb_mode
     assert_true(run_count <= MOST_RUNS);
     *array = (run_array){
         .device = device, .number = mb_device_numbers(device, 1), .run_count = run_count};
-    expect_ok(mb_plan_compile(model, config, mode, dropout, max_rows, &array->plan, &error),
+    expect_ok(mb_model_compile(model, config, mode, dropout, max_rows, &array->plan, &error),
               &error);
     array->info = mb_plan_get(array->plan);
     array_place_samples(array, set);

@@ -38,7 +38,7 @@ typedef struct problem {
 // All rows, one, none, an odd number.
 static inline void
 problem_open(problem *p, const char *name,
-             void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *),
+             void (*build)(mb_graph *, const mb_model_config *, mb_graph_outputs *),
              mb_feature_type type, int32_t dimension, int32_t hidden, int32_t steps, int32_t rows) {
     const int32_t counts[RUNS] = {rows, 1, 0, (rows / 2) | 1};
     p->model =

@@ -1,7 +1,7 @@
 // Tallies of predictions and copies of chosen rows on the CUDA executor, against those of the host.
 #include "cuda_support.h"
 
-#include "base/tally_row.h"
+#include "tally_launch.h"
 
 enum { TALLY_RUNS = 7, UTTERANCES = 900, STRIDE = 5000 };
 

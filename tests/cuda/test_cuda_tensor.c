@@ -5,7 +5,7 @@
 
 // y = x W, straight from the dataset.
 static void build_product(mb_graph *graph, const mb_model_config *config,
-                          mb_model_outputs *outputs) {
+                          mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor weight = mb_graph_weight(graph, "w", hidden_of(config), config->dims[MB_AUDIO],
                                        (mb_initial){MB_INITIAL_NORMAL, 0.3});

@@ -11,7 +11,7 @@
 
 #include "cli/device_choice.h"
 #include "cudasim/control.h"
-#include "train/self_test.h"
+#include "merbench/self_test.h"
 
 enum { GPU_COUNT = 3 };
 

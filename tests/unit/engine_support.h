@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "merbench/model.h"
 #include "merbench/device.h"
 
 enum { SAMPLES = 140 };
@@ -89,7 +90,7 @@ static inline void engine_open(model_engine *engine, const char *isa, const mb_m
     *engine = (model_engine){.key = mb_key_make(5, 0)};
     assert_int_equal(mb_cpu_open(isa, &engine->device, &error), MB_OK);
     mb_status status =
-        mb_plan_compile(model, config, mode, dropout, max_rows, &engine->plan, &error);
+        mb_model_compile(model, config, mode, dropout, max_rows, &engine->plan, &error);
     if (status != MB_OK)
         fail_msg("%s", error.message);
     engine->info = mb_plan_get(engine->plan);

@@ -11,25 +11,25 @@ static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPO
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
 static void build_linear(mb_graph *graph, const mb_model_config *config,
-                         mb_model_outputs *outputs) {
+                         mb_graph_outputs *outputs) {
     mb_tensor x = first_map(graph, config, "a");
     mb_tensor weight = mb_graph_weight(graph, "no_bias", 7, hidden_of(config),
                                        (mb_initial){MB_INITIAL_NORMAL, 0.3});
     finish(graph, config, mb_linear(graph, x, weight, MB_NO_TENSOR), outputs);
 }
 
-static void build_relu(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_relu(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor x = mb_relu(graph, first_map(graph, config, "a"));
     finish(graph, config, mb_relu(graph, mb_block_linear(graph, "b", x, 9)), outputs);
 }
 
 static void build_softmax(mb_graph *graph, const mb_model_config *config,
-                          mb_model_outputs *outputs) {
+                          mb_graph_outputs *outputs) {
     finish(graph, config, mb_softmax(graph, first_map(graph, config, "a")), outputs);
 }
 
 static void build_dropout(mb_graph *graph, const mb_model_config *config,
-                          mb_model_outputs *outputs) {
+                          mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_dropout(graph, "a#0", mb_block_features(graph, config, MB_AUDIO));
     x = mb_block_linear(graph, "a", x, hidden_of(config));
     finish(graph, config, mb_block_dropout(graph, "b#0", x), outputs);
@@ -37,14 +37,14 @@ static void build_dropout(mb_graph *graph, const mb_model_config *config,
 
 // The same weight twice, and a tensor that several ops read: gradients accumulate.
 static void build_shared(mb_graph *graph, const mb_model_config *config,
-                         mb_model_outputs *outputs) {
+                         mb_graph_outputs *outputs) {
     mb_tensor x = first_map(graph, config, "a");
     mb_tensor y = mb_block_linear(graph, "b", x, hidden_of(config));
     mb_tensor z = mb_block_linear(graph, "b", mb_relu(graph, y), hidden_of(config));
     finish(graph, config, mb_add(graph, mb_add(graph, x, y), z), outputs);
 }
 
-static void build_mix(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_mix(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor parts[] = {first_map(graph, config, "a"), first_map(graph, config, "b"),
                          first_map(graph, config, "c")};
     mb_tensor u = mb_concat(graph, parts, 3);
@@ -52,7 +52,7 @@ static void build_mix(mb_graph *graph, const mb_model_config *config, mb_model_o
 }
 
 static void build_activations(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     mb_tensor a = mb_sigmoid(graph, first_map(graph, config, "a"));
     mb_tensor b = mb_tanh(graph, first_map(graph, config, "b"));
     mb_tensor x = mb_scale(graph, mb_multiply(graph, a, b), 2.5, MB_SLOT_DROPOUT);
@@ -61,7 +61,7 @@ static void build_activations(mb_graph *graph, const mb_model_config *config,
 }
 
 static void build_reshape(mb_graph *graph, const mb_model_config *config,
-                          mb_model_outputs *outputs) {
+                          mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
                                   3 * hidden_of(config));
     x = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
@@ -69,7 +69,7 @@ static void build_reshape(mb_graph *graph, const mb_model_config *config,
 }
 
 // As in lmf: three factors of several ranks, multiplied and summed.
-static void build_ranks(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_ranks(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     static const char *const names[] = {"a", "b", "c"};
     int32_t hidden = hidden_of(config), out = hidden / 2 + 1;
     mb_initial initial = {MB_INITIAL_NORMAL, 1.0 / sqrt(hidden + 1.0)};
@@ -89,7 +89,7 @@ static void build_ranks(mb_graph *graph, const mb_model_config *config, mb_model
 }
 
 // As in tfn, with factors of different widths, dropout inside.
-static void build_outer(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_outer(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     static const char *const names[] = {"a", "b", "c"};
     int32_t hidden = hidden_of(config), widths[] = {1, 2, hidden}, width = 2 * 3 * (hidden + 1);
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO), factors[3];
@@ -102,13 +102,13 @@ static void build_outer(mb_graph *graph, const mb_model_config *config, mb_model
     finish(graph, config, mb_outer_linear(graph, factors, site, weight, bias), outputs);
 }
 
-static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_lstm(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     finish(graph, config, mb_block_lstm_encoder(graph, "e", x, hidden_of(config)), outputs);
 }
 
 static void build_gaussian_bound(mb_graph *graph, const mb_model_config *config,
-                                 mb_model_outputs *outputs) {
+                                 mb_graph_outputs *outputs) {
     mb_tensor mu = first_map(graph, config, "mu"), y = first_map(graph, config, "y");
     mb_tensor logvar = first_map(graph, config, "logvar");
     finish(graph, config, mu, outputs);
@@ -118,7 +118,7 @@ static void build_gaussian_bound(mb_graph *graph, const mb_model_config *config,
 }
 
 static void build_contrastive(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     mb_tensor x = mb_unit_rows(graph, first_map(graph, config, "a"), (mb_unit_rule){.epsilon = 0});
     mb_tensor q = mb_unit_rows(graph, first_map(graph, config, "b"),
                                (mb_unit_rule){.epsilon = 0.1, .keep_zero = true});
@@ -128,7 +128,7 @@ static void build_contrastive(mb_graph *graph, const mb_model_config *config,
 
 // Parts of a batch against each other; two of the three read by both losses.
 static void build_batch_losses(mb_graph *graph, const mb_model_config *config,
-                               mb_model_outputs *outputs) {
+                               mb_graph_outputs *outputs) {
     const mb_pairs all = {3, {{0, 1}, {2, 0}, {1, 2}}}, one = {1, {{2, 1}}};
     mb_tensor x =
         mb_sigmoid(graph, mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
@@ -149,7 +149,7 @@ static mb_tensor vector(mb_graph *graph, const char *name, int32_t width, double
 }
 
 static void build_layer_norm(mb_graph *graph, const mb_model_config *config,
-                             mb_model_outputs *outputs) {
+                             mb_graph_outputs *outputs) {
     int32_t width = 2 * hidden_of(config) + 1;
     mb_tensor x = mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO), width);
     mb_tensor weight = vector(graph, "w", width, 1.0), bias = vector(graph, "b", width, 0.5);
@@ -160,7 +160,7 @@ static void build_layer_norm(mb_graph *graph, const mb_model_config *config,
 
 // Three different inputs, then the same one three times.
 static void build_thirds(mb_graph *graph, const mb_model_config *config,
-                         mb_model_outputs *outputs) {
+                         mb_graph_outputs *outputs) {
     int32_t hidden = hidden_of(config);
     mb_tensor x[] = {first_map(graph, config, "a"), first_map(graph, config, "b"),
                      first_map(graph, config, "c")};
@@ -185,7 +185,7 @@ static mb_tensor convolve(mb_graph *graph, const char *name, mb_tensor x, int32_
 }
 
 static void build_convolution(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     x = mb_block_linear(graph, "a", x, hidden_of(config));
     x = mb_tanh(graph, convolve(graph, "wide", x, hidden_of(config) + 1));
@@ -196,7 +196,7 @@ static void build_convolution(mb_graph *graph, const mb_model_config *config,
 
 // Queries of one sequence over the keys and values of another of another length, two heads.
 static void build_attention_with(mb_graph *graph, const mb_model_config *config,
-                                 mb_attention_mask mask, mb_model_outputs *outputs) {
+                                 mb_attention_mask mask, mb_graph_outputs *outputs) {
     int32_t width = 2 * hidden_of(config) + 2;
     mb_tensor features = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor few = convolve(graph, "few", features, width);
@@ -212,18 +212,18 @@ static void build_attention_with(mb_graph *graph, const mb_model_config *config,
 }
 
 static void build_attention(mb_graph *graph, const mb_model_config *config,
-                            mb_model_outputs *outputs) {
+                            mb_graph_outputs *outputs) {
     build_attention_with(graph, config, MB_ATTENTION_ALL, outputs);
 }
 
 static void build_masked(mb_graph *graph, const mb_model_config *config,
-                         mb_model_outputs *outputs) {
+                         mb_graph_outputs *outputs) {
     build_attention_with(graph, config, MB_ATTENTION_FUTURE, outputs);
 }
 
 // Recurrences along the rows of the batch, from both ends.
 static void build_lstm_rows(mb_graph *graph, const mb_model_config *config,
-                            mb_model_outputs *outputs) {
+                            mb_graph_outputs *outputs) {
     int32_t h = hidden_of(config);
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO), states[2];
     mb_initial initial = {MB_INITIAL_NORMAL, 0.3};
@@ -240,7 +240,7 @@ static void build_lstm_rows(mb_graph *graph, const mb_model_config *config,
 
 // Ends and delays the `way`, of features wider than the data.
 static void build_places(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
-                         mb_model_outputs *outputs) {
+                         mb_graph_outputs *outputs) {
     int32_t h = hidden_of(config);
     mb_shape wide = {3, {MB_ROWS, config->steps[MB_AUDIO], config->dims[MB_AUDIO] + 2}};
     mb_tensor x = mb_graph_input(graph, MB_INPUT_AUDIO, wide);
@@ -254,17 +254,17 @@ static void build_places(mb_graph *graph, const mb_model_config *config, mb_recu
 }
 
 static void build_places_rows(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     build_places(graph, config, (mb_recurrence){MB_AXIS_ROWS, false}, outputs);
 }
 
 static void build_places_time(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     build_places(graph, config, (mb_recurrence){MB_AXIS_TIME, true}, outputs);
 }
 
 static void build_decoder(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
-                          mb_model_outputs *outputs) {
+                          mb_graph_outputs *outputs) {
     int32_t h = hidden_of(config), d = h + 2;
     mb_tensor features = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor y = mb_block_linear(graph, "y", features, d);
@@ -285,18 +285,18 @@ static void build_decoder(mb_graph *graph, const mb_model_config *config, mb_rec
 }
 
 static void build_decoder_rows(mb_graph *graph, const mb_model_config *config,
-                               mb_model_outputs *outputs) {
+                               mb_graph_outputs *outputs) {
     build_decoder(graph, config, (mb_recurrence){MB_AXIS_ROWS, false}, outputs);
 }
 
 static void build_decoder_time(mb_graph *graph, const mb_model_config *config,
-                               mb_model_outputs *outputs) {
+                               mb_graph_outputs *outputs) {
     build_decoder(graph, config, (mb_recurrence){MB_AXIS_TIME, false}, outputs);
 }
 
 typedef struct op_case {
     const char *name;
-    void (*build)(mb_graph *, const mb_model_config *, mb_model_outputs *);
+    void (*build)(mb_graph *, const mb_model_config *, mb_graph_outputs *);
     mb_feature_type type;
     mb_dropout_mode dropout;
 } op_case;

@@ -5,7 +5,7 @@
 #include "gradient_support.h"
 
 // A gradient that reaches the cells only, now and a step later.
-static void build_cells(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_cells(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor cell = mb_memory_lstm(graph, "e", x, hidden_of(config)).cell;
     x = mb_block_linear(graph, "a", mb_add(graph, mb_delay(graph, cell), cell), hidden_of(config));
@@ -13,14 +13,14 @@ static void build_cells(mb_graph *graph, const mb_model_config *config, mb_model
 }
 
 static void build_memory(mb_graph *graph, const mb_model_config *config,
-                         mb_model_outputs *outputs) {
+                         mb_graph_outputs *outputs) {
     mb_tensor memory = mb_memory_of(graph, config, "m", first_map(graph, config, "a"));
     finish(graph, config, memory, outputs);
 }
 
 // Some scales unused, and a scale that is itself a part.
 static void build_scaled_concat(mb_graph *graph, const mb_model_config *config,
-                                mb_model_outputs *outputs) {
+                                mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor scales = mb_block_linear(graph, "s", x, 5);
     mb_tensor parts[] = {mb_block_linear(graph, "a", x, hidden_of(config)),
@@ -31,7 +31,7 @@ static void build_scaled_concat(mb_graph *graph, const mb_model_config *config,
 
 // As much of the loss as the heads, whatever the width.
 static void build_discrepancy(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     int32_t width = hidden_of(config);
     mb_tensor x = first_map(graph, config, "a");
     mb_tensor discrepancy = mb_mean_discrepancy(graph, x, mb_noise(graph, "noise", width));
@@ -40,7 +40,7 @@ static void build_discrepancy(mb_graph *graph, const mb_model_config *config,
 }
 
 static void build_feedback(mb_graph *graph, const mb_model_config *config,
-                           mb_model_outputs *outputs) {
+                           mb_graph_outputs *outputs) {
     mb_tensor first = mb_last_step(graph, first_map(graph, config, "a"));
     mb_tensor states = mb_memory_feedback_lstm(graph, "d", first, config->steps[MB_AUDIO] + 1);
     finish(graph, config, mb_last_step(graph, states), outputs);

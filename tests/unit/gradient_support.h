@@ -12,7 +12,7 @@ static inline int32_t hidden_of(const mb_model_config *config) {
 
 // features -> linear -> OP -> heads
 static inline void finish(mb_graph *graph, const mb_model_config *config, mb_tensor features,
-                          mb_model_outputs *outputs) {
+                          mb_graph_outputs *outputs) {
     outputs->features = features;
     mb_block_heads(graph, config, outputs);
 }

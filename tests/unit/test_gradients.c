@@ -190,7 +190,7 @@ static void test_updates_store_no_gradient(void **state) {
         mb_plan *plan = NULL;
         mb_error error = {.message = ""};
         assert_int_equal(
-            mb_plan_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, 4, &plan, &error),
+            mb_model_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, 4, &plan, &error),
             MB_OK);
         const mb_plan_info *info = mb_plan_get(plan);
         int64_t largest = 0;

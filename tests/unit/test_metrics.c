@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "base/tally_row.h"
 #include "data/h5.h"
 #include "merbench/corpus.h"
 #include "merbench/metrics.h"
+#include "score/tally_row.h"
 
 static void check_close(const char *what, double expected, double found, double limit) {
     bool equal = (isnan(expected) && isnan(found)) || expected == found ||
@@ -95,7 +95,7 @@ static int check_case(const mb_h5 *h5, const mb_dataset_rules *rules, const char
     n = n > 0 ? n : values_n;
     assert_true(n > 0);
     mb_scores scores;
-    mb_scores_of(rules, (int32_t)n, emotions, valences, logits, values, &scores);
+    mb_scores_of(mb_dataset_labels(rules), (int32_t)n, emotions, valences, logits, values, &scores);
     int compared = check_scores(h5, group, &scores);
     free(emotions);
     free(logits);
@@ -183,7 +183,8 @@ static void test_fold_average(void **state) {
         mb_dataset_rules rules = *mb_dataset_find("MER2023");
         rules.class_count = widths[i];
         mb_scores scores;
-        mb_scores_of(&rules, (int32_t)n, emotions, valences, logits, values, &scores);
+        mb_scores_of(mb_dataset_labels(&rules), (int32_t)n, emotions, valences, logits, values,
+                     &scores);
         assert_true(check_scores(h5, group, &scores) >= 3);
         free(emotions);
         free(logits);
@@ -218,7 +219,8 @@ static void test_sentiment_of_mosi(void **state) {
     static const float values[6] = {-7, 0.4f, 0.5f, 2.4f, 2.6f, 1};
     static const int32_t emotions[6] = {-1, -1, -1, -1, -1, -1};
     mb_scores scores;
-    mb_scores_of(mb_dataset_find("CMUMOSI"), 6, emotions, labels, NULL, values, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("CMUMOSI")), 6, emotions, labels, NULL, values,
+                 &scores);
     // acc7: -3 = -3, 0 = 0, 0 = 0 (0.5 rounds to even), 2 = 2, 2 (2.5 to even) against 3.
     check_close("acc7", 4.0 / 5, scores.acc7, 1e-12);
     check_close("acc5", 1, scores.acc5, 1e-12); // both 2.5 and 2.6 are clipped to 2
@@ -236,11 +238,13 @@ static void test_sentiment_of_sims(void **state) {
     static const float outside[6] = {-0.6f, -0.05f, 0.2f, 0.8f, 0.5f, -0.2f};
     static const int32_t emotions[6] = {-1, -1, -1, -1, -1, -1};
     mb_scores scores;
-    mb_scores_of(mb_dataset_find("SIMS"), 6, emotions, labels, NULL, inside, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("SIMS")), 6, emotions, labels, NULL, inside,
+                 &scores);
     check_close("acc5", 1, scores.acc5, 0);
     assert_true(isnan(scores.acc7));
     check_close("acc2", 4.0 / 5, scores.acc2, 1e-12); // the prediction 0 counts as negative
-    mb_scores_of(mb_dataset_find("SIMSv2"), 6, emotions, labels, NULL, outside, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("SIMSv2")), 6, emotions, labels, NULL, outside,
+                 &scores);
     check_close("acc5", 0, scores.acc5, 0);
 }
 
@@ -250,7 +254,8 @@ static void test_nothing_to_score(void **state) {
     static const float logits[18] = {0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
     static const int32_t emotions[3] = {1, 0, 5}, none[3] = {-1, -1, -1};
     mb_scores scores;
-    mb_scores_of(mb_dataset_find("CMUMOSI"), 3, none, zeros, NULL, values, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("CMUMOSI")), 3, none, zeros, NULL, values,
+                 &scores);
     assert_true(isnan(scores.waf) && isnan(scores.acc) && isnan(scores.acc2));
     check_close("mse", 2, scores.mse, 1e-12);
     assert_true(isnan(scores.pearson));
@@ -259,14 +264,16 @@ static void test_nothing_to_score(void **state) {
     assert_true(mb_selection_value(MB_SELECT_LOSS, &scores, NAN) == -INFINITY);
 
     // Like MER2023's third test set: classes only.
-    mb_scores_of(mb_dataset_find("MER2023"), 3, emotions, missing, logits, values, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("MER2023")), 3, emotions, missing, logits,
+                 values, &scores);
     check_close("waf", 1, scores.waf, 0);
     assert_true(isnan(scores.mse) && isnan(scores.emoval) && isnan(scores.acc2));
 
-    mb_scores_of(mb_dataset_find("MER2023"), 3, none, missing, logits, values, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("MER2023")), 3, none, missing, logits, values,
+                 &scores);
     for (int32_t i = 0; i < MB_SCORE_COUNT; i++)
         assert_true(isnan(mb_score_get(&scores, i)));
-    mb_scores_of(mb_dataset_find("MER2023"), 0, NULL, NULL, NULL, NULL, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("MER2023")), 0, NULL, NULL, NULL, NULL, &scores);
     for (int32_t i = 0; i < MB_SCORE_COUNT; i++)
         assert_true(isnan(mb_score_get(&scores, i)));
 }
@@ -278,7 +285,8 @@ static void test_definitions(void **state) {
     for (int i = 0; i < 6; i++)
         logits[i][predictions[i]] = 1;
     mb_scores scores;
-    mb_scores_of(mb_dataset_find("IEMOCAPFour"), 6, labels, NULL, &logits[0][0], NULL, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("IEMOCAPFour")), 6, labels, NULL, &logits[0][0],
+                 NULL, &scores);
     check_close("acc", 0.5, scores.acc, 1e-15);
     check_close("waf", (2 * 0.5 + 2 * 0.8 + 0) / 6, scores.waf, 1e-15);
     check_close("macro_f1", (0.5 + 0.8 + 0 + 0) / 4, scores.macro_f1, 1e-15);
@@ -286,7 +294,7 @@ static void test_definitions(void **state) {
 
     // A large common offset does not spoil the correlation.
     static const float x[4] = {1e6f + 1, 1e6f + 2, 1e6f + 3, 1e6f + 4}, y[4] = {2, 4, 6, 8};
-    mb_scores_of(mb_dataset_find("CMUMOSI"), 4, NULL, x, NULL, y, &scores);
+    mb_scores_of(mb_dataset_labels(mb_dataset_find("CMUMOSI")), 4, NULL, x, NULL, y, &scores);
     check_close("pearson", 1, scores.pearson, 1e-9);
 
     static const float ties[4] = {1, 3, 3, 2};

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "train/resident.h"
+#include "train/resident_blocks.h"
 
 enum { UTTERANCES = 16, DIMENSION = 4, ARRAYS = 3, DATASETS = 4 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "parity/parity.h"
-#include "train/resident.h"
+#include "merbench/resident.h"
 
 enum { UTTERANCES = 10, DIMENSION = 5 };
 

@@ -48,7 +48,7 @@ static void fill(sample *s, const char *dataset, int32_t test_count) {
     for (int k = 0; k < FOLDS; k++) {
         mb_run_result *r = &s->results[k];
         *r = (mb_run_result){.epochs_done = 2, .epochs = s->epochs[k], .best_epoch = 1 - k};
-        mb_scores_of(s->corpus.rules, 0, NULL, NULL, NULL, NULL, &r->select);
+        mb_scores_of(mb_dataset_labels(s->corpus.rules), 0, NULL, NULL, NULL, NULL, &r->select);
         r->held = r->select;
         r->select.waf = k == 0 ? 0.5 : 0.75;
         r->held.waf = k == 0 ? 0.25 : 0.5;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/self_test.h"
+#include "merbench/self_test.h"
 
 static void test_passes(void **state) {
     (void)state;

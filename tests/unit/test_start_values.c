@@ -54,7 +54,7 @@ static void check_model(const mb_model *model, mb_feature_type type) {
     set_option(model, &config, "conv1d_kernel_size", WIDTH);
     if (mb_model_check(model, &config, &error) != MB_OK)
         return; // another feature type
-    if (mb_plan_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_OFF, 4, &plan, &error) != MB_OK)
+    if (mb_model_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_OFF, 4, &plan, &error) != MB_OK)
         fail_msg("%s: %s", model->name, error.message);
     const mb_plan_info *info = mb_plan_get(plan);
     float *vector = malloc((size_t)info->parameter_floats * sizeof *vector);

@@ -60,7 +60,7 @@ static mb_status make_up(mb_device *device, const mb_run_spec *specs, int32_t ru
     }
     r->epochs = calloc(1, sizeof *r->epochs);
     r->epochs[0] = (mb_epoch){1, 1, value};
-    mb_scores_of(spec->rules, 0, NULL, NULL, NULL, NULL, &r->select);
+    mb_scores_of(mb_dataset_labels(spec->rules), 0, NULL, NULL, NULL, NULL, &r->select);
     r->held = r->select;
     r->select.waf = value;
     if (r->status == MB_RUN_DONE) {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/tally_row.h"
+#include "score/tally_row.h"
 
 enum { MANY = 5000000 };
 

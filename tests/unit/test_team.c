@@ -202,7 +202,7 @@ static int64_t parameters_of(const mb_model *model) {
     mb_plan *plan = NULL;
     mb_error error = {.message = ""};
     assert_int_equal(
-        mb_plan_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, BATCH, &plan, &error),
+        mb_model_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, BATCH, &plan, &error),
         MB_OK);
     int64_t floats = mb_plan_get(plan)->parameter_floats;
     mb_plan_free(plan);

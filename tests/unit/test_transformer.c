@@ -23,7 +23,7 @@ static mb_model_config config_of(const int32_t steps[3], const int32_t dims[3], 
     return config;
 }
 
-typedef void builder(mb_graph *, const mb_model_config *, mb_model_outputs *);
+typedef void builder(mb_graph *, const mb_model_config *, mb_graph_outputs *);
 
 static void open_op(model_engine *engine, sample_set *set, const char *isa, builder *build,
                     const mb_model_config *config) {
@@ -54,7 +54,7 @@ static void check_value(const char *name, const char *isa, double found, double 
 // ----------------------------------------------------------------------------------
 
 static void build_attention(mb_graph *graph, const mb_model_config *config,
-                            mb_model_outputs *outputs) {
+                            mb_graph_outputs *outputs) {
     mb_tensor q = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor k = mb_block_features(graph, config, MB_TEXT);
     mb_tensor v = mb_block_features(graph, config, MB_VIDEO);
@@ -116,7 +116,7 @@ static void test_attention(void **state) {
 // ---- layer norm
 // ---------------------------------------------------------------------------------
 
-static void build_norm(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build_norm(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_shape shape = {1, {config->dims[0]}};
     mb_initial normal = {MB_INITIAL_NORMAL, 1.0};
     mb_tensor w = mb_graph_parameter(graph, "w", shape, normal);
@@ -165,7 +165,7 @@ static void test_layer_norm(void **state) {
 // --------------------------------------------------------------------------------
 
 static void build_convolution(mb_graph *graph, const mb_model_config *config,
-                              mb_model_outputs *outputs) {
+                              mb_graph_outputs *outputs) {
     mb_tensor filter = mb_graph_filter(graph, "f", 7, config->dims[0], (int32_t)config->options[0],
                                        (mb_initial){MB_INITIAL_NORMAL, 0.3});
     outputs->features = mb_convolve(graph, mb_block_features(graph, config, MB_AUDIO), filter);
@@ -217,7 +217,7 @@ static void test_convolution(void **state) {
 // ----------------------------------------------------------------------------------
 
 static void build_positions(mb_graph *graph, const mb_model_config *config,
-                            mb_model_outputs *outputs) {
+                            mb_graph_outputs *outputs) {
     outputs->features = mb_positions(graph, mb_block_features(graph, config, MB_AUDIO));
 }
 
@@ -261,7 +261,7 @@ static void assert_refused(builder *build, const mb_model_config *config, const 
     mb_plan *plan = NULL;
     mb_error error = {.message = ""};
     assert_int_equal(
-        mb_plan_compile(&model, config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, 2, &plan, &error),
+        mb_model_compile(&model, config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF, 2, &plan, &error),
         MB_BAD_INPUT);
     assert_null(plan);
     if (strstr(error.message, words) == NULL)
@@ -269,14 +269,14 @@ static void assert_refused(builder *build, const mb_model_config *config, const 
 }
 
 static void build_wrong_norm(mb_graph *graph, const mb_model_config *config,
-                             mb_model_outputs *outputs) {
+                             mb_graph_outputs *outputs) {
     mb_shape shape = {1, {config->dims[0] + 1}};
     mb_tensor w = mb_graph_parameter(graph, "w", shape, (mb_initial){MB_INITIAL_CONSTANT, 1.0});
     outputs->features = mb_layer_norm(graph, mb_block_features(graph, config, MB_AUDIO), w, w);
 }
 
 static void build_wrong_thirds(mb_graph *graph, const mb_model_config *config,
-                               mb_model_outputs *outputs) {
+                               mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO), y[3];
     mb_tensor weight = mb_graph_weight(graph, "w", 3 * config->dims[0] + 1, config->dims[0],
                                        (mb_initial){MB_INITIAL_CONSTANT, 1.0});

@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "merbench/model.h"
 #include "merbench/plan.h"
 
 static const char help[] =
@@ -195,9 +196,9 @@ static mb_status parse(int argc, char **argv, request *r, bool *show_help, mb_er
 static mb_status measure_plan(const request *r, mb_plan_mode mode, mb_plan_info *info,
                               mb_error *error) {
     mb_plan *plan = NULL;
-    mb_status status = mb_plan_compile(r->model, &r->config, mode,
-                                       mode == MB_PLAN_TRAIN ? MB_DROPOUT_RANDOM : MB_DROPOUT_OFF,
-                                       r->batch, &plan, error);
+    mb_status status = mb_model_compile(r->model, &r->config, mode,
+                                        mode == MB_PLAN_TRAIN ? MB_DROPOUT_RANDOM : MB_DROPOUT_OFF,
+                                        r->batch, &plan, error);
     if (status != MB_OK)
         return status;
     *info = *mb_plan_get(plan);

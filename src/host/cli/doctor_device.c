@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "cli/device_choice.h"
-#include "train/self_test.h"
+#include "merbench/self_test.h"
 
 // An executor and what its self-test said.
 typedef struct checked {

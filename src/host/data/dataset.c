@@ -3,8 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const mb_modality_names[MB_MODALITY_COUNT] = {"audio", "text", "video"};
-
 static const mb_dataset_rules mer2023 = {
     .name = "MER2023",
     .class_count = 6,
@@ -91,6 +89,12 @@ static const mb_dataset_rules *const all[] = {
     &mer2023,   &meld, &iemocap_four, &iemocap_six, &cmu_mosi,
     &cmu_mosei, &sims, &sims_v2,      &quickstart,  NULL,
 };
+
+mb_label_space mb_dataset_labels(const mb_dataset_rules *rules) {
+    return (mb_label_space){.class_count = rules->class_count,
+                            .value_count = rules->value_count,
+                            .value_range = rules->value_range};
+}
 
 const mb_dataset_rules *mb_dataset_find(const char *name) {
     for (int32_t i = 0; all[i] != NULL; i++)

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const mb_feature_type_names[3] = {"utt", "frm_align", "frm_unalign"};
-
 enum { COLUMN_BLOCK = 128 }; // columns that are summed at a time, in double
 
 static int64_t ceiling(int64_t length, int64_t divisor) {

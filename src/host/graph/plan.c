@@ -1,4 +1,4 @@
-// Compiles a model into a plan.
+// Compiles a graph into a plan.
 #include "graph/schedule.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@ typedef struct compilation {
     mb_graph *graph;
     mb_plan_mode mode;
     int32_t max_rows;
-    mb_model_outputs outputs;
+    mb_graph_outputs outputs;
     mb_tensor cross_entropy, mean_squared_error, total;
     mb_tensor *gradients; // by forward tensor; all absent when only evaluating
     mb_schedule schedule;
@@ -36,17 +36,16 @@ static void build_losses(compilation *c) {
         c->total = sum(c->graph, c->total, c->mean_squared_error);
     }
     if (c->total == MB_NO_TENSOR)
-        mb_graph_refuse(c->graph, "a model without class and value outputs has no loss");
+        mb_graph_refuse(c->graph, "a graph without class and value outputs has no loss");
 }
 
-static mb_status build(compilation *c, const mb_model *model, const mb_model_config *config,
-                       mb_error *error) {
-    model->build(c->graph, config, &c->outputs);
+// Losses and the backward pass.
+static mb_status build(compilation *c, mb_error *error) {
     if (c->mode != MB_PLAN_EVALUATE)
         build_losses(c);
     mb_status status = mb_graph_status(c->graph, error);
     if (status != MB_OK)
-        return mb_fail_in(error, status, "model %s: ", model->name);
+        return status;
     c->gradients = malloc(((size_t)c->graph->tensor_count + 1) * sizeof *c->gradients);
     if (c->gradients == NULL)
         return mb_out_of_memory(error, "plan");
@@ -177,23 +176,18 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_plan_compile(const mb_model *model, const mb_model_config *config, mb_plan_mode mode,
-                          mb_dropout_mode dropout, int32_t max_rows, mb_plan **plan,
-                          mb_error *error) {
+mb_status mb_plan_compile(mb_graph *graph, const mb_graph_outputs *outputs, mb_plan_mode mode,
+                          mb_plan **plan, mb_error *error) {
     *plan = NULL;
-    compilation c = {.mode = mode,
-                     .max_rows = max_rows,
+    compilation c = {.graph = graph,
+                     .mode = mode,
+                     .max_rows = graph->max_rows,
+                     .outputs = *outputs,
                      .cross_entropy = MB_NO_TENSOR,
                      .mean_squared_error = MB_NO_TENSOR,
                      .total = MB_NO_TENSOR};
-    c.outputs = (mb_model_outputs){MB_NO_TENSOR, MB_NO_TENSOR, MB_NO_TENSOR, MB_NO_TENSOR};
-    c.graph = mb_graph_create(dropout, max_rows);
     mb_plan *made = calloc(1, sizeof *made);
-    mb_status status = MB_OK;
-    if (c.graph == NULL || made == NULL)
-        status = mb_out_of_memory(error, "plan");
-    if (status == MB_OK)
-        status = build(&c, model, config, error);
+    mb_status status = made == NULL ? mb_out_of_memory(error, "plan") : build(&c, error);
     if (status == MB_OK)
         status = schedule(&c, error);
     if (status == MB_OK)

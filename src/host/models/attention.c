@@ -50,7 +50,7 @@ static mb_tensor encode(mb_graph *graph, const mb_model_config *config, int32_t 
                              (int32_t)config->options[MB_OPTION_HIDDEN_DIM]);
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor encoded[MB_MODALITY_COUNT];
     int32_t count = 0;

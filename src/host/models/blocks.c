@@ -74,7 +74,7 @@ mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32
                : mb_block_lstm_encoder(graph, mb_block_encoder_name(modality), x, hidden);
 }
 
-void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     if (config->class_count > 0)
         outputs->emos_out =
             mb_block_linear(graph, "fc_out_1", outputs->features, config->class_count);

@@ -53,7 +53,7 @@ const char *mb_block_encoder_name(int32_t modality);
 mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32_t modality);
 
 // outputs->features is there already; adds fc_out_1 (C > 0) and fc_out_2 (R > 0).
-void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs);
+void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs);
 
 // "prefix.name" for parameters, "name" for an empty prefix; the buffer is the caller's.
 typedef struct mb_name {

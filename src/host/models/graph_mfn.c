@@ -123,7 +123,7 @@ static mb_tensor fusion_graph(mb_graph *graph, const mb_model_config *config,
     return nodes[MB_MEMORY_MODALITIES + TARGET];
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor last[MB_MEMORY_MODALITIES + 1], singles[MB_MEMORY_MODALITIES];
     mb_tensor features[MB_MEMORY_MODALITIES];

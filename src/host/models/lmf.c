@@ -39,7 +39,7 @@ static mb_tensor project(mb_graph *graph, const mb_model_config *config, int32_t
     return mb_rank_linear(graph, x, factor);
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t rank = (int32_t)config->options[RANK];
     int32_t out = (int32_t)config->options[MB_OPTION_HIDDEN_DIM] / 2;
     mb_tensor fa = project(graph, config, MB_AUDIO, "audio_factor");

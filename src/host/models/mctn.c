@@ -156,7 +156,7 @@ static mb_tensor decode(const translator *s, encoded source, mb_tensor y, mb_ten
     return mb_delay_along(s->graph, mb_linear(s->graph, decoded, weight, bias), way);
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM], width = 0;
     mb_tensor features[MB_MODALITY_COUNT], idle[4];
     for (int m = 0; m < MB_MODALITY_COUNT; m++)

@@ -144,7 +144,7 @@ mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const
 }
 
 void mb_memory_outputs(mb_graph *graph, const mb_model_config *config, const char *prefix,
-                       mb_tensor last, mb_model_outputs *outputs) {
+                       mb_tensor last, mb_graph_outputs *outputs) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     outputs->features = mb_memory_network(graph, prefix, "out", last, hidden, hidden / 2);
     if (config->class_count > 0)

@@ -57,6 +57,6 @@ mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const
 
 // features = out_fc2(drop(max(0, out_fc1(last)))), (B, H/2), and the heads on them.
 void mb_memory_outputs(mb_graph *graph, const mb_model_config *config, const char *prefix,
-                       mb_tensor last, mb_model_outputs *outputs);
+                       mb_tensor last, mb_graph_outputs *outputs);
 
 #endif

@@ -63,7 +63,7 @@ static mb_tensor encode(mb_graph *graph, const mb_model_config *config, int32_t 
 // z_y, from a complete mfn of which only the last states count.
 static mb_tensor encode_label(mb_graph *graph, const mb_model_config *config,
                               const mb_tensor *features) {
-    mb_model_outputs unused;
+    mb_graph_outputs unused;
     mb_tensor last = mb_memory_fusion(graph, config, "mfn_encoder", features);
     mb_memory_outputs(graph, config, "mfn_encoder", last, &unused);
     return mb_block_linear(graph, "last_to_zy_fc1", last, hidden_of(config));
@@ -96,7 +96,7 @@ static mb_tensor discrepancy(mb_graph *graph, const mb_tensor codes[MB_MEMORY_MO
     return mb_scale(graph, sum, 1.0, MB_SLOT_LDA_MMD);
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     enum { LABEL = MB_MEMORY_MODALITIES };
     static const char *const factor_names[] = {"zl_to_fl", "za_to_fa", "zv_to_fv", "zy_to_fy"};
     int32_t width = hidden_of(config) / 2;

@@ -21,7 +21,7 @@ static const mb_option options[OPTION_COUNT] = {
     [WINDOW_DIM] = MB_OPTION_WINDOW_DIM_ROW,
 };
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor features[MB_MEMORY_MODALITIES];
     mb_memory_features(graph, config, features);
     mb_memory_outputs(graph, config, "", mb_memory_fusion(graph, config, "", features), outputs);

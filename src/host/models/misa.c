@@ -208,7 +208,7 @@ static mb_tensor auxiliary_loss(mb_graph *graph, const mb_model_config *config,
     return mb_add(graph, sum, mb_scale(graph, recon, 1.0, MB_SLOT_RECON_WEIGHT));
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t hidden = hidden_of(config);
     representations r = represent(graph, config);
     mb_tensor x = transformer_layer(graph, r.tokens, hidden);

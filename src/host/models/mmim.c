@@ -129,7 +129,7 @@ static mb_tensor fuse(mb_graph *graph, int32_t hidden, mb_tensor text, mb_tensor
     return mb_tanh(graph, mb_block_linear(graph, "fusion_prj.linear_2", x, hidden));
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     bool term = (int)config->options[LOGVAR_TERM] == 1;
     mb_tensor audio = mb_block_encoder(graph, config, MB_AUDIO);
     mb_tensor text = mb_block_encoder(graph, config, MB_TEXT);

@@ -72,3 +72,16 @@ mb_status mb_model_check(const mb_model *model, const mb_model_config *config, m
     }
     return model->check != NULL ? model->check(config, error) : MB_OK;
 }
+
+mb_status mb_model_compile(const mb_model *model, const mb_model_config *config, mb_plan_mode mode,
+                           mb_dropout_mode dropout, int32_t max_rows, mb_plan **plan,
+                           mb_error *error) {
+    mb_graph_outputs outputs = {MB_NO_TENSOR, MB_NO_TENSOR, MB_NO_TENSOR, MB_NO_TENSOR};
+    mb_graph *graph = mb_graph_create(dropout, max_rows);
+    *plan = NULL;
+    if (graph == NULL)
+        return mb_out_of_memory(error, "plan");
+    model->build(graph, config, &outputs);
+    mb_status status = mb_plan_compile(graph, &outputs, mode, plan, error);
+    return status == MB_OK ? MB_OK : mb_fail_in(error, status, "model %s: ", model->name);
+}

@@ -147,7 +147,7 @@ static mb_tensor remember(mb_graph *graph, const mb_model_config *config,
     return mb_last_step(graph, mb_block_mult_encoder(graph, name, &encoder, both, MB_NO_TENSOR));
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t hidden = option(config, MB_OPTION_HIDDEN_DIM), modality = too_short(config);
     if (modality >= 0) // a part of a corpus may be shorter than what check() saw
         mb_graph_refuse(graph, too_short_message, config->steps[modality],

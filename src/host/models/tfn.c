@@ -30,7 +30,7 @@ static mb_tensor fuse(mb_graph *graph, const mb_tensor factors[3], int32_t hidde
     return mb_relu(graph, mb_outer_linear(graph, factors, site, weight, bias));
 }
 
-static void build(mb_graph *graph, const mb_model_config *config, mb_model_outputs *outputs) {
+static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     static const int32_t order[] = {MB_AUDIO, MB_VIDEO, MB_TEXT};
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     mb_tensor factors[3];

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merbench/dataset.h"
 #include "merbench/metrics.h"
 #include "parity/files.h"
 
@@ -89,7 +90,8 @@ static mb_status compare_scores(const mb_fixture *fixture, const mb_dataset_rule
                                 const char *group, const predictions *p, mb_parity_report *report,
                                 mb_error *error) {
     mb_scores scores;
-    mb_scores_of(rules, p->n, p->emotions, p->valences, p->logits, p->values, &scores);
+    mb_scores_of(mb_dataset_labels(rules), p->n, p->emotions, p->valences, p->logits, p->values,
+                 &scores);
     mb_status status = MB_OK;
     for (int32_t i = 0; status == MB_OK && i < MB_SCORE_COUNT; i++)
         status =

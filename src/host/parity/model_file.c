@@ -5,7 +5,7 @@
 
 #include "parity/files.h"
 #include "parity/masks.h"
-#include "train/resident.h"
+#include "merbench/resident.h"
 
 static const double output_limit = 1e-5, gradient_limit = 1e-4;
 static const double adam_loss_limit = 1e-4, adam_parameter_limit = 1e-3;

@@ -61,8 +61,8 @@ mb_status mb_runner_open(mb_device *device, const mb_fixture *fixture, mb_plan_m
                          mb_dropout_mode dropout, int32_t max_rows, mb_runner *runner,
                          mb_error *error) {
     *runner = (mb_runner){.device = device};
-    mb_status status = mb_plan_compile(fixture->model, &fixture->config, mode, dropout, max_rows,
-                                       &runner->plan, error);
+    mb_status status = mb_model_compile(fixture->model, &fixture->config, mode, dropout, max_rows,
+                                        &runner->plan, error);
     if (status != MB_OK)
         return mb_fail_in(error, status, "%s: ", fixture->path);
     status = allocate_all(runner, error);

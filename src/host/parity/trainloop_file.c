@@ -8,7 +8,7 @@
 #include "merbench/train.h"
 #include "parity/files.h"
 #include "parity/runner.h"
-#include "train/resident.h"
+#include "merbench/resident.h"
 
 static const double prediction_limit = 1e-3, metric_limit = 1e-3;
 
@@ -188,7 +188,7 @@ static mb_status check_part(training_loop *loop, const char *group, const char *
                               .auxiliary = auxiliary};
         char name[64];
         mb_tally_make(&rows, &tally);
-        mb_scores_of_tally(loop->rules, &tally, scores);
+        mb_scores_of_tally(mb_dataset_labels(loop->rules), &tally, scores);
         *loss = tally.loss;
         snprintf(name, sizeof name, "%s_loss", part);
         status = compare_attribute(loop, group, name, *loss, prediction_limit, error);
@@ -352,8 +352,8 @@ static mb_status check_final(training_loop *loop, mb_error *error) {
     if (status == MB_OK && average.values != NULL)
         status = check_average(loop, 1, false, average.values, error);
     if (status == MB_OK) {
-        mb_scores_of(loop->rules, loop->test.count, loop->test.emotions, loop->test.valences,
-                     average.logits, average.values, &scores);
+        mb_scores_of(mb_dataset_labels(loop->rules), loop->test.count, loop->test.emotions,
+                     loop->test.valences, average.logits, average.values, &scores);
         status = compare_scores(loop, "/", "test_", &scores, error);
     }
     predictions_free(&average);

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "merbench/resident.h"
 #include "sweep/pool_internal.h"
-#include "train/array.h"
 
 void mb_pool_announce(mb_pool *pool) {
     atomic_fetch_add(&pool->moment, 1);

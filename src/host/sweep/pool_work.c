@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merbench/resident.h"
 #include "sweep/pool_internal.h"
-#include "train/array.h"
 
 // What may still be given to runs. The first one always starts: if it is too large even alone, it
 // fails with a message.
@@ -77,7 +77,7 @@ static void expect_next(mb_worker *w) {
         next = pool->waiting.jobs[0]->job.spec;
     pthread_mutex_unlock(&pool->mutex);
     if (known)
-        mb_array_expect(w->device, &next);
+        mb_train_expect(w->device, &next);
 }
 
 // Trains `count` of the jobs that were taken as one array.

@@ -94,7 +94,7 @@ static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_
             w.folds[k] = results[k].tests[0].values;
         mb_average_folds(fold_count, n, 1, w.folds, 0, w.values);
     }
-    mb_scores_of(rules, n, w.emotions, w.valences, classes > 0 ? w.logits : NULL,
+    mb_scores_of(mb_dataset_labels(rules), n, w.emotions, w.valences, classes > 0 ? w.logits : NULL,
                  rules->value_count > 0 ? w.values : NULL, scores);
     workspace_close(&w);
     return MB_OK;

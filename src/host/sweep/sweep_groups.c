@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "sweep/sweep_state.h"
-#include "train/array.h"
 
 static void measure_part(const mb_run_spec *spec, const mb_part *part, sweep_part *shape) {
     mb_model_config config = mb_config_for_part(spec, part);

@@ -9,7 +9,6 @@
 #include "sweep/plan_cells.h"
 
 const char *const mb_protocol_names[2] = {"mertools", "strict"};
-const char *const mb_selection_names[4] = {"emoval", "emo", "val", "loss"};
 static const char *const method_names[3] = {"none", "grid", "random"};
 
 enum { MAX_SEEDS = 1000, MAX_DRAWS = 10000 };

@@ -18,7 +18,6 @@ typedef enum mb_search_method {
 } mb_search_method;
 
 extern const char *const mb_protocol_names[2]; // "mertools", "strict"
-extern const char *const mb_selection_names[4];
 
 typedef struct mb_seed_list {
     int32_t count;

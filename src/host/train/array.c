@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/resident_blocks.h"
+
 const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test) {
     switch (kind) {
     case MB_PART_SELECT:
@@ -57,15 +59,15 @@ static mb_status compile_evaluation(mb_array *array, const mb_part *part, mb_pla
     if (part->count == 0)
         return MB_OK;
     mb_model_config config = mb_config_for_part(&array->specs[0], part);
-    return mb_plan_compile(array->specs[0].model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                           mb_evaluation_rows(&array->specs[0], part), plan, error);
+    return mb_model_compile(array->specs[0].model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                            mb_evaluation_rows(&array->specs[0], part), plan, error);
 }
 
 static mb_status compile(mb_array *array, mb_error *error) {
     const mb_run_spec *spec = &array->specs[0];
     mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
-    mb_status status = mb_plan_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
-                                       spec->training.batch_size, &array->train, error);
+    mb_status status = mb_model_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
+                                        spec->training.batch_size, &array->train, error);
     if (status == MB_OK)
         status = compile_evaluation(array, &spec->fold->select, &array->select, error);
     if (status == MB_OK)
@@ -112,7 +114,7 @@ static mb_status make_resident(mb_array *array, mb_error *error) {
                              &array->residence, error);
 }
 
-void mb_array_expect(mb_device *device, const mb_run_spec *next) {
+void mb_train_expect(mb_device *device, const mb_run_spec *next) {
     if (device->backend->shares_host_memory)
         return;
     mb_resident host = dataset_of(next);

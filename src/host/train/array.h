@@ -2,8 +2,8 @@
 #ifndef MB_TRAIN_ARRAY_H
 #define MB_TRAIN_ARRAY_H
 
+#include "merbench/resident.h"
 #include "merbench/train.h"
-#include "train/resident.h"
 #include "train/snapshot.h"
 
 // Marks of a device (merbench/device.h) that an array uses: MB_MARK_LAUNCH and the one behind it
@@ -82,10 +82,6 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
                         mb_array *array, mb_error *error);
 void mb_array_close(mb_array *array);
 
-// Says which array comes next, by one of its runs: when the one at hand is under way, its dataset
-// can be brought to the device (mb_residents_prefetch).
-void mb_array_expect(mb_device *device, const mb_run_spec *next);
-
 // Has the order of the rows in an epoch made, behind what the device was given before.
 mb_status mb_array_order(mb_array *array, int32_t epoch, mb_error *error);
 // Makes the tables of an epoch: runs with active[a] take part.
@@ -119,11 +115,5 @@ mb_status mb_array_predictions(mb_array *array, const bool *active,
 // Fetches those on the selection part in the best epochs, for all runs.
 mb_status mb_array_best_predictions(mb_array *array, mb_predictions *const *predictions,
                                     mb_error *error);
-
-// The configuration with the sequence lengths of a part's scope.
-mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);
-
-// mb_rows_at_once of a part: the same for the parts of all folds with one scope.
-int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part);
 
 #endif

@@ -21,8 +21,8 @@ static mb_status add_evaluation(estimate *e, const mb_part *part, int32_t times,
     mb_model_config config = mb_config_for_part(e->spec, part);
     int32_t rows = mb_evaluation_rows(e->spec, part);
     mb_plan *plan = NULL;
-    mb_status status = mb_plan_compile(e->spec->model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                                       rows, &plan, error);
+    mb_status status = mb_model_compile(e->spec->model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
+                                        rows, &plan, error);
     if (status != MB_OK)
         return status;
     const mb_plan_info *info = mb_plan_get(plan);
@@ -39,8 +39,8 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
     *cost = (mb_run_cost){0};
     mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
     mb_plan *plan = NULL;
-    mb_status status = mb_plan_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
-                                       spec->training.batch_size, &plan, error);
+    mb_status status = mb_model_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
+                                        spec->training.batch_size, &plan, error);
     if (status != MB_OK)
         return status;
     const mb_plan_info *info = mb_plan_get(plan);

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "train/resident.h"
+#include "train/resident_blocks.h"
 
 typedef struct wish {
     mb_resident dataset; // memory of the host

@@ -3,7 +3,22 @@
 #ifndef MB_TRAIN_RESIDENT_BLOCKS_H
 #define MB_TRAIN_RESIDENT_BLOCKS_H
 
-#include "train/resident.h"
+#include <stdatomic.h>
+
+#include "merbench/resident.h"
+
+// The dataset that mb_residence_open will be asked for next, as far as is known; where nothing is
+// kept or the host's memory is shared it does not matter.
+void mb_residents_expect(mb_device *device, const mb_resident *host, int32_t utterances);
+// Starts to bring what is expected, in a thread of its own. Whoever uses the device has all the
+// memory that it wants by now. Ends with the next mb_residence_open, mb_residents_trim or
+// mb_device_allocate.
+void mb_residents_prefetch(mb_device *device);
+
+// For that thread: brings a dataset if there is room without what is in use, unless *cancel becomes
+// true.
+void mb_residents_fetch(mb_device *device, const mb_resident *host, int32_t utterances,
+                        const atomic_bool *cancel);
 
 // A copy of an array of the host.
 struct mb_resident_block {

@@ -24,7 +24,8 @@ static void predictions_free(mb_predictions *predictions) {
 
 mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_error *error) {
     *result = (mb_run_result){.status = MB_RUN_DONE};
-    mb_scores_of(spec->rules, 0, NULL, NULL, NULL, NULL, &result->select); // all undefined
+    mb_scores_of(mb_dataset_labels(spec->rules), 0, NULL, NULL, NULL, NULL,
+                 &result->select); // all undefined
     result->held = result->select;
     result->epochs = calloc((size_t)spec->training.epochs + 1, sizeof *result->epochs);
     result->tests = calloc((size_t)spec->test_count + 1, sizeof *result->tests);

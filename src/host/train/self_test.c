@@ -1,6 +1,7 @@
-#include "train/self_test.h"
+#include "merbench/self_test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "merbench/train.h"
@@ -43,7 +44,7 @@ static void make_features(trial_data *data) {
 static mb_part part_of(trial_data *data, const char *name, int32_t first, int32_t count) {
     mb_part part = {
         .count = count, .rows = data->rows + first, .scope_count = UTTERANCES, .scope = data->rows};
-    strcpy(part.name, name);
+    snprintf(part.name, sizeof part.name, "%s", name);
     return part;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "train/resident.h"
+#include "merbench/resident.h"
 
 enum { LARGE_FLOATS = 8 << 20 }; // 32 MiB
 

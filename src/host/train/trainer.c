@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "train/array.h"
+#include "train/resident_blocks.h"
 #include "train/result.h"
 
 typedef struct progress {
@@ -169,7 +170,7 @@ static bool is_best(mb_trainer *trainer, int32_t a, int32_t epoch) {
         return false;
     }
     mb_scores scores;
-    mb_scores_of_tally(spec->rules, tally, &scores);
+    mb_scores_of_tally(mb_dataset_labels(spec->rules), tally, &scores);
     record->select_loss = tally->loss;
     record->select_metric = mb_selection_value(spec->training.selection, &scores, tally->loss);
     result->epochs_done = epoch + 1;
@@ -239,7 +240,7 @@ static void score_held(const mb_run_spec *spec, mb_run_result *result) {
         .values = result->held_predictions.values,
     };
     mb_tally_make(&rows, &tally);
-    mb_scores_of_tally(spec->rules, &tally, &result->held);
+    mb_scores_of_tally(mb_dataset_labels(spec->rules), &tally, &result->held);
 }
 
 static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, mb_error *error) {

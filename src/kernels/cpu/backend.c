@@ -11,8 +11,8 @@
 #include <immintrin.h>
 #endif
 
-#include "base/tally_row.h"
 #include "cpu/share.h"
+#include "tally_launch.h"
 
 extern const mb_cpu_isa mb_cpu_isa_portable;
 #ifdef MB_HAVE_avx2

@@ -2,7 +2,7 @@
 // mb_tally_make, bit for bit; losses are equal up to what exp and log differ between the two.
 #include "cuda/device.cuh"
 
-#include "base/tally_row.h"
+#include "tally_launch.h"
 
 // Integers come to the same sum in any order.
 static __device__ void count_row(const mb_row &row, mb_tally *tally) {

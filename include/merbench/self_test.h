@@ -1,6 +1,6 @@
 // Whether a device trains as it should: a small array of models against the portable CPU executor.
-#ifndef MB_TRAIN_SELF_TEST_H
-#define MB_TRAIN_SELF_TEST_H
+#ifndef MERBENCH_SELF_TEST_H
+#define MERBENCH_SELF_TEST_H
 
 #include "merbench/device.h"
 

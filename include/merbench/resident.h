@@ -4,13 +4,10 @@
 // datasets contain it, also while nobody uses it: the runs of a sweep that follow each other find
 // their corpora there. When memory is short, what nobody uses goes, the longest unused first.
 //
-// While an array of runs trains, a thread of the device's (prefetch.h) brings the dataset that
-// comes next. It only ever does what mb_residence_open would do later, and leaves it when there is
-// no room.
-#ifndef MB_TRAIN_RESIDENT_H
-#define MB_TRAIN_RESIDENT_H
-
-#include <stdatomic.h>
+// While an array of runs trains, a thread of the device's brings the dataset that comes next. It
+// only ever does what mb_residence_open would do later, and leaves it when there is no room.
+#ifndef MERBENCH_RESIDENT_H
+#define MERBENCH_RESIDENT_H
 
 #include "merbench/device.h"
 
@@ -38,19 +35,6 @@ mb_status mb_residents_keep(mb_device *device, mb_error *error);
 void mb_residents_release(mb_device *device);
 // Gives up what nobody uses.
 void mb_residents_trim(mb_device *device);
-
-// The dataset that mb_residence_open will be asked for next, as far as is known; where nothing is
-// kept or the host's memory is shared it does not matter.
-void mb_residents_expect(mb_device *device, const mb_resident *host, int32_t utterances);
-// Starts to bring what is expected, in a thread of its own. Whoever uses the device has all the
-// memory that it wants by now. Ends with the next mb_residence_open, mb_residents_trim or
-// mb_device_allocate.
-void mb_residents_prefetch(mb_device *device);
-
-// For that thread: brings a dataset if there is room without what is in use, unless *cancel becomes
-// true.
-void mb_residents_fetch(mb_device *device, const mb_resident *host, int32_t utterances,
-                        const atomic_bool *cancel);
 
 // Device memory; kept residents make room for it.
 mb_status mb_device_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error);

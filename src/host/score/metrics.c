@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "base/tally_row.h"
+#include "score/tally_row.h"
 
 const char *const mb_score_names[MB_SCORE_COUNT] = {
     "waf",     "acc", "macro_f1", "uar",  "mse",  "mae",
@@ -84,32 +84,32 @@ static void score_sentiments(const mb_sentiment_counts *counts, double value_ran
     }
 }
 
-// ---- datasets ---------------------------------------------------------------------------------
+// ---- all of them
+// ---------------------------------------------------------------------------------
 
-void mb_scores_of_tally(const mb_dataset_rules *rules, const mb_tally *tally, mb_scores *scores) {
+void mb_scores_of_tally(mb_label_space labels, const mb_tally *tally, mb_scores *scores) {
     *scores = (mb_scores){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     score_classes(&tally->classes, scores);
     score_values(&tally->values, scores);
-    if (rules->class_count == 0)
-        score_sentiments(&tally->sentiments, rules->value_range, scores);
-    else if (rules->value_count > 0)
+    if (labels.class_count == 0)
+        score_sentiments(&tally->sentiments, labels.value_range, scores);
+    else if (labels.value_count > 0)
         scores->emoval = scores->waf - 0.25 * scores->mse;
 }
 
-void mb_scores_of(const mb_dataset_rules *rules, int32_t n, const int32_t *emotions,
-                  const float *valences, const float *logits, const float *values,
-                  mb_scores *scores) {
+void mb_scores_of(mb_label_space labels, int32_t n, const int32_t *emotions, const float *valences,
+                  const float *logits, const float *values, mb_scores *scores) {
     mb_tally tally;
     mb_tally_rows rows = {
         .count = n,
-        .class_count = rules->class_count,
+        .class_count = labels.class_count,
         .emotions = emotions,
         .valences = valences,
-        .logits = rules->class_count > 0 ? logits : NULL,
-        .values = rules->value_count > 0 ? values : NULL,
+        .logits = labels.class_count > 0 ? logits : NULL,
+        .values = labels.value_count > 0 ? values : NULL,
     };
     mb_tally_make(&rows, &tally);
-    mb_scores_of_tally(rules, &tally, scores);
+    mb_scores_of_tally(labels, &tally, scores);
 }
 
 double mb_selection_value(mb_selection selection, const mb_scores *scores, double loss) {

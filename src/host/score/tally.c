@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "base/tally_row.h"
+#include "score/tally_row.h"
 
 static void add_class(mb_class_counts *counts, int32_t label, int32_t prediction) {
     assert(label < MB_TALLY_CLASSES && prediction >= 0 && prediction < MB_TALLY_CLASSES);

@@ -1,13 +1,14 @@
 // What a row adds to a tally: shared by the host and the kernels of CUDA, so that both come to the
 // same counts and, from the same predictions, to the same sums. No product may be contracted with a
 // sum (-ffp-contract=off, -fmad=false).
-#ifndef MB_BASE_TALLY_ROW_H
-#define MB_BASE_TALLY_ROW_H
+#ifndef MB_SCORE_TALLY_ROW_H
+#define MB_SCORE_TALLY_ROW_H
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "merbench/device.h"
+#include "merbench/tally.h"
 
 #ifdef __CUDACC__
 #define MB_ROW_FUNCTION static inline __host__ __device__
@@ -116,24 +117,6 @@ MB_ROW_FUNCTION double mb_row_mean_loss(mb_batch_losses *losses, const float *au
 }
 
 // ---- a row ------------------------------------------------------------------------------------
-
-// The predictions of run a of a launch.
-MB_ROW_FUNCTION mb_tally_rows mb_tally_rows_of(const mb_tally_launch *launch,
-                                               const mb_resident *dataset, int32_t a) {
-    int64_t first = a * launch->index_stride, classes = launch->class_count;
-    mb_tally_rows rows;
-    rows.count = launch->counts[a];
-    rows.batch_size = launch->batch_size;
-    rows.class_count = launch->class_count;
-    rows.utterances = launch->indices + first;
-    rows.emotions = dataset->emotions;
-    rows.valences = dataset->valences;
-    rows.logits = launch->logits != NULL ? launch->logits + first * classes : NULL;
-    rows.values = launch->values != NULL ? launch->values + first : NULL;
-    rows.auxiliary =
-        launch->auxiliary != NULL ? launch->auxiliary + a * launch->auxiliary_stride : NULL;
-    return rows;
-}
 
 typedef struct mb_row {
     double loss;

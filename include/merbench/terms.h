@@ -1,0 +1,38 @@
+// Words of the field that several parts of the program share: modalities, types of features, what
+// labels there are, what chooses an epoch.
+#ifndef MERBENCH_TERMS_H
+#define MERBENCH_TERMS_H
+
+#include <stdint.h>
+
+enum { MB_AUDIO = 0, MB_TEXT = 1, MB_VIDEO = 2, MB_MODALITY_COUNT = 3 };
+
+// "audio", "text", "video".
+extern const char *const mb_modality_names[MB_MODALITY_COUNT];
+
+typedef enum mb_feature_type {
+    MB_UTT,         // mean over frames: one vector per utterance
+    MB_FRM_ALIGN,   // compressed 6x, audio and video mapped to the length of the text
+    MB_FRM_UNALIGN, // compressed 12x, each modality with its own length
+} mb_feature_type;
+
+extern const char *const mb_feature_type_names[3]; // "utt", "frm_align", "frm_unalign"
+
+// What chooses the best epoch of a run.
+typedef enum mb_selection {
+    MB_SELECT_EMOVAL, // WAF - 0.25 MSE
+    MB_SELECT_EMO,    // WAF (sign classification where there are no classes)
+    MB_SELECT_VAL,    // -MSE
+    MB_SELECT_LOSS,   // -(mean of the batch totals)
+} mb_selection;
+
+extern const char *const mb_selection_names[4]; // "emoval", "emo", "val", "loss"
+
+// The labels of a dataset.
+typedef struct mb_label_space {
+    int32_t class_count; // C; 0 = no classes
+    int32_t value_count; // R; 1 = a value, 0 = none
+    double value_range;  // values lie in [-value_range, value_range]; 0 = no values
+} mb_label_space;
+
+#endif

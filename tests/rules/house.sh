@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Rules of the house that a machine can hold: no file is longer than 500 lines; calls that are banned; headers
+# that nobody includes; headers that do not compile alone.
+#
+#     tests/rules/house.sh ROOT COMPILER FLAGS...      what compiles a header of the host
+#
+# Exit codes: 0 fine, 1 what was found, a line each.
+set -euo pipefail
+cd -- "$1"
+shift
+failed=0
+
+found() {
+    echo "$1"
+    failed=1
+}
+
+sources=$(find include src bench tests -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp' | sort)
+[ "$(wc -l <<<"$sources")" -gt 300 ] || found "only $(wc -l <<<"$sources") sources were found"
+
+while read -r lines file; do
+    [ "$file" = total ] || [ "$lines" -le 500 ] || found "$file: $lines lines, 500 are the most"
+done < <(xargs wc -l <<<"$sources")
+
+# What cannot bound what it writes or tell what it read, and what ends the process behind the caller's back.
+while IFS= read -r line; do
+    found "$line: banned call"
+done < <(grep -rnE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|scanf|tmpnam|mktemp|rand|srand|abort|exit|_exit|system|popen) *\(' \
+    include src --include='*.[ch]' --include='*.cu' --include='*.cuh' | grep -vE '^[^:]*:[0-9]*: *//')
+
+for header in $(grep -E '\.(h|cuh)$' <<<"$sources"); do
+    name=$(basename "$header")
+    grep -rqE "# *include +[\"<]([^\">]*/)?$name[\">]" include src bench tests || found "$header: nobody includes it"
+done
+
+# Those of the host; kernels' own are compiled with their kernels.
+for header in $(grep -E '^(include/merbench|src/host)/.*\.h$' <<<"$sources"); do
+    "$@" -fsyntax-only -x c -Wno-pragma-once-outside-header "$header" 2>/dev/null || found "$header: does not compile alone"
+done
+exit "$failed"
