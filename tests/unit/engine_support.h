@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "merbench/model.h"
 #include "merbench/device.h"
+#include "merbench/model.h"
 
 enum { SAMPLES = 140 };
 

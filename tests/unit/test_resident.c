@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "parity/parity.h"
 #include "merbench/resident.h"
+#include "parity/parity.h"
 
 enum { UTTERANCES = 10, DIMENSION = 5 };
 

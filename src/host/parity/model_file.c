@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merbench/resident.h"
 #include "parity/files.h"
 #include "parity/masks.h"
-#include "merbench/resident.h"
 
 static const double output_limit = 1e-5, gradient_limit = 1e-4;
 static const double adam_loss_limit = 1e-4, adam_parameter_limit = 1e-3;

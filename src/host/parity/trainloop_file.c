@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "merbench/metrics.h"
+#include "merbench/resident.h"
 #include "merbench/train.h"
 #include "parity/files.h"
 #include "parity/runner.h"
-#include "merbench/resident.h"
 
 static const double prediction_limit = 1e-3, metric_limit = 1e-3;
 
