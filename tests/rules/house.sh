@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rules of the house that a machine can hold: no file is longer than 500 lines; calls that are banned; headers
-# that nobody includes; headers that do not compile alone.
+# that nobody includes; headers that do not compile alone; sources that no list of CMake has.
 #
 #     tests/rules/house.sh ROOT COMPILER FLAGS...      what compiles a header of the host
 #
@@ -27,6 +27,11 @@ while IFS= read -r line; do
     found "$line: banned call"
 done < <(grep -rnE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|scanf|tmpnam|mktemp|rand|srand|abort|exit|_exit|system|popen) *\(' \
     include src --include='*.[ch]' --include='*.cu' --include='*.cuh' | grep -vE '^[^:]*:[0-9]*: *//')
+
+lists=$(cat CMakeLists.txt src/host/CMakeLists.txt src/kernels/CMakeLists.txt src/kernels/cuda/*.cmake src/kernels/cuda/CMakeLists.txt)
+for source in $(grep -E '^src/.*\.(c|cu)$' <<<"$sources"); do
+    grep -qE "(^|[ /(])$(basename "$source")([ )]|\$)" <<<"$lists" || found "$source: no list of CMake has it"
+done
 
 for header in $(grep -E '\.(h|cuh)$' <<<"$sources"); do
     name=$(basename "$header")
