@@ -161,6 +161,10 @@ stage_is sanitizer/memcheck passed
 stage_is sanitizer/racecheck FAILED
 stage_is sanitizer/initcheck 'not run'
 matches 'Device not supported'
+printf '#!/bin/sh\nkill -9 $$\n' | gzip >checked/packed/sanitizer/compute-sanitizer.gz
+ends 1 checked/run.sh --only sanitizer/memcheck
+stage_is sanitizer/memcheck FAILED
+matches '^sanitizer/memcheck .*killed by signal 9'
 rm -rf checked
 
 # ---- a fixture that does not hold; a file that was damaged on the way

@@ -77,8 +77,13 @@ static void judge(const mb_kit *kit, const char *tool, mb_kit_result *result) {
         return;
     long errors = races ? count_in(log, "RACECHECK SUMMARY:", "errors")
                         : count_in(log, "ERROR SUMMARY:", "error");
-    if (errors < 0 || strstr(log, "Internal Sanitizer Error") != NULL)
+    bool refused = strstr(log, "========= Internal Sanitizer Error") != NULL ||
+                   strstr(log, "========= Error") != NULL ||
+                   strstr(log, "========= Unable") != NULL;
+    if (refused || (errors < 0 && result->exit_code >= 0))
         tell_refusal(log, result);
+    else if (errors < 0) // what it looked at was killed: the reason says by which signal
+        result->outcome = MB_KIT_FAILED;
     else if (errors > 0 || result->exit_code == FOUND_ERRORS)
         mb_kit_set(result, MB_KIT_FAILED, "%ld errors", errors);
     else

@@ -220,7 +220,7 @@ static void test_late_reads(void **) {
             cudaMemcpyAsync(device, locked, sizeof ordinary, cudaMemcpyHostToDevice, stream);
             cudaFreeHost(locked);
         },
-        TEXTS("page-locked memory", "is freed while a copy might still read it"));
+        TEXTS("page-locked memory", "is freed while a copy might still use it"));
     cudaFreeHost(locked);
 }
 

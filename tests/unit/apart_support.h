@@ -31,15 +31,15 @@ static struct apart {
     int beside; // uploads by another thread than the one that uses the device
     // Before each of them, without the lock; may be NULL.
     mb_status (*before_beside)(mb_error *error);
-    // What is still being uploaded, as far as the caller can know: where from, and what stood
-    // there.
+    // What still moves, as far as the caller can know: where from, and what stood there; or where
+    // to, and what arrives there.
     struct {
-        const void *from;
-        void *contents;
+        const void *from; // NULL: a download
+        void *to, *contents;
         size_t bytes;
     } pending[APART_PENDING];
     int pending_count;
-    int noted, marked[MB_DEVICE_MARKS]; // asynchronous uploads so far; when a mark was made
+    int noted, marked[MB_DEVICE_MARKS]; // asynchronous copies so far; when a mark was made
 } apart;
 
 static inline bool apart_holds(const apart_memory *blocks, const void *memory, size_t bytes) {
@@ -110,13 +110,16 @@ static inline void apart_release(mb_device *device, void *memory) {
     mb_cpu_backend.release(device, memory);
 }
 
-// What was being uploaded did not change before it could be known that it was done: the first
-// `noted` of all uploads are.
+// The first `noted` of all copies are done: what was being uploaded did not change before that
+// could be known, and what was being downloaded is there now.
 static inline void apart_settle_first(int noted) {
     int settled = apart.noted - apart.pending_count, count = noted - settled;
     for (int i = 0; i < count; i++) {
-        assert_memory_equal(apart.pending[i].from, apart.pending[i].contents,
-                            apart.pending[i].bytes);
+        if (apart.pending[i].from != NULL)
+            assert_memory_equal(apart.pending[i].from, apart.pending[i].contents,
+                                apart.pending[i].bytes);
+        else
+            memcpy(apart.pending[i].to, apart.pending[i].contents, apart.pending[i].bytes);
         free(apart.pending[i].contents);
     }
     if (count <= 0)
@@ -128,6 +131,19 @@ static inline void apart_settle_first(int noted) {
 
 static inline void apart_settle(void) {
     apart_settle_first(apart.noted);
+}
+
+// Keeps what an upload reads from, or a download has written to.
+static inline void apart_note(const void *from, void *to, size_t bytes) {
+    void *contents = malloc(bytes);
+    assert_non_null(contents);
+    assert_true(apart.pending_count < APART_PENDING);
+    memcpy(contents, from != NULL ? from : to, bytes);
+    apart.pending[apart.pending_count].from = from;
+    apart.pending[apart.pending_count].to = to;
+    apart.pending[apart.pending_count].bytes = bytes;
+    apart.pending[apart.pending_count++].contents = contents;
+    apart.noted++;
 }
 
 static inline mb_status apart_mark(mb_device *device, int32_t mark, mb_error *error) {
@@ -166,14 +182,7 @@ static inline mb_status apart_upload_async(mb_device *device, void *to, const vo
                                            size_t bytes, mb_error *error) {
     assert_true(apart_owns(to));
     assert_true(apart_holds(apart.host, from, bytes));
-    void *contents = malloc(bytes);
-    assert_non_null(contents);
-    assert_true(apart.pending_count < APART_PENDING);
-    memcpy(contents, from, bytes);
-    apart.pending[apart.pending_count].from = from;
-    apart.pending[apart.pending_count].bytes = bytes;
-    apart.pending[apart.pending_count++].contents = contents;
-    apart.noted++;
+    apart_note(from, NULL, bytes);
     return mb_cpu_backend.upload_async(device, to, from, bytes, error);
 }
 
@@ -181,7 +190,10 @@ static inline mb_status apart_download_async(mb_device *device, void *to, const 
                                              size_t bytes, mb_error *error) {
     assert_true(apart_owns(from));
     assert_true(apart_holds(apart.host, to, bytes));
-    return mb_cpu_backend.download_async(device, to, from, bytes, error);
+    mb_status status = mb_cpu_backend.download_async(device, to, from, bytes, error);
+    apart_note(NULL, to, bytes);
+    memset(to, 0xFF, bytes);
+    return status;
 }
 
 static inline mb_status apart_download(mb_device *device, void *to, const void *from, size_t bytes,

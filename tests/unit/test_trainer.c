@@ -176,6 +176,9 @@ static struct {
     int64_t steps_at[MB_DEVICE_MARKS]; // given when a mark was made
     int64_t launches_at[MB_DEVICE_MARKS];
     int most; // launches that were given and not waited for
+    atomic_int stop;
+    int64_t stop_at; // launches waited for when it is asked; 0: never
+    int64_t given_at_stop;
 } later;
 
 static mb_status later_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
@@ -210,27 +213,38 @@ static mb_status later_wait(mb_device *device, int32_t mark, mb_error *error) {
         later.waited = later.launches_at[mark];
         later.steps_waited = later.steps_at[mark];
     }
+    if (later.waited == later.stop_at && later.stop_at > 0) {
+        atomic_store(&later.stop, 1);
+        later.given_at_stop = later.given;
+    }
     return MB_OK;
 }
 
-static void test_progress_follows_the_device(void **state) {
-    (void)state;
+static void train_later(mb_run_result *results, int64_t stop_at) {
     bench b;
-    mb_run_result results[RUNS];
     mb_error error = {.message = ""};
     mb_device *device = cpu_open();
     bench_open(&b, "attention", 8);
+    memset(&later, 0, sizeof later);
     later.usual = device->backend;
+    later.stop_at = stop_at;
     mb_backend backend = *device->backend;
     backend.steps_per_launch = 1;
     backend.run = later_run;
     backend.mark = later_mark;
     backend.wait_for_mark = later_wait;
     device->backend = &backend;
-    atomic_init(&later.counted, 0);
-    assert_int_equal(mb_train_runs(device, b.specs, RUNS, NULL, &later.counted, results, &error),
-                     MB_OK);
+    assert_int_equal(
+        mb_train_runs(device, b.specs, RUNS, &later.stop, &later.counted, results, &error), MB_OK);
+    device->backend->close(device);
+    bench_close(&b);
+}
+
+static void test_progress_follows_the_device(void **state) {
+    (void)state;
+    mb_run_result results[RUNS];
     int64_t steps = 0;
+    train_later(results, 0);
     for (int i = 0; i < RUNS; i++)
         steps += results[i].steps;
     assert_int_equal(later.given, later.waited);
@@ -238,14 +252,25 @@ static void test_progress_follows_the_device(void **state) {
     assert_true(steps > 0 && steps <= later.steps_given);
     assert_int_equal(later.most, 2); // while one runs the next one is there
     free_results(results, RUNS);
-    device->backend->close(device);
-    bench_close(&b);
+}
+
+// A stop that is asked for while the host waits for the device: nothing is launched after it.
+static void test_stop_while_waiting(void **state) {
+    (void)state;
+    mb_run_result results[RUNS];
+    train_later(results, 2);
+    assert_int_equal(atomic_load(&later.stop), 1);
+    assert_int_equal(later.given, later.given_at_stop);
+    assert_int_equal(later.waited, later.given);
+    for (int i = 0; i < RUNS; i++)
+        assert_int_equal(results[i].status, MB_RUN_STOPPED);
+    free_results(results, RUNS);
 }
 
 // ---- estimates --------------------------------------------------------------------------------
 
 static const mb_backend *counted_backend;
-static int64_t allocated_bytes;
+static int64_t allocated_bytes, allocated_host_bytes;
 
 static mb_status counting_allocate(mb_device *device, size_t bytes, void **memory,
                                    mb_error *error) {
@@ -255,7 +280,7 @@ static mb_status counting_allocate(mb_device *device, size_t bytes, void **memor
 
 static mb_status counting_allocate_host(mb_device *device, size_t bytes, void **memory,
                                         mb_error *error) {
-    allocated_bytes += (int64_t)bytes;
+    allocated_host_bytes += (int64_t)bytes;
     return counted_backend->allocate_host(device, bytes, memory, error);
 }
 
@@ -279,7 +304,15 @@ static void test_estimated_memory(void **state) {
     device->backend = &counting;
     train_on(device, &b.specs[0], 1, NULL, &result);
     assert_int_equal(mb_run_estimate(&b.specs[0], &cost, &error), MB_OK);
-    assert_int_equal(cost.shared_bytes, allocated_bytes);
+    assert_int_equal(cost.shared_bytes, allocated_bytes + allocated_host_bytes);
+    // With memory of its own the device has the features, too.
+    int64_t features = (12 + 20 + 9 + 2) * UTTERANCES * (int64_t)sizeof(float);
+    mb_run_result_free(&result, 1);
+    counting.shares_host_memory = false;
+    allocated_bytes = allocated_host_bytes = 0;
+    train_on(device, &b.specs[0], 1, NULL, &result);
+    assert_int_equal(cost.device_bytes, allocated_bytes - features);
+    assert_int_equal(cost.host_bytes, allocated_host_bytes);
     mb_run_result_free(&result, 1);
     counting.close(device);
     bench_close(&b);
@@ -313,6 +346,7 @@ int main(void) {
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_anywhere),
         cmocka_unit_test(test_progress_follows_the_device),
+        cmocka_unit_test(test_stop_while_waiting),
         cmocka_unit_test(test_estimate),
         cmocka_unit_test(test_estimated_memory),
     };

@@ -74,4 +74,6 @@ void mb_interrupt_end(mb_interrupt *interrupt) {
     if (--handlers.under_way == 0)
         remove_handlers();
     pthread_mutex_unlock(&handlers.lock);
+    if (atomic_load(&arrivals) != interrupt->arrivals) // one that came in between
+        interrupt->signal = atomic_load(&latest);
 }

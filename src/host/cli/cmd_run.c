@@ -165,6 +165,19 @@ static void print_bytes(const char *label, double bytes) {
     printf("%-22s %.*f %s\n", label, unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
+// Page-locked memory of the host for as many runs as it and the device have room for.
+static void print_locked(const run_options *options, const mb_sweep_totals *totals, int64_t limit) {
+    int64_t host_limit = run_host_memory(options);
+    double share = totals->array_bytes > limit ? (double)limit / (double)totals->array_bytes : 1.0;
+    double locked = share * (double)totals->array_host_bytes;
+    print_bytes("page-locked memory", locked < (double)host_limit ? locked : (double)host_limit);
+    if (share < 1.0 || locked > (double)host_limit)
+        printf("(free on the device: %.1f GiB, to be locked on the host: %.1f GiB; the array is "
+               "trained in parts)\n",
+               (double)options->device.free_bytes / 1073741824.0,
+               (double)host_limit / 1073741824.0);
+}
+
 static void print_peak(const run_options *options, const mb_sweep_totals *totals) {
     char label[64];
     printf("%-22s %s\n", "device", options->device.text);
@@ -174,10 +187,7 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
         print_bytes("peak on the device",
                     (double)totals->shared_bytes +
                         (double)(totals->array_bytes < limit ? totals->array_bytes : limit));
-        print_bytes("page-locked memory", (double)totals->array_host_bytes);
-        if (totals->array_bytes > limit)
-            printf("(free there: %.1f GiB; the array is trained in parts)\n",
-                   (double)options->device.free_bytes / 1073741824.0);
+        print_locked(options, totals, limit);
         return;
     }
     snprintf(label, sizeof label, "peak with %d thread%s", options->threads,

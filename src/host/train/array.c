@@ -191,8 +191,6 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
     const mb_backend *backend = device->backend;
     size_t runs = (size_t)array->run_count;
     size_t bytes = runs * (size_t)array->parameter_floats * sizeof(float);
-    size_t best = runs * (size_t)array->select_stride * sizeof(float);
-    const mb_model_config *config = &array->specs[0].config;
     float(*slots)[MB_SLOT_COUNT] = calloc(runs, sizeof *slots);
     mb_key *keys = calloc(runs, sizeof *keys);
     mb_status status = slots == NULL || keys == NULL ? mb_out_of_memory(error, "array") : MB_OK;
@@ -200,6 +198,8 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
         fill_slots(&array->specs[a], slots[a]);
         keys[a] = mb_key_make(array->specs[a].seed, (uint32_t)array->specs[a].fold_index);
     }
+    if (status == MB_OK) // so that nothing of them is ever read before it was written
+        status = backend->zero(device, array->slots, array->small_bytes, error);
     if (status == MB_OK)
         status = backend->upload(device, array->slots, slots, runs * sizeof *slots, error);
     if (status == MB_OK)
@@ -211,12 +211,6 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
         status = backend->zero(device, array->first_moments, bytes, error);
     if (status == MB_OK)
         status = backend->zero(device, array->second_moments, bytes, error);
-    if (status == MB_OK && array->best_logits != NULL)
-        status =
-            backend->zero(device, array->best_logits, best * (size_t)config->class_count, error);
-    if (status == MB_OK && array->best_values != NULL)
-        status =
-            backend->zero(device, array->best_values, best * (size_t)config->value_count, error);
     free(slots);
     free(keys);
     return status;
@@ -246,8 +240,8 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
         status =
             mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
     if (status == MB_OK)
-        status = list_training(array, error);
-    return status == MB_OK ? start_runs(array, error) : status;
+        status = start_runs(array, error);
+    return status == MB_OK ? list_training(array, error) : status;
 }
 
 void mb_array_close(mb_array *array) {

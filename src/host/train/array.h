@@ -34,6 +34,7 @@ typedef struct mb_array {
     mb_plan *select, *held, **tests; // NULL where a part is absent
     uint64_t first_number;           // of launches: of training, of the parts in this order
     void *device_tables, *host_tables;
+    size_t small_bytes; // of the device's tables, from `slots` on to the end
     int64_t parameter_floats;
     int32_t index_stride;    // utterances of the longest part
     int32_t steps_per_epoch; // of the longest training part

@@ -14,8 +14,9 @@ typedef struct table {
 static size_t place_tables(const table *tables, size_t count, char *base) {
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
+        char *address = base != NULL && tables[i].bytes > 0 ? base + at : NULL;
         if (base != NULL)
-            *(void **)tables[i].place = tables[i].bytes > 0 ? base + at : NULL;
+            memcpy(tables[i].place, &address, sizeof address); // whatever the table is made of
         at += (tables[i].bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     return at;
@@ -95,6 +96,8 @@ mb_status mb_array_allocate(mb_array *array, const mb_array_sizes *sizes, mb_err
     if (status != MB_OK)
         return status;
     place_device_tables(array, sizes, array->run_count, array->device_tables);
+    array->small_bytes =
+        (size_t)device_bytes - (size_t)((char *)array->slots - (char *)array->device_tables);
     status = device->backend->allocate_host(device, (size_t)host_bytes, &array->host_tables, error);
     if (status != MB_OK) {
         array->host_tables = NULL;

@@ -12,10 +12,12 @@ struct mb_residents {
     mb_resident_block *latest;
 };
 
-// Of a block that nobody uses: whoever did has waited for the device since.
-static void free_block(mb_device *device, mb_resident_block *block) {
+// Frees a block that nobody uses. `release` of the backend: the one that waits for the device, or
+// the one beside it.
+static void free_block(mb_device *device, mb_resident_block *block,
+                       void (*release)(mb_device *device, void *memory)) {
     if (block->memory != NULL)
-        device->backend->release_beside(device, block->memory);
+        release(device, block->memory);
     free(block);
 }
 
@@ -58,7 +60,8 @@ bool mb_blocks_evict(mb_device *device) {
     unlock(kept);
     if (evicted == NULL)
         return false;
-    free_block(device, evicted);
+    // Whoever used it has waited for the device since, or freed what came with it.
+    free_block(device, evicted, device->backend->release_beside);
     return true;
 }
 
@@ -183,7 +186,8 @@ mb_status mb_block_make(mb_device *device, const void *host, size_t bytes,
     *block = (mb_resident_block){.host = host, .bytes = bytes, .users = 1};
     mb_status status = fill_block(device, block, cancel, error);
     if (status != MB_OK) {
-        free_block(device, block);
+        free_block(device, block,
+                   cancel == NULL ? device->backend->release : device->backend->release_beside);
         return status;
     }
     if (kept != NULL) {
@@ -201,7 +205,7 @@ void mb_block_leave(mb_device *device, mb_resident_block *block) {
     bool unused = --block->users == 0;
     unlock(kept);
     if (unused && kept == NULL) // those that are kept stay in the list
-        free_block(device, block);
+        free_block(device, block, device->backend->release);
 }
 
 // ---- what comes next --------------------------------------------------------------------------

@@ -105,15 +105,13 @@ static mb_status settle(mb_trainer *trainer, int64_t most, mb_error *error) {
     return MB_OK;
 }
 
-// Gives the device the steps first ... first + count - 1 of the epoch. One launch is always waiting
-// while another runs, and no more: a stop is felt when these two are done.
+// Gives the device the steps first ... first + count - 1 of the epoch, when it has room for another
+// launch: one waits while one runs, and no more. A stop is felt when these two are done.
 static mb_status launch_steps(mb_trainer *trainer, int32_t first, int32_t count, mb_error *error) {
     mb_array *array = &trainer->array;
     in_flight *launches = &trainer->launches;
     int32_t place = (int32_t)(launches->given % MB_MARKS_LAUNCH);
-    mb_status status = settle(trainer, MB_MARKS_LAUNCH - 1, error);
-    if (status == MB_OK)
-        status = mb_array_train(array, first, count, error);
+    mb_status status = mb_array_train(array, first, count, error);
     if (status == MB_OK)
         status = array->device->backend->mark(array->device, MB_MARK_LAUNCH + place, error);
     if (status != MB_OK)
@@ -130,8 +128,11 @@ static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
     mb_array *array = &trainer->array;
     int32_t most = steps_at_once(array), done = 0;
     mb_status status = mb_array_begin_epoch(array, trainer->active, error);
-    while (status == MB_OK && done < array->steps_per_epoch && !stopped(trainer)) {
+    while (status == MB_OK && done < array->steps_per_epoch) {
         int32_t left = array->steps_per_epoch - done, count = left < most ? left : most;
+        status = settle(trainer, MB_MARKS_LAUNCH - 1, error);
+        if (status != MB_OK || stopped(trainer))
+            break;
         status = launch_steps(trainer, done, count, error);
         done += count;
     }

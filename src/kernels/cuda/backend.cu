@@ -269,7 +269,7 @@ static mb_status cuda_shuffle(mb_device *device, const mb_shuffle_launch *launch
         return status;
     mb_cuda_range range("shuffle");
     mb_cuda_shuffle(of(device), launch);
-    return mb_cuda_check(cudaGetLastError(), error, "shuffling rows");
+    return mb_cuda_launched(of(device), error, "shuffling rows");
 }
 
 static mb_status cuda_tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {

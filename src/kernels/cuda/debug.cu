@@ -62,8 +62,10 @@ mb_status mb_cuda_op_apart(mb_cuda_device *cuda, mb_cuda_op op, const mb_cuda_ca
         print_shapes(call->step, shapes, sizeof shapes);
         mb_fail(error, status, "%.200s; op %d of the plan, %s, B = %d; run %d of %d, step %d",
                 cause.message, index, shapes, call->max_rows, run, call->run_count, step);
-        if (error != NULL)
+        if (error != NULL) {
+            error->out_of_memory = cause.out_of_memory;
             error->run = run;
+        }
         return status;
     }
     return MB_OK;

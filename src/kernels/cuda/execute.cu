@@ -23,8 +23,9 @@ static mb_status capture(mb_cuda_device *cuda, const mb_plan *plan, const mb_lau
         return status;
     status = mb_cuda_step(cuda, plan, launch, -1, error);
     cudaError_t code = cudaStreamEndCapture(cuda->stream, &graph);
+    mb_status ended = mb_cuda_check(code, status == MB_OK ? error : NULL, "capturing a step");
     if (status == MB_OK)
-        status = mb_cuda_check(code, error, "capturing a step");
+        status = ended;
     if (status == MB_OK)
         status = mb_cuda_check(cudaGraphInstantiate(&captured->graph, graph, 0), error,
                                "making a CUDA graph of a step");

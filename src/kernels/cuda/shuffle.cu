@@ -52,16 +52,19 @@ static __global__ void shuffle_kernel(mb_shuffle_launch launch, int32_t near) {
     }
 }
 
-// Rows that a block can have in shared memory, beside its draws. Where the device does not say, it
-// has what every device has.
+// Rows that a block can have in shared memory, beside its draws: where the device does not give it
+// more, what every device has.
 static int32_t most_near(const mb_cuda_device *cuda) {
-    int bytes = 48 << 10;
-    (void)cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, cuda->ordinal);
-    bytes -= DRAWS * (int)sizeof(uint32_t);
-    if (cudaFuncSetAttribute(shuffle_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) !=
-        cudaSuccess)
-        bytes = (48 << 10) - DRAWS * (int)sizeof(uint32_t);
-    return bytes / (int)sizeof(int32_t);
+    const int draws = DRAWS * (int)sizeof(uint32_t);
+    int bytes = 0;
+    if (cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, cuda->ordinal) !=
+            cudaSuccess ||
+        cudaFuncSetAttribute(shuffle_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             bytes - draws) != cudaSuccess) {
+        (void)cudaGetLastError();
+        bytes = 48 << 10;
+    }
+    return (bytes - draws) / (int)sizeof(int32_t);
 }
 
 void mb_cuda_shuffle(mb_cuda_device *cuda, const mb_shuffle_launch *launch) {

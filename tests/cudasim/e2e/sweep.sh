@@ -21,6 +21,18 @@ for bytes in 122000 150000 180000; do
     expect 0 run whole.json --results "small$bytes.db" --device cuda --no-table
     same_bits cuda.db "small$bytes.db"
 done
+if simulated; then
+    export CUDASIM_MEMORY=122000
+    expect 0 run whole.json --results new.db --device cuda --dry-run
+    matches '^page-locked memory +[0-9.]+ KiB$'
+    matches 'the array is trained in parts'
+    few=$(sed -n 's/^page-locked memory *\([0-9.]*\).*/\1/p' "$STDOUT")
+    unset CUDASIM_MEMORY
+    expect 0 run whole.json --results new.db --device cuda --dry-run
+    says_not 'in parts'
+    all=$(sed -n 's/^page-locked memory *\([0-9.]*\).*/\1/p' "$STDOUT")
+    check 'fewer runs lock less memory' awk "BEGIN { exit !($few < $all / 2) }"
+fi
 unset CUDASIM_MEMORY
 
 # A GPU without memory in the order of a stream.

@@ -134,7 +134,7 @@ cudaError_t cudaFreeHost(void *memory) {
     if (memory && found == runtime.host_memory.end())
         return call.answer(call.error ? call.error : cudaErrorInvalidValue);
     if (memory && !call.error)
-        refuse_late_reads(memory, found->second);
+        refuse_late_copies(memory, found->second);
     if (memory)
         runtime.host_memory.erase(found);
     free(memory);

@@ -161,13 +161,19 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
     if (!error && kind == cudaMemcpyHostToDevice && find_stream(stream) && !is_capturing(stream))
         for (size_t row = 0; row < height; row++)
             note_late_read(find_stream(stream), (const char *)from + row * from_pitch, width);
-    return call.answer(error ? error : submit(stream, [=] {
+    if (error)
+        return call.answer(error);
+    error = submit(stream, [=] {
         cudaError_t failed = cudaSuccess;
         for (size_t row = 0; row < height && !failed; row++)
             failed = copy_now((char *)to + row * to_pitch, (const char *)from + row * from_pitch,
                               width, kind);
         return failed;
-    }));
+    });
+    if (!error && kind == cudaMemcpyDeviceToHost && !is_capturing(stream))
+        for (size_t row = 0; row < height; row++)
+            note_late_write(find_stream(stream), (char *)to + row * to_pitch, width);
+    return call.answer(error);
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream) {

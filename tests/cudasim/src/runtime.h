@@ -37,11 +37,12 @@ struct allocation {
 
 typedef std::function<cudaError_t()> operation;
 
-// What a copy read of the host's memory, and might only read later.
-struct late_read {
-    const void *from;
+// A copy from or to the host's memory that might only be made later.
+struct late_copy {
+    void *host;
     size_t bytes;
-    uint64_t digest;
+    uint64_t digest;           // of what it read
+    std::vector<char> arrives; // what it writes; empty: it reads
 };
 
 struct capture {
@@ -100,11 +101,13 @@ bool is_capturing(cudaStream_t stream);
 cudaError_t submit(cudaStream_t stream, const operation &work);
 
 void note_late_read(cudasim_stream *stream, const void *from, size_t bytes);
-// The host has waited for the first `noted` of the stream's reads: a message and abort where the
-// memory is another than it was.
-void settle_late_reads(cudasim_stream *stream, uint64_t noted);
+// Takes what was just written there away until it arrives.
+void note_late_write(cudasim_stream *stream, void *to, size_t bytes);
+// The host has waited for the first `noted` of the stream's copies: what they write arrives; a
+// message and abort where the memory that they read is another than it was.
+void settle_late_copies(cudasim_stream *stream, uint64_t noted);
 // Likewise where such memory is freed.
-void refuse_late_reads(const void *memory, size_t bytes);
+void refuse_late_copies(const void *memory, size_t bytes);
 
 // While the host runs, device memory is poisoned under AddressSanitizer; kernels see it.
 void expose_memory();
@@ -118,8 +121,8 @@ struct cudasim_stream {
     int device;
     unsigned flags;
     std::shared_ptr<cudasim::capture> capture;
-    std::deque<cudasim::late_read> late_reads; // since the host waited
-    uint64_t reads_noted;                      // ever
+    std::deque<cudasim::late_copy> late_copies; // since the host waited
+    uint64_t copies_noted;                      // ever
 };
 
 #endif

@@ -18,7 +18,7 @@ struct cudasim_event {
     std::shared_ptr<capture> within;
     cudaStream_t source;
     uint64_t clock;
-    uint64_t reads; // of the source, before it
+    uint64_t copies; // of the source, before it
 };
 
 namespace cudasim {
@@ -87,7 +87,7 @@ static cudaError_t wait_error(cudasim_stream *stream) {
     if (!stream)
         return cudaErrorInvalidResourceHandle;
     if (!stream->capture) {
-        settle_late_reads(stream, stream->reads_noted);
+        settle_late_copies(stream, stream->copies_noted);
         return cudaSuccess;
     }
     stream->capture->invalid = true;
@@ -178,7 +178,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
     event->within = stream->capture;
     event->source = stream;
     event->clock = stream->capture ? stream->capture->clock : 0;
-    event->reads = stream->reads_noted;
+    event->copies = stream->copies_noted;
     return cudaSuccess;
 }
 
@@ -192,7 +192,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     if (event->within)
         event->within->invalid = true;
     else if (event->source == &default_stream || runtime.streams.count(event->source))
-        settle_late_reads(event->source, event->reads);
+        settle_late_copies(event->source, event->copies);
     return call.answer(event->within ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
 }
 
