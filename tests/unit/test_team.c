@@ -3,6 +3,8 @@
 #include <time.h>
 
 #include "engine_support.h"
+
+#include "base/progress.h"
 #include "merbench/model.h"
 
 #include "cpu/team.h"
@@ -214,7 +216,8 @@ static void check_model(const mb_model *model, const char *isa) {
     size_t bytes = (size_t)parameters_of(model) * sizeof(float);
     long long parts = 0;
     train_and_evaluate(model, isa, 0, &alone);
-    for (int tries = 0; parts == 0 && tries < 100; tries++) { // helpers may not get a core at once
+    double began = mb_seconds();
+    while (parts == 0 && mb_seconds() - began < 60) { // helpers may not get a core for a while
         parts = train_and_evaluate(model, isa, MOST_HELPERS, &shared);
         if (memcmp(alone.parameters, shared.parameters, bytes) != 0)
             fail_msg("%s on %s: other weights", model->name, isa);
