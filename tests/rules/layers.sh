@@ -20,7 +20,7 @@ kernels: device graph score base
 train: device models graph data score base
 parity: train device models graph data score base
 sweep: train device models graph data score base
-report: sweep train models data score base
+report: sweep data score base
 cli: report sweep parity train device models graph data score base
 '
 # room: its headers in include/merbench
