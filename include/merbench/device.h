@@ -9,8 +9,7 @@
 #include "merbench/status.h"
 
 typedef struct mb_device mb_device;
-typedef struct mb_executor mb_executor;   // executor.h
-typedef struct mb_residents mb_residents; // corpora that a device keeps in its memory
+typedef struct mb_executor mb_executor; // executor.h
 
 // What a device says of itself.
 typedef struct mb_device_description {
@@ -72,9 +71,8 @@ typedef enum mb_precision {
 // Every device starts with its backend.
 struct mb_device {
     const mb_backend *backend;
-    mb_precision precision;  // set when the device is opened
-    mb_residents *residents; // the trainer's; NULL when a device is opened, and when it is closed
-    uint64_t numbers;        // of launches, given out so far
+    mb_precision precision; // set when the device is opened
+    uint64_t numbers;       // of launches, given out so far
 };
 
 extern const mb_backend mb_cpu_backend;

@@ -5,19 +5,8 @@
 #include "merbench/device.h"
 #include "merbench/philox.h"
 #include "merbench/plan.h"
+#include "merbench/stream.h"
 #include "merbench/tally.h"
-#include "merbench/terms.h"
-
-// The features and labels of a corpus as a device holds them; pointers are device memory.
-typedef struct mb_resident {
-    struct {
-        int32_t dimension;      // D, 0 = absent
-        const int64_t *offsets; // (N + 1) frames, or NULL: one frame per utterance
-        const float *values;    // (frames, D)
-    } modalities[MB_MODALITY_COUNT];
-    const int32_t *emotions; // (N)
-    const float *valences;   // (N)
-} mb_resident;
 
 // Successive steps of an array of A runs: S executions of a plan, for training the batches of an
 // epoch, for evaluating the chunks of a part. All tables are device memory. Step s, from first_step
@@ -29,8 +18,8 @@ typedef struct mb_launch {
     uint64_t number;
     int32_t run_count; // A
     int32_t first_step, step_count;
-    const mb_resident *dataset;
-    const int32_t *indices; // (A, index_stride) utterances
+    const mb_dataset *dataset; // its arrays are device memory
+    const int32_t *indices;    // (A, index_stride) utterances
     int64_t index_stride;
     int32_t batch_rows;    // utterances from step to step
     const int32_t *rows;   // (S, A) valid rows; 0 leaves the run untouched, bit for bit
@@ -59,10 +48,11 @@ typedef struct mb_launch {
 // Predictions that the evaluation of a part left on a device, to be tallied. All tables are device
 // memory.
 typedef struct mb_tally_launch {
-    int32_t run_count; // A
-    const mb_resident *dataset;
-    const int32_t *counts;  // (A) predictions of each run
-    const int32_t *indices; // (A, index_stride) utterances
+    int32_t run_count;       // A
+    const int32_t *emotions; // of the dataset
+    const float *valences;   // of the dataset
+    const int32_t *counts;   // (A) predictions of each run
+    const int32_t *indices;  // (A, index_stride) utterances
     int64_t index_stride;
     int32_t batch_size;     // rows of a batch of the loss
     int32_t class_count;    // C
@@ -101,7 +91,7 @@ struct mb_executor {
     mb_status (*initialise)(mb_device *device, const mb_plan *plan, int32_t run_count,
                             const mb_key *keys, float *parameters, mb_error *error);
     mb_status (*copy_rows)(mb_device *device, const mb_row_copy *copy, mb_error *error);
-    // The orders that mb_random_shuffle makes of MB_STREAM_SHUFFLE, with the epoch as step.
+    // The orders that mb_random_shuffle makes of MB_RANDOM_SHUFFLE, with the epoch as step.
     mb_status (*shuffle)(mb_device *device, const mb_shuffle_launch *launch, mb_error *error);
     // The most that a launch should have, so that progress is seen and a stop is not waited for:
     // steps, and multiply-accumulates of all runs.

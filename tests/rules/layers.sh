@@ -27,14 +27,14 @@ cli: report sweep parity train executor device models graph data score base
 '
 # room: its headers in include/merbench
 headers='
-base: status.h philox.h terms.h
-score: tally.h metrics.h
+base: status.h philox.h stream.h terms.h
+score: tally.h metrics.h run_result.h
 graph: graph.h plan.h slots.def
 data: dataset.h corpus.h sequences.h folds.h
 models: model.h
 device: device.h survey.h
 executor: executor.h
-train: train.h resident.h self_test.h
+train: train.h device_cache.h self_test.h
 '
 # Headers of a room that no other room may include, though they are below it.
 private='train'

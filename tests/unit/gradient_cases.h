@@ -243,7 +243,7 @@ static void build_places(mb_graph *graph, const mb_model_config *config, mb_recu
                          mb_graph_outputs *outputs) {
     int32_t h = hidden_of(config);
     mb_shape wide = {3, {MB_ROWS, config->steps[MB_AUDIO], config->dims[MB_AUDIO] + 2}};
-    mb_tensor x = mb_graph_input(graph, MB_INPUT_AUDIO, wide);
+    mb_tensor x = mb_graph_stream(graph, MB_AUDIO, wide);
     mb_tensor a = mb_block_linear(graph, "a", x, h), b = mb_block_linear(graph, "b", x, h);
     mb_tensor delayed = mb_delay_along(graph, mb_tanh(graph, a), way);
     mb_tensor ends[] = {mb_last_along(graph, b, way), mb_last_along(graph, a, way)};

@@ -146,7 +146,7 @@ static void run_steps(model_engine *engine, const sample_set *set, int32_t count
         widest[s] = BATCH;
     mb_launch launch = {.run_count = 1,
                         .step_count = count,
-                        .dataset = &set->resident,
+                        .dataset = &set->dataset,
                         .indices = indices,
                         .index_stride = STEPS * SAMPLES,
                         .batch_rows = SAMPLES,

@@ -236,8 +236,9 @@ static void train_later(mb_run_result *results, int64_t stop_at) {
     backend.mark = later_mark;
     backend.wait_for_mark = later_wait;
     device->backend = &backend;
+    mb_device_cache cache = {.device = device};
     assert_int_equal(
-        mb_train_runs(device, b.specs, RUNS, &later.stop, &later.counted, results, &error), MB_OK);
+        mb_train_runs(&cache, b.specs, RUNS, &later.stop, &later.counted, results, &error), MB_OK);
     device->backend->close(device);
     bench_close(&b);
 }

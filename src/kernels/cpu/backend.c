@@ -303,7 +303,7 @@ static mb_status cpu_shuffle(mb_device *device, const mb_shuffle_launch *launch,
         int32_t count = launch->counts[a], *to = launch->to + a * launch->stride;
         memcpy(to, launch->from + a * launch->stride, (size_t)count * sizeof *to);
         if (launch->shuffled[a])
-            mb_random_shuffle(launch->keys[a], MB_STREAM_SHUFFLE, launch->epoch, to, count);
+            mb_random_shuffle(launch->keys[a], MB_RANDOM_SHUFFLE, launch->epoch, to, count);
     }
     return MB_OK;
 }
@@ -312,7 +312,7 @@ static mb_status cpu_tally(mb_device *device, const mb_tally_launch *launch, mb_
     (void)device;
     (void)error;
     for (int32_t a = 0; a < launch->run_count; a++) {
-        mb_tally_rows rows = mb_tally_rows_of(launch, launch->dataset, a);
+        mb_tally_rows rows = mb_tally_rows_of(launch, a);
         mb_tally_make(&rows, &launch->tallies[a]);
     }
     return MB_OK;
