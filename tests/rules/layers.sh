@@ -26,7 +26,7 @@ cli: report sweep parity train device models graph data score base
 # room: its headers in include/merbench
 headers='
 base: status.h philox.h terms.h
-score: tally.h metrics.h
+score: tally.h metrics.h scores.def
 graph: graph.h plan.h slots.def
 data: dataset.h corpus.h sequences.h folds.h
 models: model.h

@@ -74,12 +74,10 @@ static void put_seed(mb_ledger *ledger, const seed_of_cell *s) {
     assert_int_equal(mb_ledger_has_run(ledger, key, 0, &there, &error), MB_OK);
     if (isnan(s->waf) || there)
         return;
-    double none = (double)NAN;
-    mb_ledger_scores scores = {
-        .diverged = isinf(s->waf),
-        .selection = s->selection,
-        .score = {none, none, none, none, none, none, none, none, none, none, none, none},
-        .score_part = "test"};
+    mb_ledger_scores scores = {.diverged = isinf(s->waf),
+                               .selection = s->selection,
+                               .score = mb_no_scores(),
+                               .score_part = "test"};
     if (!scores.diverged) {
         scores.score.waf = s->waf;
         scores.score.mse = 2.0 - s->waf;
@@ -204,6 +202,22 @@ static void json_holds_the_exact_numbers(void **state) {
     mb_ledger_close(ledger);
 }
 
+// Scores over classes are those of signs where a dataset has values alone.
+static void notes_follow_the_metric(void **state) {
+    static const char *const of_signs[] = {"waf", "acc", "macro_f1", "uar"};
+    mb_ledger *ledger = fill_ledger(*state, false);
+    for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
+        bool expected = false;
+        for (int j = 0; j < 4; j++)
+            expected |= strcmp(mb_score_names[i], of_signs[j]) == 0;
+        char *printed = print(ledger, (mb_table_options){.metric = mb_score_names[i]});
+        assert_int_equal(strstr(printed, "the score of their sign") != NULL, expected);
+        assert_non_null(strstr(printed, mb_score_table[i].title));
+        free(printed);
+    }
+    mb_ledger_close(ledger);
+}
+
 // ---- shapes of tables -------------------------------------------------------------------------
 
 static void headings_tell_what_differs(void **state) {
@@ -313,11 +327,9 @@ static void texts_are_made_fit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(golden_outputs),
-        SCRATCH_TEST(json_holds_the_exact_numbers),
-        SCRATCH_TEST(headings_tell_what_differs),
-        SCRATCH_TEST(wrong_wishes_are_refused),
-        cmocka_unit_test(texts_are_made_fit),
+        SCRATCH_TEST(golden_outputs),           SCRATCH_TEST(json_holds_the_exact_numbers),
+        SCRATCH_TEST(notes_follow_the_metric),  SCRATCH_TEST(headings_tell_what_differs),
+        SCRATCH_TEST(wrong_wishes_are_refused), cmocka_unit_test(texts_are_made_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,12 +137,8 @@ double mb_query_real(mb_query *query, int column) {
 }
 
 void mb_query_scores(mb_query *query, int first_column, mb_scores *scores) {
-    double *const fields[MB_SCORE_COUNT] = {&scores->waf,     &scores->acc,  &scores->macro_f1,
-                                            &scores->uar,     &scores->mse,  &scores->mae,
-                                            &scores->pearson, &scores->ccc,  &scores->acc2,
-                                            &scores->acc5,    &scores->acc7, &scores->emoval};
     for (int i = 0; i < MB_SCORE_COUNT; i++)
-        *fields[i] = mb_query_real(query, first_column + i);
+        mb_score_set(scores, i, mb_query_real(query, first_column + i));
 }
 
 void mb_query_text(mb_query *query, int column, char *buffer, size_t size) {
