@@ -4,21 +4,16 @@
 
 #include "sweep/ledger_internal.h"
 
-enum {
-#define MB_TABLE(table, keys) TABLE_##table,
-#include "sweep/ledger_tables.def"
-    TABLE_COUNT
-};
+const char *const mb_run_status_names[3] = {"done", "diverged", "stopped"};
+const char *const mb_ledger_roles[ROLE_COUNT] = {"select", "held", "test"};
 
-static const struct {
-    const char *name, *constraints, *options;
-} tables[TABLE_COUNT] = {
-#define MB_END(table, constraints, options) {#table, constraints, options},
+const mb_ledger_table mb_ledger_tables[TABLE_COUNT] = {
+#define MB_TABLE(table, keys, constraints, options) {#table, keys, constraints, options},
 #include "sweep/ledger_tables.def"
 };
 
 static const struct column {
-    int table;
+    mb_ledger_table_index table;
     const char *name; // of scores: what stands before their names
     const char *declaration;
     const char *value; // NULL: whoever records a row gives it
@@ -32,8 +27,7 @@ static const struct column {
 };
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
-// Columns separated by commas: with their declarations, or as the values of a row that is recorded.
-static void add_columns(sqlite3_str *text, int table, bool values) {
+void mb_ledger_add_columns(sqlite3_str *text, mb_ledger_table_index table, bool values) {
     const char *comma = "";
     for (int i = 0; i < COLUMN_COUNT; i++) {
         const struct column *column = &columns[i];
@@ -53,15 +47,16 @@ static void add_columns(sqlite3_str *text, int table, bool values) {
 }
 
 // SQLite keeps this text; it is compared when a ledger is opened.
-static char *table_text(int table) {
+static char *table_text(mb_ledger_table_index index) {
+    const mb_ledger_table *table = &mb_ledger_tables[index];
     sqlite3_str *text = sqlite3_str_new(NULL);
-    sqlite3_str_appendf(text, "CREATE TABLE %s (", tables[table].name);
-    add_columns(text, table, false);
-    sqlite3_str_appendf(text, "%s) %s", tables[table].constraints, tables[table].options);
+    sqlite3_str_appendf(text, "CREATE TABLE %s (", table->name);
+    mb_ledger_add_columns(text, index, false);
+    sqlite3_str_appendf(text, "%s) %s", table->constraints, table->options);
     return sqlite3_str_finish(text);
 }
 
-static mb_status create_table(mb_ledger *ledger, int table, mb_error *error) {
+static mb_status create_table(mb_ledger *ledger, mb_ledger_table_index table, mb_error *error) {
     static const char what[] = "creating the tables";
     char *text = table_text(table);
     mb_status status =
@@ -76,7 +71,7 @@ mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error) {
     if (status != MB_OK)
         return status;
     for (int i = 0; status == MB_OK && i < TABLE_COUNT; i++)
-        status = create_table(ledger, i, error);
+        status = create_table(ledger, (mb_ledger_table_index)i, error);
     char sql[96];
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
              MB_LEDGER_APPLICATION, MB_LEDGER_SCHEMA);
@@ -88,37 +83,31 @@ mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error) {
     return status;
 }
 
-static mb_status check_table(mb_ledger *ledger, mb_query *query, int table, mb_error *error) {
-    static const char what[] = "reading the schema";
-    mb_query_bind_text(query, tables[table].name);
-    bool row;
-    mb_status status = mb_query_next(query, &row, error);
-    if (status != MB_OK)
-        return status;
+static mb_status check_table(mb_ledger *ledger, mb_ledger_table_index table, mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status = mb_query_open(&query, ledger, SQL_GET_TABLE, error);
     char *expected = table_text(table);
-    if (expected == NULL)
-        return mb_out_of_memory(error, what);
-    const char *found = row ? (const char *)sqlite3_column_text(query->statement, 0) : NULL;
-    if (found == NULL || strcmp(found, expected) != 0)
+    if (status == MB_OK && expected == NULL)
+        status = mb_out_of_memory(error, query.what);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":name", mb_ledger_tables[table].name);
+        status = mb_query_next(&query, &row, error);
+    }
+    const char *found = row ? (const char *)sqlite3_column_text(query.statement, 0) : NULL;
+    if (status == MB_OK && (found == NULL || strcmp(found, expected) != 0))
         status = mb_fail(error, MB_BAD_INPUT,
                          "%s: schema version %d: table %s: expected the columns of merbench, "
                          "found %s",
-                         ledger->path, MB_LEDGER_SCHEMA, tables[table].name,
+                         ledger->path, MB_LEDGER_SCHEMA, mb_ledger_tables[table].name,
                          found != NULL ? found : "no such table");
     sqlite3_free(expected);
-    return status;
+    return mb_query_close(&query, status, error);
 }
 
 mb_status mb_ledger_check_tables(mb_ledger *ledger, mb_error *error) {
-    mb_query query;
-    mb_status status =
-        mb_query_open(&query, ledger, "reading the schema",
-                      "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", error);
-    for (int i = 0; status == MB_OK && i < TABLE_COUNT; i++) {
-        status = check_table(ledger, &query, i, error);
-        sqlite3_reset(query.statement);
-        query.bound = 0;
-    }
-    mb_query_close(&query);
+    mb_status status = MB_OK;
+    for (int i = 0; status == MB_OK && i < TABLE_COUNT; i++)
+        status = check_table(ledger, (mb_ledger_table_index)i, error);
     return status;
 }
