@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/choice.h"
 #include "sweep/sweep_state.h"
 
 void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, uint32_t seed,
@@ -116,7 +117,7 @@ static mb_status find_missing(mb_sweep *sweep, mb_trial_spec *spec, int32_t inde
         status = mb_ledger_get_scores(sweep->ledger, trial->key, &there, &scores, error);
     if (status == MB_OK && there) {
         sweep->totals.runs_done += folds;
-        trial->selection = scores.selection;
+        trial->selection = mb_selection_of_trial(&scores);
         return MB_OK;
     }
     for (int32_t k = 0; k < folds && status == MB_OK; k++) {
