@@ -1,25 +1,37 @@
 // Reading plans, their cells and the trials of a cell, for reports.
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sweep/ledger_internal.h"
 
+static const struct {
+    int column;
+    size_t offset;
+} cell_texts[] = {
+    {cells_label, offsetof(mb_ledger_cell, label)},
+    {cells_dataset, offsetof(mb_ledger_cell, dataset)},
+    {cells_model, offsetof(mb_ledger_cell, model)},
+    {cells_features, offsetof(mb_ledger_cell, features)},
+    {cells_protocol, offsetof(mb_ledger_cell, protocol)},
+    {cells_chosen, offsetof(mb_ledger_cell, chosen)},
+};
+enum { CELL_TEXTS = sizeof cell_texts / sizeof *cell_texts };
+
+static char **cell_text(mb_ledger_cell *cell, int i) {
+    return (char **)((char *)cell + cell_texts[i].offset);
+}
+
 static mb_status read_cell(mb_query *query, mb_ledger_cell *cell, mb_error *error) {
-    const struct {
-        int column;
-        char **text;
-    } texts[] = {
-        {cells_label, &cell->label},       {cells_dataset, &cell->dataset},
-        {cells_model, &cell->model},       {cells_features, &cell->features},
-        {cells_protocol, &cell->protocol}, {cells_chosen, &cell->chosen},
-    };
     cell->index = mb_query_integer32(query, cells_cell);
     cell->final_seeds = mb_query_integer32(query, cells_final_seeds);
     mb_status status = MB_OK;
-    for (size_t i = 0; status == MB_OK && i < sizeof texts / sizeof *texts; i++)
-        if (texts[i].column != cells_chosen || !mb_query_is_null(query, cells_chosen))
-            status = mb_query_copy_text(query, texts[i].column, texts[i].text, error);
+    for (int i = 0; status == MB_OK && i < CELL_TEXTS; i++) {
+        int column = cell_texts[i].column;
+        if (column != cells_chosen || !mb_query_is_null(query, column))
+            status = mb_query_copy_text(query, column, cell_text(cell, i), error);
+    }
     return status;
 }
 
@@ -83,15 +95,9 @@ mb_status mb_ledger_get_plans(mb_ledger *ledger, mb_ledger_plan **plans, int32_t
 
 void mb_ledger_plans_free(mb_ledger_plan *plans, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        for (int32_t j = 0; j < plans[i].cell_count; j++) {
-            mb_ledger_cell *cell = &plans[i].cells[j];
-            free(cell->label);
-            free(cell->dataset);
-            free(cell->model);
-            free(cell->features);
-            free(cell->protocol);
-            free(cell->chosen);
-        }
+        for (int32_t j = 0; j < plans[i].cell_count; j++)
+            for (int t = 0; t < CELL_TEXTS; t++)
+                free(*cell_text(&plans[i].cells[j], t));
         free(plans[i].cells);
         free(plans[i].name);
         free(plans[i].json);
