@@ -11,25 +11,15 @@
 
 // ---- options ----------------------------------------------------------------------------------
 
-static bool among(const char *name, const char *const *names) {
-    for (; *names != NULL; names++)
-        if (strcmp(name, *names) == 0)
-            return true;
-    return false;
-}
-
 static mb_status find_metric(mb_table *table, mb_error *error) {
-    static const char *const percents[] = {"waf",  "acc",  "macro_f1", "uar",
-                                           "acc2", "acc5", "acc7",     NULL};
-    static const char *const errors[] = {"mse", "mae", NULL};
     const char *name = table->options.metric != NULL ? table->options.metric : "waf";
     for (table->metric = 0; table->metric < MB_SCORE_COUNT; table->metric++)
         if (strcmp(mb_score_names[table->metric], name) == 0)
             break;
-    table->percent = among(name, percents);
-    table->lower_better = among(name, errors);
-    if (table->metric < MB_SCORE_COUNT)
+    if (table->metric < MB_SCORE_COUNT) {
+        table->facts = &mb_score_table[table->metric];
         return MB_OK;
+    }
     const char *near = mb_nearest_name(name, mb_score_names, MB_SCORE_COUNT);
     mb_fail(error, MB_USAGE, "unknown metric '%s'%s%s%s; there are", name,
             near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
@@ -159,7 +149,7 @@ mb_status mb_table_arrange(mb_table *table, mb_error *error) {
 
 // The best mean of a column that is worse than `bound`; NaN = none.
 static double best_below(const mb_table *table, int32_t column, double bound) {
-    double sign = table->lower_better ? -1.0 : 1.0, best = (double)NAN;
+    double sign = table->facts->lower_is_better ? -1.0 : 1.0, best = (double)NAN;
     for (int32_t i = 0; i < table->cell_count; i++) {
         const mb_table_cell *cell = &table->cells[i];
         double mean = sign * cell->values[0].mean;
@@ -176,7 +166,7 @@ static void rank_column(mb_table *table, int32_t column) {
     for (int32_t i = 0; i < table->cell_count; i++)
         complete += table->cells[i].column == column &&
                     mb_table_complete(&table->cells[i], &table->cells[i].values[0]);
-    double worst = table->lower_better ? -(double)INFINITY : (double)INFINITY;
+    double worst = table->facts->lower_is_better ? -(double)INFINITY : (double)INFINITY;
     double best = best_below(table, column, worst), second = best_below(table, column, best);
     for (int32_t i = 0; complete > 1 && i < table->cell_count; i++) {
         mb_table_value *value = &table->cells[i].values[0];
