@@ -27,7 +27,7 @@ bool mb_parse_real(const char *text, double *number) {
     return *end == '\0' && errno == 0 && isfinite(*number);
 }
 
-static bool parse_whole(const char *text, double least, double most, int64_t *number) {
+bool mb_parse_whole(const char *text, double least, double most, int64_t *number) {
     char *end;
     if (!isdigit((unsigned char)text[text[0] == '-']))
         return false;
@@ -91,7 +91,7 @@ static mb_status take_wholes(const mb_command_option *option, char *text, mb_err
         if (wholes.count == MB_MOST_VALUES)
             return mb_fail(error, MB_USAGE, "--%s: expected at most %d numbers", option->name,
                            MB_MOST_VALUES);
-        if (!parse_whole(item, option->least, option->most, &number))
+        if (!mb_parse_whole(item, option->least, option->most, &number))
             return refuse(option, item, error);
         wholes.items[wholes.count++] = (int32_t)number;
     }
@@ -106,7 +106,8 @@ static mb_status take_number(const mb_command_option *option, const char *text, 
                                  real > option->most || (option->above && real == option->least)))
         return refuse(option, text, error);
     if (option->real == NULL &&
-        !parse_whole(text, option->least, option->seed != NULL ? UINT32_MAX : option->most, &whole))
+        !mb_parse_whole(text, option->least, option->seed != NULL ? UINT32_MAX : option->most,
+                        &whole))
         return refuse(option, text, error);
     if (option->real != NULL)
         *option->real = real;

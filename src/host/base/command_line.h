@@ -76,7 +76,8 @@ mb_status mb_command_line_parse(const mb_command_line *line, int argc, char **ar
 
 void mb_command_line_help(const mb_command_line *line, FILE *stream);
 
-// The whole text as a finite number; false when it is none.
+// The whole text as a finite number, or as a whole one least..most; false when it is none.
 bool mb_parse_real(const char *text, double *number);
+bool mb_parse_whole(const char *text, double least, double most, int64_t *number);
 
 #endif
