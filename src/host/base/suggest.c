@@ -1,6 +1,7 @@
 #include "base/suggest.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static int smallest(int a, int b) {
 static int distance(const char *a, const char *b) {
     int rows[3][LONGEST + 1], m = (int)strlen(a), n = (int)strlen(b);
     if (m > LONGEST || n > LONGEST)
-        return 2 * LONGEST;
+        return INT_MAX;
     for (int j = 0; j <= n; j++)
         rows[0][j] = j;
     for (int i = 1; i <= m; i++) {
@@ -87,8 +88,4 @@ mb_status mb_fail_unknown(mb_error *error, mb_status status, const mb_unknown *u
     list_known(unknown, known, sizeof known);
     return mb_fail(error, status, "unknown %s %c%s%.100s%c; known: %s", unknown->what, mark,
                    before(unknown), unknown->name, mark, known);
-}
-
-const char *mb_nearest_name(const char *name, const char *const *candidates, int count) {
-    return nearest(&(mb_unknown){.name = name, .known = candidates, .count = count});
 }

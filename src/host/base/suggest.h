@@ -23,7 +23,4 @@ mb_status mb_fail_unknown(mb_error *error, mb_status status, const mb_unknown *u
 // "; did you mean 'attention'?", for messages of another form; "" where no known name is near.
 void mb_suggest(const mb_unknown *unknown, char *text, size_t size);
 
-// The known name that is near, or NULL.
-const char *mb_nearest_name(const char *name, const char *const *candidates, int count);
-
 #endif
