@@ -37,7 +37,7 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
         {"spoil", NULL, "change a bit before it is compared, to see that this is found",
          .given = &r->spoil},
         {"json", NULL, "a line of JSON for every array", .given = &r->json},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_alone",
         .usage = "usage: bench_alone [OPTIONS]\n\n"

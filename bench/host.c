@@ -136,7 +136,7 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
          .most = 1000000},
         {"epochs", "N", "that are timed (1000)", .whole = &r->epochs, .least = 1, .most = 100000},
         {"json", NULL, "one line of JSON", .given = &r->json},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_host",
         .usage = "usage: bench_host [OPTIONS]\n\n"

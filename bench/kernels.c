@@ -51,7 +51,7 @@ static mb_status parse_options(int argc, char **argv, request *r, bool *helped, 
          .most = 1000},
         mb_bench_launch_option(&r->launch_steps),
         {"json", NULL, "a line of JSON for every line", .given = &r->json},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line command_line = {
         .program = "bench_kernels",
         .usage = "usage: bench_kernels [OPTIONS]\n\n"

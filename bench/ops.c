@@ -54,7 +54,7 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
          .given = &r->verbose},
         {"no-ceilings", NULL, "do not measure the machine", .given = &r->no_ceilings},
         {"json", NULL, "a line of JSON for every line", .given = &r->json},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_ops",
         .usage = "usage: bench_ops [OPTIONS]\n\n"

@@ -69,7 +69,7 @@ void mb_bench_settings_options(mb_bench_settings *s, mb_command_option options[M
         {"values", "N", "R, {} (1)", .whole = &s->config.value_count, .most = 1},
         {"rows", "N", "utterances of the random data (1024; 256 where they have frames)",
          .whole = &s->rows, .least = 1, .most = 10000000},
-        {NULL}};
+        {.name = NULL}};
     memcpy(options, all, sizeof all);
 }
 

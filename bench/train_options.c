@@ -51,7 +51,7 @@ static mb_status parse_line(int argc, char **argv, mb_bench_options *o, int32_t 
          .given = &o->evaluate},
         {"no-ceilings", NULL, "do not measure the machine", .given = &o->no_ceilings},
         {"json", NULL, "one line of JSON", .given = &o->json},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_train",
         .usage = "usage: bench_train [OPTIONS]\n\n"

@@ -37,7 +37,7 @@ static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error 
         {"python", "PYTHON", "for the peers ($PYTHON, else python3)", .text = &kit->python},
         {"kit", "DIR", NULL, .text = &kit->home},        // from run.sh
         {"programs", NULL, NULL, .given = &r->programs}, // for gpu-kit.sh
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {.program = "run.sh",
                                   .usage = usage,
                                   .notes = notes,

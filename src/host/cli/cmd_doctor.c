@@ -48,7 +48,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
             "with --device: try GPU N instead of the first that can be used. Exit code 4 when it "
             "is not there or refuses. GPUs that are not tried are left alone: how much of their "
             "memory is free is not known."),
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {.program = "merbench doctor",
                                   .usage = usage,
                                   .options = options,

@@ -71,7 +71,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
         mb_threads_option(&import->threads, "threads that read files, {} (default: one a "
                                             "processor)"),
         mb_quiet_option(&import->quiet),
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {.program = "merbench import",
                                   .usage = usage,
                                   .notes = notes,

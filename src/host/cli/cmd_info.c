@@ -188,7 +188,7 @@ static mb_status print_json(const mb_corpus *corpus, const description *known, m
 }
 
 static mb_status parse(int argc, char **argv, bool *json, mb_operands *operands, mb_error *error) {
-    const mb_command_option options[] = {mb_json_option(json), {NULL}};
+    const mb_command_option options[] = {mb_json_option(json), {.name = NULL}};
     const mb_command_line line = {
         .program = "merbench info",
         .usage = "usage: merbench info CORPUS.h5 [--json]\n\n"

@@ -121,7 +121,7 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
         {"set", "OPTION=VALUE", "an option of the model; may be given several times",
          .given = &about_a_model, .texts = &r->settings},
         mb_json_option(&r->json),
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {
         .program = "merbench model", .usage = usage, .options = options, .operands = {"NAME"}};
     *r = (request){.config = {.dims = {1024, 5120, 768},

@@ -106,7 +106,7 @@ static mb_status print_json(cJSON *files, mb_error *error) {
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,
                        mb_operands *operands, mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
-    const mb_command_option options[] = {mb_json_option(json), {.others = devices}, {NULL}};
+    const mb_command_option options[] = {mb_json_option(json), {.others = devices}, {.name = NULL}};
     const mb_command_line line = {.program = "merbench parity",
                                   .usage = usage,
                                   .notes = notes,

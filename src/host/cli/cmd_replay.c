@@ -42,7 +42,7 @@ static mb_status parse(int argc, char **argv, replay_options *given, bool *helpe
         {"list", NULL, "print the keys of the trials of the plan that ran last",
          .given = &given->list},
         {.others = devices},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {.program = "merbench replay",
                                   .usage = usage,
                                   .notes =

@@ -48,7 +48,7 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *helped, 
          .given = &given->dry_run},
         mb_quiet_option(&given->quiet),
         {"no-table", NULL, "no table at the end", .given = &given->no_table},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {.program = "merbench run",
                                   .usage = usage,
                                   .notes = notes,

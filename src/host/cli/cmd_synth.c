@@ -56,7 +56,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
          "also frame-level features, up to 99, 23 and 59 frames long (large: lower --dims or "
          "--scale with it)",
          .given = &given->frames},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {
         .program = "merbench synth", .usage = usage, .notes = notes, .options = options};
     *given = (arguments){.seed = 1, .scale = 1};

@@ -52,7 +52,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
          .letter = 'a', .given = &given->options.all_settings},
         {"output", "FILE", "write to FILE instead of standard output", .letter = 'o',
          .text = &given->output},
-        {NULL}};
+        {.name = NULL}};
     const mb_command_line line = {.program = "merbench table",
                                   .usage = usage,
                                   .notes = notes,

@@ -52,7 +52,7 @@ void mb_device_choice_options(mb_device_choice *choice,
         .text = &choice->precision,
         .choices = precisions,
         .choice_count = 2};
-    options[4] = (mb_command_option){NULL};
+    options[4] = (mb_command_option){.name = NULL};
 }
 
 mb_status mb_device_choice_check(const mb_device_choice *choice, mb_error *error) {
