@@ -24,8 +24,9 @@ mb_command_option mb_quiet_option(bool *quiet) {
 }
 
 mb_command_option mb_corpus_option(const char **path) {
-    return (mb_command_option){"output",     "CORPUS.h5",   "the corpus to write",
-                               .text = path, .letter = 'o', .required = true};
+    return (mb_command_option){
+        "output", "CORPUS.h5", "the corpus to write", .text = path, .letter = 'o', .required = true,
+    };
 }
 
 mb_command_option mb_force_option(bool *force) {
