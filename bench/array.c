@@ -145,8 +145,9 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
                               .number = mb_device_numbers(device, 1),
                               .run_count = run_count,
                               .steps_per_epoch = data->rows / info->max_rows,
-                              .launch_steps = launch_steps > 0 ? launch_steps
-                                                               : device->backend->steps_per_launch};
+                              .launch_steps = launch_steps > 0
+                                                  ? launch_steps
+                                                  : device->backend->executor->steps_per_launch};
     mb_status status =
         mb_bench_data_upload(device, data, &array->dataset, array->resident_memory, error);
     if (status == MB_OK)
@@ -195,7 +196,7 @@ static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_
         .values = array->values,
         .op_seconds = array->op_seconds,
     };
-    return array->device->backend->run(array->device, array->plan, &launched, error);
+    return array->device->backend->executor->run(array->device, array->plan, &launched, error);
 }
 
 // Steps are counted from the beginning of an epoch: the next one begins.

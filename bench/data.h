@@ -2,7 +2,7 @@
 #ifndef MB_BENCH_DATA_H
 #define MB_BENCH_DATA_H
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 #include "merbench/model.h"
 
 enum { MB_BENCH_RESIDENT_PIECES = 2 * MB_MODALITY_COUNT + 2 };

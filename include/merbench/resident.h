@@ -9,7 +9,7 @@
 #ifndef MERBENCH_RESIDENT_H
 #define MERBENCH_RESIDENT_H
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 
 enum { MB_RESIDENT_ARRAYS = 2 * MB_MODALITY_COUNT + 2 }; // of a dataset
 

@@ -2,7 +2,7 @@
 #ifndef MB_KERNELS_TALLY_LAUNCH_H
 #define MB_KERNELS_TALLY_LAUNCH_H
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 #include "score/tally_row.h"
 
 // The predictions of run a of a launch.

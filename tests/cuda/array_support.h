@@ -219,7 +219,7 @@ static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t
                         .logits = array->values[LOGITS],
                         .values = array->values[VALUES],
                         .op_seconds = array->op_seconds};
-    expect_ok(array->device->backend->run(array->device, plan, &launch, &error), &error);
+    expect_ok(array->device->backend->executor->run(array->device, plan, &launch, &error), &error);
 }
 
 static inline void array_run(run_array *array, int32_t first, int32_t count) {

@@ -23,7 +23,7 @@ static void shuffle(mb_device *device, const mb_shuffle_launch *on_host, int32_t
     for (size_t i = 0; i < rows; i++)
         found[i] = LEFT_ALONE;
     launch.to = put(device, found, rows * sizeof *launch.to);
-    expect_ok(device->backend->shuffle(device, &launch, &error), &error);
+    expect_ok(device->backend->executor->shuffle(device, &launch, &error), &error);
     expect_ok(device->backend->download(device, found, launch.to, rows * sizeof *found, &error),
               &error);
     const void *memory[] = {launch.keys, launch.counts, launch.shuffled, launch.from, launch.to};

@@ -125,7 +125,7 @@ static void tally_case_by_case(const tally_case *c) {
         on_host.auxiliary ? put(device, data.auxiliary, sizeof data.auxiliary) : NULL;
     memset(found, 0xA5, sizeof found);
     launch.tallies = put(device, found, sizeof found);
-    expect_ok(device->backend->tally(device, &launch, &error), &error);
+    expect_ok(device->backend->executor->tally(device, &launch, &error), &error);
     expect_ok(device->backend->download(device, found, launch.tallies, sizeof found, &error),
               &error);
     for (int32_t a = 0; a < TALLY_RUNS; a++) {
@@ -172,7 +172,7 @@ static void test_copies_chosen_rows(void **state) {
                         .to_stride = TO_STRIDE,
                         .from_stride = FROM_STRIDE,
                         .floats = FLOATS};
-    expect_ok(device->backend->copy_rows(device, &copy, &error), &error);
+    expect_ok(device->backend->executor->copy_rows(device, &copy, &error), &error);
     expect_ok(device->backend->download(device, found, copy.to, sizeof found, &error), &error);
     for (int32_t a = 0; a < RUNS; a++)
         for (int32_t i = 0; i < TO_STRIDE; i++) {

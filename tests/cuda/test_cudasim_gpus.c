@@ -12,6 +12,7 @@
 #include "cli/device_choice.h"
 #include "cudasim/control.h"
 #include "merbench/self_test.h"
+#include "merbench/survey.h"
 
 enum { GPU_COUNT = 3 };
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 #include "merbench/model.h"
 
 enum { SAMPLES = 140 };
@@ -125,8 +125,9 @@ static inline void engine_run_widest(model_engine *engine, const sample_set *set
                         .keys = &engine->key,
                         .steps = &step};
     mb_error error = {.message = ""};
-    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
-                     MB_OK);
+    assert_int_equal(
+        engine->device->backend->executor->run(engine->device, engine->plan, &launch, &error),
+        MB_OK);
 }
 
 static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,

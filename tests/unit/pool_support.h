@@ -31,8 +31,13 @@ static inline void close_device(mb_device *device) {
     free(device);
 }
 
-static const mb_backend fake = {
-    .name = "fake", .shares_host_memory = true, .open = open_device, .close = close_device};
+static const mb_executor no_executor; // nobody can assist
+
+static const mb_backend fake = {.name = "fake",
+                                .shares_host_memory = true,
+                                .executor = &no_executor,
+                                .open = open_device,
+                                .close = close_device};
 
 static inline mb_status open_device(mb_device **device, mb_error *error) {
     (void)error;

@@ -8,7 +8,8 @@ static mb_status open_no_device(mb_device **device, mb_error *error) {
     return mb_fail(error, MB_FAILED, "no device");
 }
 
-static const mb_backend broken = {.name = "broken", .open = open_no_device, .close = close_device};
+static const mb_backend broken = {
+    .name = "broken", .executor = &no_executor, .open = open_no_device, .close = close_device};
 
 static mb_status fail_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
                            const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,

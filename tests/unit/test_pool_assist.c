@@ -44,11 +44,13 @@ static void close_device(mb_device *device) {
     free(device);
 }
 
+static const mb_executor assisted = {.assist = assist};
+
 static const mb_backend watching = {.name = "watching",
                                     .shares_host_memory = true,
+                                    .executor = &assisted,
                                     .open = open_device,
-                                    .close = close_device,
-                                    .assist = assist};
+                                    .close = close_device};
 
 static mb_status open_device(mb_device **device, mb_error *error) {
     (void)error;

@@ -218,7 +218,8 @@ static void test_run_too_large_alone_fails(void **state) {
 // On a device with memory of its own the device decides.
 static void test_large_run_may_try_apart(void **state) {
     (void)state;
-    static const mb_backend apart = {.name = "apart", .open = open_device, .close = close_device};
+    static const mb_backend apart = {
+        .name = "apart", .executor = &no_executor, .open = open_device, .close = close_device};
     mb_pool_config config = {
         .backend = &apart, .train = fly, .threads = 1, .array_size = 4, .memory = 10};
     mb_pool *pool = NULL;

@@ -64,8 +64,9 @@ static void run_steps(model_engine *engine, const sample_set *set, int32_t first
                         .keys = &engine->key,
                         .steps = &step};
     mb_error error = {.message = ""};
-    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
-                     MB_OK);
+    assert_int_equal(
+        engine->device->backend->executor->run(engine->device, engine->plan, &launch, &error),
+        MB_OK);
 }
 
 static void assert_same(const model_engine *a, const model_engine *b) {

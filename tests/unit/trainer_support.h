@@ -142,6 +142,7 @@ enum { SICK_RUN = 3, SICK_EPOCH = 2, NEVER = INT32_MAX };
 typedef struct disturbed {
     const mb_backend *usual;
     mb_backend backend;
+    mb_executor executor;
     atomic_int stop;
     int32_t calls, stopping_call, epochs;
 } disturbed;
@@ -175,28 +176,31 @@ static inline mb_status disturbed_run(mb_device *device, const mb_plan *plan,
         if (status != MB_OK)
             return status;
     }
-    return usual->run(device, plan, launch, error);
+    return usual->executor->run(device, plan, launch, error);
 }
 
 static inline mb_status disturbed_tally(mb_device *device, const mb_tally_launch *launch,
                                         mb_error *error) {
-    return usual_backend()->tally(device, launch, error);
+    return usual_backend()->executor->tally(device, launch, error);
 }
 
 static inline mb_status disturbed_copy_rows(mb_device *device, const mb_row_copy *copy,
                                             mb_error *error) {
-    return usual_backend()->copy_rows(device, copy, error);
+    return usual_backend()->executor->copy_rows(device, copy, error);
 }
 
 static inline void train_disturbed(mb_device *device, const mb_run_spec *specs,
                                    int32_t stopping_call, mb_run_result *results) {
-    disturbance = (disturbed){
-        .usual = device->backend, .backend = *device->backend, .stopping_call = stopping_call};
+    disturbance = (disturbed){.usual = device->backend,
+                              .backend = *device->backend,
+                              .executor = *device->backend->executor,
+                              .stopping_call = stopping_call};
+    disturbance.backend.executor = &disturbance.executor;
     disturbance.backend.upload_async = disturbed_upload;
     disturbance.backend.download = disturbed_download;
-    disturbance.backend.run = disturbed_run;
-    disturbance.backend.tally = disturbed_tally;
-    disturbance.backend.copy_rows = disturbed_copy_rows;
+    disturbance.executor.run = disturbed_run;
+    disturbance.executor.tally = disturbed_tally;
+    disturbance.executor.copy_rows = disturbed_copy_rows;
     device->backend = &disturbance.backend;
     train_on(device, specs, RUNS, &disturbance.stop, results);
     device->backend = disturbance.usual;

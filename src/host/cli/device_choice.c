@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "merbench/survey.h"
+
 const char *const mb_isa_names[MB_ISA_COUNT] = {"avx512", "avx2", "portable"};
 
 static const char float32[] = "float32", tf32[] = "tf32";

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cli/device_choice.h"
 #include "merbench/self_test.h"
+#include "merbench/survey.h"
 
 // An executor and what its self-test said.
 typedef struct checked {

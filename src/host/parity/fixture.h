@@ -3,7 +3,7 @@
 #define MB_PARITY_FIXTURE_H
 
 #include "data/h5.h"
-#include "merbench/device.h"
+#include "merbench/executor.h"
 #include "merbench/model.h"
 
 typedef struct mb_fixture {

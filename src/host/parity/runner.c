@@ -156,7 +156,7 @@ mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_
         .widest = runner->widest,
         .masks = runner->masks,
     };
-    return runner->device->backend->run(runner->device, runner->plan, &launch, error);
+    return runner->device->backend->executor->run(runner->device, runner->plan, &launch, error);
 }
 
 mb_status mb_runner_result(mb_runner *runner, mb_place place, int32_t rows, float **values,

@@ -187,8 +187,9 @@ static bool unchanged(const void *context) {
 // An idle thread takes part in the work of one that trains, of those the one with the fewest
 // helpers, until something has changed. With the mutex held.
 static void wait_or_assist(mb_pool *pool) {
+    const mb_executor *executor = pool->config.backend->executor;
     mb_worker *busy = NULL;
-    for (int32_t i = 0; i < pool->config.threads && pool->config.backend->assist != NULL; i++) {
+    for (int32_t i = 0; i < pool->config.threads && executor->assist != NULL; i++) {
         mb_worker *other = &pool->workers[i];
         if (other->training && (busy == NULL || other->helpers < busy->helpers))
             busy = other;
@@ -200,7 +201,7 @@ static void wait_or_assist(mb_pool *pool) {
     change c = {pool, atomic_load(&pool->moment)};
     busy->helpers++;
     pthread_mutex_unlock(&pool->mutex);
-    pool->config.backend->assist(busy->device, unchanged, &c);
+    executor->assist(busy->device, unchanged, &c);
     pthread_mutex_lock(&pool->mutex);
     busy->helpers--;
 }

@@ -205,8 +205,8 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
     if (status == MB_OK)
         status = backend->upload(device, array->keys, keys, runs * sizeof *keys, error);
     if (status == MB_OK)
-        status = backend->initialise(device, array->train, array->run_count, array->keys,
-                                     array->parameters, error);
+        status = backend->executor->initialise(device, array->train, array->run_count, array->keys,
+                                               array->parameters, error);
     if (status == MB_OK)
         status = backend->zero(device, array->first_moments, bytes, error);
     if (status == MB_OK)

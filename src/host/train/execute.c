@@ -62,7 +62,7 @@ mb_status mb_array_order(mb_array *array, int32_t epoch, mb_error *error) {
     };
     if (epoch > 0 && !array->shuffles)
         return MB_OK;
-    return array->device->backend->shuffle(array->device, &launch, error);
+    return array->device->backend->executor->shuffle(array->device, &launch, error);
 }
 
 mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error) {
@@ -97,7 +97,7 @@ mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error
     launch.second_moments = array->second_moments;
     launch.widest = array->widest;
     launch.losses = array->losses;
-    return array->device->backend->run(array->device, array->train, &launch, error);
+    return array->device->backend->executor->run(array->device, array->train, &launch, error);
 }
 
 int32_t mb_array_busy(const mb_array *array, int32_t step) {
@@ -167,8 +167,9 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, co
     launch.losses = array->auxiliary;
     launch.logits = array->logits;
     launch.values = array->values;
-    return status == MB_OK ? array->device->backend->run(array->device, plan, &launch, error)
-                           : status;
+    return status == MB_OK
+               ? array->device->backend->executor->run(array->device, plan, &launch, error)
+               : status;
 }
 
 // ---- selection --------------------------------------------------------------------------------
@@ -196,7 +197,8 @@ mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) 
         .auxiliary_stride = array->most_steps,
         .tallies = array->tallies,
     };
-    return status == MB_OK ? array->device->backend->tally(array->device, &launch, error) : status;
+    return status == MB_OK ? array->device->backend->executor->tally(array->device, &launch, error)
+                           : status;
 }
 
 mb_status mb_array_ask(mb_array *array, mb_error *error) {
@@ -226,7 +228,9 @@ static mb_status keep_predictions(mb_array *array, float *to, const float *from,
         .from_stride = array->index_stride * width,
         .floats = array->select_stride * width,
     };
-    return copy.floats > 0 ? array->device->backend->copy_rows(array->device, &copy, error) : MB_OK;
+    return copy.floats > 0
+               ? array->device->backend->executor->copy_rows(array->device, &copy, error)
+               : MB_OK;
 }
 
 static mb_status choose(mb_array *array, mb_error *error) {

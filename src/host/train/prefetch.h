@@ -7,7 +7,7 @@
 #ifndef MB_TRAIN_PREFETCH_H
 #define MB_TRAIN_PREFETCH_H
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 
 typedef struct mb_prefetch mb_prefetch;
 

@@ -107,7 +107,7 @@ static mb_status copy_rows(const mb_snapshot *snapshot, const int32_t *chosen, f
                         .to_stride = snapshot->floats,
                         .from_stride = snapshot->floats,
                         .floats = snapshot->floats};
-    return snapshot->device->backend->copy_rows(snapshot->device, &copy, error);
+    return snapshot->device->backend->executor->copy_rows(snapshot->device, &copy, error);
 }
 
 mb_status mb_snapshot_save(mb_snapshot *snapshot, const int32_t *chosen, const float *parameters,

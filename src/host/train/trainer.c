@@ -81,11 +81,11 @@ static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *w
 // Steps that the device gets at once. Where a bound on work makes their number depend on the array,
 // no result may depend on it.
 static int32_t steps_at_once(const mb_array *array) {
-    const mb_backend *backend = array->device->backend;
+    const mb_executor *executor = array->device->backend->executor;
     int64_t work = mb_plan_get(array->train)->multiply_accumulates * array->run_count;
-    int64_t fitting = backend->work_per_launch / (work > 0 ? work : 1);
-    if (fitting > backend->steps_per_launch)
-        return backend->steps_per_launch;
+    int64_t fitting = executor->work_per_launch / (work > 0 ? work : 1);
+    if (fitting > executor->steps_per_launch)
+        return executor->steps_per_launch;
     return fitting < 1 ? 1 : (int32_t)fitting;
 }
 

@@ -3,7 +3,7 @@
 #define MB_KERNELS_CPU_CALL_H
 
 #include "graph/ops.h"
-#include "merbench/device.h"
+#include "merbench/executor.h"
 
 typedef struct mb_cpu_call {
     const mb_step *step;

@@ -9,7 +9,7 @@
 
 extern "C" {
 #include "graph/ops.h"
-#include "merbench/device.h"
+#include "merbench/executor.h"
 }
 
 #include "cuda/launch.cuh"
