@@ -352,7 +352,7 @@ static void wrong_wishes_are_refused(void **state) {
     assert_refused(ledger, (mb_table_options){.plan = "small swep"}, MB_BAD_INPUT,
                    "did you mean 'small sweep'");
     assert_refused(ledger, (mb_table_options){.plan = "zzz"}, MB_BAD_INPUT, "ran last");
-    assert_refused(ledger, (mb_table_options){.plan = "aaaaaaab"}, MB_BAD_INPUT, "no plan");
+    assert_refused(ledger, (mb_table_options){.plan = "aaaaaaab"}, MB_BAD_INPUT, "unknown plan");
     free(print(ledger, (mb_table_options){.plan = "aaaaaa"}));
     free(print(ledger, (mb_table_options){.plan = "small sweep"}));
     mb_error error = {.message = ""};

@@ -20,15 +20,10 @@ static mb_status find_metric(mb_table *table, mb_error *error) {
         table->facts = &mb_score_table[table->metric];
         return MB_OK;
     }
-    const char *near = mb_nearest_name(name, mb_score_names, MB_SCORE_COUNT);
-    mb_fail(error, MB_USAGE, "unknown metric '%s'%s%s%s; there are", name,
-            near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-            near != NULL ? "'?" : "");
-    size_t length = strlen(error != NULL ? error->message : "");
-    for (int i = 0; error != NULL && i < MB_SCORE_COUNT && length < sizeof error->message; i++)
-        length += (size_t)snprintf(error->message + length, sizeof error->message - length, " %s",
-                                   mb_score_names[i]);
-    return MB_USAGE;
+    return mb_fail_unknown(
+        error, MB_USAGE,
+        &(mb_unknown){
+            .what = "metric", .name = name, .known = mb_score_names, .count = MB_SCORE_COUNT});
 }
 
 static bool is_digest_prefix(const char *text) {
@@ -43,13 +38,15 @@ static mb_status no_such_plan(const mb_ledger *ledger, const mb_table *table, mb
         return mb_out_of_memory(error, "names of plans");
     for (int32_t i = 0; i < table->plan_count; i++)
         names[i] = table->plans[i].name;
-    const char *near = mb_nearest_name(asked, names, table->plan_count);
-    mb_status status =
-        near != NULL
-            ? mb_fail(error, MB_BAD_INPUT, "%s: no plan '%s'; did you mean '%s'?",
-                      mb_ledger_path(ledger), asked, near)
-            : mb_fail(error, MB_BAD_INPUT, "%s: no plan '%s'; the one that ran last is '%s'",
-                      mb_ledger_path(ledger), asked, table->plans[0].name);
+    char last[160];
+    snprintf(last, sizeof last, "the one that ran last is '%.100s'", table->plans[0].name);
+    mb_status status = mb_fail_unknown(error, MB_BAD_INPUT,
+                                       &(mb_unknown){.what = "plan",
+                                                     .name = asked,
+                                                     .known = names,
+                                                     .count = table->plan_count,
+                                                     .otherwise = last});
+    mb_fail_in(error, status, "%s: ", mb_ledger_path(ledger));
     free(names);
     return status;
 }
