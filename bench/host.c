@@ -100,7 +100,7 @@ static mb_status train(const request *r, runs *all, int32_t epochs, mb_idle_coun
     *seconds = mb_bench_seconds() - began;
     *found = *mb_idle_asked();
     for (int32_t a = 0; status == MB_OK && a < r->models; a++)
-        mb_run_result_free(&all->results[a], 0);
+        mb_run_result_free(&all->results[a]);
     mb_idle_close(&idle);
     return status;
 }

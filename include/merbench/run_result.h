@@ -35,12 +35,13 @@ typedef struct mb_run_result {
     mb_scores select;    // on the selection part at the best epoch
     mb_scores held;      // on the held-out part; NaN where there is none
     mb_predictions select_predictions, held_predictions;
+    int32_t test_count;    // 0 where the run was scored on its selection part alone
     mb_predictions *tests; // (test_count)
     double seconds;
     int64_t steps; // model-steps trained
 } mb_run_result;
 
-// Frees what is in it; `test_count` as in the run's spec.
-void mb_run_result_free(mb_run_result *result, int32_t test_count);
+// Frees what is in it.
+void mb_run_result_free(mb_run_result *result);
 
 #endif

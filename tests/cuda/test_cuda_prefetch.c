@@ -63,15 +63,19 @@ static void shorten(bench *b) {
         b->specs[i].training.epochs = 2;
 }
 
+static mb_status specify(void *owner, const mb_job *job, mb_run_spec *spec, mb_error *error) {
+    const bench *benches = owner;
+    (void)error;
+    *spec = benches[job->trial / RUNS].specs[job->trial % RUNS];
+    return MB_OK;
+}
+
 // Of both datasets at once, so that the thread knows what comes after the first array.
-static void add_runs(mb_pool *pool, const bench benches[2]) {
+static void add_runs(mb_pool *pool) {
     mb_job jobs[2 * RUNS];
     mb_error error = {.message = ""};
     for (int i = 0; i < 2 * RUNS; i++)
-        jobs[i] = (mb_job){.spec = benches[i / RUNS].specs[i % RUNS],
-                           .cost = i < RUNS ? 2 : 1,
-                           .group = i / RUNS,
-                           .trial = i};
+        jobs[i] = (mb_job){.cost = i < RUNS ? 2 : 1, .group = i / RUNS, .trial = i};
     expect_ok(mb_pool_add(pool, jobs, 2 * RUNS, &error), &error);
 }
 
@@ -103,10 +107,14 @@ static void test_uploads_beside(void **state) {
 
     counted.first = benches[0].values[MB_AUDIO];
     counted.second = benches[1].values[MB_AUDIO];
-    mb_pool_config config = {
-        .backend = &counted.backend, .train = train_and_wait, .threads = 1, .array_size = RUNS};
+    mb_pool_config config = {.backend = &counted.backend,
+                             .specify = specify,
+                             .owner = benches,
+                             .train = train_and_wait,
+                             .threads = 1,
+                             .array_size = RUNS};
     expect_ok(mb_pool_open(&config, &pool, &error), &error);
-    add_runs(pool, benches);
+    add_runs(pool);
     take_runs(pool, together);
     mb_pool_close(pool);
     assert_int_equal(atomic_load(&counted.beside), ARRAYS);

@@ -109,6 +109,7 @@ static inline void fill_sample(sample *s, const char *key, int32_t fold) {
         .select = {.waf = 0.1, .acc = 2.0, .mse = -0.0, .emoval = 1.0 / 7},
         .held = {.waf = (double)NAN, .ccc = 5e-324},
         .select_predictions = {SELECT_ROWS, s->select_logits, s->select_values},
+        .test_count = 2,
         .tests = s->tests,
         .seconds = 0.1 + 0.2,
         .steps = INT64_C(5000000000),
@@ -185,12 +186,20 @@ static inline void assert_same_predictions(const mb_predictions *a, const mb_pre
         assert_memory_equal(a->values, b->values, (size_t)a->count * sizeof(float));
 }
 
+// Whether something of a run is there.
+static inline mb_status has_run(mb_ledger *ledger, const char *key, int32_t fold, bool *there,
+                                mb_error *error) {
+    mb_ledger_extent extent;
+    mb_status status = mb_ledger_get_extent(ledger, key, fold, &extent, error);
+    *there = extent != MB_LEDGER_NOTHING;
+    return status;
+}
+
 // The run of fill_sample(key, fold) is there, bit for bit.
 static inline void assert_sample(mb_ledger *ledger, const char *key, int32_t fold) {
     mb_error error = {.message = ""};
     mb_run_result found;
-    int32_t test_count;
-    if (mb_ledger_get_run(ledger, key, fold, &test_count, &found, &error) != MB_OK)
+    if (mb_ledger_get_run(ledger, key, fold, &found, &error) != MB_OK)
         fail_msg("%s", error.message);
     sample s;
     fill_sample(&s, key, fold);
@@ -210,10 +219,10 @@ static inline void assert_sample(mb_ledger *ledger, const char *key, int32_t fol
     assert_same_scores(&found.held, &put->held);
     assert_same_predictions(&found.select_predictions, &put->select_predictions);
     assert_same_predictions(&found.held_predictions, &put->held_predictions);
-    assert_int_equal(test_count, 2);
-    for (int32_t i = 0; i < test_count; i++)
+    assert_int_equal(found.test_count, 2);
+    for (int32_t i = 0; i < found.test_count; i++)
         assert_same_predictions(&found.tests[i], &put->tests[i]);
-    mb_run_result_free(&found, test_count);
+    mb_run_result_free(&found);
 }
 
 #endif

@@ -23,10 +23,10 @@ static inline mb_ledger *open_results(const sweep_folder *folder, const char *re
     return ledger;
 }
 
-static inline void load_run(mb_ledger *ledger, const char *key, int32_t fold, int32_t *tests,
+static inline void load_run(mb_ledger *ledger, const char *key, int32_t fold,
                             mb_run_result *result) {
     mb_error error = {.message = ""};
-    if (mb_ledger_get_run(ledger, key, fold, tests, result, &error) != MB_OK)
+    if (mb_ledger_get_run(ledger, key, fold, result, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 
@@ -57,15 +57,16 @@ static inline int same_results(const sweep_folder *folder, const char *a, const 
                 const mb_dataset_rules *rules = mb_dataset_find(described.dataset);
                 for (int32_t k = 0; k < trial.fold_count; k++, runs++) {
                     mb_run_result l, r;
-                    int32_t l_tests, r_tests;
-                    load_run(left, trial.key, k, &l_tests, &l);
-                    load_run(right, trial.key, k, &r_tests, &r);
-                    assert_int_equal(l_tests, r_tests);
-                    if (!mb_runs_equal(&l, &r, rules->class_count, l_tests, names, difference,
-                                       sizeof difference))
+                    load_run(left, trial.key, k, &l);
+                    load_run(right, trial.key, k, &r);
+                    assert_int_equal(l.test_count, r.test_count);
+                    mb_run_spec spec = {.config = {.class_count = rules->class_count},
+                                        .tests = names,
+                                        .test_count = l.test_count};
+                    if (!mb_runs_equal(&l, &r, &spec, difference, sizeof difference))
                         fail_msg("fold %d: %s", k, difference);
-                    mb_run_result_free(&l, l_tests);
-                    mb_run_result_free(&r, r_tests);
+                    mb_run_result_free(&l);
+                    mb_run_result_free(&r);
                 }
                 assert_int_equal(mb_ledger_get_scores(right, trial.key, &there, &scores, &error),
                                  MB_OK);

@@ -77,6 +77,8 @@ static inline mb_status sweep_plan_from(const sweep_folder *folder, const char *
 }
 
 // Opens, prepares, trains, closes: one start of the program with a plan.
+static const char *sweep_device = "test"; // for the ledger
+
 static inline mb_status sweep_start(const sweep_folder *folder, const char *text,
                                     const char *results, const mb_pool_config *config,
                                     mb_sweep_totals *totals, mb_error *error) {
@@ -97,7 +99,7 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
     if (status == MB_OK)
         status = mb_sweep_prepare(sweep, ledger, true, error);
     if (status == MB_OK) {
-        status = mb_sweep_train(sweep, config, "test", NULL, NULL, error);
+        status = mb_sweep_train(sweep, config, sweep_device, NULL, NULL, error);
         mb_sweep_get_totals(sweep, totals);
     }
     mb_ledger_close(ledger);

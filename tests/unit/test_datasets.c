@@ -116,7 +116,7 @@ static void test_selection_only(void **state) {
         assert_int_equal(found[i].status, MB_RUN_DONE);
         assert_same_training(&found[i], &whole[i]);
         assert_int_equal(found[i].held_predictions.count, 0);
-        assert_int_equal(found[i].tests[0].count, 0);
+        assert_int_equal(found[i].test_count, 0);
         assert_true(isnan(found[i].held.acc) && !isnan(whole[i].held.acc));
     }
     free_results(whole, RUNS);
@@ -195,14 +195,14 @@ static void test_many_streams(void **state) {
         train(&b.specs[i], 1, &alone);
         assert_int_equal(alone.status, MB_RUN_DONE);
         assert_same_result(&together[i], &alone);
-        mb_run_result_free(&alone, 1);
+        mb_run_result_free(&alone);
     }
     // The last one counts.
     float *values = calloc(UTTERANCES * 9, sizeof *values);
     dataset.streams[MB_MAX_STREAMS - 1].values = values;
     train(&b.specs[0], 1, &changed);
     assert_true(changed.epochs[0].train_loss != together[0].epochs[0].train_loss);
-    mb_run_result_free(&changed, 1);
+    mb_run_result_free(&changed);
     free_results(together, RUNS);
     free(values);
     bench_close(&b);

@@ -27,13 +27,12 @@ static void round_trip_keeps_every_bit(void **state) {
     assert_string_equal(found.score_part, "test1");
     assert_same_scores(&found.score, &scores.score);
     assert_same_scores(&found.select, &scores.select);
-    assert_int_equal(mb_ledger_has_run(ledger, KEY, 1, &there, &error), MB_OK);
+    assert_int_equal(has_run(ledger, KEY, 1, &there, &error), MB_OK);
     assert_true(there);
-    assert_int_equal(mb_ledger_has_run(ledger, KEY, 2, &there, &error), MB_OK);
+    assert_int_equal(has_run(ledger, KEY, 2, &there, &error), MB_OK);
     assert_false(there);
-    int32_t test_count;
     mb_run_result none;
-    assert_int_equal(mb_ledger_get_run(ledger, KEY, 2, &test_count, &none, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_ledger_get_run(ledger, KEY, 2, &none, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message, "fold 2"));
     mb_ledger_close(ledger);
 }
@@ -50,18 +49,53 @@ static void diverged_run_keeps_its_cause(void **state) {
     s.result.epochs_done = 0;
     s.result.epochs = NULL;
     s.result.select_predictions = (mb_predictions){0};
-    s.result.tests = NULL;
+    s.tests[0] = s.tests[1] = (mb_predictions){0};
     assert_int_equal(mb_ledger_put_run(ledger, &s.run, NULL, &error), MB_OK);
     mb_run_result found;
-    int32_t test_count;
-    assert_int_equal(mb_ledger_get_run(ledger, KEY, 0, &test_count, &found, &error), MB_OK);
+    assert_int_equal(mb_ledger_get_run(ledger, KEY, 0, &found, &error), MB_OK);
     assert_int_equal(found.status, MB_RUN_DIVERGED);
     assert_string_equal(found.cause, "total is not finite");
     assert_int_equal(found.epochs_done, 0);
-    assert_int_equal(test_count, 2);
+    assert_int_equal(found.test_count, 2);
     assert_int_equal(found.tests[1].count, 0);
     assert_null(found.tests[1].logits);
-    mb_run_result_free(&found, test_count);
+    mb_run_result_free(&found);
+    mb_ledger_close(ledger);
+}
+
+// Of a run that was scored on its selection part alone; then the whole one takes its place.
+static void parts_come_later(void **state) {
+    scratch *here = *state;
+    mb_error error = {.message = ""};
+    mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
+    mb_ledger_scores scores = sample_scores(), found_scores;
+    mb_ledger_extent extent;
+    mb_run_result found;
+    bool there = false;
+    put_trial(ledger, KEY, 1);
+    sample s;
+    fill_sample(&s, KEY, 0);
+    s.result.test_count = 0;
+    assert_int_equal(mb_ledger_put_run(ledger, &s.run, &scores, &error), MB_OK);
+    assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
+    assert_int_equal(extent, MB_LEDGER_SELECTION);
+    assert_int_equal(mb_ledger_get_run(ledger, KEY, 0, &found, &error), MB_OK);
+    assert_int_equal(found.test_count, 0);
+    assert_int_equal(found.select_predictions.count, SELECT_ROWS);
+    mb_run_result_free(&found);
+    s.result.test_count = 1; // one is missing
+    assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_FAILED);
+    assert_non_null(strstr(error.message, "expected 2 test sets, found 1"));
+    assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
+    assert_int_equal(extent, MB_LEDGER_SELECTION); // nothing was lost
+    s.result.test_count = 2;
+    scores.score.waf = 0.75;
+    assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_OK);
+    assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
+    assert_int_equal(extent, MB_LEDGER_WHOLE);
+    assert_sample(ledger, KEY, 0);
+    assert_int_equal(mb_ledger_get_scores(ledger, KEY, &there, &found_scores, &error), MB_OK);
+    assert_true(there && found_scores.score.waf == 0.75);
     mb_ledger_close(ledger);
 }
 
@@ -83,7 +117,7 @@ static void wrong_runs_are_refused_whole(void **state) {
     assert_int_equal(mb_ledger_put_run(ledger, &s.run, NULL, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "test2"));
     bool there;
-    assert_int_equal(mb_ledger_has_run(ledger, KEY, 1, &there, &error), MB_OK);
+    assert_int_equal(has_run(ledger, KEY, 1, &there, &error), MB_OK);
     assert_false(there);
     assert_sample(ledger, KEY, 0);
     mb_ledger_close(ledger);
@@ -226,6 +260,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(round_trip_keeps_every_bit),
         SCRATCH_TEST(diverged_run_keeps_its_cause),
+        SCRATCH_TEST(parts_come_later),
         SCRATCH_TEST(wrong_runs_are_refused_whole),
         SCRATCH_TEST(plans_come_back_newest_first),
         SCRATCH_TEST(entries_keep_the_order_of_linking),

@@ -35,7 +35,7 @@ static int read_the_run(const scratch *here) {
     mb_ledger *ledger;
     bool there = false;
     if (mb_ledger_open(here->path, MB_LEDGER_READ, &ledger, &error) != MB_OK ||
-        mb_ledger_has_run(ledger, KEY, 0, &there, &error) != MB_OK)
+        has_run(ledger, KEY, 0, &there, &error) != MB_OK)
         return 1;
     mb_ledger_close(ledger);
     return there ? 0 : 2;
@@ -251,8 +251,7 @@ static void damaged_rows_are_refused(void **state) {
         mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_READ);
         mb_error error = {.message = ""};
         mb_run_result result;
-        int32_t test_count;
-        mb_status status = mb_ledger_get_run(ledger, KEY, 0, &test_count, &result, &error);
+        mb_status status = mb_ledger_get_run(ledger, KEY, 0, &result, &error);
         if (status != MB_BAD_INPUT || strstr(error.message, "damaged") == NULL)
             fail_msg("%s: status %d: %s", damages[i], (int)status, error.message);
         mb_ledger_close(ledger);
@@ -277,12 +276,11 @@ static void flipped_bytes_never_crash(void **state) {
         mb_error error = {.message = ""};
         mb_ledger *ledger;
         mb_run_result result;
-        int32_t test_count;
         mb_status status = mb_ledger_open(here->path, MB_LEDGER_READ, &ledger, &error);
         if (status == MB_OK)
-            status = mb_ledger_get_run(ledger, KEY, 0, &test_count, &result, &error);
+            status = mb_ledger_get_run(ledger, KEY, 0, &result, &error);
         if (status == MB_OK)
-            mb_run_result_free(&result, test_count);
+            mb_run_result_free(&result);
         else
             assert_true(error.message[0] != '\0' && ++refused > 0);
         mb_ledger_close(ledger);
@@ -377,7 +375,7 @@ static int fill_the_disk(const scratch *here) {
     bool there;
     if (status != MB_FAILED || strstr(error.message, here->path) == NULL)
         return FAILED + 2;
-    if (mb_ledger_has_run(ledger, OTHER_KEY, fold, &there, &error) != MB_OK || there)
+    if (has_run(ledger, OTHER_KEY, fold, &there, &error) != MB_OK || there)
         return FAILED + 3;
     mb_ledger_close(ledger);
     return fold;
@@ -394,7 +392,7 @@ static void full_disk_keeps_what_was_written(void **state) {
     for (int fold = 0; fold < written; fold++)
         assert_sample(ledger, OTHER_KEY, fold);
     bool there;
-    assert_int_equal(mb_ledger_has_run(ledger, OTHER_KEY, written, &there, &error), MB_OK);
+    assert_int_equal(has_run(ledger, OTHER_KEY, written, &there, &error), MB_OK);
     assert_false(there);
     assert_int_equal(put_sample(ledger, OTHER_KEY, written, NULL, &error), MB_OK);
     mb_ledger_close(ledger);

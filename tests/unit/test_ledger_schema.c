@@ -103,9 +103,7 @@ static void assert_entries_of_before(mb_ledger *ledger) {
 static void assert_run_of_before(mb_ledger *ledger) {
     mb_error error = {.message = ""};
     mb_run_result run;
-    int32_t tests;
-    if (mb_ledger_get_run(ledger, "64a433e13a8ddd8471a96ede571636f3", 0, &tests, &run, &error) !=
-        MB_OK)
+    if (mb_ledger_get_run(ledger, "64a433e13a8ddd8471a96ede571636f3", 0, &run, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_int_equal(run.status, MB_RUN_DONE);
     assert_int_equal(run.epochs_done, 2);
@@ -117,10 +115,10 @@ static void assert_run_of_before(mb_ledger *ledger) {
     assert_int_equal(run.held_predictions.count, 0);
     assert_int_equal(run.select_predictions.count, 10);
     assert_null(run.select_predictions.logits);
-    assert_int_equal(tests, 1);
+    assert_int_equal(run.test_count, 1);
     assert_int_equal(run.tests[0].count, 10);
     assert_true(run.tests[0].values[0] == float_of_bits(0xbe5a463cu));
-    mb_run_result_free(&run, tests);
+    mb_run_result_free(&run);
 }
 
 static void ledger_of_before_opens(void **state) {
@@ -162,7 +160,7 @@ static mb_status read_all(mb_ledger *ledger, mb_error *error) {
     mb_ledger_entry *entries;
     mb_ledger_trial trial;
     mb_run_result run;
-    int32_t plan_count, entry_count, test_count;
+    int32_t plan_count, entry_count;
     mb_status status = mb_ledger_get_plans(ledger, &plans, &plan_count, error);
     if (status == MB_OK) {
         mb_ledger_plans_free(plans, plan_count);
@@ -174,10 +172,10 @@ static mb_status read_all(mb_ledger *ledger, mb_error *error) {
     }
     if (status == MB_OK) {
         mb_ledger_trial_free(&trial);
-        status = mb_ledger_get_run(ledger, KEY, 0, &test_count, &run, error);
+        status = mb_ledger_get_run(ledger, KEY, 0, &run, error);
     }
     if (status == MB_OK)
-        mb_run_result_free(&run, test_count);
+        mb_run_result_free(&run);
     return status;
 }
 

@@ -52,7 +52,7 @@ static void test_arrays(void **state) {
     atomic_store(&book.gate, 0);
     mb_job jobs[8];
     for (uint32_t i = 0; i < 8; i++)
-        jobs[i] = (mb_job){.spec = {.seed = i}, .cost = i < 6 ? 50 : 20, .group = i < 6 ? 1 : 2};
+        jobs[i] = (mb_job){.trial = (int32_t)i, .cost = i < 6 ? 50 : 20, .group = i < 6 ? 1 : 2};
     mb_error error = {.message = ""};
     assert_int_equal(mb_pool_add(pool, jobs, 8, &error), MB_OK);
     atomic_store(&book.gate, 1);
@@ -124,7 +124,8 @@ static void test_failures(void **state) {
     assert_string_equal(error.message, "run 3 failed");
     free(outcome);
     mb_pool_close(pool);
-    mb_pool_config config = {.backend = &broken, .train = note_runs, .threads = 2, .array_size = 1};
+    mb_pool_config config = {
+        .backend = &broken, .specify = specify, .train = note_runs, .threads = 2, .array_size = 1};
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_FAILED);
     assert_string_equal(error.message, "no device");
     assert_null(pool);
@@ -137,7 +138,7 @@ static void test_groups_stay_together(void **state) {
     mb_pool *pool = open_pool(1, 4, note_runs);
     mb_job jobs[12];
     for (uint32_t i = 0; i < 12; i++) // of equal cost: 0 1 2 0 1 2 ...
-        jobs[i] = (mb_job){.spec = {.seed = i}, .cost = 50, .group = (int32_t)i % 3};
+        jobs[i] = (mb_job){.trial = (int32_t)i, .cost = 50, .group = (int32_t)i % 3};
     mb_error error = {.message = ""};
     assert_int_equal(mb_pool_add(pool, jobs, 12, &error), MB_OK);
     for (int i = 0; i < 12; i++)
@@ -161,8 +162,12 @@ static mb_status fail_third(mb_device_cache *unused, const mb_run_spec *specs, i
 
 static void test_failing_run_comes_first(void **state) {
     (void)state;
-    mb_pool_config config = {
-        .backend = &fake, .train = fail_third, .threads = 1, .array_size = 4, .memory = 100};
+    mb_pool_config config = {.backend = &fake,
+                             .specify = specify,
+                             .train = fail_third,
+                             .threads = 1,
+                             .array_size = 4,
+                             .memory = 100};
     mb_pool *pool = NULL;
     mb_error error = {.message = ""};
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);

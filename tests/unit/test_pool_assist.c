@@ -62,6 +62,13 @@ static mb_status open_device(mb_device **device, mb_error *error) {
     return MB_OK;
 }
 
+static mb_status specify(void *owner, const mb_job *job, mb_run_spec *spec, mb_error *error) {
+    (void)owner;
+    (void)error;
+    *spec = (mb_run_spec){.seed = (uint32_t)job->trial};
+    return MB_OK;
+}
+
 // Trains until the run's gate opens.
 static mb_status train(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                        const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
@@ -78,7 +85,7 @@ static mb_status train(mb_device_cache *cache, const mb_run_spec *specs, int32_t
 }
 
 static void add(mb_pool *pool, uint32_t seed, int64_t memory) {
-    mb_job job = {.spec = {.seed = seed}, .cost = 1, .memory = memory};
+    mb_job job = {.trial = (int32_t)seed, .cost = 1, .memory = memory};
     mb_error error = {.message = ""};
     atomic_store(&gates[seed], 0);
     assert_int_equal(mb_pool_add(pool, &job, 1, &error), MB_OK);
@@ -106,6 +113,7 @@ static void expect_helpers(int runs, const int *expected) {
 
 static mb_pool *open_pool(int64_t memory) {
     mb_pool_config config = {.backend = &watching,
+                             .specify = specify,
                              .train = train,
                              .threads = THREADS,
                              .array_size = 1,
@@ -121,7 +129,7 @@ static void finish(mb_pool *pool, uint32_t seed) {
     atomic_store(&gates[seed], 1);
     mb_outcome *outcome = mb_pool_take(pool, 30, &error);
     assert_non_null(outcome);
-    assert_int_equal(outcome->job.spec.seed, seed);
+    assert_int_equal(outcome->job.trial, seed);
     free(outcome);
 }
 

@@ -29,6 +29,7 @@ static mb_status fly(mb_device_cache *cache, const mb_run_spec *specs, int32_t r
 
 static mb_pool *open_limited(int32_t threads, int32_t array_size, int64_t memory) {
     mb_pool_config config = {.backend = &fake,
+                             .specify = specify,
                              .train = fly,
                              .threads = threads,
                              .array_size = array_size,
@@ -48,7 +49,7 @@ static void test_memory_is_not_exceeded(void **state) {
         mb_error error = {.message = ""};
         for (uint32_t i = 0; i < 200; i++) {
             uint32_t bytes = 1 + i * 37 % 100;
-            jobs[i] = (mb_job){.spec = {.seed = bytes}, .cost = i * 13 % 50, .memory = bytes};
+            jobs[i] = (mb_job){.trial = (int32_t)bytes, .cost = i * 13 % 50, .memory = bytes};
         }
         assert_int_equal(mb_pool_add(pool, jobs, 200, &error), MB_OK);
         for (int i = 0; i < 200; i++)
@@ -64,15 +65,19 @@ static void test_memory_is_not_exceeded(void **state) {
 static void test_memory_does_not_mix_groups(void **state) {
     (void)state;
     atomic_store(&book.gate, 1);
-    mb_pool_config config = {
-        .backend = &fake, .train = note_runs, .threads = 1, .array_size = 4, .memory = 100};
+    mb_pool_config config = {.backend = &fake,
+                             .specify = specify,
+                             .train = note_runs,
+                             .threads = 1,
+                             .array_size = 4,
+                             .memory = 100};
     mb_pool *pool = NULL;
     mb_error error = {.message = ""};
     book.count = 0;
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
     mb_job jobs[6];
     for (uint32_t i = 0; i < 6; i++)
-        jobs[i] = (mb_job){.spec = {.seed = i},
+        jobs[i] = (mb_job){.trial = (int32_t)i,
                            .cost = i < 3 ? 50 : 20,
                            .memory = i < 3 ? 60 : 10,
                            .group = i < 3 ? 0 : 1};
@@ -88,15 +93,19 @@ static void test_memory_does_not_mix_groups(void **state) {
 static void test_host_memory_limits_arrays(void **state) {
     (void)state;
     atomic_store(&book.gate, 1);
-    mb_pool_config config = {
-        .backend = &fake, .train = note_runs, .threads = 1, .array_size = 9, .host_memory = 100};
+    mb_pool_config config = {.backend = &fake,
+                             .specify = specify,
+                             .train = note_runs,
+                             .threads = 1,
+                             .array_size = 9,
+                             .host_memory = 100};
     mb_pool *pool = NULL;
     mb_error error = {.message = ""};
     book.count = 0;
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
     mb_job jobs[8];
     for (uint32_t i = 0; i < 8; i++)
-        jobs[i] = (mb_job){.spec = {.seed = i},
+        jobs[i] = (mb_job){.trial = (int32_t)i,
                            .cost = i < 6 ? 50 : 20,
                            .host_memory = i < 6 ? 30 : 101,
                            .group = i < 6 ? 0 : 1};
@@ -126,7 +135,7 @@ static void add_group(mb_pool *pool, int32_t count, double cost, int32_t group) 
     mb_job jobs[32];
     mb_error error = {.message = ""};
     for (int32_t i = 0; i < count; i++)
-        jobs[i] = (mb_job){.spec = {.seed = (uint32_t)i}, .cost = cost, .group = group};
+        jobs[i] = (mb_job){.trial = (int32_t)i, .cost = cost, .group = group};
     assert_int_equal(mb_pool_add(pool, jobs, count, &error), MB_OK);
 }
 
@@ -169,7 +178,7 @@ static void test_single_run_does_not_fit(void **state) {
         assert_non_null(outcome);
         assert_int_equal(outcome->status, MB_FAILED);
         assert_string_equal(error.message, "out of memory: memory of the device");
-        mb_run_result_free(&outcome->result, 0);
+        mb_run_result_free(&outcome->result);
         free(outcome);
     }
     assert_int_equal(atomic_load(&device.refusals), 3); // 4, 2, 1: the others are not tried
@@ -221,12 +230,16 @@ static void test_large_run_may_try_apart(void **state) {
     (void)state;
     static const mb_backend apart = {
         .name = "apart", .executor = &no_executor, .open = open_device, .close = close_device};
-    mb_pool_config config = {
-        .backend = &apart, .train = fly, .threads = 1, .array_size = 4, .memory = 10};
+    mb_pool_config config = {.backend = &apart,
+                             .specify = specify,
+                             .train = fly,
+                             .threads = 1,
+                             .array_size = 4,
+                             .memory = 10};
     mb_pool *pool = NULL;
     mb_error error = {.message = ""};
     assert_int_equal(mb_pool_open(&config, &pool, &error), MB_OK);
-    mb_job jobs[2] = {{.spec = {.seed = 11}, .memory = 11}, {.spec = {.seed = 12}, .memory = 11}};
+    mb_job jobs[2] = {{.trial = (int32_t)11, .memory = 11}, {.trial = (int32_t)12, .memory = 11}};
     atomic_store(&flight.most, 0);
     assert_int_equal(mb_pool_add(pool, jobs, 2, &error), MB_OK);
     take(pool, MB_RUN_DONE);

@@ -65,10 +65,12 @@ static mb_status make_up(mb_device_cache *cache, const mb_run_spec *specs, int32
     r->select.waf = value;
     if (r->status == MB_RUN_DONE) {
         r->select_predictions = made_up(spec, spec->fold->select.count);
-        r->held_predictions = made_up(spec, spec->fold->held.count);
+        if (!spec->selection_only)
+            r->held_predictions = made_up(spec, spec->fold->held.count);
     }
+    r->test_count = spec->selection_only ? 0 : spec->test_count;
     r->tests = calloc((size_t)spec->test_count + 1, sizeof *r->tests);
-    for (int32_t t = 0; t < spec->test_count && r->status == MB_RUN_DONE; t++)
+    for (int32_t t = 0; t < r->test_count && r->status == MB_RUN_DONE; t++)
         r->tests[t] = made_up(spec, spec->tests[t].count);
     atomic_fetch_add(steps_done, 1);
     return MB_OK;
@@ -158,8 +160,8 @@ static void test_choice(void **state) {
     }
 }
 
-// Search seeds that are final seeds too are not trained twice; every setting with every seed needs
-// no final phase.
+// Search seeds that are final seeds too are trained again for the chosen setting, to be scored on
+// the other parts; what another plan has scored is not.
 static void test_shared_seeds(void **state) {
     (void)state;
     char plan[1024];
@@ -167,13 +169,96 @@ static void test_shared_seeds(void **state) {
     atomic_store(&calls_left, FOREVER);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "2, 3", "1, 2, 3");
     expect_start(plan, "shared.db", make_up, 2, &totals);
-    assert_int_equal(totals.runs, (4 + 1) * 5); // five folds
-    assert_int_equal(totals.runs_trained, 25);
+    assert_int_equal(totals.runs, (4 + 1 + 2) * 5); // five folds
+    assert_int_equal(totals.runs_trained, 35);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2, 3", "");
     expect_start(plan, "shared.db", make_up, 2, &totals);
-    assert_int_equal(totals.runs, 30);
-    assert_int_equal(totals.runs_trained, 5); // one trial of the other plan is missing
+    assert_int_equal(totals.runs, (6 + 3) * 5);
+    assert_int_equal(totals.runs_trained, 5); // one trial is missing in the other plan
     check_cell("shared.db", 6, 0, "\"hidden_dim\":8,", NAN);
+}
+
+// ---- parts on demand --------------------------------------------------------------------------
+
+// Predictions on other parts than the selection part, of the trials of a cell's search.
+static int scored_in_search(const char *results, int32_t *chosen_runs) {
+    mb_ledger *ledger = open_results(&folder, results);
+    mb_error error = {.message = ""};
+    mb_ledger_plan *plans = NULL;
+    mb_ledger_entry *entries = NULL;
+    int32_t plan_count = 0, count = 0;
+    int scored = 0;
+    assert_int_equal(mb_ledger_get_plans(ledger, &plans, &plan_count, &error), MB_OK);
+    assert_int_equal(
+        mb_ledger_get_entries(ledger, plans[0].digest, 0, false, &entries, &count, &error), MB_OK);
+    *chosen_runs = 0;
+    for (int32_t i = 0; i < count; i++) {
+        mb_ledger_trial trial;
+        bool chosen = strstr(entries[i].description, "\"hidden_dim\":16") != NULL;
+        assert_int_equal(mb_ledger_get_trial(ledger, entries[i].key, &trial, &error), MB_OK);
+        for (int32_t k = 0; k < trial.fold_count; k++) {
+            mb_ledger_extent extent;
+            assert_int_equal(mb_ledger_get_extent(ledger, trial.key, k, &extent, &error), MB_OK);
+            *chosen_runs += chosen && extent == MB_LEDGER_WHOLE;
+            scored += !chosen && extent == MB_LEDGER_WHOLE;
+        }
+        assert_int_equal(isnan(entries[i].scores.score.waf), !chosen);
+        mb_ledger_trial_free(&trial);
+    }
+    mb_ledger_entries_free(entries, count);
+    mb_ledger_plans_free(plans, plan_count);
+    mb_ledger_close(ledger);
+    return scored;
+}
+
+// Only what was chosen is scored on its other parts.
+static void test_parts_of_the_chosen(void **state) {
+    (void)state;
+    static const char *const finals[] = {"", "1"};
+    for (int i = 0; i < 2; i++) {
+        char plan[1024], results[32];
+        mb_sweep_totals totals;
+        int32_t chosen = 0;
+        snprintf(results, sizeof results, "parts%d.db", i);
+        write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1", finals[i]);
+        atomic_store(&calls_left, FOREVER);
+        expect_start(plan, results, make_up, 2, &totals);
+        assert_int_equal(totals.runs, 15);
+        assert_int_equal(scored_in_search(results, &chosen), 0);
+        assert_int_equal(chosen, 5);
+    }
+}
+
+// A trainer that comes to other numbers the second time.
+static mb_status drift(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
+                       const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
+                       mb_error *error) {
+    mb_status status = make_up(cache, specs, run_count, stop, steps_done, results, error);
+    if (status == MB_OK && !specs->selection_only)
+        results[0].epochs[0].train_loss += 0.5;
+    return status;
+}
+
+static void test_drift(void **state) {
+    (void)state;
+    char plan[1024];
+    mb_sweep_totals totals = {0};
+    mb_error error = {.message = ""};
+    mb_pool_config config = config_of(drift, 1);
+    write_plan(plan, sizeof plan, "quick.h5", "8, 16", "1", "");
+    atomic_store(&calls_left, FOREVER);
+    assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_FAILED);
+    assert_non_null(strstr(error.message,
+                           "trained again on the same device for its scores, it comes "
+                           "to other numbers than before: training loss of epoch 1: "
+                           "stored 1, now 1.5"));
+    assert_non_null(strstr(error.message, "2 of 3 runs are done"));
+    // Another device may: what it comes to is recorded in place of the other one's.
+    sweep_device = "another";
+    assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_OK);
+    sweep_device = "test";
+    assert_int_equal(totals.runs_trained, 1);
+    assert_int_equal(totals.runs_moved, 1);
 }
 
 // However often the power goes, the sweep gets there, and trains nothing twice.
@@ -193,10 +278,10 @@ static void test_power_cuts(void **state) {
             assert_non_null(strstr(error.message, ": power cut"));
         assert_int_equal(totals.runs_done, done + totals.runs_trained);
         assert_true(totals.runs_trained <= 3);
-        assert_int_equal(totals.runs, 30);
+        assert_int_equal(totals.runs, 40);
         done = totals.runs_done;
     }
-    assert_int_equal(done, 30);
+    assert_int_equal(done, 40);
     assert_true(starts >= 10);
     check_cell("cuts.db", 4, 4, "\"hidden_dim\":8,", NAN);
 }
@@ -261,12 +346,12 @@ static void test_lost_device(void **state) {
     assert_int_equal(sweep_start(&folder, plan, "lost.db", &config, &totals, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "in an array of 2 runs: CUDA: waiting for the GPU: it "));
     assert_int_equal(totals.runs_done, 8);
-    snprintf(progress, sizeof progress, "\n8 of 20 runs are done and recorded; the same command ");
+    snprintf(progress, sizeof progress, "\n8 of 30 runs are done and recorded; the same command ");
     assert_non_null(strstr(error.message, progress));
     atomic_store(&arrays_left, FOREVER);
     assert_int_equal(sweep_start(&folder, plan, "lost.db", &config, &totals, &error), MB_OK);
-    assert_int_equal(totals.runs_trained, 12);
-    assert_int_equal(totals.runs_done, 20);
+    assert_int_equal(totals.runs_trained, 22);
+    assert_int_equal(totals.runs_done, 30);
 }
 
 // ---- the real trainer -------------------------------------------------------------------------
@@ -314,7 +399,7 @@ static void test_halves(void **state) {
     expect_start(plan, "halves.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 10);
     expect_start(plan, "whole.db", mb_train_runs, 2, &totals);
-    assert_int_equal(totals.runs_trained, 15);
+    assert_int_equal(totals.runs_trained, 20);
     assert_int_equal(same_results(&folder, "halves.db", "whole.db"), 20);
     assert_int_equal(same_results(&folder, "whole.db", "halves.db"), 20);
 }
@@ -358,7 +443,8 @@ int main(void) {
         cmocka_unit_test(test_power_cuts),  cmocka_unit_test(test_failures),
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_halves),
         cmocka_unit_test(test_strict),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_lost_device),
+        cmocka_unit_test(test_lost_device), cmocka_unit_test(test_parts_of_the_chosen),
+        cmocka_unit_test(test_drift),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -71,7 +71,7 @@ static void put_seed(mb_ledger *ledger, const seed_of_cell *s) {
     char key[33];
     bool there;
     key_of(s, key);
-    assert_int_equal(mb_ledger_has_run(ledger, key, 0, &there, &error), MB_OK);
+    assert_int_equal(has_run(ledger, key, 0, &there, &error), MB_OK);
     if (isnan(s->waf) || there)
         return;
     mb_ledger_scores scores = {.diverged = isinf(s->waf),

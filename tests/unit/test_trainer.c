@@ -121,7 +121,7 @@ static void test_no_selection_part(void **state) {
     assert_int_equal(result.status, MB_RUN_DONE);
     assert_int_equal(result.best_epoch, 0);
     assert_true(isnan(result.epochs[0].select_loss));
-    mb_run_result_free(&result, 1);
+    mb_run_result_free(&result);
     bench_close(&b);
 }
 
@@ -310,13 +310,13 @@ static void test_estimated_memory(void **state) {
     assert_int_equal(cost.shared_bytes, allocated_bytes + allocated_host_bytes);
     // With memory of its own the device has the features, too.
     int64_t features = (12 + 20 + 9 + 2) * UTTERANCES * (int64_t)sizeof(float);
-    mb_run_result_free(&result, 1);
+    mb_run_result_free(&result);
     counting.shares_host_memory = false;
     allocated_bytes = allocated_host_bytes = 0;
     train_on(device, &b.specs[0], 1, NULL, &result);
     assert_int_equal(cost.device_bytes, allocated_bytes - features);
     assert_int_equal(cost.host_bytes, allocated_host_bytes);
-    mb_run_result_free(&result, 1);
+    mb_run_result_free(&result);
     counting.close(device);
     bench_close(&b);
 }

@@ -132,7 +132,7 @@ static inline void assert_same_result(const mb_run_result *a, const mb_run_resul
 
 static inline void free_results(mb_run_result *results, int32_t count) {
     for (int32_t i = 0; i < count; i++)
-        mb_run_result_free(&results[i], 1);
+        mb_run_result_free(&results[i]);
 }
 
 // ---- training that is disturbed ---------------------------------------------------------------

@@ -234,6 +234,12 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
         snprintf(note + strlen(note), sizeof note - strlen(note), ", peak memory %.0f MiB",
                  (double)resources.ru_maxrss / 1024.0);
     mb_progress_finish(&d.progress, note);
+    if (totals.runs_moved > 0)
+        fprintf(stderr,
+                "warning: %lld runs were trained again on another device than before, to be scored "
+                "on their other parts; their numbers may differ in rounding from those that the "
+                "choice of the setting saw\n",
+                (long long)totals.runs_moved);
     return status;
 }
 

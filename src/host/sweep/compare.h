@@ -8,9 +8,9 @@
 
 // True when status, curves, best epoch, scores and predictions are the same bits (of NaN: that it
 // is NaN). Otherwise `difference` says what differs first, and how. Time and speed are not
-// compared.
-bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, int32_t class_count,
-                   int32_t test_count, const mb_part *tests, char *difference, size_t size);
+// compared, nor is what `spec` does not ask for: other parts, with selection_only.
+bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, const mb_run_spec *spec,
+                   char *difference, size_t size);
 
 bool mb_trial_scores_equal(const mb_ledger_scores *stored, const mb_ledger_scores *again,
                            char *difference, size_t size);

@@ -101,13 +101,22 @@ extern const char *const mb_run_status_names[3]; // by mb_run_status: "done", "d
 // A run that is there already, or that was stopped, is refused (MB_FAILED).
 mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
                             const mb_ledger_scores *scores, mb_error *error);
+// In place of a run that was scored on its selection part alone: the same one, trained again and
+// scored on all parts.
+mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
+                                const mb_ledger_scores *scores, mb_error *error);
 
-// Whether the run is there (done or diverged).
-mb_status mb_ledger_has_run(mb_ledger *ledger, const char *trial_key, int32_t fold, bool *there,
-                            mb_error *error);
-// Reads a run back, predictions included; free with mb_run_result_free(result, *test_count).
+// What is there of a run. One that diverged is whole: it has no other parts.
+typedef enum mb_ledger_extent {
+    MB_LEDGER_NOTHING,
+    MB_LEDGER_SELECTION, // curves, and predictions on the selection part
+    MB_LEDGER_WHOLE,     // on the held-out part or the test sets, too
+} mb_ledger_extent;
+mb_status mb_ledger_get_extent(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                               mb_ledger_extent *extent, mb_error *error);
+// Reads a run back, predictions included; free with mb_run_result_free.
 mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
-                            int32_t *test_count, mb_run_result *result, mb_error *error);
+                            mb_run_result *result, mb_error *error);
 // The device that trained a run, as it was recorded.
 mb_status mb_ledger_get_device(mb_ledger *ledger, const char *trial_key, int32_t fold, char *device,
                                size_t size, mb_error *error);

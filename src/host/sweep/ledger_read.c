@@ -19,10 +19,14 @@ static mb_status open_run(mb_query *query, mb_ledger *ledger, mb_ledger_statemen
     return mb_query_next(query, there, error);
 }
 
-mb_status mb_ledger_has_run(mb_ledger *ledger, const char *trial_key, int32_t fold, bool *there,
-                            mb_error *error) {
+mb_status mb_ledger_get_extent(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                               mb_ledger_extent *extent, mb_error *error) {
     mb_query query;
-    mb_status status = open_run(&query, ledger, SQL_FIND_RUN, trial_key, fold, there, error);
+    bool there;
+    mb_status status = open_run(&query, ledger, SQL_GET_EXTENT, trial_key, fold, &there, error);
+    *extent = MB_LEDGER_NOTHING;
+    if (status == MB_OK && there)
+        *extent = (mb_ledger_extent)sqlite3_column_int(query.statement, 0);
     return mb_query_close(&query, status, error);
 }
 
@@ -123,8 +127,7 @@ static mb_status read_predictions(mb_query *query, const run_row *run, mb_predic
 }
 
 // Where the predictions of the current row belong; NULL = out of memory.
-static mb_predictions *place_of(mb_query *query, mb_run_result *result, int32_t *test_count,
-                                mb_error *error) {
+static mb_predictions *place_of(mb_query *query, mb_run_result *result, mb_error *error) {
     switch (mb_query_choice(query, predictions_role, mb_ledger_roles, ROLE_COUNT)) {
     case ROLE_SELECT:
         return &result->select_predictions;
@@ -134,15 +137,15 @@ static mb_predictions *place_of(mb_query *query, mb_run_result *result, int32_t 
         break;
     }
     mb_predictions *tests =
-        mb_ledger_one_more(result->tests, test_count, sizeof *result->tests, error);
+        mb_ledger_one_more(result->tests, &result->test_count, sizeof *result->tests, error);
     if (tests == NULL)
         return NULL;
     result->tests = tests;
-    return &tests[*test_count - 1];
+    return &tests[result->test_count - 1];
 }
 
-static mb_status get_predictions(mb_ledger *ledger, const run_row *run, int32_t *test_count,
-                                 mb_run_result *result, mb_error *error) {
+static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_result *result,
+                                 mb_error *error) {
     mb_query query;
     bool row = true;
     mb_status status = mb_query_open(&query, ledger, SQL_GET_PREDICTIONS, error);
@@ -152,7 +155,7 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, int32_t 
         status = mb_query_next(&query, &row, error);
         if (status != MB_OK || !row)
             break;
-        mb_predictions *predictions = place_of(&query, result, test_count, error);
+        mb_predictions *predictions = place_of(&query, result, error);
         status =
             predictions != NULL ? read_predictions(&query, run, predictions, error) : MB_FAILED;
     }
@@ -160,19 +163,17 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, int32_t 
 }
 
 mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
-                            int32_t *test_count, mb_run_result *result, mb_error *error) {
+                            mb_run_result *result, mb_error *error) {
     memset(result, 0, sizeof *result);
-    *test_count = 0;
     run_row run = {0};
     mb_status status = get_run_row(ledger, trial_key, fold, result, &run, error);
     if (status == MB_OK)
         status = get_epochs(ledger, &run, result, error);
     if (status == MB_OK)
-        status = get_predictions(ledger, &run, test_count, result, error);
+        status = get_predictions(ledger, &run, result, error);
     if (status != MB_OK) {
-        mb_run_result_free(result, *test_count);
+        mb_run_result_free(result);
         memset(result, 0, sizeof *result);
-        *test_count = 0;
     }
     return status;
 }

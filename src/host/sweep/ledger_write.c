@@ -236,10 +236,9 @@ static mb_status put_all_predictions(mb_ledger *ledger, int64_t id, const mb_led
     if (status == MB_OK && result->held_predictions.count > 0)
         status = put_predictions(ledger, id, run, 1, ROLE_HELD, &run->part->held,
                                  &result->held_predictions, error);
-    static const mb_predictions none = {0};
-    for (int32_t i = 0; status == MB_OK && i < run->test_count; i++)
+    for (int32_t i = 0; status == MB_OK && i < result->test_count; i++)
         status = put_predictions(ledger, id, run, 2 + i, ROLE_TEST, &run->tests[i],
-                                 result->tests != NULL ? &result->tests[i] : &none, error);
+                                 &result->tests[i], error);
     return status;
 }
 
@@ -265,6 +264,12 @@ mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
         return mb_fail(error, MB_FAILED,
                        "%s: recording a run: trial %s, fold %" PRId32 " was stopped before its end",
                        ledger->path, run->trial_key, run->fold);
+    if (run->result->test_count != 0 && run->result->test_count != run->test_count)
+        return mb_fail(error, MB_FAILED,
+                       "%s: recording a run: trial %s, fold %" PRId32 ": expected %" PRId32
+                       " test sets, found %" PRId32,
+                       ledger->path, run->trial_key, run->fold, run->test_count,
+                       run->result->test_count);
     int64_t id;
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
@@ -276,5 +281,35 @@ mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
         status = put_all_predictions(ledger, id, run, error);
     if (status == MB_OK && scores != NULL)
         status = put_scores(ledger, run->trial_key, scores, error);
+    return finish(ledger, status, error);
+}
+
+static mb_status drop(mb_ledger *ledger, mb_ledger_statement statement, const mb_ledger_run *run,
+                      mb_error *error) {
+    mb_query query;
+    mb_status status = mb_query_open(&query, ledger, statement, error);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":trial", run->trial_key);
+        if (statement != SQL_DROP_SCORES)
+            mb_query_bind_integer(&query, ":fold", run->fold);
+        status = mb_query_run(&query, error);
+    }
+    return mb_query_close(&query, status, error);
+}
+
+mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
+                                const mb_ledger_scores *scores, mb_error *error) {
+    mb_status status = mb_ledger_begin(ledger, error);
+    if (status != MB_OK)
+        return status;
+    status = drop(ledger, SQL_DROP_EPOCHS, run, error);
+    if (status == MB_OK)
+        status = drop(ledger, SQL_DROP_PREDICTIONS, run, error);
+    if (status == MB_OK)
+        status = drop(ledger, SQL_DROP_RUN, run, error);
+    if (status == MB_OK && scores != NULL)
+        status = drop(ledger, SQL_DROP_SCORES, run, error);
+    if (status == MB_OK)
+        status = mb_ledger_put_run(ledger, run, scores, error);
     return finish(ledger, status, error);
 }

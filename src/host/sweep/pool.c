@@ -74,7 +74,7 @@ void mb_pool_stop(mb_pool *pool) {
 }
 
 static void free_outcome(mb_outcome *outcome) {
-    mb_run_result_free(&outcome->result, outcome->job.spec.test_count);
+    mb_run_result_free(&outcome->result);
     free(outcome);
 }
 

@@ -6,6 +6,7 @@
 #ifndef MB_SWEEP_POOL_H
 #define MB_SWEEP_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "merbench/train.h"
@@ -18,11 +19,25 @@ typedef mb_status (*mb_train_function)(mb_device_cache *cache, const mb_run_spec
 
 enum { MB_POOL_MOST_RUNS = 4096 }; // of an array
 
+// A run that waits to be trained, as a value: no pointers, so that it can go anywhere where its
+// owner's list of trials is.
+typedef struct mb_job {
+    int32_t trial, fold;         // position of the trial in that list
+    bool selection_only;         // as in mb_run_spec
+    int32_t group;               // from 0; jobs of one group can be trained as one array
+    double cost;                 // multiply-accumulates; equal in a group
+    int64_t memory, host_memory; // bytes while it is trained
+} mb_job;
+
 typedef struct mb_pool_config {
     const mb_backend *backend;
     // Opens a device of the backend for a thread; NULL: as the backend opens one.
     mb_status (*open)(const void *context, mb_device **device, mb_error *error);
     const void *context;
+    // What a job stands for. Threads call it at any time, several at once. What the spec points to
+    // stays until the job's outcome was taken.
+    mb_status (*specify)(void *owner, const mb_job *job, mb_run_spec *spec, mb_error *error);
+    void *owner;
     mb_train_function train;
     int32_t threads;
     int32_t array_size; // most runs of one group that a thread trains together; 1 for CPUs
@@ -30,14 +45,6 @@ typedef struct mb_pool_config {
     // memory; 0 = no limit.
     int64_t memory, host_memory;
 } mb_pool_config;
-
-typedef struct mb_job {
-    mb_run_spec spec;
-    double cost;                 // multiply-accumulates; equal in a group
-    int64_t memory, host_memory; // bytes while it is trained
-    int32_t group;               // from 0; jobs of one group can be trained as one array
-    int32_t trial;               // the owner's own
-} mb_job;
 
 // A job with what became of it.
 typedef struct mb_outcome {

@@ -70,24 +70,28 @@ static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_err
 // threads take some.
 static void expect_next(mb_worker *w) {
     mb_pool *pool = w->pool;
-    mb_run_spec next;
+    mb_job next;
+    mb_run_spec spec;
+    if (w->cache.device->backend->shares_host_memory)
+        return; // there is nothing to bring
     pthread_mutex_lock(&pool->mutex);
     bool known = pool->waiting.count > 0;
     if (known)
-        next = pool->waiting.jobs[0]->job.spec;
+        next = pool->waiting.jobs[0]->job;
     pthread_mutex_unlock(&pool->mutex);
-    if (known)
-        mb_train_expect(&w->cache, &next);
+    if (known && pool->config.specify(pool->config.owner, &next, &spec, NULL) == MB_OK)
+        mb_train_expect(&w->cache, &spec);
 }
 
 // Trains `count` of the jobs that were taken as one array.
 static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error *error) {
     mb_pool *pool = w->pool;
-    for (int32_t i = 0; i < count; i++)
-        w->specs[i] = jobs[i]->job.spec;
     memset(w->results, 0, (size_t)count * sizeof *w->results);
-    expect_next(w);
     mb_status status = check_memory(pool, jobs[0], error);
+    for (int32_t i = 0; status == MB_OK && i < count; i++)
+        status = pool->config.specify(pool->config.owner, &jobs[i]->job, &w->specs[i], error);
+    if (status == MB_OK)
+        expect_next(w);
     if (status == MB_OK)
         status = pool->config.train(&w->cache, w->specs, count, &pool->stop, &pool->steps,
                                     w->results, error);
@@ -96,7 +100,7 @@ static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error 
         if (status == MB_OK)
             jobs[i]->result = w->results[i];
         else
-            mb_run_result_free(&w->results[i], w->specs[i].test_count);
+            mb_run_result_free(&w->results[i]);
     }
     if (status != MB_OK && count > 1)
         return mb_fail_in(error, status, "in an array of %d runs: ", count);

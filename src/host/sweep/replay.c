@@ -12,7 +12,8 @@
 enum { DEVICE_TEXT = sizeof((mb_device_description *)NULL)->text };
 
 typedef struct replay_fold {
-    bool recorded, trained;
+    mb_ledger_extent recorded;
+    bool trained;
     char device[DEVICE_TEXT]; // that it was recorded on
     char now[DEVICE_TEXT];    // that it is trained on again
 } replay_fold;
@@ -43,25 +44,26 @@ static void keep_difference(replay *r, int32_t fold, const char *difference) {
                   : "devices differ in rounding, the same bits are to be expected on the same one");
 }
 
+// As much of a fold as is recorded.
+static mb_run_spec run_of(const replay *r, int32_t fold) {
+    mb_run_spec run = mb_trial_spec_run(&r->spec, fold);
+    run.selection_only = r->folds[fold].recorded == MB_LEDGER_SELECTION;
+    return run;
+}
+
 static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
-    int32_t tests = 0;
     mb_run_result stored = {0};
-    mb_status status = mb_ledger_get_run(r->ledger, r->key, fold, &tests, &stored, error);
+    mb_status status = mb_ledger_get_run(r->ledger, r->key, fold, &stored, error);
     if (status != MB_OK)
         return status;
-    mb_run_spec spec = mb_trial_spec_run(&r->spec, fold);
+    mb_run_spec spec = run_of(r, fold);
     char difference[384] = "";
-    if (tests != spec.test_count)
-        snprintf(difference, sizeof difference, "test sets: stored %d, now %d", tests,
-                 spec.test_count);
-    else
-        mb_runs_equal(&stored, &r->again[fold], spec.config.class_count, tests, spec.tests,
-                      difference, sizeof difference);
+    mb_runs_equal(&stored, &r->again[fold], &spec, difference, sizeof difference);
     r->compared++;
     fprintf(r->out, "fold %d: %d epochs, %s%s\n", fold, stored.epochs_done,
             difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
     keep_difference(r, fold, difference);
-    mb_run_result_free(&stored, tests);
+    mb_run_result_free(&stored);
     return MB_OK;
 }
 
@@ -116,10 +118,17 @@ static mb_status open_device(const void *context, mb_device **device, mb_error *
     return MB_OK;
 }
 
+static mb_status specify(void *owner, const mb_job *job, mb_run_spec *run, mb_error *error) {
+    (void)error;
+    *run = run_of(owner, job->fold);
+    return MB_OK;
+}
+
 static mb_status add_fold(replay *r, mb_pool *pool, int32_t fold, mb_error *error) {
     mb_run_cost cost;
-    mb_job job = {.spec = mb_trial_spec_run(&r->spec, fold)};
-    mb_status status = mb_run_estimate(&job.spec, &cost, error);
+    mb_job job = {.fold = fold};
+    mb_run_spec run = run_of(r, fold);
+    mb_status status = mb_run_estimate(&run, &cost, error);
     if (status != MB_OK)
         return status;
     job.cost = cost.multiply_accumulates;
@@ -132,13 +141,13 @@ static mb_status take_next(replay *r, mb_pool *pool, mb_error *error) {
     if (outcome == NULL)
         return MB_OK;
     mb_status status = outcome->status;
-    int32_t fold = outcome->job.spec.fold_index;
+    int32_t fold = outcome->job.fold;
     if (status == MB_OK) {
         r->again[fold] = outcome->result;
         r->folds[fold].trained = true;
     } else {
         mb_fail_in(error, status, "fold %d: ", fold);
-        mb_run_result_free(&outcome->result, outcome->job.spec.test_count);
+        mb_run_result_free(&outcome->result);
     }
     free(outcome);
     return status == MB_OK ? tell(r, error) : status;
@@ -155,6 +164,8 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
     mb_pool_config config = {.backend = (*device)->backend,
                              .open = open_device,
                              .context = &o,
+                             .specify = specify,
+                             .owner = r,
                              .train = mb_train_runs,
                              .threads = shares ? r->options->threads : 1,
                              .array_size = 1,
@@ -195,7 +206,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
 
 static mb_status look_up(replay *r, int32_t fold, mb_error *error) {
     replay_fold *f = &r->folds[fold];
-    mb_status status = mb_ledger_has_run(r->ledger, r->key, fold, &f->recorded, error);
+    mb_status status = mb_ledger_get_extent(r->ledger, r->key, fold, &f->recorded, error);
     return status == MB_OK && f->recorded
                ? mb_ledger_get_device(r->ledger, r->key, fold, f->device, sizeof f->device, error)
                : status;
@@ -240,7 +251,7 @@ mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *tr
         status = r.folds == NULL || r.again == NULL ? mb_out_of_memory(error, "a replay")
                                                     : replay_folds(&r, error);
         for (int32_t k = 0; r.again != NULL && k < r.spec.folds->fold_count; k++)
-            mb_run_result_free(&r.again[k], r.spec.folds->test_count);
+            mb_run_result_free(&r.again[k]);
     }
     free(r.folds);
     free(r.again);

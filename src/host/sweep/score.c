@@ -82,6 +82,13 @@ static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_
     return MB_OK;
 }
 
+// Whether a run was scored on its selection part alone, and has others.
+static bool lacks_parts(const mb_fold_set *folds, int32_t fold, const mb_run_result *result) {
+    return (folds->test_count > 0 && result->test_count == 0) ||
+           (folds->test_count == 0 && folds->folds[fold].held.count > 0 &&
+            result->held_predictions.count == 0);
+}
+
 mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
                          const mb_run_result *results, mb_ledger_scores *scores, mb_error *error) {
     int32_t count = folds->fold_count;
@@ -104,6 +111,9 @@ mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
         return MB_OK;
     scores->selection = isnan(selection) ? -INFINITY : selection / count;
     scores->select = mean_scores(results, count, false);
+    for (int32_t k = 0; k < count; k++)
+        if (lacks_parts(folds, k, &results[k]))
+            return MB_OK;
     if (folds->test_count > 0)
         return score_test(corpus, &folds->tests[0], count, results, &scores->score, error);
     bool held = true;

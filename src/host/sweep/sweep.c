@@ -32,6 +32,7 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     *sweep = calloc(1, sizeof **sweep);
     if (*sweep == NULL)
         return mb_out_of_memory(error, "a sweep");
+    pthread_mutex_init(&(*sweep)->lists, NULL);
     (*sweep)->plan = plan;
     (*sweep)->interrupt = interrupt;
     (*sweep)->store = mb_store_create(plan->protocol);
@@ -70,9 +71,9 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep->cells);
     free(sweep->trials);
     free(sweep->key_slots);
-    free(sweep->shapes);
-    free(sweep->groups);
+    sweep_free_groups(sweep);
     free(sweep->jobs);
+    pthread_mutex_destroy(&sweep->lists);
     mb_store_close(sweep->store);
     free(sweep);
 }
@@ -136,11 +137,14 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     cell->search = calloc(count + 1, sizeof *cell->search);
     if (cell->search == NULL)
         return mb_out_of_memory(error, "the list of trials");
+    // What is chosen among several settings is scored on its other parts when it has been chosen.
+    bool whole = cell->plan->setting_count == 1;
     sweep->totals.settings += cell->plan->setting_count;
     for (int32_t s = 0; s < cell->plan->setting_count; s++)
         for (int32_t i = 0; i < seeds->count; i++) {
             int32_t *trial = &cell->search[cell->search_count];
-            mb_status status = sweep_add_trial(sweep, index, s, seeds->seeds[i], trial, error);
+            mb_status status =
+                sweep_add_trial(sweep, index, s, seeds->seeds[i], whole, trial, error);
             if (status == MB_OK)
                 status = link_trial(sweep, index, false, *trial, error);
             if (status != MB_OK)
@@ -173,20 +177,29 @@ static mb_status record_choice(mb_sweep *sweep, int32_t index, mb_error *error) 
     return status;
 }
 
+// Without final seeds the chosen trials of the search are what is shown.
+static mb_status finish_search(mb_sweep *sweep, const sweep_cell *cell, mb_error *error) {
+    int32_t seeds = sweep->plan->search_seeds.count;
+    mb_status status = MB_OK;
+    for (int32_t i = 0; i < seeds && status == MB_OK; i++)
+        status = sweep_ask_whole(sweep, cell->search[cell->chosen * seeds + i], error);
+    return status;
+}
+
 static mb_status start_final(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_cell *cell = &sweep->cells[index];
     const mb_seed_list *seeds = &sweep->plan->final_seeds;
     cell->chosen = best_setting(sweep, cell);
     mb_status status = sweep->record ? record_choice(sweep, index, error) : MB_OK;
     if (status != MB_OK || seeds->count == 0)
-        return status;
+        return status == MB_OK ? finish_search(sweep, cell, error) : status;
     cell->final = calloc((size_t)seeds->count, sizeof *cell->final);
     if (cell->final == NULL)
         return mb_out_of_memory(error, "the list of trials");
     for (; cell->final_count < seeds->count; cell->final_count++) {
         int32_t *trial = &cell->final[cell->final_count];
-        status = sweep_add_trial(sweep, index, cell->chosen, seeds->seeds[cell->final_count], trial,
-                                 error);
+        status = sweep_add_trial(sweep, index, cell->chosen, seeds->seeds[cell->final_count], true,
+                                 trial, error);
         if (status == MB_OK)
             status = link_trial(sweep, index, true, *trial, error);
         if (status != MB_OK)
@@ -201,7 +214,7 @@ mb_status sweep_advance(mb_sweep *sweep, mb_error *error) {
         if (cell->chosen >= 0)
             continue;
         while (cell->search_done < cell->search_count &&
-               sweep->trials[cell->search[cell->search_done]].missing == 0)
+               sweep->trials[cell->search[cell->search_done]].selected)
             cell->search_done++;
         if (cell->search_done < cell->search_count)
             continue;
@@ -247,18 +260,21 @@ mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_e
 
 // ---- totals -----------------------------------------------------------------------------------
 
-// Runs of final seeds that come when the setting of a cell is chosen: not those that the search
-// has.
+// Runs that come when the setting of a cell is chosen: those of final seeds, and those of the
+// search that are trained again to be scored on their other parts.
 static int64_t final_runs_to_come(const mb_sweep *sweep, const sweep_cell *cell) {
     const mb_sweep_plan *plan = sweep->plan;
-    int64_t seeds = 0;
+    const mb_fold_set *folds = sweep->trials[cell->search[0]].folds;
+    bool other_parts = folds->test_count > 0 || folds->folds[0].held.count > 0;
+    bool again = cell->plan->setting_count > 1 && other_parts;
+    int64_t seeds = plan->final_seeds.count == 0 && again ? plan->search_seeds.count : 0;
     for (int32_t i = 0; i < plan->final_seeds.count; i++) {
         bool searched = false;
         for (int32_t j = 0; j < plan->search_seeds.count && !searched; j++)
             searched = plan->search_seeds.seeds[j] == plan->final_seeds.seeds[i];
-        seeds += !searched;
+        seeds += again || !searched;
     }
-    return seeds * sweep->trials[cell->search[0]].folds->fold_count;
+    return seeds * folds->fold_count;
 }
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals) {

@@ -28,14 +28,15 @@ mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_e
 typedef struct mb_sweep_totals {
     int32_t cells;
     int64_t settings, trials;
-    int64_t runs_to_come;     // final seeds of settings that are not chosen yet
+    int64_t runs_to_come;     // of settings that are not chosen yet
     int64_t runs;             // those to come included
     int64_t runs_done;        // recorded by now or before the start
     int64_t runs_trained;     // since the start
     int64_t runs_diverged;    // of those
+    int64_t runs_moved;       // of those: recorded before on another device, now in place of that
     double cost_known;        // multiply-accumulates of the runs that were missing and are known
     double cost_done;         // of those, done by now
-    double cost_to_come;      // estimate for final seeds of settings that are not chosen yet
+    double cost_to_come;      // estimate for the runs to come
     int64_t shared_bytes;     // features
     int64_t run_bytes;        // of the largest run
     int64_t array_host_bytes; // of page-locked memory, for the array with most of it

@@ -5,10 +5,15 @@
 // Everything else that an array has in common follows: the features belong to one corpus, so the
 // dataset's rules, the test sets, classes and values are the same; epochs, batch size and selection
 // are the plan's.
+//
+// A group has the compiled plans of its runs. Those of many groups would fill the memory: most are
+// dropped when a group has been measured, and made again for the first of its runs that trains.
 #include <stdlib.h>
 #include <string.h>
 
 #include "sweep/sweep_state.h"
+
+enum { MOST_IDLE_PLANS = 64 }; // groups that keep plans while none of their runs trains
 
 static void measure_part(const mb_run_spec *spec, const mb_part *part, sweep_part *shape) {
     mb_model_config config = mb_config_for_part(spec, part);
@@ -55,7 +60,7 @@ static bool same_parts(const sweep_part *a, const sweep_part *b) {
 static bool belongs(const sweep_group *group, const mb_run_spec *spec, const mb_setting *setting,
                     const sweep_part *parts) {
     return group->dataset == spec->datasets && group->model == spec->model &&
-           same_parts(group->parts, parts) &&
+           group->selection_only == spec->selection_only && same_parts(group->parts, parts) &&
            mb_setting_same_shape(spec->model, &group->setting, setting);
 }
 
@@ -63,16 +68,44 @@ static int64_t bytes_of(const mb_sweep *sweep, const sweep_group *group) {
     return sweep->apart ? group->cost.device_bytes : group->cost.shared_bytes;
 }
 
+static void drop_plans(mb_sweep *sweep, sweep_group *group) {
+    sweep->plans_kept -= group->plans != NULL;
+    mb_run_plans_free(group->plans);
+    group->plans = NULL;
+}
+
+static mb_status measure_group(mb_sweep *sweep, const mb_run_spec *spec, sweep_group *group,
+                               mb_error *error) {
+    mb_run_spec measured = *spec;
+    mb_status status = mb_run_plans_make(spec, &group->plans, error);
+    measured.plans = group->plans;
+    if (status == MB_OK)
+        status = mb_run_estimate(&measured, &group->cost, error);
+    if (status != MB_OK) {
+        mb_run_plans_free(group->plans);
+        return status;
+    }
+    sweep->plans_kept++;
+    if (sweep->plans_kept > MOST_IDLE_PLANS)
+        drop_plans(sweep, group);
+    return MB_OK;
+}
+
 static mb_status add_group(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
                            const sweep_part *parts, mb_error *error) {
-    sweep_group group = {.dataset = spec->datasets, .model = spec->model, .setting = *setting};
+    sweep_group group = {.dataset = spec->datasets,
+                         .model = spec->model,
+                         .setting = *setting,
+                         .selection_only = spec->selection_only};
     memcpy(group.parts, parts, sizeof group.parts);
-    mb_status status = mb_run_estimate(spec, &group.cost, error);
+    mb_status status = measure_group(sweep, spec, &group, error);
     if (status != MB_OK)
         return status;
     sweep_group *groups = realloc(sweep->groups, ((size_t)sweep->group_count + 1) * sizeof *groups);
-    if (groups == NULL)
+    if (groups == NULL) {
+        drop_plans(sweep, &group);
         return mb_out_of_memory(error, "groups of runs");
+    }
     groups[sweep->group_count++] = group;
     sweep->groups = groups;
     if (bytes_of(sweep, &group) > sweep->totals.run_bytes)
@@ -80,22 +113,31 @@ static mb_status add_group(mb_sweep *sweep, const mb_run_spec *spec, const mb_se
     return MB_OK;
 }
 
-mb_status sweep_group_job(mb_sweep *sweep, const mb_setting *setting, mb_job *job,
-                          mb_error *error) {
-    int32_t shape = 0, index = sweep->group_count - 1;
-    mb_status status = find_shape(sweep, &job->spec, &shape, error);
+static mb_status find_group(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
+                            int32_t *index, mb_error *error) {
+    int32_t shape = 0;
+    mb_status status = find_shape(sweep, spec, &shape, error);
     if (status != MB_OK)
         return status;
     const sweep_part *parts = sweep->shapes[shape].parts;
-    while (index >= 0 && !belongs(&sweep->groups[index], &job->spec, setting, parts))
-        index--;
-    if (index < 0) {
-        status = add_group(sweep, &job->spec, setting, parts, error);
-        if (status != MB_OK)
-            return status;
-        index = sweep->group_count - 1;
-    }
-    sweep_group *group = &sweep->groups[index];
+    for (*index = sweep->group_count - 1; *index >= 0; --*index)
+        if (belongs(&sweep->groups[*index], spec, setting, parts))
+            return MB_OK;
+    status = add_group(sweep, spec, setting, parts, error);
+    *index = sweep->group_count - 1;
+    return status;
+}
+
+mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
+                          mb_job *job, mb_error *error) {
+    pthread_mutex_lock(&sweep->lists);
+    mb_status status = find_group(sweep, spec, setting, &job->group, error);
+    if (status == MB_OK)
+        sweep->groups[job->group].waiting++;
+    pthread_mutex_unlock(&sweep->lists);
+    if (status != MB_OK)
+        return status;
+    sweep_group *group = &sweep->groups[job->group];
     int64_t runs = ++group->runs, most = MB_POOL_MOST_RUNS;
     int64_t together = runs < most ? runs : most, array = together * bytes_of(sweep, group);
     int64_t host_bytes = sweep->apart ? group->cost.host_bytes : 0;
@@ -103,9 +145,34 @@ mb_status sweep_group_job(mb_sweep *sweep, const mb_setting *setting, mb_job *jo
         sweep->totals.array_bytes = array;
     if (together * host_bytes > sweep->totals.array_host_bytes)
         sweep->totals.array_host_bytes = together * host_bytes;
-    job->group = index;
     job->cost = group->cost.multiply_accumulates;
     job->memory = bytes_of(sweep, group);
     job->host_memory = host_bytes;
     return MB_OK;
+}
+
+mb_status sweep_find_plans(mb_sweep *sweep, int32_t index, mb_run_spec *spec, mb_error *error) {
+    sweep_group *group = &sweep->groups[index];
+    mb_status status = MB_OK;
+    if (group->plans == NULL) {
+        status = mb_run_plans_make(spec, &group->plans, error);
+        sweep->plans_kept += status == MB_OK;
+    }
+    spec->plans = group->plans;
+    return status;
+}
+
+void sweep_job_ended(mb_sweep *sweep, const mb_job *job) {
+    pthread_mutex_lock(&sweep->lists);
+    sweep_group *group = &sweep->groups[job->group];
+    if (--group->waiting == 0)
+        drop_plans(sweep, group);
+    pthread_mutex_unlock(&sweep->lists);
+}
+
+void sweep_free_groups(mb_sweep *sweep) {
+    for (int32_t i = 0; i < sweep->group_count; i++)
+        mb_run_plans_free(sweep->groups[i].plans);
+    free(sweep->groups);
+    free(sweep->shapes);
 }

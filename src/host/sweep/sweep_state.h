@@ -2,6 +2,8 @@
 #ifndef MB_SWEEP_SWEEP_STATE_H
 #define MB_SWEEP_SWEEP_STATE_H
 
+#include <pthread.h>
+
 #include "sweep/store.h"
 #include "sweep/sweep.h"
 #include "sweep/trial_spec.h"
@@ -11,8 +13,10 @@ typedef struct sweep_trial {
     int32_t cell, setting; // of the first cell that has this trial
     uint32_t seed;
     const mb_fold_set *folds;
-    int32_t missing;  // folds that are not done
-    double selection; // when none is missing
+    bool whole;      // all its parts are asked for; otherwise its selection parts alone
+    int32_t missing; // runs of it that are not done
+    bool selected;   // its selection value is known:
+    double selection;
 } sweep_trial;
 
 typedef struct sweep_cell {
@@ -50,8 +54,11 @@ typedef struct sweep_group {
     const mb_model *model;
     mb_setting setting; // of the first one
     sweep_part parts[SWEEP_PARTS];
-    mb_run_cost cost; // of the first one
-    int64_t runs;
+    bool selection_only;
+    mb_run_cost cost;    // of the first one
+    int64_t runs;        // all that there ever were
+    int64_t waiting;     // that are not trained yet
+    mb_run_plans *plans; // NULL: not made, or dropped
 } sweep_group;
 
 struct mb_sweep {
@@ -66,6 +73,10 @@ struct mb_sweep {
     int32_t *key_slots; // open addressing by key; -1 = free
     int32_t key_slot_count;
     bool apart; // the device has memory of its own
+    // Threads that train look up what their jobs stand for, while the lists may grow: of trials,
+    // groups, datasets of cells, plans_kept.
+    pthread_mutex_t lists;
+    int32_t plans_kept; // groups that have plans
     sweep_shape *shapes;
     int32_t shape_count;
     sweep_group *groups;
@@ -82,11 +93,27 @@ mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
 void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                     mb_trial *trial);
 // Adds a trial, or finds it when another cell has it already; jobs are made of its missing runs.
-mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
+// whole: as in sweep_trial.
+mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed, bool whole,
                           int32_t *index, mb_error *error);
 
-// sweep_groups.c: gives a job, whose spec is filled in, its group, cost and memory.
-mb_status sweep_group_job(mb_sweep *sweep, const mb_setting *setting, mb_job *job, mb_error *error);
+// sweep_jobs.c: makes jobs of what the ledger lacks of a trial that is new to the sweep.
+mb_status sweep_find_missing(mb_sweep *sweep, int32_t trial, mb_error *error);
+// Asks for all parts of a trial. Runs of it that have been scored on their selection part alone are
+// trained again.
+mb_status sweep_ask_whole(mb_sweep *sweep, int32_t trial, mb_error *error);
+mb_run_spec sweep_run_of(const mb_sweep *sweep, const mb_job *job);
+// The same for the threads of a pool, with plans.
+mb_status sweep_specify(void *sweep, const mb_job *job, mb_run_spec *spec, mb_error *error);
+
+// sweep_groups.c: gives a job its group, cost and memory.
+mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
+                          mb_job *job, mb_error *error);
+// With the lists locked: the plans of a group, by a run of it.
+mb_status sweep_find_plans(mb_sweep *sweep, int32_t group, mb_run_spec *spec, mb_error *error);
+// A job is trained, or has failed.
+void sweep_job_ended(mb_sweep *sweep, const mb_job *job);
+void sweep_free_groups(mb_sweep *sweep);
 
 // sweep.c: moves cells on whose search is complete.
 mb_status sweep_advance(mb_sweep *sweep, mb_error *error);

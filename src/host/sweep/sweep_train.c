@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sweep/choice.h"
+#include "sweep/compare.h"
 #include "sweep/score.h"
 #include "sweep/sweep_state.h"
 
@@ -20,28 +21,24 @@ typedef struct training {
 static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_outcome *outcome,
                          mb_run_result *results, mb_error *error) {
     for (int32_t k = 0; k < trial->folds->fold_count; k++) {
-        int32_t tests = 0;
-        if (k == outcome->job.spec.fold_index)
+        if (k == outcome->job.fold)
             continue;
-        mb_status status =
-            mb_ledger_get_run(sweep->ledger, trial->key, k, &tests, &results[k], error);
+        mb_status status = mb_ledger_get_run(sweep->ledger, trial->key, k, &results[k], error);
         if (status != MB_OK)
             return status;
-        if (tests != trial->folds->test_count) {
-            mb_run_result_free(&results[k], tests);
-            results[k] = (mb_run_result){0};
+        int32_t tests = results[k].test_count;
+        if (tests != 0 && tests != trial->folds->test_count)
             return mb_fail(error, MB_BAD_INPUT,
                            "trial %s, fold %d: expected %d test sets in the ledger, found %d",
                            trial->key, k, trial->folds->test_count, tests);
-        }
     }
-    results[outcome->job.spec.fold_index] = outcome->result;
+    results[outcome->job.fold] = outcome->result;
     return MB_OK;
 }
 
 static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *outcome,
                        mb_ledger_scores *scores, mb_error *error) {
-    int32_t folds = trial->folds->fold_count, own = outcome->job.spec.fold_index;
+    int32_t folds = trial->folds->fold_count;
     mb_run_result *results = calloc((size_t)folds, sizeof *results);
     if (results == NULL)
         return mb_out_of_memory(error, "runs of a trial");
@@ -50,44 +47,85 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
     if (status == MB_OK)
         status = mb_score_trial(corpus, trial->folds, results, scores, error);
     for (int32_t k = 0; k < folds; k++)
-        if (k != own)
-            mb_run_result_free(&results[k], trial->folds->test_count);
+        if (k != outcome->job.fold)
+            mb_run_result_free(&results[k]);
     free(results);
     return status;
+}
+
+// A run that was trained again for its other parts comes to the same as before, bit for bit. Of one
+// that was trained on another device that cannot be asked.
+static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run_spec *spec,
+                             mb_error *error) {
+    mb_ledger *ledger = t->sweep->ledger;
+    char device[sizeof((mb_device_description *)NULL)->text], difference[384] = "";
+    mb_run_result stored = {0};
+    mb_run_spec selection = *spec;
+    selection.selection_only = true;
+    mb_status status =
+        mb_ledger_get_device(ledger, run->trial_key, run->fold, device, sizeof device, error);
+    if (status == MB_OK && strcmp(device, t->device) != 0) {
+        t->sweep->totals.runs_moved++;
+        return MB_OK;
+    }
+    if (status == MB_OK)
+        status = mb_ledger_get_run(ledger, run->trial_key, run->fold, &stored, error);
+    if (status == MB_OK &&
+        !mb_runs_equal(&stored, run->result, &selection, difference, sizeof difference))
+        status = mb_fail(error, MB_FAILED,
+                         "trial %s, fold %d: trained again on the same device for its scores, it "
+                         "comes to other numbers than before: %s",
+                         run->trial_key, run->fold, difference);
+    mb_run_result_free(&stored);
+    return status;
+}
+
+static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_scores *scores,
+                     mb_error *error) {
+    mb_sweep *sweep = t->sweep;
+    mb_run_spec spec = sweep_run_of(sweep, &outcome->job);
+    mb_ledger_run run = {
+        .trial_key = sweep->trials[outcome->job.trial].key,
+        .fold = outcome->job.fold,
+        .device = t->device,
+        .version = MERBENCH_VERSION,
+        .part = spec.fold,
+        .tests = spec.tests,
+        .test_count = spec.test_count,
+        .class_count = spec.config.class_count,
+        .value_count = spec.config.value_count,
+        .result = &outcome->result,
+    };
+    mb_ledger_extent before;
+    mb_status status = mb_ledger_get_extent(sweep->ledger, run.trial_key, run.fold, &before, error);
+    if (status != MB_OK || before == MB_LEDGER_NOTHING)
+        return status == MB_OK ? mb_ledger_put_run(sweep->ledger, &run, scores, error) : status;
+    status = check_again(t, &run, &spec, error);
+    return status == MB_OK ? mb_ledger_replace_run(sweep->ledger, &run, scores, error) : status;
 }
 
 static mb_status record(training *t, const mb_outcome *outcome, mb_error *error) {
     mb_sweep *sweep = t->sweep;
     sweep_trial *trial = &sweep->trials[outcome->job.trial];
-    const mb_run_spec *spec = &outcome->job.spec;
     mb_ledger_scores scores;
     bool complete = trial->missing == 1;
     mb_status status = complete ? score(sweep, trial, outcome, &scores, error) : MB_OK;
-    if (status != MB_OK)
-        return status;
-    mb_ledger_run run = {
-        .trial_key = trial->key,
-        .fold = spec->fold_index,
-        .device = t->device,
-        .version = MERBENCH_VERSION,
-        .part = spec->fold,
-        .tests = spec->tests,
-        .test_count = spec->test_count,
-        .class_count = spec->config.class_count,
-        .value_count = spec->config.value_count,
-        .result = &outcome->result,
-    };
-    status = mb_ledger_put_run(sweep->ledger, &run, complete ? &scores : NULL, error);
+    if (status == MB_OK)
+        status = put(t, outcome, complete ? &scores : NULL, error);
     if (status != MB_OK)
         return status;
     trial->missing--;
-    if (complete)
-        trial->selection = mb_selection_of_trial(&scores);
     sweep->totals.runs_done++;
     sweep->totals.runs_trained++;
     sweep->totals.runs_diverged += outcome->result.status == MB_RUN_DIVERGED;
     sweep->totals.cost_done += outcome->job.cost;
-    return complete ? sweep_advance(sweep, error) : MB_OK;
+    if (!complete)
+        return MB_OK;
+    trial->selection = mb_selection_of_trial(&scores);
+    trial->selected = true;
+    if (trial->whole && outcome->job.selection_only) // was asked for in the meantime
+        status = sweep_ask_whole(sweep, outcome->job.trial, error);
+    return status == MB_OK ? sweep_advance(sweep, error) : status;
 }
 
 static mb_status give_jobs(training *t, mb_error *error) {
@@ -105,7 +143,7 @@ static mb_status fail_in_run(mb_sweep *sweep, const mb_outcome *outcome, mb_erro
     const sweep_cell *cell = &sweep->cells[trial->cell];
     char *setting = mb_setting_json(cell->plan->model, &cell->plan->settings[trial->setting]);
     mb_fail_in(error, outcome->status, "model %s, %s, seed %u, fold %d: ", cell->plan->model->name,
-               setting != NULL ? setting : "", trial->seed, outcome->job.spec.fold_index);
+               setting != NULL ? setting : "", trial->seed, outcome->job.fold);
     free(setting);
     return sweep_fail_in_cell(sweep, cell, outcome->status, error);
 }
@@ -123,7 +161,8 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
         status = fail_in_run(t->sweep, outcome, error);
     if (status == MB_OK)
         status = give_jobs(t, error);
-    mb_run_result_free(&outcome->result, outcome->job.spec.test_count);
+    mb_run_result_free(&outcome->result);
+    sweep_job_ended(t->sweep, &outcome->job);
     free(outcome);
     return status;
 }
@@ -181,9 +220,12 @@ static mb_status interrupted(training *t, mb_error *error) {
 mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const char *device,
                          mb_sweep_listener listener, void *context, mb_error *error) {
     training t = {.sweep = sweep, .device = device};
+    mb_pool_config own = *config;
+    own.specify = sweep_specify;
+    own.owner = sweep;
     if (sweep->job_count == 0)
         return MB_OK;
-    mb_status status = mb_pool_open(config, &t.pool, error);
+    mb_status status = mb_pool_open(&own, &t.pool, error);
     if (status == MB_OK)
         status = give_jobs(&t, error);
     while (status == MB_OK && mb_pool_pending(t.pool) > 0) {

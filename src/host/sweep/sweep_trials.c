@@ -1,4 +1,4 @@
-// The list of trials of a sweep, and the jobs that they still need.
+// The list of trials of a sweep.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,10 +56,13 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     if (sweep->trial_count < sweep->trial_capacity)
         return MB_OK;
     int32_t capacity = sweep->trial_capacity > 0 ? 2 * sweep->trial_capacity : 1024;
+    pthread_mutex_lock(&sweep->lists);
     sweep_trial *trials = realloc(sweep->trials, (size_t)capacity * sizeof *trials);
+    if (trials != NULL)
+        sweep->trials = trials;
+    pthread_mutex_unlock(&sweep->lists);
     if (trials == NULL)
         return mb_out_of_memory(error, "the list of trials");
-    sweep->trials = trials;
     int32_t *slots = malloc(2 * (size_t)capacity * sizeof *slots);
     if (slots == NULL)
         return mb_out_of_memory(error, "the list of trials");
@@ -74,97 +77,48 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     return MB_OK;
 }
 
-// ---- jobs -------------------------------------------------------------------------------------
-
-static mb_status add_job(mb_sweep *sweep, mb_trial_spec *spec, int32_t trial, int32_t fold,
-                         mb_error *error) {
-    if (sweep->job_count == sweep->job_capacity) {
-        int32_t capacity = sweep->job_capacity > 0 ? 2 * sweep->job_capacity : 256;
-        mb_job *jobs = realloc(sweep->jobs, (size_t)capacity * sizeof *jobs);
-        if (jobs == NULL)
-            return mb_out_of_memory(error, "the list of runs");
-        sweep->jobs = jobs;
-        sweep->job_capacity = capacity;
-    }
-    sweep_cell *cell = &sweep->cells[sweep->trials[trial].cell];
-    mb_job *job = &sweep->jobs[sweep->job_count];
-    spec->dataset = cell->dataset; // those of a cell are the same for all of its trials
-    mb_status status = mb_trial_spec_load(sweep->store, spec, error);
+// A trial that the sweep has not had so far, under the next number.
+static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cell, int32_t setting,
+                         bool whole, mb_ledger_trial *record, mb_error *error) {
+    int32_t index = sweep->trial_count;
+    mb_trial_spec spec;
+    mb_status status =
+        mb_trial_spec_make(sweep->store, described, sweep->cells[cell].corpus, &spec, error);
     if (status != MB_OK)
         return status;
-    cell->dataset = spec->dataset;
-    job->spec = mb_trial_spec_run(spec, fold);
-    status = sweep_group_job(sweep, &spec->trial->setting, job, error);
-    if (status != MB_OK)
-        return status;
-    job->trial = trial;
-    sweep->job_count++;
-    sweep->totals.cost_known += job->cost;
-    return MB_OK;
-}
-
-// Asks the ledger what is there of a trial that is new to the sweep, and makes jobs of the rest.
-static mb_status find_missing(mb_sweep *sweep, mb_trial_spec *spec, int32_t index,
-                              mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
-    int32_t folds = trial->folds->fold_count;
-    bool there = false;
-    mb_ledger_scores scores;
-    mb_status status = MB_OK;
-    sweep->totals.runs += folds;
-    trial->missing = 0;
-    if (sweep->ledger != NULL)
-        status = mb_ledger_get_scores(sweep->ledger, trial->key, &there, &scores, error);
-    if (status == MB_OK && there) {
-        sweep->totals.runs_done += folds;
-        trial->selection = mb_selection_of_trial(&scores);
-        return MB_OK;
-    }
-    for (int32_t k = 0; k < folds && status == MB_OK; k++) {
-        there = false;
-        if (sweep->ledger != NULL)
-            status = mb_ledger_has_run(sweep->ledger, trial->key, k, &there, error);
-        sweep->totals.runs_done += there;
-        trial->missing += !there;
-        if (status == MB_OK && !there)
-            status = add_job(sweep, spec, index, k, error);
-    }
-    if (status == MB_OK && trial->missing == 0)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "the ledger has every fold of the trial %s but no scores of it", trial->key);
-    return status;
+    *trial = (sweep_trial){.cell = cell,
+                           .setting = setting,
+                           .seed = described->seed,
+                           .folds = spec.folds,
+                           .whole = whole,
+                           .selection = -INFINITY};
+    memcpy(trial->key, record->key, sizeof trial->key);
+    *slot_of(sweep, record->key) = index;
+    sweep->trial_count++;
+    record->fold_count = spec.folds->fold_count;
+    if (sweep->record)
+        status = mb_ledger_put_trial(sweep->ledger, record, error);
+    return status == MB_OK ? sweep_find_missing(sweep, index, error) : status;
 }
 
-mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
+mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed, bool whole,
                           int32_t *index, mb_error *error) {
     mb_trial described;
-    mb_trial_spec spec;
-    char *description = NULL;
     mb_ledger_trial record = {.fold_count = 0};
     sweep_describe(sweep, cell, setting, seed, &described);
     mb_status status = reserve(sweep, error);
     if (status == MB_OK)
-        status = mb_trial_describe(&described, &description, record.key, error);
+        status = mb_trial_describe(&described, &record.description, record.key, error);
     if (status != MB_OK)
         return status;
-    int32_t *slot = slot_of(sweep, record.key);
-    *index = *slot;
-    if (*slot >= 0) {
-        free(description);
-        return MB_OK;
+    *index = *slot_of(sweep, record.key);
+    if (*index < 0) {
+        *index = sweep->trial_count;
+        status = add_new(sweep, &described, cell, setting, whole, &record, error);
+    } else if (whole) {
+        status = sweep_ask_whole(sweep, *index, error);
     }
-    sweep_trial *trial = &sweep->trials[sweep->trial_count];
-    *trial = (sweep_trial){.cell = cell, .setting = setting, .seed = seed, .selection = -INFINITY};
-    memcpy(trial->key, record.key, sizeof trial->key);
-    status = mb_trial_spec_make(sweep->store, &described, sweep->cells[cell].corpus, &spec, error);
-    if (status == MB_OK) {
-        trial->folds = spec.folds;
-        *index = *slot = sweep->trial_count++;
-        record.description = description;
-        record.fold_count = trial->folds->fold_count;
-        if (sweep->record)
-            status = mb_ledger_put_trial(sweep->ledger, &record, error);
-    }
-    free(description);
-    return status == MB_OK ? find_missing(sweep, &spec, *index, error) : status;
+    free(record.description);
+    return status;
 }

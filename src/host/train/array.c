@@ -61,8 +61,7 @@ static mb_status open_datasets(mb_array *array, mb_error *error) {
 }
 
 void mb_train_expect(mb_device_cache *cache, const mb_run_spec *next) {
-    if (!cache->device->backend->shares_host_memory)
-        mb_cache_expect(cache, &next->datasets[0]);
+    mb_cache_expect(cache, &next->datasets[0]);
 }
 
 static void widen(int32_t *most, int32_t count) {

@@ -28,7 +28,8 @@ mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_
                  &result->select); // all undefined
     result->held = result->select;
     result->epochs = calloc((size_t)spec->training.epochs + 1, sizeof *result->epochs);
-    result->tests = calloc((size_t)spec->test_count + 1, sizeof *result->tests);
+    result->test_count = spec->selection_only ? 0 : spec->test_count;
+    result->tests = calloc((size_t)result->test_count + 1, sizeof *result->tests);
     if (result->epochs == NULL || result->tests == NULL)
         return mb_out_of_memory(error, "run result");
     mb_status status =
@@ -37,26 +38,26 @@ mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_
         return status;
     if (status == MB_OK)
         status = predictions_open(spec, spec->fold->held.count, &result->held_predictions, error);
-    for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
+    for (int32_t t = 0; status == MB_OK && t < result->test_count; t++)
         status = predictions_open(spec, spec->tests[t].count, &result->tests[t], error);
     return status;
 }
 
-void mb_run_result_free(mb_run_result *result, int32_t test_count) {
+void mb_run_result_free(mb_run_result *result) {
     predictions_free(&result->select_predictions);
     predictions_free(&result->held_predictions);
-    for (int32_t t = 0; result->tests != NULL && t < test_count; t++)
+    for (int32_t t = 0; result->tests != NULL && t < result->test_count; t++)
         predictions_free(&result->tests[t]);
     free(result->tests);
     free(result->epochs);
     *result = (mb_run_result){0};
 }
 
-void mb_run_result_trim(const mb_run_spec *spec, mb_run_result *result) {
+void mb_run_result_trim(mb_run_result *result) {
     if (result->status != MB_RUN_DIVERGED)
         return;
     predictions_free(&result->held_predictions);
-    for (int32_t t = 0; t < spec->test_count; t++)
+    for (int32_t t = 0; t < result->test_count; t++)
         predictions_free(&result->tests[t]);
     if (result->epochs_done == 0)
         predictions_free(&result->select_predictions);

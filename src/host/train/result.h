@@ -12,6 +12,6 @@ mb_predictions *mb_run_result_part(mb_run_result *result, mb_part_kind kind, int
 
 // A run that diverged has no predictions but those of its best epoch on the selection part: frees
 // the others.
-void mb_run_result_trim(const mb_run_spec *spec, mb_run_result *result);
+void mb_run_result_trim(mb_run_result *result);
 
 #endif

@@ -135,8 +135,8 @@ mb_status mb_self_test(mb_device *device, mb_device *reference, double *differen
     for (int32_t i = 0; status == MB_OK && i < RUNS; i++)
         *difference = fmax(*difference, compare(&found[i], &expected[i]));
     for (int32_t i = 0; i < RUNS; i++) {
-        mb_run_result_free(&found[i], 1);
-        mb_run_result_free(&expected[i], 1);
+        mb_run_result_free(&found[i]);
+        mb_run_result_free(&expected[i]);
     }
     return status;
 }

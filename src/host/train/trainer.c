@@ -317,9 +317,9 @@ mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_
             results[a].epochs_done < specs[a].training.epochs)
             results[a].status = MB_RUN_STOPPED;
         if (status == MB_OK)
-            mb_run_result_trim(&specs[a], &results[a]);
+            mb_run_result_trim(&results[a]);
         else
-            mb_run_result_free(&results[a], specs[a].test_count);
+            mb_run_result_free(&results[a]);
     }
     training_close(&trainer);
     return status;

@@ -1,0 +1,142 @@
+// What of its trials a sweep still has to train, and what its jobs stand for.
+#include <stdlib.h>
+#include <string.h>
+
+#include "sweep/choice.h"
+#include "sweep/sweep_state.h"
+
+// Room for one more job.
+static mb_status reserve(mb_sweep *sweep, mb_error *error) {
+    if (sweep->job_count < sweep->job_capacity)
+        return MB_OK;
+    int32_t capacity = sweep->job_capacity > 0 ? 2 * sweep->job_capacity : 256;
+    mb_job *jobs = realloc(sweep->jobs, (size_t)capacity * sizeof *jobs);
+    if (jobs == NULL)
+        return mb_out_of_memory(error, "the list of runs");
+    sweep->jobs = jobs;
+    sweep->job_capacity = capacity;
+    return MB_OK;
+}
+
+// Of a cell, when the first of its runs is to be trained: the same for all of its trials.
+static mb_status load_dataset(mb_sweep *sweep, sweep_cell *cell, mb_trial_spec *spec,
+                              mb_error *error) {
+    if (cell->dataset != NULL)
+        return MB_OK;
+    mb_status status = mb_trial_spec_load(sweep->store, spec, error);
+    pthread_mutex_lock(&sweep->lists);
+    cell->dataset = spec->dataset;
+    pthread_mutex_unlock(&sweep->lists);
+    return status;
+}
+
+// `described` lives as long as the spec.
+static mb_trial_spec spec_of(const mb_sweep *sweep, const sweep_trial *trial, mb_trial *described) {
+    const sweep_cell *cell = &sweep->cells[trial->cell];
+    sweep_describe(sweep, trial->cell, trial->setting, trial->seed, described);
+    return (mb_trial_spec){.trial = described,
+                           .corpus = cell->corpus,
+                           .folds = trial->folds,
+                           .dataset = cell->dataset};
+}
+
+static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error *error) {
+    sweep_trial *trial = &sweep->trials[index];
+    sweep_cell *cell = &sweep->cells[trial->cell];
+    mb_trial described;
+    mb_trial_spec spec = spec_of(sweep, trial, &described);
+    mb_status status = reserve(sweep, error);
+    if (status == MB_OK)
+        status = load_dataset(sweep, cell, &spec, error);
+    if (status != MB_OK)
+        return status;
+    spec.dataset = cell->dataset;
+    mb_job *job = &sweep->jobs[sweep->job_count];
+    *job = (mb_job){.trial = index, .fold = fold, .selection_only = !trial->whole};
+    mb_run_spec run = mb_trial_spec_run(&spec, fold);
+    run.selection_only = job->selection_only;
+    status = sweep_group_job(sweep, &run, &described.setting, job, error);
+    if (status != MB_OK)
+        return status;
+    sweep->job_count++;
+    sweep->totals.cost_known += job->cost;
+    return MB_OK;
+}
+
+mb_run_spec sweep_run_of(const mb_sweep *sweep, const mb_job *job) {
+    mb_trial described;
+    mb_trial_spec spec = spec_of(sweep, &sweep->trials[job->trial], &described);
+    mb_run_spec run = mb_trial_spec_run(&spec, job->fold);
+    run.selection_only = job->selection_only;
+    return run;
+}
+
+mb_status sweep_specify(void *owner, const mb_job *job, mb_run_spec *run, mb_error *error) {
+    mb_sweep *sweep = owner;
+    pthread_mutex_lock(&sweep->lists);
+    *run = sweep_run_of(sweep, job);
+    mb_status status = sweep_find_plans(sweep, job->group, run, error);
+    pthread_mutex_unlock(&sweep->lists);
+    return status;
+}
+
+// ---- what is missing --------------------------------------------------------------------------
+
+// Whether a run can have more than its selection part scored.
+static bool has_other_parts(const sweep_trial *trial, int32_t fold) {
+    return trial->folds->test_count > 0 || trial->folds->folds[fold].held.count > 0;
+}
+
+// Makes jobs of the folds that the ledger lacks, or has less of than is asked for. *recorded: folds
+// of which it has something.
+static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, mb_error *error) {
+    sweep_trial *trial = &sweep->trials[index];
+    mb_status status = MB_OK;
+    *recorded = 0;
+    for (int32_t k = 0; k < trial->folds->fold_count && status == MB_OK; k++) {
+        mb_ledger_extent extent = MB_LEDGER_NOTHING;
+        if (sweep->ledger != NULL)
+            status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
+        bool enough = extent == MB_LEDGER_WHOLE || (extent == MB_LEDGER_SELECTION &&
+                                                    !(trial->whole && has_other_parts(trial, k)));
+        *recorded += extent != MB_LEDGER_NOTHING;
+        trial->missing += !enough;
+        if (status == MB_OK && !enough)
+            status = add_job(sweep, index, k, error);
+    }
+    return status;
+}
+
+mb_status sweep_find_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
+    sweep_trial *trial = &sweep->trials[index];
+    mb_ledger_scores scores;
+    int32_t recorded = 0;
+    mb_status status = MB_OK;
+    sweep->totals.runs += trial->folds->fold_count;
+    if (sweep->ledger != NULL)
+        status = mb_ledger_get_scores(sweep->ledger, trial->key, &trial->selected, &scores, error);
+    if (status == MB_OK && trial->selected)
+        trial->selection = mb_selection_of_trial(&scores);
+    if (status == MB_OK)
+        status = add_missing(sweep, index, &recorded, error);
+    sweep->totals.runs_done += trial->folds->fold_count - trial->missing;
+    if (status == MB_OK && recorded == trial->folds->fold_count && !trial->selected)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "the ledger has every fold of the trial %s but no scores of it", trial->key);
+    return status;
+}
+
+mb_status sweep_ask_whole(mb_sweep *sweep, int32_t index, mb_error *error) {
+    sweep_trial *trial = &sweep->trials[index];
+    int32_t recorded, others = 0;
+    for (int32_t k = 0; k < trial->folds->fold_count; k++)
+        others += has_other_parts(trial, k);
+    if (!trial->whole) // these count as runs of their own
+        sweep->totals.runs += others;
+    trial->whole = true;
+    if (trial->missing > 0) // it is asked for again when these are done
+        return MB_OK;
+    mb_status status = add_missing(sweep, index, &recorded, error);
+    sweep->totals.runs_done += others - trial->missing;
+    return status;
+}
