@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "base/utf8.h"
 
 enum { MAX_ELEMENTS = 10000 };
 
@@ -147,9 +148,8 @@ mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error) {
     if (!cJSON_IsString(at->value) || at->value->valuestring[0] == '\0')
         return mb_json_expect(at, "a text", error);
     // Texts end up in tables, lists and messages, on terminals.
-    for (const char *c = at->value->valuestring; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return mb_json_expect(at, "a text without control characters", error);
+    if (!mb_is_plain(at->value->valuestring))
+        return mb_json_expect(at, "a text without control characters", error);
     *text = at->value->valuestring;
     return MB_OK;
 }

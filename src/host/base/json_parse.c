@@ -80,10 +80,10 @@ static mb_status scan_string(scan *s) {
             s->position += 2;
             continue;
         }
-        size_t bytes = mb_utf8_character(s->text + s->position, s->length - s->position);
-        if (bytes == 0)
+        const char *at = s->text + s->position;
+        if (mb_utf8_next(&at, s->text + s->length) < 0)
             return refuse_at(s, s->position, "the string is not UTF-8");
-        s->position += bytes;
+        s->position = (size_t)(at - s->text);
     }
     return refuse_at(s, start, "the string has no end");
 }

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static const double redraw_seconds = 0.1, line_seconds = 30;
 
 double mb_seconds(void) {
@@ -59,14 +61,13 @@ static void draw(mb_progress *progress, const char *note) {
     memset(bar, '#', (size_t)filled);
     bar[BAR] = '\0';
     mb_format_duration(mb_progress_time_left(progress), left);
-    int width =
-        snprintf(line, sizeof line, "%s%s%s%s %lld/%lld %s, %.3g/s, %s left%s%s", progress->label,
-                 progress->terminal ? " [" : "", progress->terminal ? bar : ":",
-                 progress->terminal ? "]" : "", (long long)progress->done,
-                 (long long)progress->total, progress->unit, mb_progress_rate(progress), left,
-                 note != NULL ? ", " : "", note != NULL ? note : "");
-    if (width >= (int)sizeof line)
-        width = (int)sizeof line - 1;
+    snprintf(line, sizeof line, "%s%s%s%s %lld/%lld %s, %.3g/s, %s left%s%s", progress->label,
+             progress->terminal ? " [" : "", progress->terminal ? bar : ":",
+             progress->terminal ? "]" : "", (long long)progress->done, (long long)progress->total,
+             progress->unit, mb_progress_rate(progress), left, note != NULL ? ", " : "",
+             note != NULL ? note : "");
+    mb_make_plain(line, "");
+    int width = mb_text_width(line);
     if (progress->terminal) // blanks wipe out the rest of a longer line
         fprintf(progress->stream, "\r%s%*s", line,
                 progress->width > width ? progress->width - width : 0, "");
