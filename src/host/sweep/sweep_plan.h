@@ -18,6 +18,7 @@ typedef enum mb_search_method {
 } mb_search_method;
 
 extern const char *const mb_protocol_names[2]; // "mertools", "strict"
+extern const mb_json_limits mb_plan_limits;    // of a plan's file
 
 typedef struct mb_seed_list {
     int32_t count;
