@@ -137,8 +137,8 @@ static mb_status vary(mb_bench_array *array, int32_t first, mb_error *error) {
     if (status == MB_OK)
         status = backend->upload(array->device, array->rows, rows, row_count * sizeof *rows, error);
     if (status == MB_OK)
-        status = backend->initialise(array->device, array->plan, count, array->keys,
-                                     array->parameters, error);
+        status = backend->executor->initialise(array->device, array->plan, count, array->keys,
+                                               array->parameters, error);
     free(rows);
     free(slots);
     return status;

@@ -18,7 +18,7 @@ typedef struct request {
 // ---- runs ---------------------------------------------------------------------------------------
 
 typedef struct runs {
-    mb_sequences sequences;
+    mb_dataset dataset;
     float *features, *valences;
     int32_t *emotions, *rows;
     mb_fold fold;
@@ -33,20 +33,23 @@ static mb_part part_of(int32_t *rows, int32_t count) {
 static mb_status open_runs(const request *r, runs *all, mb_error *error) {
     size_t utterances = (size_t)(r->rows + r->selected);
     const mb_model *model = mb_model_find("attention");
-    *all = (runs){.sequences = {.type = MB_UTT, .utterance_count = (int32_t)utterances},
-                  .features = calloc(utterances, sizeof(float)),
-                  .valences = calloc(utterances, sizeof(float)),
-                  .emotions = calloc(utterances, sizeof(int32_t)),
-                  .rows = calloc(utterances, sizeof(int32_t)),
-                  .specs = calloc((size_t)r->models, sizeof(mb_run_spec)),
-                  .results = calloc((size_t)r->models, sizeof(mb_run_result))};
+    *all = (runs){
+        .dataset = {.utterance_count = (int32_t)utterances, .stream_count = MB_MODALITY_COUNT},
+        .features = calloc(utterances, sizeof(float)),
+        .valences = calloc(utterances, sizeof(float)),
+        .emotions = calloc(utterances, sizeof(int32_t)),
+        .rows = calloc(utterances, sizeof(int32_t)),
+        .specs = calloc((size_t)r->models, sizeof(mb_run_spec)),
+        .results = calloc((size_t)r->models, sizeof(mb_run_result))};
     if (all->features == NULL || all->valences == NULL || all->emotions == NULL ||
         all->rows == NULL || all->specs == NULL || all->results == NULL)
         return mb_out_of_memory(error, "runs");
     for (size_t i = 0; i < utterances; i++)
         all->rows[i] = (int32_t)i;
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        all->sequences.modalities[m] = (mb_sequence){.dimension = 1, .values = all->features};
+        all->dataset.streams[m] = (mb_stream){.dimension = 1, .values = all->features};
+    all->dataset.emotions = all->emotions;
+    all->dataset.valences = all->valences;
     all->fold.train = part_of(all->rows, r->rows);
     all->fold.select = part_of(all->rows + r->rows, r->selected);
     for (int32_t a = 0; a < r->models; a++) {
@@ -65,9 +68,8 @@ static mb_status open_runs(const request *r, runs *all, mb_error *error) {
                                            .selection = MB_SELECT_EMOVAL},
                               .seed = (uint32_t)a,
                               .rules = mb_dataset_find("MER2023"),
-                              .sequences = &all->sequences,
-                              .emotions = all->emotions,
-                              .valences = all->valences,
+                              .datasets = &all->dataset,
+                              .dataset_count = 1,
                               .fold = &all->fold};
         mb_model_defaults(model, &spec->config);
         spec->config.options[MB_OPTION_HIDDEN_DIM] = 4;
@@ -94,7 +96,8 @@ static mb_status train(const request *r, runs *all, int32_t epochs, mb_idle_coun
     for (int32_t a = 0; a < r->models; a++)
         all->specs[a].training.epochs = epochs;
     double began = mb_bench_seconds();
-    status = mb_train_runs(idle.device, all->specs, r->models, NULL, NULL, all->results, error);
+    mb_device_cache cache = {.device = idle.device};
+    status = mb_train_runs(&cache, all->specs, r->models, NULL, NULL, all->results, error);
     *seconds = mb_bench_seconds() - began;
     *found = *mb_idle_asked();
     for (int32_t a = 0; status == MB_OK && a < r->models; a++)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "merbench/survey.h"
 
 const char *const mb_isa_names[MB_ISA_COUNT] = {"avx512", "avx2", "portable"};
 

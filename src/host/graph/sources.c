@@ -7,7 +7,7 @@
 
 // Where a tensor of features comes from.
 typedef struct source {
-    mb_input input;
+    int32_t stream;
     bool dropped;
     mb_dropout_setting dropout;
 } source;
@@ -17,9 +17,9 @@ static bool is_gathered(const mb_schedule *schedule, mb_tensor tensor, source *f
     if (position < 0)
         return false;
     const mb_node *node = &schedule->nodes[position];
-    if (node->op != MB_OP_GATHER || node->params.gather.input > MB_INPUT_VIDEO)
+    if (node->op != MB_OP_GATHER)
         return false;
-    *found = (source){.input = node->params.gather.input};
+    *found = (source){.stream = node->params.gather.stream};
     return schedule->graph->tensors[tensor].shape.count == 2;
 }
 
@@ -109,7 +109,7 @@ static mb_status fuse(mb_schedule *schedule, int32_t position, const source *fou
     if (linear->outputs[1] == MB_NO_TENSOR || linear->outputs[2] == MB_NO_TENSOR)
         return mb_graph_status(graph, error);
     mb_op_params params = mb_no_params;
-    params.source.input = found->input;
+    params.source.stream = found->stream;
     params.source.relu = linear->params.linear.relu;
     params.source.dropped = found->dropped;
     params.source.dropout = found->dropout;

@@ -25,7 +25,7 @@ typedef struct replay {
     FILE *out;
     const mb_corpus *corpus;
     const mb_fold_set *set;
-    const mb_sequences *sequences;
+    const mb_dataset *dataset;
     int32_t told, compared;
     replay_fold *folds;    // (fold_count)
     mb_run_result *again;  // (fold_count)
@@ -43,15 +43,14 @@ static mb_run_spec spec_of(const replay *r, int32_t fold) {
         .seed = r->trial->seed,
         .fold_index = fold,
         .rules = rules,
-        .sequences = r->sequences,
-        .emotions = r->corpus->emotions,
-        .valences = r->corpus->valences,
+        .datasets = r->dataset,
+        .dataset_count = 1,
         .fold = &r->set->folds[fold],
         .tests = r->set->tests,
         .test_count = r->set->test_count,
     };
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        spec.config.dims[m] = r->sequences->modalities[m].dimension;
+        spec.config.dims[m] = r->dataset->streams[m].dimension;
     mb_setting_apply(r->trial->model, &r->trial->setting, &spec.config, &spec.training);
     return spec;
 }
@@ -260,8 +259,7 @@ mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *tr
     if (status == MB_OK)
         status = mb_store_folds(store, r.corpus, trial->seed, &r.set, error);
     if (status == MB_OK)
-        status =
-            mb_store_sequences(store, r.corpus, names, trial->feature_type, &r.sequences, error);
+        status = mb_store_dataset(store, r.corpus, names, trial->feature_type, &r.dataset, error);
     if (status == MB_OK) {
         r.folds = calloc((size_t)r.set->fold_count, sizeof *r.folds);
         r.again = calloc((size_t)r.set->fold_count, sizeof *r.again);

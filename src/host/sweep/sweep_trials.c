@@ -87,25 +87,24 @@ static void fill_spec(const sweep_cell *cell, const sweep_trial *trial, const mb
         .seed = trial->seed,
         .fold_index = fold,
         .rules = rules,
-        .sequences = cell->sequences,
-        .emotions = cell->corpus->emotions,
-        .valences = cell->corpus->valences,
+        .datasets = cell->dataset,
+        .dataset_count = 1,
         .fold = &trial->folds->folds[fold],
         .tests = trial->folds->tests,
         .test_count = trial->folds->test_count,
     };
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        spec->config.dims[m] = cell->sequences->modalities[m].dimension;
+        spec->config.dims[m] = cell->dataset->streams[m].dimension;
     mb_setting_apply(described->model, &described->setting, &spec->config, &spec->training);
 }
 
 static mb_status load_features(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
-    if (cell->sequences != NULL)
+    if (cell->dataset != NULL)
         return MB_OK;
     const char *const names[MB_MODALITY_COUNT] = {cell->plan->features[0], cell->plan->features[1],
                                                   cell->plan->features[2]};
-    return mb_store_sequences(sweep->store, cell->corpus, names, cell->plan->feature_type,
-                              &cell->sequences, error);
+    return mb_store_dataset(sweep->store, cell->corpus, names, cell->plan->feature_type,
+                            &cell->dataset, error);
 }
 
 static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t trial, int32_t fold,
