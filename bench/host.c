@@ -2,13 +2,12 @@
 // nothing. Runs of different lengths are compared, so that opening and closing do not count.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/command_line.h"
 #include "clock.h"
 #include "idle.h"
 #include "merbench/train.h"
 #include "models/blocks.h"
-#include "settings.h"
 
 typedef struct request {
     int32_t models, rows, selected, epochs;
@@ -131,78 +130,37 @@ static void print(const request *r, const mb_idle_counts *one, const mb_idle_cou
            copies, bytes, waits, (long long)one->allocations);
 }
 
-enum {
-    OPTION_HELP = 'h',
-    OPTION_MODELS = 256,
-    OPTION_ROWS,
-    OPTION_SELECTED,
-    OPTION_EPOCHS,
-    OPTION_JSON
-};
-
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"models", required_argument, NULL, OPTION_MODELS},
-    {"rows", required_argument, NULL, OPTION_ROWS},
-    {"selected", required_argument, NULL, OPTION_SELECTED},
-    {"epochs", required_argument, NULL, OPTION_EPOCHS},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {NULL, 0, NULL, 0},
-};
-
-static void print_help(void) {
-    puts("usage: bench_host [OPTIONS]\n\n"
-         "Times what training an array costs the host, on a device that does nothing.\n\n"
-         "  --models N    runs of the array (720)\n"
-         "  --rows N      of the training part (1056)\n"
-         "  --selected N  rows of the selection part (330)\n"
-         "  --epochs N    that are timed (1000)\n"
-         "  --json        one line of JSON");
-}
-
-static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
-    mb_status status = MB_OK;
-    for (int code;
-         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;)
-        switch (code) {
-        case OPTION_HELP:
-            *help = true;
-            return MB_OK;
-        case OPTION_MODELS:
-            status = mb_bench_number("models", optarg, 1, 4096, &r->models, error);
-            break;
-        case OPTION_ROWS:
-            status = mb_bench_number("rows", optarg, 1, 1000000, &r->rows, error);
-            break;
-        case OPTION_SELECTED:
-            status = mb_bench_number("selected", optarg, 1, 1000000, &r->selected, error);
-            break;
-        case OPTION_EPOCHS:
-            status = mb_bench_number("epochs", optarg, 1, 100000, &r->epochs, error);
-            break;
-        case OPTION_JSON:
-            r->json = true;
-            break;
-        default:
-            return mb_fail(error, MB_USAGE, "see bench_host --help");
-        }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+    const mb_command_option options[] = {
+        {"models", "N", "runs of the array (720)", .whole = &r->models, .least = 1, .most = 4096},
+        {"rows", "N", "of the training part (1056)", .whole = &r->rows, .least = 1,
+         .most = 1000000},
+        {"selected", "N", "rows of the selection part (330)", .whole = &r->selected, .least = 1,
+         .most = 1000000},
+        {"epochs", "N", "that are timed (1000)", .whole = &r->epochs, .least = 1, .most = 100000},
+        {"json", NULL, "one line of JSON", .given = &r->json},
+        {.name = NULL}};
+    const mb_command_line line = {
+        .program = "bench_host",
+        .usage = "usage: bench_host [OPTIONS]\n\n"
+                 "Times what training an array costs the host, on a device that does nothing.",
+        .options = options};
+    mb_operands none;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
+    *helped = none.helped;
     return status;
 }
 
 int main(int argc, char **argv) {
     request r = {.models = 720, .rows = 1056, .selected = 330, .epochs = 1000};
-    bool help = false;
+    bool helped = false;
     runs all = {.features = NULL};
     mb_idle_counts one, many;
     double shorter = 0, longer = 0;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &help, &error);
-    if (help) {
-        print_help();
+    mb_status status = parse(argc, argv, &r, &helped, &error);
+    if (helped)
         return MB_OK;
-    }
     if (status == MB_OK)
         status = open_runs(&r, &all, &error);
     if (status == MB_OK)

@@ -4,7 +4,7 @@
 
 #include "sweep/store.h"
 #include "sweep/sweep.h"
-#include "sweep/trial.h"
+#include "sweep/trial_spec.h"
 
 typedef struct sweep_trial {
     char key[33];
