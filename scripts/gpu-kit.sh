@@ -171,7 +171,7 @@ chmod 755 "$kit" "$kit/run.sh" "$kit/bin/gpu_kit" "$kit"/lib/glibc/ld-linux*
 
 size=$(find "$kit" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.1f", sum / 1e6 }')
 if awk -v size="$size" -v limit="$limit" 'BEGIN { exit !(size > limit) }'; then
-    find "$kit" -type f -printf '%12s %P\n' | sort -rn | head -n 8 >&2
+    find "$kit" -type f -printf '%12s %P\n' | sort -rn | sed -n 1,8p >&2
     die "the kit would have $size MB, more than $limit"
 fi
 

@@ -91,6 +91,7 @@ find_missing() {
             need libsqlite3-dev library sqlite3
             need libzip-dev library libzip
             need libxxhash-dev library libxxhash
+            need libutf8proc-dev library libutf8proc
             need zlib1g-dev library zlib
             ;;
         test)

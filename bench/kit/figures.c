@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "kit/kit.h"
 
 char *mb_kit_text(const char *path, size_t most) {
@@ -33,14 +34,17 @@ char *mb_kit_text(const char *path, size_t most) {
     return text;
 }
 
-cJSON *mb_kit_documents(const char *text) {
+cJSON *mb_kit_documents(const char *text, mb_error *error) {
+    static const mb_json_limits limits = {.bytes = 1 << 20, .values = 100000, .depth = 16};
     cJSON *documents = cJSON_CreateArray();
-    for (const char *at = text; at != NULL && *at != '\0';) {
-        const char *end = NULL;
-        cJSON *document = *at == '{' ? cJSON_ParseWithOpts(at, &end, false) : NULL;
-        if (document != NULL) {
+    const char *end = text + strlen(text);
+    for (const char *at = text; at != NULL && at < end;) {
+        cJSON *document = NULL;
+        size_t used = 0;
+        if (*at == '{' && mb_json_parse_first("a document of its output", at, (size_t)(end - at),
+                                              &limits, &used, &document, error) == MB_OK) {
             cJSON_AddItemToArray(documents, document);
-            at = end;
+            at += used;
         }
         at = strchr(at, '\n');
         at += at != NULL;
@@ -84,10 +88,10 @@ void mb_kit_judge_smoke(mb_kit *kit, mb_kit_result *result) {
     const cJSON *cuda = cJSON_GetObjectItem(document, "cuda"), *device, *chosen = NULL;
     snprintf(kit->driver, sizeof kit->driver, "%s", text(cuda, "driver"));
     snprintf(kit->runtime, sizeof kit->runtime, "%s", text(cuda, "runtime"));
-    cJSON_ArrayForEach(
-        device, cJSON_GetObjectItem(
-                    cuda, "devices")) if (cJSON_IsTrue(cJSON_GetObjectItem(device, "chosen")))
-        chosen = device;
+    cJSON_ArrayForEach(device, cJSON_GetObjectItem(cuda, "devices")) {
+        if (cJSON_IsTrue(cJSON_GetObjectItem(device, "chosen")))
+            chosen = device;
+    }
     if (document == NULL) // what went wrong is told already
         return;
     if (chosen == NULL) {

@@ -146,8 +146,8 @@ void mb_kit_run_sweep(mb_kit *kit, const char *command, mb_kit_result *result); 
 // A file as text, from which the middle is cut when it is longer than `most`; NULL when there is
 // none. Free it.
 char *mb_kit_text(const char *path, size_t most);
-// The documents in a text: each begins a line with {.
-cJSON *mb_kit_documents(const char *text);
+// The documents in a text: each begins a line with {. What is none is left out and told in `error`.
+cJSON *mb_kit_documents(const char *text, mb_error *error);
 
 void mb_kit_judge_nothing(mb_kit *kit, mb_kit_result *result);
 // Of what the doctor says: also when the stage has failed.

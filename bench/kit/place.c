@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "clock.h"
 #include "kit/kit.h"
 #include "kit/unpack.h"
@@ -24,14 +25,13 @@ static mb_status copy_text(const cJSON *document, const char *key, char *text, s
 }
 
 mb_status mb_kit_read(mb_kit *kit, mb_error *error) {
+    static const mb_json_limits limits = {.bytes = 1 << 16, .values = 100, .depth = 4};
     char path[PATH_MAX], kind[32] = "";
     snprintf(path, sizeof path, "%s/kit.json", kit->home);
-    char *text = mb_kit_text(path, 1 << 16);
-    cJSON *document = text != NULL ? cJSON_Parse(text) : NULL;
-    free(text);
-    if (document == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "%s: is not that of a kit", path);
-    mb_status status = copy_text(document, "kind", kind, sizeof kind, error);
+    cJSON *document = NULL;
+    mb_status status = mb_json_load(path, &limits, &document, error);
+    if (status == MB_OK)
+        status = copy_text(document, "kind", kind, sizeof kind, error);
     if (status == MB_OK)
         status = copy_text(document, "version", kit->version, sizeof kit->version, error);
     if (status == MB_OK)

@@ -65,8 +65,11 @@ mb_status mb_kit_choose(mb_kit *kit, const char *only, mb_error *error) {
 
 static void read_output(const mb_kit *kit, mb_kit_result *result) {
     char *log = mb_kit_text(kit->log, 1 << 19);
+    mb_error error = {.message = ""};
     if (log != NULL)
-        result->output = mb_kit_documents(log);
+        result->output = mb_kit_documents(log, &error);
+    if (error.message[0] != '\0')
+        fprintf(stderr, "gpu_kit: %s: %s\n", result->stage->name, error.message);
     free(log);
 }
 

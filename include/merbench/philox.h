@@ -35,9 +35,6 @@ mb_key mb_key_make(uint32_t seed, uint32_t fold);
 // The four words at (index, step, use); counter words 0-1 = index, 2 = step, 3 = use.
 mb_random4 mb_random(mb_key key, uint32_t use, uint32_t step, uint64_t index);
 
-// Uniform in [0, 1) with 24 bits: word 0 at `index`.
-float mb_random_uniform(mb_key key, uint32_t use, uint32_t step, uint64_t index);
-
 // Standard normal (Box-Muller on words 0 and 1 at `index`, in double).
 double mb_random_normal(mb_key key, uint32_t use, uint32_t step, uint64_t index);
 

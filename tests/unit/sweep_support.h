@@ -69,7 +69,8 @@ static inline mb_status sweep_plan_from(const sweep_folder *folder, const char *
                                         mb_sweep_plan *plan, mb_error *error) {
     cJSON *document = NULL;
     *plan = (mb_sweep_plan){0};
-    mb_status status = mb_json_parse("plan.json", text, strlen(text), &document, error);
+    mb_status status =
+        mb_json_parse("plan.json", text, strlen(text), &mb_plan_limits, &document, error);
     if (status == MB_OK)
         status = mb_sweep_plan_read("plan.json", document, folder->path, plan, error);
     cJSON_Delete(document);

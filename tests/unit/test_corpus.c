@@ -9,7 +9,6 @@
 #include <cmocka.h>
 #include <hdf5.h>
 
-#include "base/utf8.h"
 #include "corpus_support.h"
 #include "data/corpus_file.h"
 #include "data/h5.h"
@@ -409,23 +408,6 @@ static void test_interrupted_while_writing(void **state) {
     small_corpus_free(&small);
 }
 
-static void test_utf8(void **state) {
-    (void)state;
-    assert_true(mb_is_utf8("a\xc3\xbc\xe4\xbd\xa0\xf0\x9f\x98\x80", 10));
-    const char *bad[] = {"\x80",
-                         "\xc0\x80",
-                         "\xc3",
-                         "\xe0\x80\x80",
-                         "\xed\xa0\x80",
-                         "\xf5\x80\x80\x80",
-                         "\xf4\x90\x80\x80",
-                         "\xff",
-                         "\xe4\xbd",
-                         "a\xc3z"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(mb_is_utf8(bad[i], strlen(bad[i])));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
@@ -438,7 +420,6 @@ int main(void) {
         cmocka_unit_test(test_nonfinite_values),
         cmocka_unit_test(test_places_that_cannot_be_written),
         cmocka_unit_test(test_interrupted_while_writing),
-        cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static mb_status read(const pieces *p, mb_sweep_plan *plan, mb_error *error) {
     snprintf(text, sizeof text, "{%s, %s, \"cells\": [{%s}], %s}", p->head, p->corpora, p->cell,
              p->search);
     cJSON *document = NULL;
-    mb_status status = mb_json_parse("dir/p.json", text, strlen(text), &document, error);
+    mb_status status =
+        mb_json_parse("dir/p.json", text, strlen(text), &mb_plan_limits, &document, error);
     if (status != MB_OK)
         fail_msg("%s: %s", text, error->message);
     status = mb_sweep_plan_read("dir/p.json", document, NULL, plan, error);

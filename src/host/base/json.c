@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-
-enum { MAX_ELEMENTS = 10000 };
+#include "base/utf8.h"
 
 mb_json mb_json_root(const char *file, const cJSON *document) {
     return (mb_json){.value = document, .file = file};
@@ -18,8 +17,15 @@ mb_json mb_json_member(const mb_json *object, const char *key) {
                      object->file};
 }
 
-mb_json mb_json_element(const mb_json *list, int index) {
-    return (mb_json){cJSON_GetArrayItem(list->value, index), list, NULL, index, list->file};
+mb_json mb_json_first(const mb_json *list) {
+    const cJSON *value = list->value != NULL ? list->value->child : NULL;
+    return (mb_json){value, list, value != NULL ? value->string : NULL, 0, list->file};
+}
+
+mb_json mb_json_next(const mb_json *element) {
+    const cJSON *value = element->value->next;
+    return (mb_json){value, element->parent, value != NULL ? value->string : NULL,
+                     element->index + 1, element->file};
 }
 
 void mb_json_path(const mb_json *at, char *path, size_t size) {
@@ -51,11 +57,9 @@ static void describe(const cJSON *value, char *text, size_t size) {
         snprintf(text, size, "nothing");
     } else if (cJSON_IsString(value)) {
         snprintf(text, size, "\"%.60s\"", value->valuestring);
-    } else if (cJSON_IsNumber(value) && isfinite(value->valuedouble)) {
+    } else if (cJSON_IsNumber(value)) {
         mb_json_number_text(value->valuedouble, number);
         snprintf(text, size, "%s", number);
-    } else if (cJSON_IsNumber(value)) {
-        snprintf(text, size, "a number beyond the range of doubles");
     } else if (cJSON_IsBool(value)) {
         snprintf(text, size, "%s", cJSON_IsTrue(value) ? "true" : "false");
     } else if (cJSON_IsArray(value)) {
@@ -89,7 +93,8 @@ mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_err
     int count = 0;
     while (allowed[count] != NULL)
         count++;
-    for (const cJSON *member = object->value->child; member != NULL; member = member->next) {
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object->value) {
         int i = 0;
         while (i < count && strcmp(allowed[i], member->string) != 0)
             i++;
@@ -99,15 +104,15 @@ mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_err
     return MB_OK;
 }
 
-mb_status mb_json_count(const mb_json *list, int minimum, int *count, mb_error *error) {
+mb_status mb_json_count(const mb_json *list, int maximum, int *count, mb_error *error) {
     if (!cJSON_IsArray(list->value))
         return mb_json_expect(list, "a list", error);
     *count = cJSON_GetArraySize(list->value);
-    if (*count < minimum)
+    if (*count == 0)
         return mb_json_expect(list, "a list that is not empty", error);
-    if (*count > MAX_ELEMENTS)
-        return mb_json_expect(list, "a list of at most 10000", error);
-    return MB_OK;
+    char expected[64];
+    snprintf(expected, sizeof expected, "a list of at most %d", maximum);
+    return *count > maximum ? mb_json_expect(list, expected, error) : MB_OK;
 }
 
 mb_status mb_json_integer(const mb_json *at, int64_t minimum, int64_t maximum, int64_t *value,
@@ -139,9 +144,8 @@ mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error) {
     if (!cJSON_IsString(at->value) || at->value->valuestring[0] == '\0')
         return mb_json_expect(at, "a text", error);
     // Texts end up in tables, lists and messages, on terminals.
-    for (const char *c = at->value->valuestring; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return mb_json_expect(at, "a text without control characters", error);
+    if (!mb_is_plain(at->value->valuestring))
+        return mb_json_expect(at, "a text without control characters", error);
     *text = at->value->valuestring;
     return MB_OK;
 }

@@ -11,12 +11,28 @@
 
 #include "merbench/status.h"
 
-// Parses `length` bytes. On top of what cJSON refuses: nothing may follow the document, numbers
-// must be JSON's, nesting is limited, strings are UTF-8 without control characters, and no object
-// may have a key twice. `file` is the name used in messages. Free with cJSON_Delete.
-mb_status mb_json_parse(const char *file, const char *text, size_t length, cJSON **document,
-                        mb_error *error);
-mb_status mb_json_load(const char *path, cJSON **document, mb_error *error);
+// What a document may have at most; whoever reads it says. Messages name the limit that is passed.
+typedef struct mb_json_limits {
+    size_t bytes, values; // values: lists, objects and all that stands in them
+    int depth;            // of lists and objects in each other
+} mb_json_limits;
+
+// Whether the text is JSON as RFC 8259 has it: one value, UTF-8, nothing behind it. Beyond what the
+// RFC asks for, no object has a key twice, no string a zero character or half a pair of surrogates,
+// and every number is in the range of doubles. `file` is the name used in messages. With `used`,
+// other text may follow the value, and *used becomes the bytes that it takes.
+mb_status mb_json_scan(const char *file, const char *text, size_t length,
+                       const mb_json_limits *limits, size_t *used, mb_error *error);
+
+// Parses what mb_json_scan passes. Free with cJSON_Delete.
+mb_status mb_json_parse(const char *file, const char *text, size_t length,
+                        const mb_json_limits *limits, cJSON **document, mb_error *error);
+// The value that the text begins with, *used bytes of it.
+mb_status mb_json_parse_first(const char *file, const char *text, size_t length,
+                              const mb_json_limits *limits, size_t *used, cJSON **document,
+                              mb_error *error);
+mb_status mb_json_load(const char *path, const mb_json_limits *limits, cJSON **document,
+                       mb_error *error);
 
 // Canonical text: sorted keys, no spaces, numbers with the fewest digits that read back the same.
 // Equal documents have equal texts. malloc'ed; NULL when out of memory.
@@ -36,7 +52,11 @@ typedef struct mb_json {
 
 mb_json mb_json_root(const char *file, const cJSON *document);
 mb_json mb_json_member(const mb_json *object, const char *key);
-mb_json mb_json_element(const mb_json *list, int index);
+
+// Walks a list or an object; at.value == NULL is its end:
+//     for (mb_json at = mb_json_first(&list); at.value != NULL; at = mb_json_next(&at))
+mb_json mb_json_first(const mb_json *list);
+mb_json mb_json_next(const mb_json *element);
 
 // MB_BAD_INPUT with file and path in front of the message.
 mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format, ...)
@@ -52,8 +72,8 @@ mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_err
 mb_status mb_json_unknown(const mb_json *at, const char *what, const char *name,
                           const char *const *known, int known_count, mb_error *error);
 
-// A list of minimum .. 10000 elements.
-mb_status mb_json_count(const mb_json *list, int minimum, int *count, mb_error *error);
+// A list of 1 .. maximum elements.
+mb_status mb_json_count(const mb_json *list, int maximum, int *count, mb_error *error);
 mb_status mb_json_integer(const mb_json *at, int64_t minimum, int64_t maximum, int64_t *value,
                           mb_error *error);
 mb_status mb_json_number(const mb_json *at, double minimum, double maximum, double *value,

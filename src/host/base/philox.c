@@ -24,10 +24,6 @@ mb_random4 mb_random(mb_key key, uint32_t use, uint32_t step, uint64_t index) {
     return (mb_random4){{c0, c1, c2, c3}};
 }
 
-float mb_random_uniform(mb_key key, uint32_t use, uint32_t step, uint64_t index) {
-    return (float)(mb_random(key, use, step, index).words[0] >> 8) * 0x1p-24f;
-}
-
 double mb_random_normal(mb_key key, uint32_t use, uint32_t step, uint64_t index) {
     mb_random4 random = mb_random(key, use, step, index);
     double u = ((double)random.words[0] + 0.5) * 0x1p-32;

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static const double redraw_seconds = 0.1, line_seconds = 30;
 
 double mb_seconds(void) {
@@ -13,7 +15,8 @@ double mb_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void mb_format_duration(double seconds, char text[32]) {
+// "4 s", "3 min 20 s", "2 h 05 min".
+static void format_duration(double seconds, char text[32]) {
     if (!(seconds >= 0) || seconds > 1e9) {
         snprintf(text, 32, "?");
         return;
@@ -40,13 +43,15 @@ void mb_progress_start(mb_progress *progress, const char *label, const char *uni
     snprintf(progress->unit, sizeof progress->unit, "%s", unit);
 }
 
-double mb_progress_rate(const mb_progress *progress) {
+// Units a second, 0 when unknown.
+static double rate_of(const mb_progress *progress) {
     double elapsed = mb_seconds() - progress->started;
     return elapsed > 0 ? (double)(progress->done - progress->first) / elapsed : 0;
 }
 
-double mb_progress_time_left(const mb_progress *progress) {
-    double rate = mb_progress_rate(progress);
+// Seconds, negative when unknown.
+static double time_left(const mb_progress *progress) {
+    double rate = rate_of(progress);
     return rate > 0 ? (double)(progress->total - progress->done) / rate : -1;
 }
 
@@ -58,15 +63,14 @@ static void draw(mb_progress *progress, const char *note) {
     memset(bar, '.', BAR);
     memset(bar, '#', (size_t)filled);
     bar[BAR] = '\0';
-    mb_format_duration(mb_progress_time_left(progress), left);
-    int width =
-        snprintf(line, sizeof line, "%s%s%s%s %lld/%lld %s, %.3g/s, %s left%s%s", progress->label,
-                 progress->terminal ? " [" : "", progress->terminal ? bar : ":",
-                 progress->terminal ? "]" : "", (long long)progress->done,
-                 (long long)progress->total, progress->unit, mb_progress_rate(progress), left,
-                 note != NULL ? ", " : "", note != NULL ? note : "");
-    if (width >= (int)sizeof line)
-        width = (int)sizeof line - 1;
+    format_duration(time_left(progress), left);
+    snprintf(line, sizeof line, "%s%s%s%s %lld/%lld %s, %.3g/s, %s left%s%s", progress->label,
+             progress->terminal ? " [" : "", progress->terminal ? bar : ":",
+             progress->terminal ? "]" : "", (long long)progress->done, (long long)progress->total,
+             progress->unit, rate_of(progress), left, note != NULL ? ", " : "",
+             note != NULL ? note : "");
+    mb_make_plain(line, "");
+    int width = mb_text_width(line);
     if (progress->terminal) // blanks wipe out the rest of a longer line
         fprintf(progress->stream, "\r%s%*s", line,
                 progress->width > width ? progress->width - width : 0, "");
@@ -90,7 +94,7 @@ void mb_progress_finish(mb_progress *progress, const char *note) {
     char took[32];
     if (progress->terminal)
         fprintf(progress->stream, "\r%*s\r", progress->width, "");
-    mb_format_duration(mb_seconds() - progress->started, took);
+    format_duration(mb_seconds() - progress->started, took);
     fprintf(progress->stream, "%s: %lld %s in %s%s%s\n", progress->label,
             (long long)(progress->done - progress->first), progress->unit, took,
             note != NULL ? ", " : "", note != NULL ? note : "");

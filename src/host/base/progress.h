@@ -27,12 +27,7 @@ void mb_progress_update(mb_progress *progress, int64_t done, const char *note);
 // Removes the bar or writes the last line.
 void mb_progress_finish(mb_progress *progress, const char *note);
 
-double mb_progress_rate(const mb_progress *progress);      // units a second, 0 when unknown
-double mb_progress_time_left(const mb_progress *progress); // seconds, negative when unknown
-
 // Seconds of a clock that only moves forward.
 double mb_seconds(void);
-// "4 s", "3 min 20 s", "2 h 05 min".
-void mb_format_duration(double seconds, char text[32]);
 
 #endif

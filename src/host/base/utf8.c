@@ -1,33 +1,108 @@
 #include "base/utf8.h"
 
-size_t mb_utf8_character(const char *text, size_t left) {
-    const unsigned char *c = (const unsigned char *)text;
-    size_t bytes = 1;
-    if (c[0] < 0x80)
-        return 1;
-    if (c[0] >= 0xC2 && c[0] <= 0xDF)
-        bytes = 2;
-    else if ((c[0] & 0xF0) == 0xE0)
-        bytes = 3;
-    else if (c[0] >= 0xF0 && c[0] <= 0xF4)
-        bytes = 4;
-    else
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+enum { ZERO_WIDTH_NON_JOINER = 0x200c, ZERO_WIDTH_JOINER = 0x200d, EMOJI_SELECTOR = 0xfe0f };
+
+int32_t mb_utf8_next(const char **text, const char *end) {
+    utf8proc_int32_t character = -1;
+    utf8proc_ssize_t bytes =
+        utf8proc_iterate((const utf8proc_uint8_t *)*text, end - *text, &character);
+    *text += bytes > 0 ? bytes : 1;
+    return bytes > 0 ? character : -1;
+}
+
+size_t mb_utf8_write(int32_t character, char bytes[4]) {
+    if (!utf8proc_codepoint_valid(character))
         return 0;
-    if (bytes > left)
-        return 0;
-    for (size_t i = 1; i < bytes; i++)
-        if ((c[i] & 0xC0) != 0x80)
-            return 0;
-    bool overlong = (c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xF0 && c[1] < 0x90);
-    bool surrogate = c[0] == 0xED && c[1] >= 0xA0, beyond = c[0] == 0xF4 && c[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : bytes;
+    return (size_t)utf8proc_encode_char(character, (utf8proc_uint8_t *)bytes);
 }
 
 bool mb_is_utf8(const char *text, size_t length) {
-    for (size_t position = 0, bytes; position < length; position += bytes) {
-        bytes = mb_utf8_character(text + position, length - position);
-        if (bytes == 0)
+    const char *end = text + length;
+    while (text < end)
+        if (mb_utf8_next(&text, end) < 0)
             return false;
-    }
     return true;
+}
+
+bool mb_is_control(int32_t character) {
+    switch (utf8proc_category(character)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return true;
+    case UTF8PROC_CATEGORY_CF:
+        return character != ZERO_WIDTH_NON_JOINER && character != ZERO_WIDTH_JOINER;
+    default:
+        return false;
+    }
+}
+
+static bool replaced(int32_t character) {
+    return character < 0 || mb_is_control(character);
+}
+
+bool mb_is_plain(const char *text) {
+    const char *end = text + strlen(text);
+    while (text < end)
+        if (replaced(mb_utf8_next(&text, end)))
+            return false;
+    return true;
+}
+
+void mb_make_plain(char *text, const char *kept) {
+    const char *from = text, *end = text + strlen(text);
+    while (from < end) {
+        const char *start = from;
+        int32_t character = mb_utf8_next(&from, end);
+        if (replaced(character) && strchr(kept, *start) == NULL) {
+            *text++ = '?';
+            continue;
+        }
+        memmove(text, start, (size_t)(from - start));
+        text += from - start;
+    }
+    *text = '\0';
+}
+
+void mb_print_plain(const char *format, ...) {
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        fputs("?\n", stdout); // out of memory
+        return;
+    }
+    mb_make_plain(text, "\n");
+    fputs(text, stdout);
+    free(text);
+}
+
+// What readers see as one character (a letter and its accents, emoji that are joined to one, the
+// two letters of a flag) takes two columns at most, and two where the form of an emoji is asked
+// for.
+int32_t mb_text_width(const char *text) {
+    const char *end = text + strlen(text);
+    int32_t width = 0, taken = 0; // before the character at hand, and by it
+    utf8proc_int32_t last = -1, state = 0;
+    while (text < end) {
+        utf8proc_int32_t next = mb_utf8_next(&text, end);
+        next = replaced(next) ? '?' : next;
+        if (last >= 0 && utf8proc_grapheme_break_stateful(last, next, &state)) {
+            width += taken;
+            taken = 0;
+        }
+        taken += next == EMOJI_SELECTOR ? 2 : utf8proc_charwidth(next);
+        taken = taken > 2 ? 2 : taken;
+        last = next;
+    }
+    return width + taken;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/doctor_device.h"
 #include "cli/shared_options.h"
@@ -77,15 +78,16 @@ static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
             const mb_finding *finding = &audit->findings[i];
             if ((int)finding->severity != severity)
                 continue;
-            printf("%s: %s: %s: %" PRId64 " %s\n", mb_severity_name(finding->severity),
-                   finding->check, finding->subject, finding->count, finding->message);
+            mb_print_plain("%s: %s: %s: %" PRId64 " %s\n", mb_severity_name(finding->severity),
+                           finding->check, finding->subject, finding->count, finding->message);
             for (int e = 0; e < finding->entry_count; e++)
-                printf("    %s\n", finding->entries[e]);
+                mb_print_plain("    %s\n", finding->entries[e]);
             if (finding->count > finding->entry_count)
                 printf("    ... and %" PRId64 " more\n", finding->count - finding->entry_count);
         }
-    printf("%s: %d errors, %d warnings, %d notes\n", corpus->path, mb_audit_count(audit, MB_ERROR),
-           mb_audit_count(audit, MB_WARNING), mb_audit_count(audit, MB_NOTE));
+    mb_print_plain("%s: %d errors, %d warnings, %d notes\n", corpus->path,
+                   mb_audit_count(audit, MB_ERROR), mb_audit_count(audit, MB_WARNING),
+                   mb_audit_count(audit, MB_NOTE));
 }
 
 static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_error *error) {

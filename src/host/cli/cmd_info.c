@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
 #include "data/corpus_file.h"
@@ -48,7 +49,9 @@ static mb_status describe(const mb_corpus *corpus, description *known, mb_error 
 static void print_labels(const mb_corpus *corpus, const char *name, const mb_split *split) {
     const mb_dataset_rules *rules = corpus->rules;
     mb_label_summary labels = mb_summarize_labels(corpus, split);
-    printf("  %-8s %6d utterances\n", name, split != NULL ? split->count : corpus->utterance_count);
+    int missing = mb_text_width(name) < 8 ? 8 - mb_text_width(name) : 0;
+    mb_print_plain("  %s%*s %6d utterances\n", name, missing, "",
+                   split != NULL ? split->count : corpus->utterance_count);
     if (rules->class_count > 0) {
         printf("           emotions:");
         for (int32_t c = 0; c < rules->class_count; c++)
@@ -69,10 +72,10 @@ static void print_labels(const mb_corpus *corpus, const char *name, const mb_spl
 
 static void print_features(const mb_corpus *corpus, const description *known) {
     int width = 7;
-    for (int32_t f = 0; f < corpus->feature_count; f++)
-        width = snprintf(NULL, 0, "%s", corpus->features[f].name) > width
-                    ? snprintf(NULL, 0, "%s", corpus->features[f].name)
-                    : width;
+    for (int32_t f = 0; f < corpus->feature_count; f++) {
+        int own = mb_text_width(corpus->features[f].name);
+        width = own > width ? own : width;
+    }
     printf("features\n  %-*s %-8s %-9s %9s %17s %10s  %s\n", width, "name", "modality", "level",
            "dimension", "frames min/mean/max", "all", "digest");
     for (int32_t f = 0; f < corpus->feature_count; f++) {
@@ -81,26 +84,27 @@ static void print_features(const mb_corpus *corpus, const description *known) {
         char range[64];
         snprintf(range, sizeof range, "%" PRId64 "/%.1f/%" PRId64, lengths->minimum, lengths->mean,
                  lengths->maximum);
-        printf("  %-*s %-8s %-9s %9d %19s %10" PRId64 "  %s\n", width, feature->name,
-               modality_name(feature->modality), level_name(feature->level), feature->dimension,
-               range, lengths->total, feature->digest);
+        mb_print_plain("  %s%*s %-8s %-9s %9d %19s %10" PRId64 "  %s\n", feature->name,
+                       width - mb_text_width(feature->name), "", modality_name(feature->modality),
+                       level_name(feature->level), feature->dimension, range, lengths->total,
+                       feature->digest);
     }
 }
 
 static void print_text(const mb_corpus *corpus, const description *known) {
-    printf("%s\ndataset    %s (%d classes, %d regression output%s)\n", corpus->path,
-           corpus->rules->name, corpus->rules->class_count, corpus->rules->value_count,
-           corpus->rules->value_count == 1 ? "" : "s");
-    printf("digest     %s\nwritten by merbench %s from %s\ntranscripts %s\nsplits\n",
-           corpus->digest, corpus->tool_version, corpus->source,
-           corpus->transcripts != NULL ? "yes" : "no");
+    mb_print_plain("%s\ndataset    %s (%d classes, %d regression output%s)\n", corpus->path,
+                   corpus->rules->name, corpus->rules->class_count, corpus->rules->value_count,
+                   corpus->rules->value_count == 1 ? "" : "s");
+    mb_print_plain("digest     %s\nwritten by merbench %s from %s\ntranscripts %s\nsplits\n",
+                   corpus->digest, corpus->tool_version, corpus->source,
+                   corpus->transcripts != NULL ? "yes" : "no");
     print_labels(corpus, "all", NULL);
     for (int32_t s = 0; s < corpus->split_count; s++)
         print_labels(corpus, corpus->splits[s].name, &corpus->splits[s]);
     print_features(corpus, known);
     printf("sources\n");
     for (int i = 0; i < known->source_count; i++)
-        printf("  %s  %s\n", known->digests[i], known->files[i]);
+        mb_print_plain("  %s  %s\n", known->digests[i], known->files[i]);
 }
 
 // ---- for programs; cJSON passes NULL through, the end tells whether memory lasted -------------

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/shared_options.h"
@@ -31,8 +32,8 @@ static const char *verdict_of(mb_status status) {
 
 static void print_report(const char *path, mb_status status, const mb_parity_report *report,
                          const mb_error *error) {
-    printf("%s: %s%s%s\n", path, verdict_of(status), report->model[0] != '\0' ? ", model " : "",
-           report->model);
+    mb_print_plain("%s: %s%s%s\n", path, verdict_of(status),
+                   report->model[0] != '\0' ? ", model " : "", report->model);
     for (int32_t i = 0; i < report->group_count; i++) {
         const mb_parity_group *group = &report->groups[i];
         printf("  %-18s %4d compared, %d failed; worst %.3g (limit %.3g) in %s\n", group->name,
@@ -40,9 +41,9 @@ static void print_report(const char *path, mb_status status, const mb_parity_rep
                group->worst_tensor);
     }
     if (report->finding[0] != '\0')
-        printf("  %s\n", report->finding);
+        mb_print_plain("  %s\n", report->finding);
     if (error->message[0] != '\0')
-        printf("  %s\n", error->message);
+        mb_print_plain("  %s\n", error->message);
 }
 
 // NaN and infinity are null in JSON.

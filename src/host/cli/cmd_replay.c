@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/shared_options.h"
@@ -82,9 +83,9 @@ static mb_status list_entries(mb_ledger *ledger, const mb_ledger_plan *plan,
         if (status == MB_OK && settings == NULL)
             status = mb_out_of_memory(error, "a list of trials");
         if (status == MB_OK)
-            printf("%s  %-8s %-8s %s, %s, %s, seed %u, %s\n", entries[i].key,
-                   final ? "final" : "search", entries[i].finished ? "finished" : "missing",
-                   cell->label, cell->dataset, cell->model, trial.seed, settings);
+            mb_print_plain("%s  %-8s %-8s %s, %s, %s, seed %u, %s\n", entries[i].key,
+                           final ? "final" : "search", entries[i].finished ? "finished" : "missing",
+                           cell->label, cell->dataset, cell->model, trial.seed, settings);
         free(settings);
         mb_trial_free(&trial);
     }

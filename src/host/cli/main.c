@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 
 typedef struct command {
@@ -38,9 +39,7 @@ static mb_status flush_output(mb_error *error) {
 
 static int say(const char *who, mb_status status, mb_error *error) {
     // Names out of files and arguments do not command the terminal.
-    for (char *c = error->message; *c != '\0'; c++)
-        if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
-            *c = '?';
+    mb_make_plain(error->message, "\n");
     if (error->message[0] != '\0')
         fprintf(stderr, "%s: %s\n", who, error->message);
     return status;

@@ -21,8 +21,6 @@ bool mb_h5_has(const mb_h5 *h5, const char *name);
 // are written to dims[0..*rank), at most 8. A scalar has rank 0.
 mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, int *rank,
                             int64_t dims[8], mb_error *error);
-mb_status mb_h5_read_doubles(const mb_h5 *h5, const char *name, double **values, int *rank,
-                             int64_t dims[8], mb_error *error);
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error);
 

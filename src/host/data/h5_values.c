@@ -137,15 +137,6 @@ mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, i
     return status;
 }
 
-mb_status mb_h5_read_doubles(const mb_h5 *h5, const char *name, double **values, int *rank,
-                             int64_t dims[8], mb_error *error) {
-    void *read;
-    mb_status status =
-        read_numbers(h5, name, H5T_NATIVE_DOUBLE, sizeof **values, &read, rank, dims, error);
-    *values = read;
-    return status;
-}
-
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error) {
     void *read;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
 
@@ -66,13 +67,10 @@ static mb_status make_text(mb_pickle *pickle, const mb_python *dtype, const mb_p
         uint32_t code = (uint32_t)mb_bits_from_bytes(letter, 4, dtype->dtype.big_endian);
         if (code == 0)
             break;
-        if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+        size_t written = mb_utf8_write((int32_t)code, text + length);
+        if (written == 0)
             return mb_pickle_fail(pickle, "a numpy string is no Unicode");
-        int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-        static const unsigned char lead[] = {0, 0xC0, 0xE0, 0xF0};
-        text[length++] = (char)(lead[more] | code >> 6 * more);
-        while (more-- > 0)
-            text[length++] = (char)(0x80 | (code >> 6 * more & 0x3F));
+        length += written;
     }
     *value = (mb_python){.kind = MB_PYTHON_TEXT, .text = text, .length = length};
     return MB_OK;
@@ -136,17 +134,16 @@ static mb_status encode(mb_pickle *pickle, const mb_python *arguments, mb_python
         arguments->items[1]->kind != MB_PYTHON_TEXT ||
         strcmp(arguments->items[1]->text, "latin1") != 0)
         return mb_pickle_fail(pickle, "_codecs.encode is known for 'latin1' only");
-    const unsigned char *text = (const unsigned char *)arguments->items[0]->text;
+    const char *text = arguments->items[0]->text;
     size_t length = arguments->items[0]->length, count = 0;
     char *bytes = mb_pickle_allocate(pickle, length + 1);
     if (bytes == NULL)
         return mb_pickle_no_memory(pickle);
-    for (size_t i = 0; i < length; i++) { // the text is valid UTF-8
-        if (text[i] > 0xC3)
+    for (const char *end = text + length; text < end;) {
+        int32_t letter = mb_utf8_next(&text, end);
+        if (letter < 0 || letter > 0xFF)
             return mb_pickle_fail(pickle, "a letter is outside of latin1");
-        bool two = text[i] >= 0xC0;
-        bytes[count++] = (char)(two ? (text[i] & 3) << 6 | (text[i + 1] & 0x3F) : text[i]);
-        i += two;
+        bytes[count++] = (char)letter;
     }
     *value = (mb_python){.kind = MB_PYTHON_BYTES, .text = bytes, .length = count};
     return MB_OK;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 void mb_grid_init(mb_grid *grid, int32_t row_count, int32_t column_count) {
     *grid = (mb_grid){.row_count = row_count,
                       .column_count = column_count,

@@ -24,14 +24,12 @@ void mb_grid_print_text(const mb_grid *grid, FILE *out);
 void mb_grid_print_markdown(const mb_grid *grid, FILE *out);
 void mb_grid_print_latex(const mb_grid *grid, FILE *out);
 
-// Columns that a UTF-8 text takes on a terminal.
-int32_t mb_text_width(const char *text);
-
-// Escaped copies, malloc'ed, NULL when out of memory. Control characters become '?'.
+// Escaped copies, malloc'ed, NULL when out of memory. What base/utf8.h calls control characters
+// becomes '?'.
 char *mb_text_plain(const char *text);
 char *mb_text_markdown(const char *text);
 char *mb_text_latex(const char *text);
 void mb_text_csv(const char *text, FILE *out);  // quoted where RFC 4180 asks for it
-void mb_text_json(const char *text, FILE *out); // with its quotes
+void mb_text_json(const char *text, FILE *out); // with its quotes; control characters by number
 
 #endif

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "report/table_data.h"
 #include "sweep/setting.h"
+#include "sweep/trial.h"
 
 // ---- one description as a flat list -----------------------------------------------------------
 
@@ -67,19 +66,18 @@ static bool flatten(settings *list, const char *folder, const cJSON *object) {
 
 static mb_status parse(const char *json, settings *list, mb_error *error) {
     *list = (settings){0};
-    cJSON *root = cJSON_Parse(json);
-    if (!cJSON_IsObject(root)) {
-        cJSON_Delete(root);
-        return mb_fail(error, MB_BAD_INPUT, "expected a JSON object of settings, found '%.60s'",
-                       json);
-    }
-    bool done = flatten(list, "", root);
-    cJSON_Delete(root);
-    if (!done) {
+    cJSON *document = NULL;
+    mb_status status =
+        mb_json_parse("settings", json, strlen(json), &mb_description_limits, &document, error);
+    mb_json root = mb_json_root("settings", document);
+    if (status == MB_OK && !cJSON_IsObject(document))
+        status = mb_json_expect(&root, "an object", error);
+    if (status == MB_OK && !flatten(list, "", document))
+        status = mb_out_of_memory(error, "settings of a trial");
+    cJSON_Delete(document);
+    if (status != MB_OK)
         free_settings(list);
-        return mb_out_of_memory(error, "settings of a trial");
-    }
-    return MB_OK;
+    return status;
 }
 
 static const char *value_of(const settings *list, const char *path) {

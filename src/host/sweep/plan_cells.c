@@ -36,13 +36,12 @@ static mb_status read_names(const mb_json *at, const char *what, const char *con
     if (!cJSON_IsArray(at->value))
         return read_name(at, what, known, known_count, list, error);
     int count = 0;
-    mb_status status = mb_json_count(at, 1, &count, error);
-    if (status == MB_OK && count > MAX_LIST)
-        status = mb_json_expect(at, "a list of at most 64", error);
-    for (int i = 0; i < count && status == MB_OK; i++) {
-        mb_json element = mb_json_element(at, i);
-        status = read_name(&element, what, known, known_count, list, error);
-    }
+    mb_status status = mb_json_count(at, MAX_LIST, &count, error);
+    if (status != MB_OK)
+        return status;
+    for (mb_json name = mb_json_first(at); name.value != NULL && status == MB_OK;
+         name = mb_json_next(&name))
+        status = read_name(&name, what, known, known_count, list, error);
     return status;
 }
 
@@ -234,11 +233,12 @@ mb_status mb_plan_read_cells(const mb_json *root, mb_sweep_plan *plan, mb_error 
     // Shape and names first: the cells read the plan's own settings when they are made.
     mb_status status = mb_check_hyper_names(root, models.models, models.count, error);
     if (status == MB_OK)
-        status = mb_json_count(&cells, 1, &count, error);
-    for (int i = 0; i < count && status == MB_OK; i++) {
-        mb_json at = mb_json_element(&cells, i);
-        status = expand_entry(root, &at, &models, plan, used, error);
-    }
+        status = mb_json_count(&cells, MAX_CELLS, &count, error);
+    if (status != MB_OK)
+        return status;
+    for (mb_json entry = mb_json_first(&cells); entry.value != NULL && status == MB_OK;
+         entry = mb_json_next(&entry))
+        status = expand_entry(root, &entry, &models, plan, used, error);
     if (status != MB_OK)
         return status;
     const mb_model *chosen[MAX_LIST];

@@ -16,7 +16,8 @@ typedef struct axis {
 
 static mb_status check_names(const mb_json *object, const mb_model *const *models,
                              int32_t model_count, mb_error *error) {
-    for (const cJSON *member = object->value->child; member != NULL; member = member->next) {
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object->value) {
         bool known = false;
         for (int32_t i = 0; i < model_count && !known; i++)
             known = mb_hyper_find(models[i], member->string) >= 0;
@@ -47,27 +48,24 @@ mb_status mb_check_hyper_names(const mb_json *place, const mb_model *const *mode
     if (status != MB_OK || grid.value == NULL || paper)
         return status;
     status = check_names(&grid, models, model_count, error);
-    for (const cJSON *member = grid.value->child; member != NULL && status == MB_OK;
-         member = member->next)
-        if (settings.value != NULL &&
-            cJSON_GetObjectItemCaseSensitive(settings.value, member->string) != NULL) {
-            mb_json at = mb_json_member(&grid, member->string);
+    for (mb_json at = mb_json_first(&grid); at.value != NULL && status == MB_OK;
+         at = mb_json_next(&at))
+        if (mb_json_member(&settings, at.key).value != NULL)
             status = mb_json_refuse(&at, error, "stands in \"settings\" too");
-        }
     return status;
 }
 
 static mb_status read_axis(const mb_option *option, const mb_json *list, axis *a, mb_error *error) {
     int count = 0;
-    mb_status status = mb_json_count(list, 1, &count, error);
-    if (status == MB_OK && count > MAX_VALUES)
-        status = mb_json_expect(list, "at most 256 values", error);
-    for (int i = 0; i < count && status == MB_OK; i++) {
-        mb_json element = mb_json_element(list, i);
-        status = mb_hyper_read(option, &element, &a->values[i], error);
-        for (int j = 0; j < i && status == MB_OK; j++)
-            if (a->values[j] == a->values[i])
-                status = mb_json_expect(&element, "different values", error);
+    mb_status status = mb_json_count(list, MAX_VALUES, &count, error);
+    if (status != MB_OK)
+        return status;
+    for (mb_json at = mb_json_first(list); at.value != NULL && status == MB_OK;
+         at = mb_json_next(&at)) {
+        status = mb_hyper_read(option, &at, &a->values[at.index], error);
+        for (int j = 0; j < at.index && status == MB_OK; j++)
+            if (a->values[j] == a->values[at.index])
+                status = mb_json_expect(&at, "different values", error);
     }
     a->count = count;
     return status;

@@ -15,6 +15,8 @@ static const char *const method_names[METHOD_COUNT] = {"none", "grid", "random"}
 
 enum { MAX_SEEDS = 1000, MAX_DRAWS = 10000 };
 
+const mb_json_limits mb_plan_limits = {.bytes = 16 << 20, .values = 1000000, .depth = 32};
+
 static mb_status read_integer(const mb_json *object, const char *key, int32_t minimum,
                               int32_t maximum, int32_t *value, mb_error *error) {
     mb_json at = mb_json_member(object, key);
@@ -35,21 +37,18 @@ static mb_status read_seed(const mb_json *at, uint32_t *seed, mb_error *error) {
 
 static mb_status read_seeds(const mb_json *at, mb_seed_list *list, mb_error *error) {
     int count = 0;
-    mb_status status = mb_json_count(at, 1, &count, error);
+    mb_status status = mb_json_count(at, MAX_SEEDS, &count, error);
     if (status != MB_OK)
         return status;
-    if (count > MAX_SEEDS)
-        return mb_json_expect(at, "at most 1000 seeds", error);
     list->seeds = calloc((size_t)count, sizeof *list->seeds);
     if (list->seeds == NULL)
         return mb_out_of_memory(error, "seeds of a plan");
-    for (int i = 0; i < count; i++) {
-        mb_json element = mb_json_element(at, i);
-        status = read_seed(&element, &list->seeds[i], error);
-        for (int j = 0; j < i && status == MB_OK; j++)
-            if (list->seeds[j] == list->seeds[i])
-                status =
-                    mb_json_refuse(&element, error, "seed %u is in the list twice", list->seeds[i]);
+    for (mb_json seed = mb_json_first(at); seed.value != NULL; seed = mb_json_next(&seed)) {
+        uint32_t *value = &list->seeds[seed.index];
+        status = read_seed(&seed, value, error);
+        for (int j = 0; j < seed.index && status == MB_OK; j++)
+            if (list->seeds[j] == *value)
+                status = mb_json_refuse(&seed, error, "seed %u is in the list twice", *value);
         if (status != MB_OK)
             return status;
     }
@@ -170,16 +169,15 @@ static mb_status read_corpora(const mb_json *root, const char *data_folder, mb_s
     plan->corpora = calloc((size_t)count, sizeof *plan->corpora);
     if (plan->corpora == NULL)
         return mb_out_of_memory(error, "corpora of a plan");
-    for (const cJSON *member = corpora.value->child; member != NULL; member = member->next) {
-        mb_json at = mb_json_member(&corpora, member->string);
+    for (mb_json at = mb_json_first(&corpora); at.value != NULL; at = mb_json_next(&at)) {
         const char *path = "";
         mb_status status = mb_json_text(&at, &path, error);
         if (status != MB_OK)
             return status;
-        if (member->string[0] == '\0')
+        if (at.key[0] == '\0')
             return mb_json_refuse(&corpora, error, "a corpus needs a name");
         mb_plan_corpus *corpus = &plan->corpora[plan->corpus_count++];
-        corpus->name = strdup(member->string);
+        corpus->name = strdup(at.key);
         corpus->path = resolve(path, data_folder, plan->file);
         if (corpus->name == NULL || corpus->path == NULL)
             return mb_out_of_memory(error, "corpora of a plan");
@@ -238,7 +236,7 @@ mb_status mb_sweep_plan_load(const char *path, const char *data_folder, mb_sweep
                              mb_error *error) {
     *plan = (mb_sweep_plan){0};
     cJSON *document = NULL;
-    mb_status status = mb_json_load(path, &document, error);
+    mb_status status = mb_json_load(path, &mb_plan_limits, &document, error);
     if (status == MB_OK)
         status = mb_sweep_plan_read(path, document, data_folder, plan, error);
     cJSON_Delete(document);

@@ -19,6 +19,7 @@ typedef enum mb_search_method {
 
 enum { MB_PROTOCOL_COUNT = MB_PROTOCOL_STRICT + 1 };
 extern const char *const mb_protocol_names[MB_PROTOCOL_COUNT]; // "mertools", "strict"
+extern const mb_json_limits mb_plan_limits;                    // of a plan's file
 
 typedef struct mb_seed_list {
     int32_t count;

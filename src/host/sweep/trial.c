@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "sweep/sweep_plan.h"
 
+const mb_json_limits mb_description_limits = {.bytes = 1 << 16, .values = 1000, .depth = 8};
+
 static bool add(cJSON *object, const char *key, cJSON *value) {
     if (value != NULL && cJSON_AddItemToObject(object, key, value))
         return true;
@@ -201,7 +203,8 @@ mb_status mb_trial_parse(const char *where, const char *description, mb_trial *t
                          mb_error *error) {
     *trial = (mb_trial){0};
     cJSON *document = NULL;
-    mb_status status = mb_json_parse(where, description, strlen(description), &document, error);
+    mb_status status = mb_json_parse(where, description, strlen(description),
+                                     &mb_description_limits, &document, error);
     if (status == MB_OK) {
         mb_json root = mb_json_root(where, document);
         status = read_trial(&root, trial, error);

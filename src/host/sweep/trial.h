@@ -27,6 +27,9 @@ typedef struct mb_trial {
     uint32_t seed;
 } mb_trial;
 
+// Of a description in a ledger, and of the settings that stand beside it.
+extern const mb_json_limits mb_description_limits;
+
 // Canonical JSON (malloc'ed) and the key.
 mb_status mb_trial_describe(const mb_trial *trial, char **description, char key[33],
                             mb_error *error);

@@ -1,0 +1,144 @@
+// Text in UTF-8: what is valid, what it takes on a terminal, what must not reach one.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/utf8.h"
+
+static const char *const not_utf8[] = {
+    "\x80",             // the middle of a character
+    "\xc0\x80",         // overlong
+    "\xc3",             // cut short
+    "\xe0\x80\x80",     // overlong
+    "\xf0\x80\x80\x80", // overlong
+    "\xed\xa0\x80",     // a surrogate
+    "\xed\xbf\xbf",     // a surrogate
+    "\xf5\x80\x80\x80", // beyond Unicode
+    "\xf4\x90\x80\x80", // beyond Unicode
+    "\xff",
+    "\xe4\xbd", // cut short
+    "a\xc3z",   // cut short
+};
+enum { NOT_UTF8 = sizeof not_utf8 / sizeof *not_utf8 };
+
+static void test_valid(void **state) {
+    (void)state;
+    assert_true(mb_is_utf8("", 0));
+    assert_true(mb_is_utf8("a\xc3\xbc\xe4\xbd\xa0\xf0\x9f\x98\x80", 10));
+    assert_true(mb_is_utf8("\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", 10)); // beside the borders
+    assert_true(mb_is_utf8("a\0b", 3));
+    for (int i = 0; i < NOT_UTF8; i++) {
+        // A copy of exactly this length, so that reading behind it is noticed by the sanitizer.
+        size_t length = strlen(not_utf8[i]);
+        char *copy = malloc(length);
+        assert_non_null(copy);
+        memcpy(copy, not_utf8[i], length);
+        if (mb_is_utf8(copy, length))
+            fail_msg("text %d was taken", i);
+        free(copy);
+    }
+}
+
+// Every character is read as what was written, and nothing else is written.
+static void test_characters(void **state) {
+    (void)state;
+    for (int32_t character = -1; character < 0x110100; character++) {
+        char bytes[5] = "";
+        size_t length = mb_utf8_write(character, bytes);
+        bool exists = character >= 0 && character < 0x110000 && (character & ~0x7ff) != 0xd800;
+        assert_int_equal(length > 0, exists);
+        const char *at = bytes;
+        if (exists) {
+            assert_int_equal(mb_utf8_next(&at, bytes + length), character);
+            assert_ptr_equal(at, bytes + length);
+        }
+    }
+    const char *text = "\xe4\xbd"
+                       "a",
+               *at = text; // a damaged one costs a byte and no more
+    assert_int_equal(mb_utf8_next(&at, text + 3), -1);
+    assert_int_equal(mb_utf8_next(&at, text + 3), -1);
+    assert_int_equal(mb_utf8_next(&at, text + 3), 'a');
+    assert_ptr_equal(at, text + 3);
+}
+
+static void test_width(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t width;
+    } cases[] = {
+        {"", 0},
+        {"attention", 9},
+        {"±—ü", 3},
+        {"中文測試", 8},
+        {"ひらがな", 8},
+        {"カタカナ", 8},
+        {"ｶﾀｶﾅ", 4},               // of half width
+        {"ＡＢ", 4},               // of full width
+        {"한국어", 6},             // syllables
+        {"\u1112\u1161\u11ab", 2}, // a syllable of three letters
+        {"e\u0301", 1},            // a letter and its accent
+        {"e\u0301\u0323x", 2},     // two marks
+        {"\u0301", 0},             // a mark without a letter
+        {"か\u3099", 2},           // a mark of kana
+        {"😀", 2},
+        {"👍🏽", 2},               // of a colour
+        {"👨\u200d👩\u200d👧\u200d👦", 2}, // a family
+        {"🇩🇪🇨🇳", 4},                   // two flags
+        {"\u2764", 1},                 // a heart
+        {"\u2764\ufe0f", 2},           // the same as an emoji
+        {"1\ufe0f\u20e3", 2},          // a key
+        {"中e\u0301😀a", 6},
+        {"\xff\xe4", 2}, // not UTF-8: a '?' each
+        {"\xe4\xb8", 2},
+        {"a\x1b\u202e\xc2\x85", 4}, // control characters: a '?' each
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (mb_text_width(cases[i].text) != cases[i].width)
+            fail_msg("'%s': expected %d, found %d", cases[i].text, cases[i].width,
+                     mb_text_width(cases[i].text));
+}
+
+static void check_plain(const char *text, const char *kept, const char *expected) {
+    char copy[64];
+    snprintf(copy, sizeof copy, "%s", text);
+    assert_int_equal(mb_is_plain(text), kept[0] == '\0' && strcmp(text, expected) == 0);
+    mb_make_plain(copy, kept);
+    assert_string_equal(copy, expected);
+    assert_int_equal(mb_text_width(text), mb_text_width(expected));
+}
+
+static void test_plain(void **state) {
+    (void)state;
+    check_plain("", "", "");
+    check_plain("中文 ü, 👨\u200d👩, می\u200cخواهم", "", "中文 ü, 👨\u200d👩, می\u200cخواهم");
+    check_plain("a\x1b[31mb\x7f\n", "", "a?[31mb??");
+    check_plain("a\nb\tc", "\n", "a\nb?c");
+    check_plain("\xc2\x9b"
+                "31m",
+                "", "?31m");                                       // the C1 form of ESC [
+    check_plain("a\u202eb\u202c \u2066c\u2069", "", "a?b? ?c?");   // turn the direction
+    check_plain("\u200ea\ufeffb\u00ad\U000e0041", "", "?a?b??");   // invisible
+    check_plain("one\u2028two\u2029three", "\n", "one?two?three"); // lines, paragraphs
+    check_plain("\xff中\xe4\xb8", "", "?中??");
+    assert_false(mb_is_control(0xfffd));
+    assert_false(mb_is_control(' '));
+    assert_false(mb_is_control(0xa0));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_width),
+        cmocka_unit_test(test_plain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
