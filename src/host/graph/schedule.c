@@ -195,8 +195,9 @@ int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
                     mb_shape_last(&tensors[node->outputs[k]].shape);
         return cost;
     case MB_OP_LINEAR_GRAD_INPUT:
-        for (int32_t k = 0; k < node->input_count - 1; k++)
-            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
+        for (int32_t k = 0; k < mb_last_count(node, linear_grad_input, dy); k++)
+            cost += mb_shape_elements(&tensors[mb_in_last(node, linear_grad_input, dy, k)].shape,
+                                      rows) *
                     mb_shape_last(&tensors[node->outputs[0]].shape);
         return cost;
     case MB_OP_LINEAR_GRAD_WEIGHT:

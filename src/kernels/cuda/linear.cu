@@ -53,15 +53,15 @@ MB_CUDA_OP(linear) {
     const mb_step *step = call->step;
     linear_problem problem = {};
     problem.tables = call->tables;
-    problem.x[0] = call->inputs[0];
+    problem.x[0] = mb_in(call, linear, x);
     problem.y[0] = call->outputs[0];
-    problem.weight = call->inputs[1];
-    if (step->input_count == 3)
-        problem.bias = call->inputs[2];
+    problem.weight = mb_in(call, linear, weight);
+    if (mb_has(step, linear, bias))
+        problem.bias = mb_in(call, linear, bias);
     problem.relu = step->params.linear.relu;
     problem.row = mb_view_width(call->outputs[0]);
-    mb_forward_product(call, mb_view_vectors(call->inputs[0], call->max_rows), problem.row, 1,
-                       problem);
+    mb_forward_product(call, mb_view_vectors(mb_in(call, linear, x), call->max_rows), problem.row,
+                       1, problem);
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -69,18 +69,18 @@ MB_CUDA_OP(linear) {
 MB_CUDA_OP(linear_thirds) {
     const mb_step *step = call->step;
     linear_problem problem = {};
-    int32_t outputs = mb_view_width(call->outputs[0]);
+    int32_t outputs = mb_view_width(mb_out(call, linear_thirds, y1));
     int64_t vectors = 0;
     problem.tables = call->tables;
     for (int32_t part = 0; part < 3; part++) {
-        int64_t m = mb_view_vectors(call->inputs[part], call->max_rows);
-        problem.x[part] = call->inputs[part];
-        problem.y[part] = call->outputs[part];
+        problem.x[part] = (&mb_in(call, linear_thirds, x1))[part];
+        problem.y[part] = (&mb_out(call, linear_thirds, y1))[part];
+        int64_t m = mb_view_vectors(problem.x[part], call->max_rows);
         vectors = m > vectors ? m : vectors;
     }
-    problem.weight = call->inputs[3];
-    if (step->input_count == 5)
-        problem.bias = call->inputs[4];
+    problem.weight = mb_in(call, linear_thirds, weight);
+    if (mb_has(step, linear_thirds, bias))
+        problem.bias = mb_in(call, linear_thirds, bias);
     problem.row = 3 * outputs;
     mb_forward_product(call, vectors, outputs, 3, problem);
 }
@@ -131,11 +131,11 @@ MB_CUDA_OP(linear_grad_input) {
     const mb_step *step = call->step;
     input_gradient problem = {};
     problem.tables = call->tables;
-    problem.blocks = step->input_count - 1;
+    problem.blocks = mb_last_count(step, linear_grad_input, dy);
     for (int32_t block = 0; block < problem.blocks; block++)
-        problem.dy[block] = call->inputs[block];
+        problem.dy[block] = mb_in_last(call, linear_grad_input, dy, block);
     problem.dx = call->outputs[0];
-    problem.weight = call->inputs[problem.blocks];
+    problem.weight = mb_in(call, linear_grad_input, weight);
     problem.first_output = step->params.linear.first_output;
     mb_product(call, mb_view_vectors(problem.dx, call->max_rows), mb_view_width(problem.dx), 1,
                problem);
@@ -173,21 +173,22 @@ template <class Epilogue> struct weight_gradient {
     }
 };
 
+// The update has the same inputs.
 template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     const mb_step *step = call->step;
     weight_gradient<Epilogue> problem = {};
-    int32_t widest = 0, blocks = step->input_count / 2;
+    int32_t widest = 0, blocks = mb_turns(step, linear_grad_weight);
     problem.tables = call->tables;
     problem.epilogue = epilogue;
     for (int32_t block = 0; block < blocks; block++) {
-        int32_t outputs = mb_view_width(call->inputs[2 * block + 1]);
-        problem.x[block] = call->inputs[2 * block];
-        problem.dy[block] = call->inputs[2 * block + 1];
+        problem.x[block] = mb_in_turn(call, linear_grad_weight, x, block);
+        problem.dy[block] = mb_in_turn(call, linear_grad_weight, dy, block);
+        int32_t outputs = mb_view_width(problem.dy[block]);
         problem.row += outputs;
         widest = outputs > widest ? outputs : widest;
     }
-    mb_product(call, mb_view_width(call->inputs[0]), widest, blocks, problem);
+    mb_product(call, mb_view_width(problem.x[0]), widest, blocks, problem);
 }
 
 MB_CUDA_OP(linear_grad_weight) {
