@@ -15,7 +15,7 @@
 #define NO_INPUTS .fewest_inputs = 0
 #define OUTPUTS(...) .outputs = COUNT(__VA_ARGS__)
 #define NO_OUTPUTS .outputs = 0
-#define MB_OP(NAME, name, gradient, cost, inputs, outputs) {#name, inputs, outputs},
+#define MB_OP(NAME, name, gradient, cost, sharing, inputs, outputs) {#name, inputs, outputs},
 const mb_op_info mb_op_infos[MB_OP_COUNT] = {
 #include "graph/ops.def"
 };

@@ -17,7 +17,7 @@
 #define NO_INPUTS void
 #define OUTPUTS(...) INPUTS(__VA_ARGS__)
 #define NO_OUTPUTS void
-#define MB_OP(NAME, name, gradient, cost, inputs, outputs)                                         \
+#define MB_OP(NAME, name, gradient, cost, sharing, inputs, outputs)                                \
     typedef inputs mb_##name##_inputs;                                                             \
     typedef outputs mb_##name##_outputs;
 #include "graph/ops.def"
