@@ -1,5 +1,6 @@
 // Decoder with attention, forwards; decoder.cuh says what it is.
 #include "cuda/decoder.cuh"
+#include "cuda/linear.cuh"
 
 enum { HALF = MB_SIDES / 2 }; // sides of a thread in products
 
@@ -222,8 +223,8 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 // 4H). Products of whole sequences first, then the kernel above.
 MB_CUDA_OP(attention_decoder) {
     decoder_problem problem = {};
-    mb_sequence_forward ahead = {};
-    ahead.tables = problem.tables = call->tables;
+    mb_linear_map ahead[3] = {};
+    problem.tables = call->tables;
     problem.recurrence = call->step->params.recurrence;
     problem.x = mb_in(call, attention_decoder, x);
     problem.start = mb_in(call, attention_decoder, start);
@@ -239,18 +240,18 @@ MB_CUDA_OP(attention_decoder) {
     problem.cells[0].gates = mb_out(call, attention_decoder, gates_f);
     problem.cells[1].weight = mb_in(call, attention_decoder, weight_b);
     problem.cells[1].gates = mb_out(call, attention_decoder, gates_b);
-    ahead.parts[0].bias = mb_in(call, attention_decoder, bias_f);
-    ahead.parts[1].bias = mb_in(call, attention_decoder, bias_b);
+    ahead[0].bias = mb_in(call, attention_decoder, bias_f);
+    ahead[1].bias = mb_in(call, attention_decoder, bias_b);
     for (int32_t k = 0; k < 2; k++) {
-        ahead.parts[k].x = mb_in(call, attention_decoder, y);
-        ahead.parts[k].weight = problem.cells[k].weight;
-        ahead.parts[k].y = problem.cells[k].gates;
+        ahead[k].x = mb_in(call, attention_decoder, y);
+        ahead[k].weight = problem.cells[k].weight;
+        ahead[k].y = problem.cells[k].gates;
     }
-    ahead.parts[2].x = problem.x;
-    ahead.parts[2].weight = problem.attention;
-    ahead.parts[2].first = h;
-    ahead.parts[2].y = problem.keys;
-    mb_sequence_launch(call, 3, ahead);
+    ahead[2].x = problem.x;
+    ahead[2].weight = problem.attention;
+    ahead[2].first_row = h;
+    ahead[2].y = problem.keys;
+    mb_linear_maps(call, 3, ahead, false);
     int64_t bytes = 3 * (int64_t)MB_SIDES * h * (int64_t)sizeof(float);
     int32_t sides = mb_way_of(problem.x, call->max_rows, problem.recurrence).sides;
     int32_t threads = mb_decoder_threads(h);

@@ -1,5 +1,6 @@
 // Decoder with attention, backwards; decoder.cuh says what it is.
 #include "cuda/decoder.cuh"
+#include "cuda/linear.cuh"
 
 struct decoder_gradient {
     mb_tables tables;
@@ -264,8 +265,8 @@ static __global__ void decoder_grad_score_kernel(const __grid_constant__ decoder
 //    dalpha (B, T, L). Both kernels above, then dx += dkeys A[H:]^T.
 MB_CUDA_OP(attention_decoder_grad) {
     decoder_gradient problem = {};
-    mb_sequence_backward through_keys = {};
-    through_keys.tables = problem.tables = call->tables;
+    mb_linear_back through_keys = {};
+    problem.tables = call->tables;
     problem.recurrence = call->step->params.recurrence;
     problem.dout = mb_in(call, attention_decoder_grad, dout);
     problem.x = mb_in(call, attention_decoder_grad, x);
@@ -297,9 +298,9 @@ MB_CUDA_OP(attention_decoder_grad) {
               problem);
     through_keys.parts[0].dy = problem.dkeys;
     through_keys.parts[0].weight = problem.attention;
-    through_keys.parts[0].first = h;
+    through_keys.parts[0].first_row = h;
     through_keys.part_count = 1;
     through_keys.dx = problem.dx;
     through_keys.add = true;
-    mb_sequence_launch(call, through_keys);
+    mb_linear_input_gradient(call, through_keys);
 }

@@ -1,5 +1,6 @@
 // The memory of MFN over a whole sequence, forwards; gated_memory.cuh says what it is.
 #include "cuda/gated_memory.cuh"
+#include "cuda/linear.cuh"
 
 struct memory_problem {
     mb_tables tables;
@@ -207,8 +208,8 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 // -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns.
 MB_CUDA_OP(gated_memory) {
     memory_problem problem = {};
-    mb_sequence_forward inputs = {};
-    inputs.tables = problem.tables = call->tables;
+    mb_linear_map inputs[2] = {};
+    problem.tables = call->tables;
     problem.candidate = mb_in(call, gated_memory, candidate);
     problem.memory = mb_out(call, gated_memory, u);
     auto &first = problem.gates[0], &second = problem.gates[1];
@@ -226,11 +227,11 @@ MB_CUDA_OP(gated_memory) {
     second.gate = mb_out(call, gated_memory, g_2);
     for (int32_t k = 0; k < 2; k++) {
         problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
-        inputs.parts[k].x = mb_in(call, gated_memory, x);
-        inputs.parts[k].weight = problem.gates[k].weight_1;
-        inputs.parts[k].y = problem.gates[k].hidden;
+        inputs[k].x = mb_in(call, gated_memory, x);
+        inputs[k].weight = problem.gates[k].weight_1;
+        inputs[k].y = problem.gates[k].hidden;
     }
-    mb_sequence_launch(call, 2, inputs);
+    mb_linear_maps(call, 2, inputs, false);
     mb_memory_sizes *n = &problem.n;
     n->steps = problem.memory.shape.dims[1];
     n->x = mb_view_width(mb_in(call, gated_memory, x));

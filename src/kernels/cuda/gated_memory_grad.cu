@@ -1,5 +1,6 @@
 // The memory of MFN over a whole sequence, backwards; gated_memory.cuh says what it is.
 #include "cuda/gated_memory.cuh"
+#include "cuda/linear.cuh"
 
 struct memory_gradient {
     mb_tables tables;
@@ -154,8 +155,8 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 // The kernel above, then dx (B, T, D) = s_1 W_1x^T + s_2 W_2x^T of the whole sequence.
 MB_CUDA_OP(gated_memory_grad) {
     memory_gradient problem = {};
-    mb_sequence_backward dx = {};
-    dx.tables = problem.tables = call->tables;
+    mb_linear_back dx = {};
+    problem.tables = call->tables;
     problem.du = mb_in(call, gated_memory_grad, du);
     problem.candidate = mb_in(call, gated_memory_grad, candidate);
     problem.memory = mb_in(call, gated_memory_grad, u);
@@ -196,5 +197,5 @@ MB_CUDA_OP(gated_memory_grad) {
     mb_launch_tiles(call, memory_grad_kernel<true>, memory_grad_kernel<false>, call->max_rows,
                     n->groups * MB_SIDES, mb_clamp(32 * warps, 64, threads), n->groups * bytes,
                     problem);
-    mb_sequence_launch(call, dx);
+    mb_linear_input_gradient(call, dx);
 }
