@@ -30,7 +30,7 @@ mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropou
                          "a (B, P), v (B, Q), l (B, R), W (O, P*Q*R), b (O)", inputs, 5);
     mb_shape product = {2, {rows, (int32_t)width}};
     mb_shape shapes[] = {{2, {rows, ws->dims[0]}}, {3, {rows, parts_of(width), ws->dims[0]}}};
-    mb_tensor outputs[2];
+    mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_op_params params = mb_dropout_params(graph, site, &product);
     mb_graph_add(graph, MB_OP_OUTER_LINEAR, params, inputs, 5, shapes, outputs);
     return outputs[MB_OUTPUT(outer_linear, y)];
