@@ -8,7 +8,7 @@
 
 typedef struct request {
     mb_bench_settings settings;
-    int32_t models[MB_BENCH_MOST_NUMBERS], model_count;
+    mb_wholes models;
     int32_t steps;
     bool spoil, json;
 } request;
@@ -25,73 +25,35 @@ typedef struct bench {
 
 // ---- command line -------------------------------------------------------------------------------
 
-enum {
-    OPTION_HELP = 'h',
-    OPTION_HIDDEN = MB_BENCH_OWN_OPTIONS,
-    OPTION_MODELS,
-    OPTION_STEPS,
-    OPTION_SPOIL,
-    OPTION_JSON
-};
-
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"hidden", required_argument, NULL, OPTION_HIDDEN},
-    {"models", required_argument, NULL, OPTION_MODELS},
-    {"steps", required_argument, NULL, OPTION_STEPS},
-    {"spoil", no_argument, NULL, OPTION_SPOIL},
-    {"json", no_argument, NULL, OPTION_JSON},
-    MB_BENCH_SETTING_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
-static void print_help(void) {
-    fputs(
-        "usage: bench_alone [OPTIONS]\n\n"
-        "Trains arrays of runs with rates of their own, each run without rows in some steps, then "
-        "some of\nthe runs alone, and compares every bit of weights, moments and losses.\n\n"
-        "  --models A,A,...   runs of an array (1,24,720)\n"
-        "  --steps N          steps of each run (5)\n"
-        "  --hidden N         hidden_dim (128)\n",
-        stdout);
-    fputs(mb_bench_settings_help, stdout);
-    puts("  --spoil            change a bit before it is compared, to see that this is found\n"
-         "  --json             a line of JSON for every array");
-}
-
-static mb_status parse_option(request *r, int code, int32_t *hidden, mb_error *error) {
-    switch (code) {
-    case OPTION_HIDDEN:
-        return mb_bench_number("hidden", optarg, 1, 4096, hidden, error);
-    case OPTION_MODELS:
-        return mb_bench_numbers("models", optarg, 1, 65535, r->models, &r->model_count, error);
-    case OPTION_STEPS:
-        return mb_bench_number("steps", optarg, 1, 100000, &r->steps, error);
-    case OPTION_SPOIL:
-        r->spoil = true;
-        return MB_OK;
-    case OPTION_JSON:
-        r->json = true;
-        return MB_OK;
-    default:
-        return mb_bench_settings_take(&r->settings, code, optarg, error);
-    }
-}
-
-static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
-    *r = (request){.models = {1, 24, 720}, .model_count = 3, .steps = 5};
-    mb_bench_settings_start(&r->settings);
+static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
     int32_t hidden = 128;
-    mb_status status = MB_OK;
-    for (int code;
-         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;) {
-        if (code == OPTION_HELP)
-            return *help = true, MB_OK;
-        status = parse_option(r, code, &hidden, error);
-    }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
-    return status == MB_OK ? mb_bench_settings_finish(&r->settings, hidden, error) : status;
+    mb_command_option settings[MB_BENCH_OPTIONS];
+    const mb_command_option options[] = {
+        {"models", "A,A,...", "runs of an array (1,24,720)", .wholes = &r->models, .least = 1,
+         .most = 65535},
+        {"steps", "N", "steps of each run (5)", .whole = &r->steps, .least = 1, .most = 100000},
+        mb_bench_hidden_option(&hidden),
+        {.others = settings},
+        {"spoil", NULL, "change a bit before it is compared, to see that this is found",
+         .given = &r->spoil},
+        {"json", NULL, "a line of JSON for every array", .given = &r->json},
+        {.name = NULL}};
+    const mb_command_line line = {
+        .program = "bench_alone",
+        .usage = "usage: bench_alone [OPTIONS]\n\n"
+                 "Trains arrays of runs with rates of their own, each run without rows in some "
+                 "steps, then some of\nthe runs alone, and compares every bit of weights, moments "
+                 "and losses.",
+        .options = options};
+    *r = (request){.models = {3, {1, 24, 720}}, .steps = 5};
+    mb_bench_settings_start(&r->settings);
+    mb_bench_settings_options(&r->settings, settings);
+    mb_operands none;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
+    *helped = none.helped;
+    if (status != MB_OK || none.helped)
+        return status;
+    return mb_bench_settings_finish(&r->settings, hidden, error);
 }
 
 // ---- training -----------------------------------------------------------------------------------
@@ -137,8 +99,8 @@ static mb_status vary(mb_bench_array *array, int32_t first, mb_error *error) {
     if (status == MB_OK)
         status = backend->upload(array->device, array->rows, rows, row_count * sizeof *rows, error);
     if (status == MB_OK)
-        status = backend->initialise(array->device, array->plan, count, array->keys,
-                                     array->parameters, error);
+        status = backend->executor->initialise(array->device, array->plan, count, array->keys,
+                                               array->parameters, error);
     free(rows);
     free(slots);
     return status;
@@ -255,18 +217,16 @@ static mb_status prepare(bench *b, mb_error *error) {
 
 int main(int argc, char **argv) {
     request r;
-    bool help = false;
+    bool helped = false;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &help, &error);
-    if (help) {
-        print_help();
+    mb_status status = parse(argc, argv, &r, &helped, &error);
+    if (helped)
         return MB_OK;
-    }
     bench b = {.request = &r};
     if (status == MB_OK)
         status = prepare(&b, &error);
-    for (int32_t i = 0; status == MB_OK && i < r.model_count; i++)
-        status = check(&b, r.models[i], &error);
+    for (int32_t i = 0; status == MB_OK && i < r.models.count; i++)
+        status = check(&b, r.models.items[i], &error);
     mb_bench_data_free(&b.data);
     mb_plan_free(b.plan);
     if (b.device != NULL)

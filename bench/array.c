@@ -105,7 +105,7 @@ static mb_status fill_run(mb_bench_array *array, int32_t a, const mb_bench_setti
             slots[settings->model->options[i].slot] = (float)settings->config.options[i];
     for (int32_t i = 0; i < rows; i++)
         order[i] = i;
-    mb_random_shuffle(key, MB_STREAM_SHUFFLE, 0, order, rows);
+    mb_random_shuffle(key, MB_RANDOM_SHUFFLE, 0, order, rows);
     size_t listed = (size_t)array->steps_per_epoch * (size_t)mb_plan_get(array->plan)->max_rows;
     mb_status status = put(array, array->slots + (size_t)a * MB_SLOT_COUNT, slots, MB_SLOT_COUNT,
                            sizeof *slots, error);
@@ -141,27 +141,28 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
                               mb_bench_array *array, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(plan);
     *array = (mb_bench_array){.device = device,
+                              .cache = {.device = device},
                               .plan = plan,
                               .number = mb_device_numbers(device, 1),
                               .run_count = run_count,
-                              .steps_per_epoch = data->rows / info->max_rows,
-                              .launch_steps = launch_steps > 0 ? launch_steps
-                                                               : device->backend->steps_per_launch};
-    mb_status status =
-        mb_bench_data_upload(device, data, &array->dataset, array->resident_memory, error);
+                              .steps_per_epoch = data->dataset.utterance_count / info->max_rows,
+                              .launch_steps = launch_steps > 0
+                                                  ? launch_steps
+                                                  : device->backend->executor->steps_per_launch};
+    mb_status status = mb_cached_dataset_open(&array->cache, &data->dataset, &array->cached, error);
     if (status == MB_OK)
         status = allocate_all(array, settings, error);
     if (status == MB_OK)
         status = fill_tables(array, error);
     float *host = calloc((size_t)info->parameter_floats + 1, sizeof *host);
-    int32_t *order = calloc((size_t)data->rows, sizeof *order);
+    int32_t *order = calloc((size_t)data->dataset.utterance_count, sizeof *order);
     if (status == MB_OK && (host == NULL || order == NULL))
         status = mb_out_of_memory(error, "array");
     for (int32_t a = 0; status == MB_OK && a < run_count; a++) {
         mb_key key = mb_key_make((uint32_t)(first_seed + a), 0);
         status = fill_model(array, a, key, host, error);
         if (status == MB_OK)
-            status = fill_run(array, a, settings, key, order, data->rows, error);
+            status = fill_run(array, a, settings, key, order, data->dataset.utterance_count, error);
     }
     free(host);
     free(order);
@@ -177,7 +178,7 @@ static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_
         .run_count = array->run_count,
         .first_step = first,
         .step_count = count,
-        .dataset = &array->dataset,
+        .dataset = &array->cached.dataset,
         .indices = array->indices,
         .index_stride = (int64_t)array->steps_per_epoch * info->max_rows,
         .batch_rows = info->max_rows,
@@ -195,7 +196,7 @@ static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_
         .values = array->values,
         .op_seconds = array->op_seconds,
     };
-    return array->device->backend->run(array->device, array->plan, &launched, error);
+    return array->device->backend->executor->run(array->device, array->plan, &launched, error);
 }
 
 // Steps are counted from the beginning of an epoch: the next one begins.
@@ -270,9 +271,7 @@ void mb_bench_array_close(mb_bench_array *array) {
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             array->device->backend->release(array->device, memory[i]);
-    for (size_t i = 0; i < MB_BENCH_RESIDENT_PIECES; i++)
-        if (array->resident_memory[i] != NULL)
-            array->device->backend->release(array->device, array->resident_memory[i]);
+    mb_cached_dataset_close(&array->cached);
     free(array->host_steps);
     *array = (mb_bench_array){0};
 }

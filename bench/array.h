@@ -3,6 +3,8 @@
 #define MB_BENCH_ARRAY_H
 
 #include "data.h"
+#include "merbench/device_cache.h"
+#include "merbench/executor.h"
 #include "merbench/plan.h"
 #include "settings.h"
 
@@ -15,8 +17,8 @@ typedef struct mb_bench_array {
     int32_t launch_steps;    // steps of one launch
     uint32_t steps_done;     // by each run
     uint32_t *host_steps;    // (A)
-    mb_resident dataset;
-    void *resident_memory[MB_BENCH_RESIDENT_PIECES];
+    mb_device_cache cache;   // with the device
+    mb_cached_dataset cached;
     float *parameters, *first_moments, *second_moments; // (A, parameter_floats)
     float *arena;                                       // (A, arena_floats)
     float *slots;                                       // (A, MB_SLOT_COUNT)

@@ -64,6 +64,7 @@ static int64_t features_read(const mb_plan *plan, const mb_step *step) {
     int64_t rows = plan->info.max_rows;
     switch (step->op) {
     case MB_OP_GATHER:
+    case MB_OP_LABELS:
         return floats_of(plan, &step->outputs[0]);
     case MB_OP_SOURCE_LINEAR: // W (O, I)
         return takes_sums(plan, step)

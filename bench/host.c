@@ -2,13 +2,12 @@
 // nothing. Runs of different lengths are compared, so that opening and closing do not count.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/command_line.h"
 #include "clock.h"
 #include "idle.h"
 #include "merbench/train.h"
 #include "models/blocks.h"
-#include "settings.h"
 
 typedef struct request {
     int32_t models, rows, selected, epochs;
@@ -18,7 +17,7 @@ typedef struct request {
 // ---- runs ---------------------------------------------------------------------------------------
 
 typedef struct runs {
-    mb_sequences sequences;
+    mb_dataset dataset;
     float *features, *valences;
     int32_t *emotions, *rows;
     mb_fold fold;
@@ -33,20 +32,23 @@ static mb_part part_of(int32_t *rows, int32_t count) {
 static mb_status open_runs(const request *r, runs *all, mb_error *error) {
     size_t utterances = (size_t)(r->rows + r->selected);
     const mb_model *model = mb_model_find("attention");
-    *all = (runs){.sequences = {.type = MB_UTT, .utterance_count = (int32_t)utterances},
-                  .features = calloc(utterances, sizeof(float)),
-                  .valences = calloc(utterances, sizeof(float)),
-                  .emotions = calloc(utterances, sizeof(int32_t)),
-                  .rows = calloc(utterances, sizeof(int32_t)),
-                  .specs = calloc((size_t)r->models, sizeof(mb_run_spec)),
-                  .results = calloc((size_t)r->models, sizeof(mb_run_result))};
+    *all = (runs){
+        .dataset = {.utterance_count = (int32_t)utterances, .stream_count = MB_MODALITY_COUNT},
+        .features = calloc(utterances, sizeof(float)),
+        .valences = calloc(utterances, sizeof(float)),
+        .emotions = calloc(utterances, sizeof(int32_t)),
+        .rows = calloc(utterances, sizeof(int32_t)),
+        .specs = calloc((size_t)r->models, sizeof(mb_run_spec)),
+        .results = calloc((size_t)r->models, sizeof(mb_run_result))};
     if (all->features == NULL || all->valences == NULL || all->emotions == NULL ||
         all->rows == NULL || all->specs == NULL || all->results == NULL)
         return mb_out_of_memory(error, "runs");
     for (size_t i = 0; i < utterances; i++)
         all->rows[i] = (int32_t)i;
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        all->sequences.modalities[m] = (mb_sequence){.dimension = 1, .values = all->features};
+        all->dataset.streams[m] = (mb_stream){.dimension = 1, .values = all->features};
+    all->dataset.emotions = all->emotions;
+    all->dataset.valences = all->valences;
     all->fold.train = part_of(all->rows, r->rows);
     all->fold.select = part_of(all->rows + r->rows, r->selected);
     for (int32_t a = 0; a < r->models; a++) {
@@ -65,9 +67,8 @@ static mb_status open_runs(const request *r, runs *all, mb_error *error) {
                                            .selection = MB_SELECT_EMOVAL},
                               .seed = (uint32_t)a,
                               .rules = mb_dataset_find("MER2023"),
-                              .sequences = &all->sequences,
-                              .emotions = all->emotions,
-                              .valences = all->valences,
+                              .datasets = &all->dataset,
+                              .dataset_count = 1,
                               .fold = &all->fold};
         mb_model_defaults(model, &spec->config);
         spec->config.options[MB_OPTION_HIDDEN_DIM] = 4;
@@ -94,7 +95,8 @@ static mb_status train(const request *r, runs *all, int32_t epochs, mb_idle_coun
     for (int32_t a = 0; a < r->models; a++)
         all->specs[a].training.epochs = epochs;
     double began = mb_bench_seconds();
-    status = mb_train_runs(idle.device, all->specs, r->models, NULL, NULL, all->results, error);
+    mb_device_cache cache = {.device = idle.device};
+    status = mb_train_runs(&cache, all->specs, r->models, NULL, NULL, all->results, error);
     *seconds = mb_bench_seconds() - began;
     *found = *mb_idle_asked();
     for (int32_t a = 0; status == MB_OK && a < r->models; a++)
@@ -128,78 +130,37 @@ static void print(const request *r, const mb_idle_counts *one, const mb_idle_cou
            copies, bytes, waits, (long long)one->allocations);
 }
 
-enum {
-    OPTION_HELP = 'h',
-    OPTION_MODELS = 256,
-    OPTION_ROWS,
-    OPTION_SELECTED,
-    OPTION_EPOCHS,
-    OPTION_JSON
-};
-
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"models", required_argument, NULL, OPTION_MODELS},
-    {"rows", required_argument, NULL, OPTION_ROWS},
-    {"selected", required_argument, NULL, OPTION_SELECTED},
-    {"epochs", required_argument, NULL, OPTION_EPOCHS},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {NULL, 0, NULL, 0},
-};
-
-static void print_help(void) {
-    puts("usage: bench_host [OPTIONS]\n\n"
-         "Times what training an array costs the host, on a device that does nothing.\n\n"
-         "  --models N    runs of the array (720)\n"
-         "  --rows N      of the training part (1056)\n"
-         "  --selected N  rows of the selection part (330)\n"
-         "  --epochs N    that are timed (1000)\n"
-         "  --json        one line of JSON");
-}
-
-static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
-    mb_status status = MB_OK;
-    for (int code;
-         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;)
-        switch (code) {
-        case OPTION_HELP:
-            *help = true;
-            return MB_OK;
-        case OPTION_MODELS:
-            status = mb_bench_number("models", optarg, 1, 4096, &r->models, error);
-            break;
-        case OPTION_ROWS:
-            status = mb_bench_number("rows", optarg, 1, 1000000, &r->rows, error);
-            break;
-        case OPTION_SELECTED:
-            status = mb_bench_number("selected", optarg, 1, 1000000, &r->selected, error);
-            break;
-        case OPTION_EPOCHS:
-            status = mb_bench_number("epochs", optarg, 1, 100000, &r->epochs, error);
-            break;
-        case OPTION_JSON:
-            r->json = true;
-            break;
-        default:
-            return mb_fail(error, MB_USAGE, "see bench_host --help");
-        }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+    const mb_command_option options[] = {
+        {"models", "N", "runs of the array (720)", .whole = &r->models, .least = 1, .most = 4096},
+        {"rows", "N", "of the training part (1056)", .whole = &r->rows, .least = 1,
+         .most = 1000000},
+        {"selected", "N", "rows of the selection part (330)", .whole = &r->selected, .least = 1,
+         .most = 1000000},
+        {"epochs", "N", "that are timed (1000)", .whole = &r->epochs, .least = 1, .most = 100000},
+        {"json", NULL, "one line of JSON", .given = &r->json},
+        {.name = NULL}};
+    const mb_command_line line = {
+        .program = "bench_host",
+        .usage = "usage: bench_host [OPTIONS]\n\n"
+                 "Times what training an array costs the host, on a device that does nothing.",
+        .options = options};
+    mb_operands none;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
+    *helped = none.helped;
     return status;
 }
 
 int main(int argc, char **argv) {
     request r = {.models = 720, .rows = 1056, .selected = 330, .epochs = 1000};
-    bool help = false;
+    bool helped = false;
     runs all = {.features = NULL};
     mb_idle_counts one, many;
     double shorter = 0, longer = 0;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &help, &error);
-    if (help) {
-        print_help();
+    mb_status status = parse(argc, argv, &r, &helped, &error);
+    if (helped)
         return MB_OK;
-    }
     if (status == MB_OK)
         status = open_runs(&r, &all, &error);
     if (status == MB_OK)

@@ -92,23 +92,27 @@ static void release(mb_device *device, void *memory) {
     free(memory);
 }
 
+static const mb_executor idle_executor = {
+    .initialise = initialise,
+    .copy_rows = copy_rows,
+    .shuffle = shuffle,
+    .steps_per_launch = 64,
+    .work_per_launch = INT64_MAX,
+    .run = run,
+    .tally = tally,
+};
+
 static mb_backend idle_backend(void) {
     mb_backend backend = mb_cpu_backend; // what opens, closes and describes
     backend.name = "idle";
     backend.shares_host_memory = false;
-    backend.steps_per_launch = 64;
-    backend.work_per_launch = INT64_MAX;
+    backend.executor = &idle_executor;
     backend.allocate = backend.allocate_host = allocate;
     backend.release = backend.release_host = backend.release_beside = release;
     backend.upload = backend.upload_async = backend.upload_beside = backend.copy = copy;
     backend.download = download;
     backend.download_async = download_async;
     backend.zero = zero;
-    backend.initialise = initialise;
-    backend.run = run;
-    backend.copy_rows = copy_rows;
-    backend.shuffle = shuffle;
-    backend.tally = tally;
     backend.mark = mark;
     backend.wait_for_mark = wait_for_mark;
     backend.synchronize = synchronize;

@@ -2,7 +2,7 @@
 #ifndef MB_BENCH_IDLE_H
 #define MB_BENCH_IDLE_H
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 
 typedef struct mb_idle {
     mb_backend backend;

@@ -11,8 +11,7 @@
 
 typedef struct request {
     mb_bench_settings settings;
-    int32_t models[MB_BENCH_MOST_NUMBERS], model_count;
-    int32_t hidden[MB_BENCH_MOST_NUMBERS], hidden_count;
+    mb_wholes models, hidden;
     int32_t evaluation_rows, milliseconds, repeats, launch_steps;
     bool json;
 } request;
@@ -36,87 +35,47 @@ typedef struct bench {
 
 // ---- command line -------------------------------------------------------------------------------
 
-enum {
-    OPTION_HELP = 'h',
-    OPTION_HIDDEN = MB_BENCH_OWN_OPTIONS,
-    OPTION_MODELS,
-    OPTION_EVALUATION_ROWS,
-    OPTION_MILLISECONDS,
-    OPTION_REPEATS,
-    OPTION_LAUNCH_STEPS,
-    OPTION_JSON
-};
-
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"hidden", required_argument, NULL, OPTION_HIDDEN},
-    {"models", required_argument, NULL, OPTION_MODELS},
-    {"evaluation-rows", required_argument, NULL, OPTION_EVALUATION_ROWS},
-    {"milliseconds", required_argument, NULL, OPTION_MILLISECONDS},
-    {"repeats", required_argument, NULL, OPTION_REPEATS},
-    {"launch-steps", required_argument, NULL, OPTION_LAUNCH_STEPS},
-    {"json", no_argument, NULL, OPTION_JSON},
-    MB_BENCH_SETTING_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
-static void print_help(void) {
-    fputs("usage: bench_kernels [OPTIONS]\n\n"
-          "Times training steps, evaluations and copies of arrays of models, one line each.\n\n"
-          "  --models A,A,...   models of an array (1,8,24,120,240,720)\n"
-          "  --hidden H,H,...   hidden_dim (64,128,256)\n",
-          stdout);
-    fputs(mb_bench_settings_help, stdout);
-    puts("  --evaluation-rows N  rows of an evaluation step (256)\n"
-         "  --milliseconds N   the least that is timed at once (50)\n"
-         "  --repeats N        the median of so many (5)\n"
-         "  --launch-steps N   steps that are handed to the device at once (as the device "
-         "suggests)\n"
-         "  --json             a line of JSON for every line");
+static mb_status parse_options(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+    mb_command_option settings[MB_BENCH_OPTIONS];
+    const mb_command_option options[] = {
+        {"models", "A,A,...", "models of an array (1,8,24,120,240,720)", .wholes = &r->models,
+         .least = 1, .most = 65535},
+        {"hidden", "H,H,...", "hidden_dim (64,128,256)", .wholes = &r->hidden, .least = 1,
+         .most = 4096},
+        {.others = settings},
+        {"evaluation-rows", "N", "rows of an evaluation step (256)", .whole = &r->evaluation_rows,
+         .least = 1, .most = 65536},
+        {"milliseconds", "N", "the least that is timed at once (50)", .whole = &r->milliseconds,
+         .least = 1, .most = 100000},
+        {"repeats", "N", "the median of so many (5)", .whole = &r->repeats, .least = 1,
+         .most = 1000},
+        mb_bench_launch_option(&r->launch_steps),
+        {"json", NULL, "a line of JSON for every line", .given = &r->json},
+        {.name = NULL}};
+    const mb_command_line command_line = {
+        .program = "bench_kernels",
+        .usage = "usage: bench_kernels [OPTIONS]\n\n"
+                 "Times training steps, evaluations and copies of arrays of models, one line each.",
+        .options = options};
+    mb_bench_settings_start(&r->settings);
+    mb_bench_settings_options(&r->settings, settings);
+    mb_operands none;
+    mb_status status = mb_command_line_parse(&command_line, argc, argv, &none, error);
+    *helped = none.helped;
+    return status;
 }
 
-static mb_status parse_option(request *r, int code, mb_error *error) {
-    switch (code) {
-    case OPTION_HIDDEN:
-        return mb_bench_numbers("hidden", optarg, 1, 4096, r->hidden, &r->hidden_count, error);
-    case OPTION_MODELS:
-        return mb_bench_numbers("models", optarg, 1, 65535, r->models, &r->model_count, error);
-    case OPTION_EVALUATION_ROWS:
-        return mb_bench_number("evaluation-rows", optarg, 1, 65536, &r->evaluation_rows, error);
-    case OPTION_MILLISECONDS:
-        return mb_bench_number("milliseconds", optarg, 1, 100000, &r->milliseconds, error);
-    case OPTION_REPEATS:
-        return mb_bench_number("repeats", optarg, 1, 1000, &r->repeats, error);
-    case OPTION_LAUNCH_STEPS:
-        return mb_bench_number("launch-steps", optarg, 1, 100000, &r->launch_steps, error);
-    case OPTION_JSON:
-        r->json = true;
-        return MB_OK;
-    default:
-        return mb_bench_settings_take(&r->settings, code, optarg, error);
-    }
-}
-
-static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
-    *r = (request){.models = {1, 8, 24, 120, 240, 720},
-                   .model_count = 6,
-                   .hidden = {64, 128, 256},
-                   .hidden_count = 3,
+static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+    *r = (request){.models = {6, {1, 8, 24, 120, 240, 720}},
+                   .hidden = {3, {64, 128, 256}},
                    .evaluation_rows = 256,
                    .milliseconds = 50,
                    .repeats = 5};
-    mb_bench_settings_start(&r->settings);
-    mb_status status = MB_OK;
-    for (int code;
-         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;) {
-        if (code == OPTION_HELP)
-            return *help = true, MB_OK;
-        status = parse_option(r, code, error);
-    }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
-    for (int32_t i = 0; status == MB_OK && i < r->hidden_count; i++)
-        status = mb_bench_settings_finish(&r->settings, r->hidden[i], error);
+    mb_status status = parse_options(argc, argv, r, helped, error);
+    if (status != MB_OK || *helped)
+        return status;
+    for (int32_t i = 0; status == MB_OK && i < r->hidden.count; i++)
+        status = mb_bench_settings_finish(&r->settings, r->hidden.items[i], error);
     if (status == MB_OK && r->settings.rows < r->evaluation_rows)
         return mb_fail(error, MB_USAGE, "--rows %d is smaller than --evaluation-rows %d",
                        r->settings.rows, r->evaluation_rows);
@@ -227,9 +186,9 @@ static mb_status measure_hidden(bench *b, request *r, int32_t hidden, mb_error *
     if (status == MB_OK)
         status = mb_model_compile(s->model, &s->config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
                                   r->evaluation_rows, &evaluate, error);
-    for (int32_t i = 0; status == MB_OK && i < 2 * r->model_count; i++) {
+    for (int32_t i = 0; status == MB_OK && i < 2 * r->models.count; i++) {
         line l = {.what = i % 2 == 0 ? "train" : "evaluate",
-                  .models = r->models[i / 2],
+                  .models = r->models.items[i / 2],
                   .hidden = hidden};
         status = measure(b, i % 2 == 0 ? train : evaluate, &l, error);
     }
@@ -257,13 +216,11 @@ static mb_status measure_device(bench *b, mb_error *error) {
 
 int main(int argc, char **argv) {
     request r;
-    bool help = false;
+    bool helped = false;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &help, &error);
-    if (help) {
-        print_help();
+    mb_status status = parse(argc, argv, &r, &helped, &error);
+    if (helped)
         return MB_OK;
-    }
     bench b = {.request = &r};
     if (status == MB_OK)
         status = mb_bench_open(&r.settings, &b.device, &error);
@@ -271,8 +228,8 @@ int main(int argc, char **argv) {
         status = measure_device(&b, &error);
     if (status == MB_OK)
         status = mb_bench_data_make(&r.settings.config, r.settings.rows, &b.data, &error);
-    for (int32_t i = 0; status == MB_OK && i < r.hidden_count; i++)
-        status = measure_hidden(&b, &r, r.hidden[i], &error);
+    for (int32_t i = 0; status == MB_OK && i < r.hidden.count; i++)
+        status = measure_hidden(&b, &r, r.hidden.items[i], &error);
     mb_bench_data_free(&b.data);
     if (b.device != NULL)
         b.device->backend->close(b.device);

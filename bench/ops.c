@@ -36,94 +36,39 @@ enum { LEAST_STEPS = 8 };
 
 // ---- command line -------------------------------------------------------------------------------
 
-enum {
-    OPTION_HELP = 'h',
-    OPTION_HIDDEN = MB_BENCH_OWN_OPTIONS,
-    OPTION_MODELS,
-    OPTION_MILLISECONDS,
-    OPTION_REPEATS,
-    OPTION_LAUNCH_STEPS,
-    OPTION_EVALUATE,
-    OPTION_VERBOSE,
-    OPTION_NO_CEILINGS,
-    OPTION_JSON
-};
-
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"hidden", required_argument, NULL, OPTION_HIDDEN},
-    {"models", required_argument, NULL, OPTION_MODELS},
-    {"milliseconds", required_argument, NULL, OPTION_MILLISECONDS},
-    {"repeats", required_argument, NULL, OPTION_REPEATS},
-    {"launch-steps", required_argument, NULL, OPTION_LAUNCH_STEPS},
-    {"evaluate", no_argument, NULL, OPTION_EVALUATE},
-    {"verbose", no_argument, NULL, OPTION_VERBOSE},
-    {"no-ceilings", no_argument, NULL, OPTION_NO_CEILINGS},
-    {"json", no_argument, NULL, OPTION_JSON},
-    MB_BENCH_SETTING_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
-static void print_help(void) {
-    fputs("usage: bench_ops [OPTIONS]\n\n"
-          "Times every op of a training step of an array of models, slowest first.\n\n"
-          "  --models A         models of the array (1)\n"
-          "  --hidden N         hidden_dim (128)\n",
-          stdout);
-    fputs(mb_bench_settings_help, stdout);
-    puts("  --milliseconds N   as many steps as take so long; of training 8 at least (200)\n"
-         "  --repeats N        of the whole step the median of so many (3)\n"
-         "  --launch-steps N   steps that are handed to the device at once (as the device "
-         "suggests)\n"
-         "  --evaluate         an evaluation instead: as many rows as the trainer takes at a time\n"
-         "  --verbose          also each op of the plan, in its order, and shapes\n"
-         "  --no-ceilings      do not measure the machine\n"
-         "  --json             a line of JSON for every line");
-}
-
-static mb_status parse_option(request *r, int code, int32_t *hidden, mb_error *error) {
-    switch (code) {
-    case OPTION_HIDDEN:
-        return mb_bench_number("hidden", optarg, 1, 4096, hidden, error);
-    case OPTION_MODELS:
-        return mb_bench_number("models", optarg, 1, 65535, &r->models, error);
-    case OPTION_MILLISECONDS:
-        return mb_bench_number("milliseconds", optarg, 1, 100000, &r->milliseconds, error);
-    case OPTION_REPEATS:
-        return mb_bench_number("repeats", optarg, 1, 1000, &r->repeats, error);
-    case OPTION_LAUNCH_STEPS:
-        return mb_bench_number("launch-steps", optarg, 1, 100000, &r->launch_steps, error);
-    case OPTION_EVALUATE:
-        r->evaluate = true;
-        return MB_OK;
-    case OPTION_VERBOSE:
-        r->verbose = true;
-        return MB_OK;
-    case OPTION_NO_CEILINGS:
-        r->no_ceilings = true;
-        return MB_OK;
-    case OPTION_JSON:
-        r->json = true;
-        return MB_OK;
-    default:
-        return mb_bench_settings_take(&r->settings, code, optarg, error);
-    }
-}
-
-static mb_status parse(int argc, char **argv, request *r, bool *help, mb_error *error) {
+static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+    int32_t hidden = 128;
+    mb_command_option settings[MB_BENCH_OPTIONS];
+    const mb_command_option options[] = {
+        {"models", "A", "models of the array (1)", .whole = &r->models, .least = 1, .most = 65535},
+        mb_bench_hidden_option(&hidden),
+        {.others = settings},
+        {"milliseconds", "N", "as many steps as take so long; of training 8 at least (200)",
+         .whole = &r->milliseconds, .least = 1, .most = 100000},
+        {"repeats", "N", "of the whole step the median of so many (3)", .whole = &r->repeats,
+         .least = 1, .most = 1000},
+        mb_bench_launch_option(&r->launch_steps),
+        {"evaluate", NULL, "an evaluation instead: as many rows as the trainer takes at a time",
+         .given = &r->evaluate},
+        {"verbose", NULL, "also each op of the plan, in its order, and shapes",
+         .given = &r->verbose},
+        {"no-ceilings", NULL, "do not measure the machine", .given = &r->no_ceilings},
+        {"json", NULL, "a line of JSON for every line", .given = &r->json},
+        {.name = NULL}};
+    const mb_command_line line = {
+        .program = "bench_ops",
+        .usage = "usage: bench_ops [OPTIONS]\n\n"
+                 "Times every op of a training step of an array of models, slowest first.",
+        .options = options};
     *r = (request){.models = 1, .milliseconds = 200, .repeats = 3};
     mb_bench_settings_start(&r->settings);
-    int32_t hidden = 128;
-    mb_status status = MB_OK;
-    for (int code;
-         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;) {
-        if (code == OPTION_HELP)
-            return *help = true, MB_OK;
-        status = parse_option(r, code, &hidden, error);
-    }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
-    return status == MB_OK ? mb_bench_settings_finish(&r->settings, hidden, error) : status;
+    mb_bench_settings_options(&r->settings, settings);
+    mb_operands none;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
+    *helped = none.helped;
+    if (status != MB_OK || none.helped)
+        return status;
+    return mb_bench_settings_finish(&r->settings, hidden, error);
 }
 
 // ---- measuring ----------------------------------------------------------------------------------
@@ -231,13 +176,11 @@ static void release(bench *b) {
 
 int main(int argc, char **argv) {
     request r;
-    bool help = false;
+    bool helped = false;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &help, &error);
-    if (help) {
-        print_help();
+    mb_status status = parse(argc, argv, &r, &helped, &error);
+    if (helped)
         return MB_OK;
-    }
     bench b = {.request = &r};
     if (status == MB_OK)
         status = prepare(&b, &error);

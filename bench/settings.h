@@ -3,70 +3,35 @@
 #ifndef MB_BENCH_SETTINGS_H
 #define MB_BENCH_SETTINGS_H
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/command_line.h"
 #include "merbench/device.h"
 #include "merbench/model.h"
 #include "merbench/status.h"
 
-enum { MB_BENCH_MOST_ASSIGNMENTS = 32, MB_BENCH_MOST_NUMBERS = 32 };
-
 typedef struct mb_bench_settings {
-    const mb_backend *backend;
-    int32_t gpu; // or MB_ANY_GPU
+    const mb_backend *backend; // of the device, after _finish
+    int32_t device;            // position among the choices of --device
+    int32_t gpu;               // or MB_ANY_GPU
     const mb_model *model;
     mb_model_config config;
+    mb_wholes dims;      // audio, text, video
     int32_t rows, batch; // utterances of the random data, and of a step
     int32_t frames;      // of every modality; frame-level features only
     const char *dropout; // text of --dropout, or NULL
-    bool type_given;     // --feature-type
-    int32_t assigned;    // --set, in order
-    const char *assignments[MB_BENCH_MOST_ASSIGNMENTS];
+    int32_t feature_type;
+    bool type_given;      // --feature-type
+    mb_texts assignments; // --set, in order
 } mb_bench_settings;
 
-// Codes of the shared options for getopt_long; those of a program begin at MB_BENCH_OWN_OPTIONS.
-enum {
-    MB_BENCH_DEVICE = 256,
-    MB_BENCH_GPU,
-    MB_BENCH_MODEL,
-    MB_BENCH_DIMS,
-    MB_BENCH_FEATURE_TYPE,
-    MB_BENCH_FRAMES,
-    MB_BENCH_SET,
-    MB_BENCH_BATCH,
-    MB_BENCH_DROPOUT,
-    MB_BENCH_CLASSES,
-    MB_BENCH_VALUES,
-    MB_BENCH_ROWS,
-    MB_BENCH_OWN_OPTIONS
-};
-
-// Rows of a table for getopt_long.
-#define MB_BENCH_SETTING_OPTIONS                                                                   \
-    {"device", required_argument, NULL, MB_BENCH_DEVICE},                                          \
-        {"gpu", required_argument, NULL, MB_BENCH_GPU},                                            \
-        {"model", required_argument, NULL, MB_BENCH_MODEL},                                        \
-        {"dims", required_argument, NULL, MB_BENCH_DIMS},                                          \
-        {"feature-type", required_argument, NULL, MB_BENCH_FEATURE_TYPE},                          \
-        {"frames", required_argument, NULL, MB_BENCH_FRAMES},                                      \
-        {"set", required_argument, NULL, MB_BENCH_SET},                                            \
-        {"batch", required_argument, NULL, MB_BENCH_BATCH},                                        \
-        {"dropout", required_argument, NULL, MB_BENCH_DROPOUT},                                    \
-        {"classes", required_argument, NULL, MB_BENCH_CLASSES},                                    \
-        {"values", required_argument, NULL, MB_BENCH_VALUES}, {                                    \
-        "rows", required_argument, NULL, MB_BENCH_ROWS                                             \
-    }
-
-// Their lines in a help text.
-extern const char mb_bench_settings_help[];
+// The rows of these options for the table of a program, and the end of a table.
+enum { MB_BENCH_OPTIONS = 13 };
+void mb_bench_settings_options(mb_bench_settings *settings,
+                               mb_command_option options[MB_BENCH_OPTIONS]);
 
 void mb_bench_settings_start(mb_bench_settings *settings);
-
-// Takes one of the shared options; the text must outlive the settings.
-mb_status mb_bench_settings_take(mb_bench_settings *settings, int code, const char *text,
-                                 mb_error *error);
 
 // After the last option: fills in the model's options, hidden_dim first (0 = the model's own start
 // value), and checks the whole. May be called again with another hidden_dim.
@@ -80,11 +45,8 @@ double mb_bench_option(const mb_bench_settings *settings, const char *name, doub
 // The model's options as a JSON object, to stdout.
 void mb_bench_print_options(const mb_bench_settings *settings);
 
-// Numbers on a command line; `name` is that of the option, without dashes.
-mb_status mb_bench_number(const char *name, const char *text, long least, long most, int32_t *value,
-                          mb_error *error);
-// "1,8,24": at most MB_BENCH_MOST_NUMBERS of them.
-mb_status mb_bench_numbers(const char *name, const char *text, long least, long most,
-                           int32_t *values, int32_t *count, mb_error *error);
+// --hidden and --launch-steps of those that have them.
+mb_command_option mb_bench_hidden_option(int32_t *hidden);
+mb_command_option mb_bench_launch_option(int32_t *launch_steps);
 
 #endif

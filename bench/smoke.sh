@@ -116,7 +116,7 @@ done
 moves "$lines_attention" source_linear_update $((3 * ((12 + 20 + 9) * (24 * 8 + 4 * 2 * 4) + 3 * 4 * (32 + 32))))
 moves "$lines_attention" source_linear $((3 * 3 * 4 * (32 + 8 + 32)))         # sums, b, y
 moves "$lines_attention" adam $((3 * 28 * (12 * 8 + 3 + 6 + 1)))             # biases and their gradients
-moves "$lines_attention" gather $((3 * 2 * 4 * (4 + 4)))                     # labels
+moves "$lines_attention" labels $((3 * 2 * 4 * (4 + 4)))                     # labels
 moves "$lines_attention" slice $((3 * 3 * 4 * (32 + 32)))                    # what is read of (4, 24)
 each_moves "$lines_attention" linear '(B, 24) (8, 24) (8) -> (B, 8)' $((3 * 4 * (96 + 192 + 8 + 32)))
 each_moves "$lines_attention" linear_update '(B, 24) (B, 8) -> attention_mlp.linear_1.weight (8, 24)' \

@@ -61,7 +61,7 @@ static void step_thread(void *context, int32_t thread) {
     int32_t threads = team->options->threads;
     mb_bench_worker *w = &team->workers[thread % threads];
     if (thread >= threads) {
-        w->device->backend->assist(w->device, anyone_at_work, team);
+        w->device->backend->executor->assist(w->device, anyone_at_work, team);
         return;
     }
     w->status = mb_bench_array_step(&w->array, team->steps, &w->error);

@@ -49,7 +49,7 @@ static mb_status prepare(bench *b, mb_error *error) {
 static mb_status measure_training(bench *b, figures *result, mb_error *error) {
     mb_status status = MB_OK;
     if (b->options->meet != NULL)
-        status = mb_bench_meet(b->options->meet, error);
+        status = mb_bench_meet(b->options->meet, b->options->meeting, error);
     if (status == MB_OK)
         status = mb_bench_team_rate(&b->team, &result->training, error);
     result->steps = b->team.steps;
@@ -212,14 +212,12 @@ static void release(bench *b) {
 
 int main(int argc, char **argv) {
     mb_bench_options parsed;
-    bool help = false;
+    bool helped = false;
     mb_error error = {.message = ""};
     figures result = {0};
-    mb_status status = mb_bench_parse(argc, argv, &parsed, &help, &error);
-    if (help) {
-        mb_bench_print_help();
+    mb_status status = mb_bench_parse(argc, argv, &parsed, &helped, &error);
+    if (helped)
         return MB_OK;
-    }
     bench b = {.options = &parsed};
     if (status == MB_OK) {
         status = measure(&b, &result, &error);

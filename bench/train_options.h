@@ -11,18 +11,17 @@ typedef struct mb_bench_options {
     int32_t launch_steps;    // 0 = as the backend suggests
     int32_t steps, repeats, warmup;
     int32_t milliseconds; // a repeat takes about so long, whatever `steps` says; 0 = not asked for
-    const char *meet;     // "DIR,COUNT" or NULL
+    const char *meet;     // folder of --meet, or NULL
+    int32_t meeting;      // how many processes come there
     bool json, evaluate, no_ceilings;
 } mb_bench_options;
 
-void mb_bench_print_help(void);
-
-// Into `options` what the command line says; *help when only help is wanted.
-mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *help,
+// Into `options` what the command line says; *helped when help was all
+// that was wanted, and was printed.
+mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *helped,
                          mb_error *error);
 
-// `place` is "DIR,COUNT". Waits until COUNT processes have left a file in the folder: then all
-// begin at once.
-mb_status mb_bench_meet(const char *place, mb_error *error);
+// Waits until so many processes have left a file in the folder: then all begin at once.
+mb_status mb_bench_meet(const char *folder, int32_t processes, mb_error *error);
 
 #endif

@@ -1,97 +1,52 @@
 // Runs the stages of a GPU kit; run.sh of the kit starts this.
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/command_line.h"
 #include "clock.h"
 #include "kit/child.h"
 #include "kit/kit.h"
 
-static void print_help(void) {
-    puts("usage: run.sh [--quick] [--minutes N] [--only STAGE,...] [--python PYTHON]\n\n"
-         "Checks and measures merbench on the GPU of this machine. Needs a Linux with a driver;\n"
-         "the peers need Python with torch and jax.\n\n"
-         "  --quick          smaller sizes, and fewer of them: some two minutes (3 at most)\n"
-         "  --minutes N      ends after N minutes at the latest (9); stages get shares of them\n"
-         "  --only STAGE,... these stages or groups of stages, and smoke\n"
-         "  --python PYTHON  for the peers ($PYTHON, else python3)\n\n"
-         "Writes results.json, table.txt and stages.log to $OUT_DIR (results, in the kit).\n\n"
-         "exit codes: 0 nothing failed, 1 a stage failed or ran out of time, or there is no GPU,\n"
-         "            2 wrong usage\n\n"
-         "stages, in this order:");
-    mb_kit_print_stages(stdout);
-}
+static const char usage[] =
+    "usage: run.sh [--quick] [--minutes N] [--only STAGE,...] [--python PYTHON]\n\n"
+    "Checks and measures merbench on the GPU of this machine. Needs a Linux with a driver;\n"
+    "the peers need Python with torch and jax.";
 
-enum {
-    OPTION_KIT = 256,
-    OPTION_QUICK,
-    OPTION_MINUTES,
-    OPTION_ONLY,
-    OPTION_PYTHON,
-    OPTION_PROGRAMS
-};
-
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, 'h'},
-    {"kit", required_argument, NULL, OPTION_KIT}, // from run.sh
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {"minutes", required_argument, NULL, OPTION_MINUTES},
-    {"only", required_argument, NULL, OPTION_ONLY},
-    {"python", required_argument, NULL, OPTION_PYTHON},
-    {"programs", no_argument, NULL, OPTION_PROGRAMS}, // for gpu-kit.sh
-    {NULL, 0, NULL, 0},
-};
+static const char notes[] =
+    "Writes results.json, table.txt and stages.log to $OUT_DIR (results, in the kit).\n\n"
+    "exit codes: 0 nothing failed, 1 a stage failed or ran out of time, or there is no GPU,\n"
+    "            2 wrong usage\n\n"
+    "stages, in this order:";
 
 typedef struct request {
-    bool help, programs;
+    bool helped, programs;
     const char *only;
 } request;
 
-static mb_status take_minutes(const char *text, mb_kit *kit, mb_error *error) {
-    char *end;
-    kit->minutes = strtod(text, &end);
-    if (end == text || *end != '\0' || !(kit->minutes > 0.0 && kit->minutes <= 1440.0))
-        return mb_fail(error, MB_USAGE, "--minutes: expected a number up to 1440, found '%s'",
-                       text);
-    return MB_OK;
-}
-
 static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error *error) {
-    mb_status status = MB_OK;
+    const mb_command_option options[] = {
+        {"quick", NULL, "smaller sizes, and fewer of them: some two minutes (3 at most)",
+         .given = &kit->quick},
+        {"minutes", "N", "ends after N minutes at the latest (9); stages get shares of them",
+         .real = &kit->minutes, .above = true, .most = 1440},
+        {"only", "STAGE,...", "these stages or groups of stages, and smoke", .text = &r->only},
+        {"python", "PYTHON", "for the peers ($PYTHON, else python3)", .text = &kit->python},
+        {"kit", "DIR", NULL, .text = &kit->home},        // from run.sh
+        {"programs", NULL, NULL, .given = &r->programs}, // for gpu-kit.sh
+        {.name = NULL}};
+    const mb_command_line line = {.program = "run.sh",
+                                  .usage = usage,
+                                  .notes = notes,
+                                  .print_more = mb_kit_print_stages,
+                                  .options = options};
     kit->python = getenv("PYTHON");
-    for (int code;
-         status == MB_OK && (code = getopt_long(argc, argv, "h", long_options, NULL)) >= 0;)
-        switch (code) {
-        case 'h':
-            r->help = true;
-            break;
-        case OPTION_KIT:
-            kit->home = optarg;
-            break;
-        case OPTION_QUICK:
-            kit->quick = true;
-            break;
-        case OPTION_MINUTES:
-            status = take_minutes(optarg, kit, error);
-            break;
-        case OPTION_ONLY:
-            r->only = optarg;
-            break;
-        case OPTION_PYTHON:
-            kit->python = optarg;
-            break;
-        case OPTION_PROGRAMS:
-            r->programs = true;
-            break;
-        default: // getopt has said what is wrong
-            return mb_fail(error, MB_USAGE, "see run.sh --help");
-        }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    mb_operands none;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
+    r->helped = none.helped;
     if (kit->python == NULL || kit->python[0] == '\0')
         kit->python = "python3";
     if (kit->minutes == 0.0)
@@ -151,15 +106,13 @@ static mb_status run(mb_kit *kit, mb_error *error) {
 
 int main(int argc, char **argv) {
     mb_kit kit = {.home = NULL};
-    request r = {.help = false};
+    request r = {.helped = false};
     mb_error error = {.message = ""};
     mb_status status = parse(argc, argv, &kit, &r, &error);
+    if (r.helped)
+        return MB_OK;
     if (status == MB_OK)
         status = mb_kit_choose(&kit, r.only, &error);
-    if (status == MB_OK && r.help) {
-        print_help();
-        return MB_OK;
-    }
     if (status == MB_OK && r.programs) {
         mb_kit_print_programs();
         return MB_OK;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "clock.h"
 #include "kit/kit.h"
 
@@ -121,18 +122,18 @@ mb_status mb_kit_write_results(const mb_kit *kit, mb_error *error) {
     cJSON_Delete(root);
     if (text == NULL)
         return mb_out_of_memory(error, "results.json");
-    mb_status status = MB_FAILED;
-    FILE *file = open_result(kit, "results.json.new", "w", error);
-    if (file != NULL) {
-        fprintf(file, "%s\n", text);
-        status = close_result(kit, file, error);
-    }
-    cJSON_free(text);
-    char path[PATH_MAX], new_path[PATH_MAX];
+    char path[PATH_MAX];
     snprintf(path, sizeof path, "%.4000s/results.json", kit->results);
-    snprintf(new_path, sizeof new_path, "%.4000s.new", path);
-    if (status == MB_OK && rename(new_path, path) != 0)
-        status = mb_fail(error, MB_FAILED, "%.1000s: %s", path, strerror(errno));
+    mb_output output;
+    mb_status status = mb_output_begin(&output, path, error);
+    if (status == MB_OK)
+        status = mb_output_write(&output, text, strlen(text), error);
+    if (status == MB_OK)
+        status = mb_output_write(&output, "\n", 1, error);
+    if (status == MB_OK)
+        status = mb_output_finish(&output, error);
+    mb_output_abandon(&output);
+    cJSON_free(text);
     return status;
 }
 
@@ -160,10 +161,19 @@ static void print_table(const mb_kit *kit, FILE *stream) {
 }
 
 mb_status mb_kit_print_table(const mb_kit *kit, mb_error *error) {
-    FILE *file = open_result(kit, "table.txt", "w", error);
-    print_table(kit, stdout);
-    if (file == NULL)
-        return MB_FAILED;
-    print_table(kit, file);
-    return close_result(kit, file, error);
+    char *text = NULL, path[PATH_MAX];
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    if (stream == NULL)
+        return mb_out_of_memory(error, "table.txt");
+    print_table(kit, stream);
+    if (fclose(stream) != 0) {
+        free(text);
+        return mb_out_of_memory(error, "table.txt");
+    }
+    fwrite(text, 1, length, stdout);
+    snprintf(path, sizeof path, "%.4000s/table.txt", kit->results);
+    mb_status status = mb_write_file(path, text, length, error);
+    free(text);
+    return status;
 }

@@ -10,12 +10,12 @@ typedef enum mb_protocol {
 } mb_protocol;
 
 typedef struct mb_part {
-    char name[32]; // "train", "val", "test1", "fold0" ...
+    char name[32];   // "train", "val", "test1", "fold0" ...
+    int32_t dataset; // of those of a run; 0: the corpus that the folds are of
     int32_t count;
-    int32_t *rows; // utterance indices
+    int32_t *rows; // utterances of the dataset
     int32_t scope_count;
-    int32_t
-        *scope; // rows of the toolkit's "data set object": sequences are padded to their longest
+    int32_t *scope; // the toolkit's "data set object": sequences are padded to its longest
 } mb_part;
 
 typedef struct mb_fold {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "merbench/status.h"
+#include "merbench/stream.h"
 
 typedef int32_t mb_tensor;
 #define MB_NO_TENSOR (-1)
@@ -39,15 +40,6 @@ typedef enum mb_slot {
     MB_SLOT_COUNT
 } mb_slot;
 #undef MB_SLOT
-
-// Where a model reads its batch.
-typedef enum mb_input {
-    MB_INPUT_AUDIO = 0, // (B, D) or (B, T, D); the order of MB_AUDIO ...
-    MB_INPUT_TEXT = 1,
-    MB_INPUT_VIDEO = 2,
-    MB_INPUT_EMOTION = 3, // (B), class indices
-    MB_INPUT_VALENCE = 4, // (B)
-} mb_input;
 
 typedef enum mb_initial_kind {
     MB_INITIAL_UNIFORM,  // on (-scale, scale)
@@ -114,8 +106,10 @@ void mb_graph_refuse(mb_graph *graph, const char *format, ...)
 const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor);
 
 // ---- sources ----------------------------------------------------------------------------------
-// Features may be asked for wider than they are: the columns behind theirs are zero.
-mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape);
+// Of the batch, a stream of the dataset (B, D), or (B, T, D) with the frames of an utterance at the
+// end and zero frames in front. It may be asked for wider than it is: the columns behind its own
+// are zero.
+mb_tensor mb_graph_stream(mb_graph *graph, int32_t stream, mb_shape shape);
 // A trained tensor; the name is the one in the reference's state_dict. Asking again for a name
 // returns the same tensor (the shape must agree): a weight used more than once.
 mb_tensor mb_graph_parameter(mb_graph *graph, const char *name, mb_shape shape, mb_initial initial);

@@ -3,6 +3,7 @@
 #ifndef MERBENCH_METRICS_H
 #define MERBENCH_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "merbench/tally.h"
@@ -24,17 +25,41 @@
 //     acc7  clipped to [-3, 3]          acc5  clipped to [-2, 2]
 //   CH-SIMS (values in [-1, 1]), on every row, as MMSA (Yu et al., ACL 2020):
 //     acc5  bins [-1, -0.7], (-0.7, -0.1], (-0.1, 0.1], (0.1, 0.7], (0.7, 1]; acc7 is not defined.
+//
+// emoval is WAF - 0.25 MSE.
 typedef struct mb_scores {
-    double waf, acc, macro_f1, uar; // over classes, or signs
-    double mse, mae, pearson, ccc;  // over values
-    double acc2, acc5, acc7;        // sentiment classes of a value
-    double emoval;                  // WAF - 0.25 MSE
+#define MB_SCORE(name, title, factor, better, scored) double name;
+#include "merbench/scores.def"
+#undef MB_SCORE
 } mb_scores;
 
-// Names of the fields of mb_scores in order ("waf", ...), for tables and the ledger.
-#define MB_SCORE_COUNT 12
-extern const char *const mb_score_names[MB_SCORE_COUNT];
+// Positions in scores.def: MB_SCORE_waf ...
+typedef enum mb_score {
+#define MB_SCORE(name, title, factor, better, scored) MB_SCORE_##name,
+#include "merbench/scores.def"
+#undef MB_SCORE
+    MB_SCORE_COUNT
+} mb_score;
+
+typedef enum mb_scored {
+    MB_SCORED_CLASSES, // or the signs of values
+    MB_SCORED_VALUES,
+    MB_SCORED_SENTIMENTS,
+    MB_SCORED_BOTH, // classes and values
+} mb_scored;
+
+typedef struct mb_score_facts {
+    const char *title;
+    double factor; // in tables for people; 100: in percent
+    bool lower_is_better;
+    mb_scored scored;
+} mb_score_facts;
+
+extern const char *const mb_score_names[MB_SCORE_COUNT]; // "waf", ...
+extern const mb_score_facts mb_score_table[MB_SCORE_COUNT];
 double mb_score_get(const mb_scores *scores, int32_t index);
+void mb_score_set(mb_scores *scores, int32_t index, double value);
+mb_scores mb_no_scores(void); // none is defined: every one is NaN
 
 void mb_scores_of_tally(mb_label_space labels, const mb_tally *tally, mb_scores *scores);
 

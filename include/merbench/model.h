@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "merbench/plan.h"
+#include "merbench/stream.h"
 #include "merbench/terms.h"
 
 #define MB_MAX_OPTIONS 16
@@ -32,11 +33,12 @@ typedef struct mb_option {
 // Everything a graph depends on.
 typedef struct mb_model_config {
     mb_feature_type feature_type;
-    int32_t dims[MB_MODALITY_COUNT];  // feature dimensions; 0 = modality absent
-    int32_t steps[MB_MODALITY_COUNT]; // T per modality; 1 for MB_UTT
-    int32_t class_count;              // C
-    int32_t value_count;              // R
-    double options[MB_MAX_OPTIONS];   // by position in mb_model.options
+    // By stream. Those of the fusion models are the modalities: MB_AUDIO ...
+    int32_t dims[MB_MAX_STREAMS];   // 0 = absent
+    int32_t steps[MB_MAX_STREAMS];  // T; 1 for MB_UTT
+    int32_t class_count;            // C
+    int32_t value_count;            // R
+    double options[MB_MAX_OPTIONS]; // by position in mb_model.options
 } mb_model_config;
 
 typedef struct mb_model {

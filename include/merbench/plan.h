@@ -81,12 +81,16 @@ mb_status mb_plan_compile(mb_graph *graph, const mb_graph_outputs *outputs, mb_p
 void mb_plan_free(mb_plan *plan);
 const mb_plan_info *mb_plan_get(const mb_plan *plan);
 
+// Whether a dataset has what the plan reads: the streams, float32 and no wider than the graph asks
+// for; labels where there are losses. MB_BAD_INPUT says what is missing.
+mb_status mb_plan_check_dataset(const mb_plan *plan, const mb_dataset *dataset, mb_error *error);
+
 // Copies between the logical layout (row-major, shape) and a parameter's place in the vector.
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector);
 void mb_parameter_load(const mb_parameter *parameter, const float *vector, float *logical);
 
 // Start values of a whole model. Element e (logical order) of a parameter comes from Philox at
-// (key, MB_STREAM_INITIAL, step = drawn_as): uniform ones from word e % 4 of index e / 4, normal
+// (key, MB_RANDOM_INITIAL, step = drawn_as): uniform ones from word e % 4 of index e / 4, normal
 // ones at index e.
 void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector);
 

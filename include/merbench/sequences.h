@@ -4,28 +4,22 @@
 #define MERBENCH_SEQUENCES_H
 
 #include "merbench/corpus.h"
+#include "merbench/stream.h"
 
-typedef struct mb_sequence {
-    int32_t dimension; // D
-    int64_t *offsets;  // (N + 1) frames; NULL for MB_UTT (frame i = utterance i)
-    float *values;     // (frames, D)
-} mb_sequence;
-
+// A stream for each feature.
 typedef struct mb_sequences {
     mb_feature_type type;
     int32_t utterance_count;
-    mb_sequence modalities[MB_MODALITY_COUNT];
+    int32_t stream_count;
+    mb_stream streams[MB_MAX_STREAMS];
 } mb_sequences;
 
-// Builds the three sequences of `feature_names` (audio, text, video) from a loaded corpus; the
-// result owns its memory. The same feature may stand in several places; NULL leaves a modality out
-// (dimension 0).
-mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[MB_MODALITY_COUNT],
+// Makes the sequences of `count` features of an open corpus; the result owns its memory. The same
+// feature may stand in several places; NULL leaves a stream out (dimension 0). MB_FRM_ALIGN wants
+// the text at MB_TEXT, which gives all others their lengths.
+mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[], int32_t count,
                             mb_feature_type type, mb_sequences *sequences, mb_error *error);
 void mb_sequences_free(mb_sequences *sequences);
-
-// Longest sequence of a modality over `rows` (1 for MB_UTT).
-int32_t mb_sequence_longest(const mb_sequence *sequence, const int32_t *rows, int32_t count);
 
 // map(feature (length, dim), target) -> (target, dim): front padding with zero rows, or means over
 // groups with zero rows in front. Sums in double, stored in single precision.

@@ -7,8 +7,8 @@
 
 enum { MB_AUDIO = 0, MB_TEXT = 1, MB_VIDEO = 2, MB_MODALITY_COUNT = 3 };
 
-// "audio", "text", "video".
-extern const char *const mb_modality_names[MB_MODALITY_COUNT];
+// "audio", "text", "video"; NULL behind them.
+extern const char *const mb_modality_names[MB_MODALITY_COUNT + 1];
 
 typedef enum mb_feature_type {
     MB_UTT,         // mean over frames: one vector per utterance
@@ -16,7 +16,9 @@ typedef enum mb_feature_type {
     MB_FRM_UNALIGN, // compressed 12x, each modality with its own length
 } mb_feature_type;
 
-extern const char *const mb_feature_type_names[3]; // "utt", "frm_align", "frm_unalign"
+enum { MB_FEATURE_TYPE_COUNT = MB_FRM_UNALIGN + 1 };
+extern const char
+    *const mb_feature_type_names[MB_FEATURE_TYPE_COUNT]; // "utt", "frm_align", "frm_unalign"
 
 // What chooses the best epoch of a run.
 typedef enum mb_selection {
@@ -26,7 +28,8 @@ typedef enum mb_selection {
     MB_SELECT_LOSS,   // -(mean of the batch totals)
 } mb_selection;
 
-extern const char *const mb_selection_names[4]; // "emoval", "emo", "val", "loss"
+enum { MB_SELECTION_COUNT = MB_SELECT_LOSS + 1 };
+extern const char *const mb_selection_names[MB_SELECTION_COUNT]; // "emoval", "emo", "val", "loss"
 
 // The labels of a dataset.
 typedef struct mb_label_space {

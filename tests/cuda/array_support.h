@@ -41,7 +41,7 @@ typedef struct run_array {
     uint64_t number; // of its launches
     int32_t run_count;
     // Device memory.
-    mb_resident resident;
+    mb_dataset dataset;
     float *values[KIND_COUNT]; // NULL: absent
     int64_t floats[KIND_COUNT];
     float *slots, *masks;
@@ -77,19 +77,19 @@ static inline void *array_place(run_array *array, const void *from, size_t bytes
 
 static inline void array_place_samples(run_array *array, const sample_set *set) {
     for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        int64_t dimension = set->resident.modalities[m].dimension;
+        mb_stream *stream = &array->dataset.streams[m];
+        int64_t dimension = set->dataset.streams[m].dimension;
         int64_t frames = set->offsets[m] != NULL ? set->offsets[m][SAMPLES] : SAMPLES;
-        array->resident.modalities[m].dimension = (int32_t)dimension;
+        stream->dimension = (int32_t)dimension;
         if (dimension == 0)
             continue;
-        array->resident.modalities[m].values =
+        stream->values =
             array_place(array, set->values[m], (size_t)(frames * dimension) * sizeof(float));
         if (set->offsets[m] != NULL)
-            array->resident.modalities[m].offsets =
-                array_place(array, set->offsets[m], (SAMPLES + 1) * sizeof(int64_t));
+            stream->offsets = array_place(array, set->offsets[m], (SAMPLES + 1) * sizeof(int64_t));
     }
-    array->resident.emotions = array_place(array, set->emotions, sizeof set->emotions);
-    array->resident.valences = array_place(array, set->valences, sizeof set->valences);
+    array->dataset.emotions = array_place(array, set->emotions, sizeof set->emotions);
+    array->dataset.valences = array_place(array, set->valences, sizeof set->valences);
 }
 
 // Utterances of different lengths: of the T frames of samples_open, 1 to T.
@@ -200,7 +200,7 @@ static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t
                         .run_count = array->run_count,
                         .first_step = first,
                         .step_count = count,
-                        .dataset = &array->resident,
+                        .dataset = &array->dataset,
                         .indices = array->indices,
                         .index_stride = (int64_t)MOST_STEPS * array->info->max_rows,
                         .batch_rows = array->info->max_rows,
@@ -219,7 +219,7 @@ static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t
                         .logits = array->values[LOGITS],
                         .values = array->values[VALUES],
                         .op_seconds = array->op_seconds};
-    expect_ok(array->device->backend->run(array->device, plan, &launch, &error), &error);
+    expect_ok(array->device->backend->executor->run(array->device, plan, &launch, &error), &error);
 }
 
 static inline void array_run(run_array *array, int32_t first, int32_t count) {

@@ -114,7 +114,7 @@ static inline void case_samples_open(sample_set *set, const model_case *c) {
         if (c->features.steps[m] == 1) {
             free(set->offsets[m]);
             set->offsets[m] = NULL;
-            set->resident.modalities[m].offsets = NULL;
+            set->dataset.streams[m].offsets = NULL;
         }
     }
 }

@@ -222,7 +222,7 @@ static run_array exchange(const run_array *one, const run_array *other, int plac
     else if (place == OTHER_WIDEST)
         mixed.widest = other->widest;
     else
-        mixed.resident = other->resident;
+        mixed.dataset = other->dataset;
     return mixed;
 }
 

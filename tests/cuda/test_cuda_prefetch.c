@@ -47,11 +47,11 @@ enum { ARRAYS = 5 }; // of a dataset: three modalities, emotions, valences
 
 // The first array ends when the features of the second one are there: otherwise there would be
 // nothing to see where the thread gets no processor.
-static mb_status train_and_wait(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status train_and_wait(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                                 const atomic_int *stop, atomic_llong *steps_done,
                                 mb_run_result *results, mb_error *error) {
     struct timespec millisecond = {.tv_nsec = 1000000};
-    mb_status status = mb_train_runs(device, specs, run_count, stop, steps_done, results, error);
+    mb_status status = mb_train_runs(cache, specs, run_count, stop, steps_done, results, error);
     for (int i = 0; i < 60000 && status == MB_OK && atomic_load(&counted.beside) < ARRAYS; i++)
         nanosleep(&millisecond, NULL);
     return status;

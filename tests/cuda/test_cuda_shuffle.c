@@ -23,7 +23,7 @@ static void shuffle(mb_device *device, const mb_shuffle_launch *on_host, int32_t
     for (size_t i = 0; i < rows; i++)
         found[i] = LEFT_ALONE;
     launch.to = put(device, found, rows * sizeof *launch.to);
-    expect_ok(device->backend->shuffle(device, &launch, &error), &error);
+    expect_ok(device->backend->executor->shuffle(device, &launch, &error), &error);
     expect_ok(device->backend->download(device, found, launch.to, rows * sizeof *found, &error),
               &error);
     const void *memory[] = {launch.keys, launch.counts, launch.shuffled, launch.from, launch.to};
@@ -37,7 +37,7 @@ static void check_run(const mb_shuffle_launch *launch, int32_t run, const int32_
     const int32_t *from = launch->from + run * launch->stride;
     memcpy(expected, from, (size_t)count * sizeof *expected);
     if (launch->shuffled[run])
-        mb_random_shuffle(launch->keys[run], MB_STREAM_SHUFFLE, launch->epoch, expected, count);
+        mb_random_shuffle(launch->keys[run], MB_RANDOM_SHUFFLE, launch->epoch, expected, count);
     for (int32_t i = 0; i < count; i++)
         if (found[i] != expected[i])
             fail_msg("run %d of %d rows, epoch %u: row %d is %d, the host's is %d", run, count,

@@ -97,14 +97,10 @@ static void tally_case_by_case(const tally_case *c) {
     mb_error error = {.message = ""};
     mb_device *device = cuda_open();
     fill(&data, c);
-    mb_resident host = {.emotions = data.emotions, .valences = data.valences};
-    mb_resident resident = {
-        .emotions = put(device, data.emotions, sizeof data.emotions),
-        .valences = put(device, data.valences, sizeof data.valences),
-    };
     mb_tally_launch on_host = {
         .run_count = TALLY_RUNS,
-        .dataset = &host,
+        .emotions = data.emotions,
+        .valences = data.valences,
         .counts = data.counts,
         .indices = data.indices,
         .index_stride = STRIDE,
@@ -116,7 +112,8 @@ static void tally_case_by_case(const tally_case *c) {
         .auxiliary_stride = STRIDE,
     };
     mb_tally_launch launch = on_host;
-    launch.dataset = &resident;
+    launch.emotions = put(device, data.emotions, sizeof data.emotions);
+    launch.valences = put(device, data.valences, sizeof data.valences);
     launch.counts = put(device, data.counts, sizeof data.counts);
     launch.indices = put(device, data.indices, sizeof data.indices);
     launch.logits = on_host.logits ? put(device, data.logits, sizeof data.logits) : NULL;
@@ -125,16 +122,16 @@ static void tally_case_by_case(const tally_case *c) {
         on_host.auxiliary ? put(device, data.auxiliary, sizeof data.auxiliary) : NULL;
     memset(found, 0xA5, sizeof found);
     launch.tallies = put(device, found, sizeof found);
-    expect_ok(device->backend->tally(device, &launch, &error), &error);
+    expect_ok(device->backend->executor->tally(device, &launch, &error), &error);
     expect_ok(device->backend->download(device, found, launch.tallies, sizeof found, &error),
               &error);
     for (int32_t a = 0; a < TALLY_RUNS; a++) {
-        mb_tally_rows rows = mb_tally_rows_of(&on_host, &host, a);
+        mb_tally_rows rows = mb_tally_rows_of(&on_host, a);
         mb_tally_make(&rows, &expected);
         check(c, &found[a], &expected);
     }
-    const void *memory[] = {resident.emotions, resident.valences, launch.counts,    launch.indices,
-                            launch.logits,     launch.values,     launch.auxiliary, launch.tallies};
+    const void *memory[] = {launch.emotions, launch.valences, launch.counts,    launch.indices,
+                            launch.logits,   launch.values,   launch.auxiliary, launch.tallies};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (memory[i] != NULL)
             device->backend->release(device, (void *)memory[i]);
@@ -172,7 +169,7 @@ static void test_copies_chosen_rows(void **state) {
                         .to_stride = TO_STRIDE,
                         .from_stride = FROM_STRIDE,
                         .floats = FLOATS};
-    expect_ok(device->backend->copy_rows(device, &copy, &error), &error);
+    expect_ok(device->backend->executor->copy_rows(device, &copy, &error), &error);
     expect_ok(device->backend->download(device, found, copy.to, sizeof found, &error), &error);
     for (int32_t a = 0; a < RUNS; a++)
         for (int32_t i = 0; i < TO_STRIDE; i++) {

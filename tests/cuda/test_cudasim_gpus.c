@@ -12,6 +12,7 @@
 #include "cli/device_choice.h"
 #include "cudasim/control.h"
 #include "merbench/self_test.h"
+#include "merbench/survey.h"
 
 enum { GPU_COUNT = 3 };
 
@@ -127,11 +128,14 @@ static void test_too_old(void **state) {
 static void check_device(mb_device *device, int gpu) {
     mb_error error = {.message = ""};
     double difference = 1;
+    mb_device *reference = NULL;
+    assert_int_equal(mb_cpu_open("portable", &reference, &error), MB_OK);
     expect_context(gpu);
-    if (mb_self_test(device, &difference, &error) != MB_OK)
+    if (mb_self_test(device, reference, &difference, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_true(difference <= MB_SELF_TEST_LIMIT);
     device->backend->close(device);
+    reference->backend->close(reference);
     expect_context(gpu);
 }
 

@@ -87,9 +87,9 @@ complains 'nowhere/features: cannot open the folder: No such file'
 expect 3 import mertools "$FOLDERS/mer2023" --dataset IEMOCAPFour -o x.h5
 complains 'label_4way.npz: cannot open the labels of IEMOCAPFour'
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MER2023 --features wavlm-tiny -o x.h5
-complains "--features: there is no feature folder 'wavlm-tiny'"
+complains "--features: unknown feature folder 'wavlm-tiny'"
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MER2023 --video wavlm-tiny-UT -o x.h5
-complains "--video: there is no feature folder 'wavlm-tiny-UT'; did you mean 'wavlm-tiny-UTT'?"
+complains "--video: unknown feature folder 'wavlm-tiny-UT'; did you mean 'wavlm-tiny-UTT'?"
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MER2023 --labels "$FOLDERS/pickles/evil.npz" -o x.h5
 complains "evil.npz: member 'train_corpus': offset"
 complains 'system is not needed for labels and is refused; nothing was executed'

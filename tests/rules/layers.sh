@@ -8,30 +8,33 @@
 set -euo pipefail
 cd -- "$1"
 
-# room: the rooms that it may include, itself left out. `device` is the contract of the executors.
+# room: the rooms that it may include, itself left out. `device` and `executor` are
+# what the kernels promise.
 rooms='
 base:
 score: base
 graph: base
 data: base
 models: graph base
-device: graph score base
-kernels: device graph score base
-train: device models graph data score base
-parity: train device models graph data score base
-sweep: train device models graph data score base
+device: base
+executor: device graph score base
+kernels: executor device graph score base
+train: executor device models graph data score base
+parity: train executor device models graph data score base
+sweep: train executor device models graph data score base
 report: sweep data score base
-cli: report sweep parity train device models graph data score base
+cli: report sweep parity train executor device models graph data score base
 '
 # room: its headers in include/merbench
 headers='
-base: status.h philox.h terms.h
-score: tally.h metrics.h
+base: status.h philox.h stream.h terms.h
+score: tally.h metrics.h run_result.h scores.def
 graph: graph.h plan.h slots.def
 data: dataset.h corpus.h sequences.h folds.h
 models: model.h
-device: device.h
-train: train.h resident.h self_test.h
+device: device.h survey.h
+executor: executor.h
+train: train.h device_cache.h self_test.h
 '
 # Headers of a room that no other room may include, though they are below it.
 private='train'

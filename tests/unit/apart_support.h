@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 
 enum { APART_MOST = 4096, APART_PENDING = 16 };
 
@@ -25,6 +25,7 @@ static pthread_mutex_t apart_lock = PTHREAD_MUTEX_INITIALIZER; // of `apart`: tw
 
 static struct apart {
     mb_backend backend;
+    mb_executor executor;
     apart_memory blocks[APART_MOST], host[APART_MOST];
     size_t limit, used, most; // bytes
     int uploads, refusals, runs;
@@ -240,15 +241,15 @@ static inline mb_status apart_run(mb_device *device, const mb_plan *plan, const 
                             launch->dataset->valences};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         assert_true(apart_owns(tables[i]));
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        if (launch->dataset->modalities[m].dimension == 0)
+    for (int m = 0; m < launch->dataset->stream_count; m++) {
+        if (launch->dataset->streams[m].dimension == 0)
             continue;
-        assert_true(apart_owns(launch->dataset->modalities[m].values));
-        if (launch->dataset->modalities[m].offsets != NULL)
-            assert_true(apart_owns(launch->dataset->modalities[m].offsets));
+        assert_true(apart_owns(launch->dataset->streams[m].values));
+        if (launch->dataset->streams[m].offsets != NULL)
+            assert_true(apart_owns(launch->dataset->streams[m].offsets));
     }
     apart.runs++;
-    return mb_cpu_backend.run(device, plan, launch, error);
+    return mb_cpu_backend.executor->run(device, plan, launch, error);
 }
 
 static inline mb_status apart_open_device(mb_device **device, mb_error *error) {
@@ -260,10 +261,13 @@ static inline mb_status apart_open_device(mb_device **device, mb_error *error) {
 
 // The backend, as it is when the program starts; one device at a time.
 static inline const mb_backend *apart_begin(size_t limit) {
-    apart = (struct apart){.backend = mb_cpu_backend, .limit = limit};
+    apart = (struct apart){
+        .backend = mb_cpu_backend, .executor = *mb_cpu_backend.executor, .limit = limit};
     apart.backend.name = "apart";
     apart.backend.shares_host_memory = false;
-    apart.backend.steps_per_launch = 3;
+    apart.backend.executor = &apart.executor;
+    apart.executor.steps_per_launch = 3;
+    apart.executor.run = apart_run;
     apart.backend.open = apart_open_device;
     apart.backend.allocate = apart_allocate;
     apart.backend.release = apart_release;
@@ -279,7 +283,6 @@ static inline const mb_backend *apart_begin(size_t limit) {
     apart.backend.mark = apart_mark;
     apart.backend.wait_for_mark = apart_wait_for_mark;
     apart.backend.synchronize = apart_synchronize;
-    apart.backend.run = apart_run;
     return &apart.backend;
 }
 
@@ -293,7 +296,6 @@ static inline mb_device *apart_open(size_t limit) {
 // Everything was given back.
 static inline void apart_close(mb_device *device) {
     assert_int_equal(apart.used, 0);
-    assert_null(device->residents);
     mb_cpu_backend.close(device);
 }
 

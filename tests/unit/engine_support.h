@@ -11,13 +11,13 @@
 
 #include <cmocka.h>
 
-#include "merbench/device.h"
+#include "merbench/executor.h"
 #include "merbench/model.h"
 
 enum { SAMPLES = 140 };
 
 typedef struct sample_set {
-    mb_resident resident;
+    mb_dataset dataset;
     float *values[3], valences[SAMPLES];
     int64_t *offsets[3];
     int32_t emotions[SAMPLES];
@@ -29,7 +29,7 @@ static inline float draw(uint32_t stream, uint64_t index) {
 
 // Random features of the configuration's sizes; frame features have T frames each.
 static inline void samples_open(sample_set *set, const mb_model_config *config) {
-    *set = (sample_set){.resident = {.emotions = set->emotions}};
+    *set = (sample_set){.dataset = {.utterance_count = SAMPLES, .stream_count = 3}};
     for (int m = 0; m < 3; m++) {
         int32_t steps = config->feature_type == MB_UTT ? 1 : config->steps[m];
         size_t count = (size_t)SAMPLES * (size_t)steps * (size_t)config->dims[m];
@@ -38,20 +38,21 @@ static inline void samples_open(sample_set *set, const mb_model_config *config) 
         set->values[m] = malloc(count * sizeof(float));
         for (size_t i = 0; i < count; i++)
             set->values[m][i] = draw((uint32_t)m, i);
-        set->resident.modalities[m].dimension = config->dims[m];
-        set->resident.modalities[m].values = set->values[m];
+        set->dataset.streams[m] =
+            (mb_stream){.dimension = config->dims[m], .values = set->values[m]};
         if (config->feature_type == MB_UTT)
             continue;
         set->offsets[m] = malloc((SAMPLES + 1) * sizeof(int64_t));
         for (int64_t i = 0; i <= SAMPLES; i++)
             set->offsets[m][i] = i * steps;
-        set->resident.modalities[m].offsets = set->offsets[m];
+        set->dataset.streams[m].offsets = set->offsets[m];
     }
     for (int i = 0; i < SAMPLES; i++) {
         set->emotions[i] = config->class_count > 0 ? i * 7 % config->class_count : 0;
         set->valences[i] = draw(9, (uint64_t)i);
     }
-    set->resident.valences = set->valences;
+    set->dataset.emotions = set->emotions;
+    set->dataset.valences = set->valences;
 }
 
 static inline void samples_close(sample_set *set) {
@@ -113,7 +114,7 @@ static inline void engine_run_widest(model_engine *engine, const sample_set *set
         indices[i] = (first + i) % SAMPLES;
     mb_launch launch = {.run_count = 1,
                         .step_count = 1,
-                        .dataset = &set->resident,
+                        .dataset = &set->dataset,
                         .indices = indices,
                         .rows = &rows,
                         .widest = &widest,
@@ -125,8 +126,9 @@ static inline void engine_run_widest(model_engine *engine, const sample_set *set
                         .keys = &engine->key,
                         .steps = &step};
     mb_error error = {.message = ""};
-    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
-                     MB_OK);
+    assert_int_equal(
+        engine->device->backend->executor->run(engine->device, engine->plan, &launch, &error),
+        MB_OK);
 }
 
 static inline void engine_run(model_engine *engine, const sample_set *set, int32_t first,

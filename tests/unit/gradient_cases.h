@@ -3,6 +3,7 @@
 #define TESTS_GRADIENT_CASES_H
 
 #include "gradient_memory.h"
+#include "graph/ops.h"
 
 // ---- models around one op ---------------------------------------------------------------------
 
@@ -49,6 +50,20 @@ static void build_mix(mb_graph *graph, const mb_model_config *config, mb_graph_o
                          first_map(graph, config, "c")};
     mb_tensor u = mb_concat(graph, parts, 3);
     finish(graph, config, mb_mix(graph, mb_block_linear(graph, "w", u, 3), u), outputs);
+}
+
+// As many parts as an op takes.
+static void build_most_parts(mb_graph *graph, const mb_model_config *config,
+                             mb_graph_outputs *outputs) {
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO), parts[MB_MAX_INPUTS];
+    mb_tensor wide = mb_tanh(graph, mb_block_linear(graph, "a", x, 2 * MB_MAX_INPUTS));
+    for (int32_t i = 0; i < MB_MAX_INPUTS; i++)
+        parts[i] = mb_slice(graph, wide, 2 * i, 1 + i % 2);
+    mb_tensor joined = mb_concat(graph, parts, MB_MAX_INPUTS);
+    mb_tensor scales = mb_block_linear(graph, "s", x, MB_MAX_STREAMS);
+    mb_tensor scaled = mb_scaled_concat(graph, scales, 0, parts, MB_MAX_STREAMS);
+    mb_tensor both[] = {joined, scaled};
+    finish(graph, config, mb_block_linear(graph, "b", mb_concat(graph, both, 2), 5), outputs);
 }
 
 static void build_activations(mb_graph *graph, const mb_model_config *config,
@@ -243,7 +258,7 @@ static void build_places(mb_graph *graph, const mb_model_config *config, mb_recu
                          mb_graph_outputs *outputs) {
     int32_t h = hidden_of(config);
     mb_shape wide = {3, {MB_ROWS, config->steps[MB_AUDIO], config->dims[MB_AUDIO] + 2}};
-    mb_tensor x = mb_graph_input(graph, MB_INPUT_AUDIO, wide);
+    mb_tensor x = mb_graph_stream(graph, MB_AUDIO, wide);
     mb_tensor a = mb_block_linear(graph, "a", x, h), b = mb_block_linear(graph, "b", x, h);
     mb_tensor delayed = mb_delay_along(graph, mb_tanh(graph, a), way);
     mb_tensor ends[] = {mb_last_along(graph, b, way), mb_last_along(graph, a, way)};
@@ -309,6 +324,7 @@ static const op_case cases[] = {
     {"dropout", build_dropout, MB_UTT, MB_DROPOUT_RANDOM},
     {"shared weights, add", build_shared, MB_UTT, MB_DROPOUT_OFF},
     {"concat, slice, mix", build_mix, MB_UTT, MB_DROPOUT_OFF},
+    {"concat, scaled concat of the most parts", build_most_parts, MB_UTT, MB_DROPOUT_OFF},
     {"sigmoid, tanh, multiply, scale", build_activations, MB_UTT, MB_DROPOUT_OFF},
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"prepend one, rank linear, weighted sum", build_ranks, MB_UTT, MB_DROPOUT_OFF},

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "merbench/executor.h"
 #include "sweep/pool.h"
 
 // What the trainers below write down; `seed` of a run is its number.
@@ -31,8 +32,13 @@ static inline void close_device(mb_device *device) {
     free(device);
 }
 
-static const mb_backend fake = {
-    .name = "fake", .shares_host_memory = true, .open = open_device, .close = close_device};
+static const mb_executor no_executor; // nobody can assist
+
+static const mb_backend fake = {.name = "fake",
+                                .shares_host_memory = true,
+                                .executor = &no_executor,
+                                .open = open_device,
+                                .close = close_device};
 
 static inline mb_status open_device(mb_device **device, mb_error *error) {
     (void)error;
@@ -42,10 +48,11 @@ static inline mb_status open_device(mb_device **device, mb_error *error) {
     return MB_OK;
 }
 
-static inline mb_status note_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
-                                  const atomic_int *stop, atomic_llong *steps_done,
-                                  mb_run_result *results, mb_error *error) {
-    (void)device;
+static inline mb_status note_runs(mb_device_cache *cache, const mb_run_spec *specs,
+                                  int32_t run_count, const atomic_int *stop,
+                                  atomic_llong *steps_done, mb_run_result *results,
+                                  mb_error *error) {
+    (void)cache;
     (void)error;
     while (!atomic_load(&book.gate) && !atomic_load(stop))
         sched_yield();

@@ -36,10 +36,10 @@ static void await_beside(void) {
         nanosleep(&millisecond, NULL);
 }
 
-static mb_status train_and_note(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status train_and_note(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                                 const atomic_int *stop, atomic_llong *steps_done,
                                 mb_run_result *results, mb_error *error) {
-    mb_status status = mb_train_runs(device, specs, run_count, stop, steps_done, results, error);
+    mb_status status = mb_train_runs(cache, specs, run_count, stop, steps_done, results, error);
     if (status == MB_OK && seen.arrays < 256) {
         seen.runs += run_count;
         seen.sizes[seen.arrays++] = run_count;

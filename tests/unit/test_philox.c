@@ -33,8 +33,8 @@ static void test_moments(void **state) {
     mb_key key = mb_key_make(7, 1);
     double uniform = 0, normal = 0, square = 0;
     for (uint64_t i = 0; i < COUNT; i++) {
-        float u = mb_random_uniform(key, MB_STREAM_INITIAL, 0, i);
-        double z = mb_random_normal(key, MB_STREAM_INITIAL, 1, i);
+        float u = mb_random_uniform(key, MB_RANDOM_INITIAL, 0, i);
+        double z = mb_random_normal(key, MB_RANDOM_INITIAL, 1, i);
         assert_true(u >= 0.0f && u < 1.0f);
         uniform += (double)u;
         normal += z;
@@ -51,7 +51,7 @@ static void test_shuffle_is_a_permutation(void **state) {
     int32_t values[COUNT], seen[COUNT] = {0}, moved = 0;
     for (int32_t i = 0; i < COUNT; i++)
         values[i] = i;
-    mb_random_shuffle(mb_key_make(3, 0), MB_STREAM_SHUFFLE, 5, values, COUNT);
+    mb_random_shuffle(mb_key_make(3, 0), MB_RANDOM_SHUFFLE, 5, values, COUNT);
     for (int32_t i = 0; i < COUNT; i++) {
         seen[values[i]]++;
         moved += values[i] != i;

@@ -8,12 +8,13 @@ static mb_status open_no_device(mb_device **device, mb_error *error) {
     return mb_fail(error, MB_FAILED, "no device");
 }
 
-static const mb_backend broken = {.name = "broken", .open = open_no_device, .close = close_device};
+static const mb_backend broken = {
+    .name = "broken", .executor = &no_executor, .open = open_no_device, .close = close_device};
 
-static mb_status fail_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status fail_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                            const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                            mb_error *error) {
-    (void)device;
+    (void)cache;
     (void)run_count;
     (void)stop;
     (void)steps_done;
@@ -148,7 +149,7 @@ static void test_groups_stay_together(void **state) {
     mb_pool_close(pool);
 }
 // The run of an array that failed, where it is known, is told of first.
-static mb_status fail_third(mb_device *unused, const mb_run_spec *specs, int32_t run_count,
+static mb_status fail_third(mb_device_cache *unused, const mb_run_spec *specs, int32_t run_count,
                             const atomic_int *stop, atomic_llong *steps_done,
                             mb_run_result *results, mb_error *error) {
     (void)unused, (void)specs, (void)stop, (void)steps_done, (void)results;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "merbench/executor.h"
 #include "sweep/pool.h"
 
 enum { THREADS = 4, MOST_RUNS = 8 };
@@ -44,11 +45,13 @@ static void close_device(mb_device *device) {
     free(device);
 }
 
+static const mb_executor assisted = {.assist = assist};
+
 static const mb_backend watching = {.name = "watching",
                                     .shares_host_memory = true,
+                                    .executor = &assisted,
                                     .open = open_device,
-                                    .close = close_device,
-                                    .assist = assist};
+                                    .close = close_device};
 
 static mb_status open_device(mb_device **device, mb_error *error) {
     (void)error;
@@ -60,13 +63,13 @@ static mb_status open_device(mb_device **device, mb_error *error) {
 }
 
 // Trains until the run's gate opens.
-static mb_status train(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status train(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                        const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                        mb_error *error) {
     (void)run_count;
     (void)steps_done;
     (void)error;
-    atomic_store(&devices[specs[0].seed], (watched_device *)device);
+    atomic_store(&devices[specs[0].seed], (watched_device *)cache->device);
     while (!atomic_load(&gates[specs[0].seed]) && !atomic_load(stop))
         wait_a_moment();
     atomic_store(&devices[specs[0].seed], NULL);

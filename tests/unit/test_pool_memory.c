@@ -6,10 +6,10 @@
 // Runs whose seed is their memory; notes the most that was in flight at a time.
 static struct { atomic_llong now, most; } flight;
 
-static mb_status fly(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status fly(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                      const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                      mb_error *error) {
-    (void)device;
+    (void)cache;
     (void)stop;
     (void)steps_done;
     (void)error;
@@ -110,9 +110,10 @@ static void test_host_memory_limits_arrays(void **state) {
 // A device on which so many runs fit.
 static struct { atomic_int runs, refusals; } device;
 
-static mb_status train_what_fits(mb_device *unused, const mb_run_spec *specs, int32_t run_count,
-                                 const atomic_int *stop, atomic_llong *steps_done,
-                                 mb_run_result *results, mb_error *error) {
+static mb_status train_what_fits(mb_device_cache *unused, const mb_run_spec *specs,
+                                 int32_t run_count, const atomic_int *stop,
+                                 atomic_llong *steps_done, mb_run_result *results,
+                                 mb_error *error) {
     if (run_count > atomic_load(&device.runs)) {
         atomic_fetch_add(&device.refusals, 1);
         results[0].epochs = calloc(1, sizeof *results[0].epochs); // what a failure may leave
@@ -218,7 +219,8 @@ static void test_run_too_large_alone_fails(void **state) {
 // On a device with memory of its own the device decides.
 static void test_large_run_may_try_apart(void **state) {
     (void)state;
-    static const mb_backend apart = {.name = "apart", .open = open_device, .close = close_device};
+    static const mb_backend apart = {
+        .name = "apart", .executor = &no_executor, .open = open_device, .close = close_device};
     mb_pool_config config = {
         .backend = &apart, .train = fly, .threads = 1, .array_size = 4, .memory = 10};
     mb_pool *pool = NULL;

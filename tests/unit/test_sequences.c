@@ -126,24 +126,25 @@ static void free_ragged(ragged *made) {
 static void check_pipeline(const mb_h5 *h5, ragged *made, mb_feature_type type) {
     mb_sequences sequences;
     mb_error error = {.message = ""};
-    if (mb_sequences_make(&made->corpus, mb_modality_names, type, &sequences, &error) != MB_OK)
+    if (mb_sequences_make(&made->corpus, mb_modality_names, MB_MODALITY_COUNT, type, &sequences,
+                          &error) != MB_OK)
         fail_msg("%s", error.message);
     int32_t rows[SAMPLES];
     for (int i = 0; i < SAMPLES; i++)
         rows[i] = i;
     for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        const mb_sequence *sequence = &sequences.modalities[m];
+        const mb_stream *sequence = &sequences.streams[m];
         array expected =
             read_array(h5, "pipeline_%s/%s", mb_feature_type_names[type], mb_modality_names[m]);
         int64_t steps = expected.rank == 3 ? expected.dims[1] : 1, d = sequence->dimension;
         assert_int_equal(expected.dims[expected.rank - 1], d);
-        assert_int_equal(mb_sequence_longest(sequence, rows, SAMPLES), steps);
+        assert_int_equal(mb_stream_longest(sequence, rows, SAMPLES), steps);
         for (int i = 0; i < SAMPLES; i++) {
             int64_t first = type == MB_UTT ? i : sequence->offsets[i];
             int64_t length = type == MB_UTT ? 1 : sequence->offsets[i + 1] - first;
             float *padded = calloc((size_t)(steps * d), sizeof *padded);
             assert_true(padded != NULL && length <= steps);
-            memcpy(padded + (steps - length) * d, sequence->values + first * d,
+            memcpy(padded + (steps - length) * d, (const float *)sequence->values + first * d,
                    (size_t)(length * d) * sizeof *padded);
             check_values(mb_modality_names[m], expected.values + i * steps * d, padded, steps * d);
             free(padded);
@@ -174,24 +175,25 @@ static void test_shared_and_absent(void **state) {
     mb_error error = {.message = ""};
     const char *const same[3] = {"text", "text", "text"};
     for (int type = MB_UTT; type <= MB_FRM_UNALIGN; type++) {
-        assert_int_equal(
-            mb_sequences_make(&made.corpus, same, (mb_feature_type)type, &sequences, &error),
-            MB_OK);
-        assert_ptr_equal(sequences.modalities[0].values, sequences.modalities[2].values);
-        assert_int_equal(sequences.modalities[2].dimension, 7);
+        assert_int_equal(mb_sequences_make(&made.corpus, same, MB_MODALITY_COUNT,
+                                           (mb_feature_type)type, &sequences, &error),
+                         MB_OK);
+        assert_ptr_equal(sequences.streams[0].values, sequences.streams[2].values);
+        assert_int_equal(sequences.streams[2].dimension, 7);
         mb_sequences_free(&sequences);
     }
     const char *const no_audio[3] = {NULL, "text", "video"};
-    assert_int_equal(mb_sequences_make(&made.corpus, no_audio, MB_FRM_ALIGN, &sequences, &error),
+    assert_int_equal(mb_sequences_make(&made.corpus, no_audio, MB_MODALITY_COUNT, MB_FRM_ALIGN,
+                                       &sequences, &error),
                      MB_OK);
-    assert_int_equal(sequences.modalities[MB_AUDIO].dimension, 0);
-    assert_null(sequences.modalities[MB_AUDIO].values);
-    assert_int_equal(sequences.modalities[MB_VIDEO].offsets[SAMPLES],
-                     sequences.modalities[MB_TEXT].offsets[SAMPLES]);
+    assert_int_equal(sequences.streams[MB_AUDIO].dimension, 0);
+    assert_null(sequences.streams[MB_AUDIO].values);
+    assert_int_equal(sequences.streams[MB_VIDEO].offsets[SAMPLES],
+                     sequences.streams[MB_TEXT].offsets[SAMPLES]);
     // The longest over some rows only.
-    const mb_sequence *text = &sequences.modalities[MB_TEXT];
-    assert_int_equal(mb_sequence_longest(text, (int32_t[]){3, 11}, 2), 1);
-    assert_int_equal(mb_sequence_longest(text, (int32_t[]){3, 13}, 2), 7);
+    const mb_stream *text = &sequences.streams[MB_TEXT];
+    assert_int_equal(mb_stream_longest(text, (int32_t[]){3, 11}, 2), 1);
+    assert_int_equal(mb_stream_longest(text, (int32_t[]){3, 13}, 2), 7);
     mb_sequences_free(&sequences);
     free_ragged(&made);
     mb_h5_close(h5);
@@ -201,11 +203,12 @@ static void check_refused(ragged *made, const char *const names[3], mb_feature_t
                           const char *fragment) {
     mb_sequences sequences;
     mb_error error = {.message = ""};
-    assert_int_equal(mb_sequences_make(&made->corpus, names, type, &sequences, &error),
-                     MB_BAD_INPUT);
+    assert_int_equal(
+        mb_sequences_make(&made->corpus, names, MB_MODALITY_COUNT, type, &sequences, &error),
+        MB_BAD_INPUT);
     if (strstr(error.message, fragment) == NULL)
         fail_msg("expected '%s' in: %s", fragment, error.message);
-    assert_null(sequences.modalities[0].values);
+    assert_null(sequences.streams[0].values);
 }
 
 static void test_bad_requests(void **state) {

@@ -33,11 +33,11 @@ static mb_model_config odd_config(const mb_model *model, double hidden) {
 // Audio is stored narrower than the model reads it; video in frames, of which the last counts and
 // some utterances have none.
 static void make_uneven(sample_set *set) {
-    set->resident.modalities[MB_AUDIO].dimension = 101;
+    set->dataset.streams[MB_AUDIO].dimension = 101;
     set->offsets[MB_VIDEO] = malloc((SAMPLES + 1) * sizeof(int64_t));
     for (int64_t i = 0; i <= SAMPLES; i++)
         set->offsets[MB_VIDEO][i] = i / 3 * 2 + (i % 3 == 2); // 0, 1 and 1 frames
-    set->resident.modalities[MB_VIDEO].offsets = set->offsets[MB_VIDEO];
+    set->dataset.streams[MB_VIDEO].offsets = set->offsets[MB_VIDEO];
 }
 
 static void run_steps(model_engine *engine, const sample_set *set, int32_t first, int32_t count) {
@@ -50,7 +50,7 @@ static void run_steps(model_engine *engine, const sample_set *set, int32_t first
     mb_launch launch = {.run_count = 1,
                         .first_step = first,
                         .step_count = count,
-                        .dataset = &set->resident,
+                        .dataset = &set->dataset,
                         .indices = indices,
                         .index_stride = STEPS * BATCH,
                         .batch_rows = BATCH,
@@ -64,8 +64,9 @@ static void run_steps(model_engine *engine, const sample_set *set, int32_t first
                         .keys = &engine->key,
                         .steps = &step};
     mb_error error = {.message = ""};
-    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
-                     MB_OK);
+    assert_int_equal(
+        engine->device->backend->executor->run(engine->device, engine->plan, &launch, &error),
+        MB_OK);
 }
 
 static void assert_same(const model_engine *a, const model_engine *b) {

@@ -14,8 +14,8 @@ static float expected(const mb_parameter *parameter, int64_t e) {
         return (float)initial->scale;
     if (initial->kind == MB_INITIAL_NORMAL)
         return (float)(initial->scale *
-                       mb_random_normal(key, MB_STREAM_INITIAL, index, (uint64_t)e));
-    uint32_t word = mb_random(key, MB_STREAM_INITIAL, index, (uint64_t)e / 4).words[e % 4];
+                       mb_random_normal(key, MB_RANDOM_INITIAL, index, (uint64_t)e));
+    uint32_t word = mb_random(key, MB_RANDOM_INITIAL, index, (uint64_t)e / 4).words[e % 4];
     return (float)(initial->scale * ((double)word * 0x1p-31 - 1.0));
 }
 

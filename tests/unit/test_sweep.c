@@ -41,10 +41,10 @@ static mb_predictions made_up(const mb_run_spec *spec, int32_t count) {
 }
 
 // hidden_dim 8: 0.5 with seed 1, 0.7 with seed 2; 16: 0.6 both; 32: 0.9 and divergence; 64: as 16.
-static mb_status make_up(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status make_up(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                          const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                          mb_error *error) {
-    (void)device;
+    (void)cache;
     (void)stop;
     assert_int_equal(run_count, 1);
     if (atomic_fetch_sub(&calls_left, 1) <= 0)
@@ -204,7 +204,7 @@ static void test_power_cuts(void **state) {
 static atomic_int training; // runs that have begun
 
 // Three runs at a time: seed 1 fails, then seed 2, and seed 3 is finished behind them.
-static mb_status fail_twice(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status fail_twice(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                             const atomic_int *stop, atomic_llong *steps_done,
                             mb_run_result *results, mb_error *error) {
     atomic_fetch_add(&training, 1);
@@ -213,7 +213,7 @@ static mb_status fail_twice(mb_device *device, const mb_run_spec *specs, int32_t
     if (specs->seed < 3)
         return mb_fail(error, MB_FAILED, "failure %u", specs->seed);
     usleep(50000);
-    return make_up(device, specs, run_count, stop, steps_done, results, error);
+    return make_up(cache, specs, run_count, stop, steps_done, results, error);
 }
 
 // What was finished is recorded, however many other runs fail; the first failure is told.
@@ -236,13 +236,13 @@ static void test_failures(void **state) {
 // A device that is lost after some arrays: every call fails from then on.
 static atomic_int arrays_left;
 
-static mb_status lose_device(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+static mb_status lose_device(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                              const atomic_int *stop, atomic_llong *steps_done,
                              mb_run_result *results, mb_error *error) {
     if (atomic_fetch_sub(&arrays_left, 1) <= 0)
         return mb_fail(error, MB_FAILED, "CUDA: waiting for the GPU: it is gone");
     for (int32_t i = 0; i < run_count; i++)
-        if (make_up(device, &specs[i], 1, stop, steps_done, &results[i], error) != MB_OK)
+        if (make_up(cache, &specs[i], 1, stop, steps_done, &results[i], error) != MB_OK)
             return MB_FAILED;
     return MB_OK;
 }

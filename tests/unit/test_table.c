@@ -74,12 +74,10 @@ static void put_seed(mb_ledger *ledger, const seed_of_cell *s) {
     assert_int_equal(mb_ledger_has_run(ledger, key, 0, &there, &error), MB_OK);
     if (isnan(s->waf) || there)
         return;
-    double none = (double)NAN;
-    mb_ledger_scores scores = {
-        .diverged = isinf(s->waf),
-        .selection = s->selection,
-        .score = {none, none, none, none, none, none, none, none, none, none, none, none},
-        .score_part = "test"};
+    mb_ledger_scores scores = {.diverged = isinf(s->waf),
+                               .selection = s->selection,
+                               .score = mb_no_scores(),
+                               .score_part = "test"};
     if (!scores.diverged) {
         scores.score.waf = s->waf;
         scores.score.mse = 2.0 - s->waf;
@@ -204,6 +202,88 @@ static void json_holds_the_exact_numbers(void **state) {
     mb_ledger_close(ledger);
 }
 
+// Scores over classes are those of signs where a dataset has values alone.
+static void notes_follow_the_metric(void **state) {
+    static const char *const of_signs[] = {"waf", "acc", "macro_f1", "uar"};
+    mb_ledger *ledger = fill_ledger(*state, false);
+    for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
+        bool expected = false;
+        for (int j = 0; j < 4; j++)
+            expected |= strcmp(mb_score_names[i], of_signs[j]) == 0;
+        char *printed = print(ledger, (mb_table_options){.metric = mb_score_names[i]});
+        assert_int_equal(strstr(printed, "the score of their sign") != NULL, expected);
+        assert_non_null(strstr(printed, mb_score_table[i].title));
+        free(printed);
+    }
+    mb_ledger_close(ledger);
+}
+
+// ---- the choice of a setting ------------------------------------------------------------------
+
+// Hidden size of the setting that the table marks, 0 = none, and the mean that it shows of the
+// best.
+static int marked(const scratch *here, const seed_of_cell *search, int count, double *mean) {
+    mb_error error = {.message = ""};
+    unlink(here->path);
+    mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
+    mb_ledger_cell cell = {0, both, mosi, attention, inputs_both, mertools, NULL, 0};
+    assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "p", "{}", &cell, 1, &error), MB_OK);
+    for (int i = 0; i < count; i++)
+        link_seed(ledger, &search[i]);
+    for (int i = 0; i < count; i++)
+        put_seed(ledger, &search[i]);
+    mb_table table;
+    mb_table_options options = {.all_settings = true};
+    int hidden_dim = 0;
+    if (mb_table_collect(ledger, &options, &table, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    for (int32_t i = 0; i < table.cells[0].value_count; i++)
+        if (table.cells[0].values[i].chosen)
+            sscanf(strstr(table.cells[0].values[i].settings, "hidden_dim="), "hidden_dim=%d",
+                   &hidden_dim);
+    mb_table_free(&table);
+    options.all_settings = false;
+    if (mb_table_collect(ledger, &options, &table, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(table.cells[0].value_count, 1);
+    assert_int_equal(table.cells[0].values[0].chosen, hidden_dim > 0);
+    *mean = table.cells[0].values[0].mean;
+    mb_table_free(&table);
+    mb_ledger_close(ledger);
+    return hidden_dim;
+}
+
+// The sweep trains the final seeds of a setting only when all seeds of the search are there, and of
+// settings that all failed it takes the first one.
+static void tables_mark_what_sweeps_train(void **state) {
+    static const double missing = (double)NAN, diverged = (double)INFINITY;
+    const seed_of_cell all_failed[] = {
+        {0, false, 32, 1, 0.5, (double)NAN},
+        {0, false, 32, 2, 0.7, 0.5},
+        {0, false, 64, 1, diverged, 0.0},
+        {0, false, 64, 2, 0.7, 0.9},
+    };
+    const seed_of_cell half_there[] = {
+        {0, false, 32, 1, 0.9, 0.9},
+        {0, false, 32, 2, missing, 0.0},
+        {0, false, 64, 1, 0.4, 0.1},
+        {0, false, 64, 2, 0.6, 0.1},
+    };
+    const seed_of_cell none_complete[] = {
+        {0, false, 32, 1, 0.9, 0.9},
+        {0, false, 32, 2, missing, 0.0},
+        {0, false, 64, 1, 0.4, 0.1},
+        {0, false, 64, 2, missing, 0.0},
+    };
+    double mean;
+    assert_int_equal(marked(*state, all_failed, 4, &mean), 32);
+    assert_float_equal(mean, 0.6, 1e-12);
+    assert_int_equal(marked(*state, half_there, 4, &mean), 64);
+    assert_float_equal(mean, 0.5, 1e-12);
+    assert_int_equal(marked(*state, none_complete, 4, &mean), 0);
+    assert_true(isnan(mean));
+}
+
 // ---- shapes of tables -------------------------------------------------------------------------
 
 static void headings_tell_what_differs(void **state) {
@@ -272,7 +352,7 @@ static void wrong_wishes_are_refused(void **state) {
     assert_refused(ledger, (mb_table_options){.plan = "small swep"}, MB_BAD_INPUT,
                    "did you mean 'small sweep'");
     assert_refused(ledger, (mb_table_options){.plan = "zzz"}, MB_BAD_INPUT, "ran last");
-    assert_refused(ledger, (mb_table_options){.plan = "aaaaaaab"}, MB_BAD_INPUT, "no plan");
+    assert_refused(ledger, (mb_table_options){.plan = "aaaaaaab"}, MB_BAD_INPUT, "unknown plan");
     free(print(ledger, (mb_table_options){.plan = "aaaaaa"}));
     free(print(ledger, (mb_table_options){.plan = "small sweep"}));
     mb_error error = {.message = ""};
@@ -315,6 +395,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(golden_outputs),
         SCRATCH_TEST(json_holds_the_exact_numbers),
+        SCRATCH_TEST(notes_follow_the_metric),
+        SCRATCH_TEST(tables_mark_what_sweeps_train),
         SCRATCH_TEST(headings_tell_what_differs),
         SCRATCH_TEST(wrong_wishes_are_refused),
         cmocka_unit_test(texts_are_made_fit),

@@ -27,7 +27,7 @@ static bool go_on(const void *context) {
 
 static void *help(void *argument) {
     helpers *h = argument;
-    int64_t parts = h->device != NULL ? h->device->backend->assist(h->device, go_on, h)
+    int64_t parts = h->device != NULL ? h->device->backend->executor->assist(h->device, go_on, h)
                                       : mb_cpu_team_assist(h->team, go_on, h);
     atomic_fetch_add(&h->parts, parts);
     return NULL;
@@ -146,7 +146,7 @@ static void run_steps(model_engine *engine, const sample_set *set, int32_t count
         widest[s] = BATCH;
     mb_launch launch = {.run_count = 1,
                         .step_count = count,
-                        .dataset = &set->resident,
+                        .dataset = &set->dataset,
                         .indices = indices,
                         .index_stride = STEPS * SAMPLES,
                         .batch_rows = SAMPLES,
@@ -162,8 +162,9 @@ static void run_steps(model_engine *engine, const sample_set *set, int32_t count
                         .logits = logits,
                         .values = values};
     mb_error error = {.message = ""};
-    assert_int_equal(engine->device->backend->run(engine->device, engine->plan, &launch, &error),
-                     MB_OK);
+    assert_int_equal(
+        engine->device->backend->executor->run(engine->device, engine->plan, &launch, &error),
+        MB_OK);
 }
 
 typedef struct run_result {

@@ -193,7 +193,7 @@ static mb_status later_run(mb_device *device, const mb_plan *plan, const mb_laun
                                                              : later.most;
     }
     assert_int_equal(atomic_load(&later.counted), later.steps_waited);
-    return later.usual->run(device, plan, launch, error);
+    return later.usual->executor->run(device, plan, launch, error);
 }
 
 static mb_status later_mark(mb_device *device, int32_t mark, mb_error *error) {
@@ -229,13 +229,16 @@ static void train_later(mb_run_result *results, int64_t stop_at) {
     later.usual = device->backend;
     later.stop_at = stop_at;
     mb_backend backend = *device->backend;
-    backend.steps_per_launch = 1;
-    backend.run = later_run;
+    mb_executor executor = *backend.executor;
+    executor.steps_per_launch = 1;
+    executor.run = later_run;
+    backend.executor = &executor;
     backend.mark = later_mark;
     backend.wait_for_mark = later_wait;
     device->backend = &backend;
+    mb_device_cache cache = {.device = device};
     assert_int_equal(
-        mb_train_runs(device, b.specs, RUNS, &later.stop, &later.counted, results, &error), MB_OK);
+        mb_train_runs(&cache, b.specs, RUNS, &later.stop, &later.counted, results, &error), MB_OK);
     device->backend->close(device);
     bench_close(&b);
 }

@@ -18,8 +18,8 @@ static bool available(const char *isa) {
 // Audio, text and video of T1, T2, T3 steps with D1, D2, D3 columns.
 static mb_model_config config_of(const int32_t steps[3], const int32_t dims[3], double option) {
     mb_model_config config = {.feature_type = MB_FRM_UNALIGN, .options = {option}};
-    memcpy(config.steps, steps, sizeof config.steps);
-    memcpy(config.dims, dims, sizeof config.dims);
+    memcpy(config.steps, steps, 3 * sizeof *steps);
+    memcpy(config.dims, dims, 3 * sizeof *dims);
     return config;
 }
 

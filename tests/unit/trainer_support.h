@@ -15,7 +15,7 @@ static inline int is_audio(int m) {
 }
 
 typedef struct bench {
-    mb_sequences sequences;
+    mb_dataset dataset;
     float *values[3];
     int32_t emotions[UTTERANCES];
     float valences[UTTERANCES];
@@ -47,10 +47,12 @@ static inline void fill(bench *b) {
             float signal = column == b->emotions[utterance] ? 2.5f : 0.0f;
             b->values[m][i] = draw((uint32_t)m, (uint64_t)i) + (is_audio(m) ? 0.0f : signal);
         }
-        b->sequences.modalities[m] = (mb_sequence){dims[m], NULL, b->values[m]};
+        b->dataset.streams[m] = (mb_stream){.dimension = dims[m], .values = b->values[m]};
     }
-    b->sequences.type = MB_UTT;
-    b->sequences.utterance_count = UTTERANCES;
+    b->dataset.utterance_count = UTTERANCES;
+    b->dataset.stream_count = 3;
+    b->dataset.emotions = b->emotions;
+    b->dataset.valences = b->valences;
 }
 
 // Runs that differ in seed, fold, learning rate, dropout and whether they shuffle.
@@ -83,9 +85,8 @@ static inline void bench_open(bench *b, const char *model_name, int32_t hidden) 
                               .seed = (uint32_t)i,
                               .fold_index = i % 2,
                               .rules = mb_dataset_find("MER2023"),
-                              .sequences = &b->sequences,
-                              .emotions = b->emotions,
-                              .valences = b->valences,
+                              .datasets = &b->dataset,
+                              .dataset_count = 1,
                               .fold = &b->folds[i % 2],
                               .tests = &b->test,
                               .test_count = 1};
@@ -103,7 +104,8 @@ static inline void bench_close(bench *b) {
 static inline void train_on(mb_device *device, const mb_run_spec *specs, int32_t count,
                             const atomic_int *stop, mb_run_result *results) {
     mb_error error = {.message = ""};
-    mb_status status = mb_train_runs(device, specs, count, stop, NULL, results, &error);
+    mb_device_cache cache = {.device = device};
+    mb_status status = mb_train_runs(&cache, specs, count, stop, NULL, results, &error);
     if (status != MB_OK)
         fail_msg("%s", error.message);
 }
@@ -142,6 +144,7 @@ enum { SICK_RUN = 3, SICK_EPOCH = 2, NEVER = INT32_MAX };
 typedef struct disturbed {
     const mb_backend *usual;
     mb_backend backend;
+    mb_executor executor;
     atomic_int stop;
     int32_t calls, stopping_call, epochs;
 } disturbed;
@@ -175,28 +178,31 @@ static inline mb_status disturbed_run(mb_device *device, const mb_plan *plan,
         if (status != MB_OK)
             return status;
     }
-    return usual->run(device, plan, launch, error);
+    return usual->executor->run(device, plan, launch, error);
 }
 
 static inline mb_status disturbed_tally(mb_device *device, const mb_tally_launch *launch,
                                         mb_error *error) {
-    return usual_backend()->tally(device, launch, error);
+    return usual_backend()->executor->tally(device, launch, error);
 }
 
 static inline mb_status disturbed_copy_rows(mb_device *device, const mb_row_copy *copy,
                                             mb_error *error) {
-    return usual_backend()->copy_rows(device, copy, error);
+    return usual_backend()->executor->copy_rows(device, copy, error);
 }
 
 static inline void train_disturbed(mb_device *device, const mb_run_spec *specs,
                                    int32_t stopping_call, mb_run_result *results) {
-    disturbance = (disturbed){
-        .usual = device->backend, .backend = *device->backend, .stopping_call = stopping_call};
+    disturbance = (disturbed){.usual = device->backend,
+                              .backend = *device->backend,
+                              .executor = *device->backend->executor,
+                              .stopping_call = stopping_call};
+    disturbance.backend.executor = &disturbance.executor;
     disturbance.backend.upload_async = disturbed_upload;
     disturbance.backend.download = disturbed_download;
-    disturbance.backend.run = disturbed_run;
-    disturbance.backend.tally = disturbed_tally;
-    disturbance.backend.copy_rows = disturbed_copy_rows;
+    disturbance.executor.run = disturbed_run;
+    disturbance.executor.tally = disturbed_tally;
+    disturbance.executor.copy_rows = disturbed_copy_rows;
     device->backend = &disturbance.backend;
     train_on(device, specs, RUNS, &disturbance.stop, results);
     device->backend = disturbance.usual;

@@ -74,21 +74,13 @@ mb_status mb_json_expect(const mb_json *at, const char *expected, mb_error *erro
 
 mb_status mb_json_unknown(const mb_json *at, const char *what, const char *name,
                           const char *const *known, int known_count, mb_error *error) {
-    const char *nearest = mb_nearest_name(name, known, known_count);
-    if (nearest != NULL)
-        return mb_json_refuse(at, error, "unknown %s \"%.80s\"; did you mean \"%s\"?", what, name,
-                              nearest);
-    char list[512] = "";
-    for (int i = 0; i < known_count; i++) {
-        size_t length = strlen(list);
-        if (length + strlen(known[i]) + 8 > sizeof list) {
-            snprintf(list + length, sizeof list - length, " ...");
-            break;
-        }
-        snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", known[i]);
-    }
-    return mb_json_refuse(at, error, "unknown %s \"%.80s\"; known: %s", what, name,
-                          list[0] != '\0' ? list : "none");
+    char path[512];
+    mb_json_path(at, path, sizeof path);
+    mb_status status = mb_fail_unknown(
+        error, MB_BAD_INPUT,
+        &(mb_unknown){
+            .what = what, .name = name, .known = known, .count = known_count, .quote = '"'});
+    return mb_fail_in(error, status, "%s: %s%s", at->file, path, path[0] != '\0' ? ": " : "");
 }
 
 mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_error *error) {

@@ -14,4 +14,6 @@ int64_t mb_memory_for_runs(void);
 // Processors that this process may use.
 int32_t mb_processors(void);
 
+enum { MB_MAX_THREADS = 1024 }; // that a command may be asked for
+
 #endif

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,93 @@ static mb_status cannot_write(const char *path, mb_error *error) {
     return mb_fail(error, MB_FAILED, "%s: cannot be written: %s", path, strerror(errno));
 }
 
+// ---- a file beside its place ------------------------------------------------------------------
+
+// The permissions that a new file would get; there is no way to read the mask without setting it.
+static mode_t usual_permissions(void) {
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+static void hold_signals(sigset_t *before) {
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+static void end(mb_output *output) {
+    free(output->temporary);
+    output->temporary = NULL;
+    pthread_sigmask(SIG_SETMASK, &output->before, NULL); // a signal that came may end the process
+}
+
+mb_status mb_output_begin(mb_output *output, const char *path, mb_error *error) {
+    struct stat info;
+    bool there = stat(path, &info) == 0;
+    *output = (mb_output){.path = path, .descriptor = -1};
+    output->permissions = there ? info.st_mode & 07777 : usual_permissions();
+    if (asprintf(&output->temporary, "%s.tmp-XXXXXX", path) < 0) {
+        output->temporary = NULL;
+        return mb_out_of_memory(error, "name of a file");
+    }
+    hold_signals(&output->before);
+    output->descriptor = mkostemp(output->temporary, O_CLOEXEC);
+    if (output->descriptor >= 0)
+        return MB_OK;
+    mb_status status = cannot_write(path, error);
+    end(output);
+    return status;
+}
+
+mb_status mb_output_write(mb_output *output, const char *bytes, size_t count, mb_error *error) {
+    return write_all(output->descriptor, bytes, count) ? MB_OK : cannot_write(output->path, error);
+}
+
+void mb_output_abandon(mb_output *output) {
+    if (output->temporary == NULL)
+        return;
+    if (output->descriptor >= 0)
+        close(output->descriptor);
+    unlink(output->temporary);
+    end(output);
+}
+
+// So that the name is on disk, too. The file is whole in any case: a folder that cannot be opened,
+// or of a file system that knows no such call, is no failure.
+static void sync_folder(char *path) {
+    int folder = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return;
+    fsync(folder);
+    close(folder);
+}
+
+mb_status mb_output_finish(mb_output *output, mb_error *error) {
+    int descriptor = output->descriptor;
+    bool done = fchmod(descriptor, output->permissions) == 0 && fsync(descriptor) == 0;
+    output->descriptor = -1;
+    if (!done) {
+        int cause = errno;
+        close(descriptor);
+        errno = cause;
+    }
+    done = done && close(descriptor) == 0 && rename(output->temporary, output->path) == 0;
+    if (!done) {
+        mb_status status = cannot_write(output->path, error);
+        mb_output_abandon(output);
+        return status;
+    }
+    sync_folder(output->temporary); // the same folder; the name is of no use any more
+    end(output);
+    return MB_OK;
+}
+
+// ---- bytes that are known ---------------------------------------------------------------------
+
 static mb_status write_device(const char *path, const char *bytes, size_t count, mb_error *error) {
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0)
@@ -33,13 +120,6 @@ static mb_status write_device(const char *path, const char *bytes, size_t count,
     return status;
 }
 
-// The permissions that a new file would get; there is no way to read the mask without setting it.
-static mode_t usual_permissions(void) {
-    mode_t mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
-}
-
 mb_status mb_write_file(const char *path, const char *bytes, size_t count, mb_error *error) {
     struct stat info;
     bool there = stat(path, &info) == 0;
@@ -47,24 +127,12 @@ mb_status mb_write_file(const char *path, const char *bytes, size_t count, mb_er
         return mb_fail(error, MB_FAILED, "%s: cannot be written: it is a folder", path);
     if (there && !S_ISREG(info.st_mode))
         return write_device(path, bytes, count, error);
-    char *temporary;
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-        return mb_out_of_memory(error, "name of a file");
-    int descriptor = mkstemp(temporary);
-    if (descriptor < 0) {
-        free(temporary);
-        return cannot_write(path, error);
-    }
-    bool done = write_all(descriptor, bytes, count) &&
-                fchmod(descriptor, there ? info.st_mode & 07777 : usual_permissions()) == 0 &&
-                fsync(descriptor) == 0;
-    mb_status status = done ? MB_OK : cannot_write(path, error);
-    if (close(descriptor) != 0 && status == MB_OK)
-        status = cannot_write(path, error);
-    if (status == MB_OK && rename(temporary, path) != 0)
-        status = cannot_write(path, error);
-    if (status != MB_OK)
-        unlink(temporary);
-    free(temporary);
+    mb_output output;
+    mb_status status = mb_output_begin(&output, path, error);
+    if (status == MB_OK)
+        status = mb_output_write(&output, bytes, count, error);
+    if (status == MB_OK)
+        return mb_output_finish(&output, error);
+    mb_output_abandon(&output);
     return status;
 }

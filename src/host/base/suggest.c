@@ -1,7 +1,8 @@
 #include "base/suggest.h"
 
 #include <ctype.h>
-#include <stddef.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST = 64 };
@@ -14,7 +15,7 @@ static int smallest(int a, int b) {
 static int distance(const char *a, const char *b) {
     int rows[3][LONGEST + 1], m = (int)strlen(a), n = (int)strlen(b);
     if (m > LONGEST || n > LONGEST)
-        return 2 * LONGEST;
+        return INT_MAX;
     for (int j = 0; j <= n; j++)
         rows[0][j] = j;
     for (int i = 1; i <= m; i++) {
@@ -31,15 +32,60 @@ static int distance(const char *a, const char *b) {
     return rows[m % 3][n];
 }
 
-const char *mb_nearest_name(const char *name, const char *const *candidates, int count) {
-    const char *nearest = NULL;
-    int best = (int)strlen(name) / 3 + 2;
-    for (int i = 0; i < count; i++) {
-        int d = distance(name, candidates[i]);
+// The known name with the smallest distance, or NULL when none is near: more than a third of the
+// letters differ.
+static const char *nearest(const mb_unknown *unknown) {
+    const char *found = NULL;
+    int best = (int)strlen(unknown->name) / 3 + 2;
+    for (int i = 0; i < unknown->count; i++) {
+        int d = distance(unknown->name, unknown->known[i]);
         if (d < best) {
             best = d;
-            nearest = candidates[i];
+            found = unknown->known[i];
         }
     }
-    return nearest;
+    return found;
+}
+
+static const char *before(const mb_unknown *unknown) {
+    return unknown->before != NULL ? unknown->before : "";
+}
+
+static char quote(const mb_unknown *unknown) {
+    return unknown->quote != 0 ? unknown->quote : '\'';
+}
+
+void mb_suggest(const mb_unknown *unknown, char *text, size_t size) {
+    const char *near = nearest(unknown);
+    char mark = quote(unknown);
+    text[0] = '\0';
+    if (near != NULL)
+        snprintf(text, size, "; did you mean %c%s%s%c?", mark, before(unknown), near, mark);
+}
+
+// "a, b, c", cut where it becomes too long.
+static void list_known(const mb_unknown *unknown, char *text, size_t size) {
+    size_t length = (size_t)snprintf(text, size, "%s", unknown->count == 0 ? "none" : "");
+    for (int i = 0; i < unknown->count; i++) {
+        if (length + strlen(before(unknown)) + strlen(unknown->known[i]) + 8 > size) {
+            snprintf(text + length, size - length, " ...");
+            return;
+        }
+        length += (size_t)snprintf(text + length, size - length, "%s%s%s", i > 0 ? ", " : "",
+                                   before(unknown), unknown->known[i]);
+    }
+}
+
+mb_status mb_fail_unknown(mb_error *error, mb_status status, const mb_unknown *unknown) {
+    char suggestion[256], known[512];
+    char mark = quote(unknown);
+    mb_suggest(unknown, suggestion, sizeof suggestion);
+    if (suggestion[0] == '\0' && unknown->otherwise != NULL)
+        snprintf(suggestion, sizeof suggestion, "; %s", unknown->otherwise);
+    if (suggestion[0] != '\0')
+        return mb_fail(error, status, "unknown %s %c%s%.100s%c%s", unknown->what, mark,
+                       before(unknown), unknown->name, mark, suggestion);
+    list_known(unknown, known, sizeof known);
+    return mb_fail(error, status, "unknown %s %c%s%.100s%c; known: %s", unknown->what, mark,
+                   before(unknown), unknown->name, mark, known);
 }

@@ -1,21 +1,19 @@
-// Pieces of command lines that several subcommands have.
+// Values of options that several commands take.
 #ifndef MB_CLI_ARGUMENTS_H
 #define MB_CLI_ARGUMENTS_H
 
-#include <getopt.h>
 #include <stdbool.h>
 
 #include "merbench/dataset.h"
 
-// The whole text as a finite number; false when it is none.
-bool mb_parse_number(const char *text, double *number);
-
-// "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value.
-mb_status mb_parse_by_modality(const char *option, const char *text, double minimum, double maximum,
+// "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value. The
+// text is changed.
+mb_status mb_parse_by_modality(const char *option, char *text, double minimum, double maximum,
                                bool whole, double values[MB_MODALITY_COUNT], mb_error *error);
 
-// MB_USAGE, with the nearest option of the command suggested.
-mb_status mb_unknown_option(const char *command, const struct option *options, const char *given,
-                            mb_error *error);
+// The same for whole numbers.
+mb_status mb_parse_whole_by_modality(const char *option, char *text, int32_t minimum,
+                                     int32_t maximum, int32_t values[MB_MODALITY_COUNT],
+                                     mb_error *error);
 
 #endif

@@ -5,41 +5,70 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "cli/corpus_arguments.h"
 #include "cli/doctor_device.h"
+#include "cli/shared_options.h"
 #include "data/audit.h"
 
-enum { DEFAULT_ENTRIES = 5 };
+static const char usage[] =
+    "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
+    "       merbench doctor --device [--gpu N] [--json]\n\n"
+    "Audits a corpus and names what it finds. Exit code 3 when there are errors or warnings, 0\n"
+    "when there are none or only notes.\n\n"
+    "errors    training would be wrong or refused: NaN or Inf in features; utterances in two\n"
+    "          splits; missing labels; valences out of range; empty splits; IEMOCAP names\n"
+    "          without a session, sessions without utterances; no features\n"
+    "warnings  most likely a mistake: utterances in no split; classes without utterances; two\n"
+    "          features with the same values; frames of one value; more than 5 % of the\n"
+    "          utterances all zero; more than half of the columns constant; more than half of\n"
+    "          the utterances copies of others\n"
+    "notes     real corpora have these, too: test sets without valences where there are\n"
+    "          emotions to score; a few all-zero utterances (no word was said, no face was\n"
+    "          seen); a few constant columns; equal utterances (the same short sentence\n"
+    "          twice); rare classes; features of unknown modality";
 
-static void print_help(void) {
-    fputs(
-        "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
-        "       merbench doctor --device [--gpu N] [--json]\n\n"
-        "Audits a corpus and names what it finds. Exit code 3 when there are errors or warnings, "
-        "0\n"
-        "when there are none or only notes.\n\n"
-        "errors    training would be wrong or refused: NaN or Inf in features; utterances in two\n"
-        "          splits; missing labels; valences out of range; empty splits; IEMOCAP names\n"
-        "          without a session, sessions without utterances; no features\n"
-        "warnings  most likely a mistake: utterances in no split; classes without utterances; two\n"
-        "          features with the same values; frames of one value; more than 5 % of the\n"
-        "          utterances all zero; more than half of the columns constant; more than half of\n"
-        "          the utterances copies of others\n"
-        "notes     real corpora have these, too: test sets without valences where there are\n"
-        "          emotions to score; a few all-zero utterances (no word was said, no face was\n"
-        "          seen); a few constant columns; equal utterances (the same short sentence\n"
-        "          twice); rare classes; features of unknown modality\n\n"
-        "  --entries N   name the first N entries of a finding (default 5)\n"
-        "  --json        the same as one JSON object\n"
-        "  --device      instead of a corpus, look at this machine: instruction sets, GPU driver,\n"
-        "                GPUs and their memory; train a small model on each and compare; say what\n"
-        "                --device auto means here. Exit code 3 when that fails its self-test.\n"
-        "  --gpu N       with --device: try GPU N instead of the first that can be used. Exit "
-        "code\n"
-        "                4 when it is not there or refuses. GPUs that are not tried are left "
-        "alone:\n"
-        "                how much of their memory is free is not known.\n",
-        stdout);
+typedef struct arguments {
+    const char *path; // NULL with --device
+    bool json, device;
+    int32_t entries;
+    mb_device_choice choice; // --gpu
+} arguments;
+
+static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+    const mb_command_option options[] = {
+        {"entries", "N", "name the first N entries of a finding (default 5)",
+         .whole = &given->entries, .least = 1, .most = 1000000},
+        mb_json_option(&given->json),
+        {"device", NULL,
+         "instead of a corpus, look at this machine: instruction sets, GPU driver, GPUs and their "
+         "memory; train a small model on each and compare; say what --device auto means here. "
+         "Exit code 3 when that fails its self-test.",
+         .given = &given->device},
+        mb_device_choice_gpu_option(
+            &given->choice,
+            "with --device: try GPU N instead of the first that can be used. Exit code 4 when it "
+            "is not there or refuses. GPUs that are not tried are left alone: how much of their "
+            "memory is free is not known."),
+        {.name = NULL}};
+    const mb_command_line line = {.program = "merbench doctor",
+                                  .usage = usage,
+                                  .options = options,
+                                  .operands = {"CORPUS.h5"}};
+    *given = (arguments){.entries = 5};
+    mb_operands operands;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
+    *helped = operands.helped;
+    if (status != MB_OK || operands.helped)
+        return status;
+    given->path = operands.count > 0 ? operands.items[0] : NULL;
+    if (given->device && given->path != NULL)
+        return mb_fail(error, MB_USAGE,
+                       "--device looks at this machine: expected no corpus, found '%s'",
+                       given->path);
+    if (!given->device && given->choice.gpu.given)
+        return mb_fail(error, MB_USAGE, "--gpu: it goes with --device");
+    if (!given->device && given->path == NULL)
+        return mb_fail(error, MB_USAGE, "CORPUS.h5 is missing; 'merbench doctor --help' explains");
+    return MB_OK;
 }
 
 static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
@@ -91,13 +120,11 @@ static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_e
 }
 
 mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
-    corpus_arguments given = {.entries = DEFAULT_ENTRIES};
-    mb_status status = mb_parse_corpus_arguments(argc, argv, true, &given, error);
-    if (status != MB_OK || given.help) {
-        if (status == MB_OK)
-            print_help();
+    arguments given;
+    bool helped = false;
+    mb_status status = parse(argc, argv, &given, &helped, error);
+    if (status != MB_OK || helped)
         return status;
-    }
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
     mb_corpus corpus;

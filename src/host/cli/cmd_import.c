@@ -1,66 +1,29 @@
 // merbench import: makes a corpus from the folder of a toolkit.
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/shared_options.h"
 #include "data/import_mertools.h"
 
-static void print_help(void) {
-    fputs(
-        "usage: merbench import mertools DIR --dataset NAME -o CORPUS.h5 [OPTIONS]\n\n"
-        "Makes a corpus from a folder of MERTools:\n"
-        "  DIR/label.npz                       (label_4way.npz for IEMOCAPFour, label_6way.npz "
-        "for\n"
-        "                                      IEMOCAPSix, label-6way.npz for MER2023)\n"
-        "  DIR/features/FEATURE/NAME.npy       one array (D) or (T, D) an utterance, or\n"
-        "  DIR/features/FEATURE/NAME/*.npy     one frame a file, in the order of the file names\n\n"
-        "  --dataset NAME     ",
-        stdout);
-    for (const mb_dataset_rules *const *rules = mb_dataset_all(); *rules != NULL; rules++)
-        printf("%s%s", (*rules)->name, rules[1] != NULL ? ", " : "\n");
-    fputs("  -o, --output FILE  the corpus to write\n"
-          "  --force            replace FILE when it exists\n"
-          "  --features A,B     only these feature folders (default: all)\n"
-          "  --labels FILE      another label file; a bare name is looked for here, then in DIR\n"
-          "  --audio A,B  --text C  --video D\n"
-          "                     the modality of these features. For the others it is guessed from\n"
-          "                     words in the name (audio, wavlm, hubert ...; text, bert, lsa ...;\n"
-          "                     video, clip, face ...) and otherwise left unknown\n"
-          "  --allow-nonfinite  let NaN and Inf in; 'merbench doctor' finds them, training refuses "
-          "them\n"
-          "  --threads N        threads that read files (default: one a processor)\n"
-          "  --quiet            no progress\n\n"
-          "Labels follow the toolkit: the order of utterances is that of the label file; a valence "
-          "of\n"
-          "-10, '' or none at all is missing; emotions are ignored where the dataset has no "
-          "classes.\n"
-          "Label files are pickles: they are read without executing anything.\n"
-          "example: merbench import mertools cmumosi-process --dataset CMUMOSI -o cmumosi.h5\n",
-          stdout);
-}
+static const char usage[] =
+    "usage: merbench import mertools DIR --dataset NAME -o CORPUS.h5 [OPTIONS]\n\n"
+    "Makes a corpus from a folder of MERTools:\n"
+    "  DIR/label.npz                       (label_4way.npz for IEMOCAPFour, label_6way.npz for\n"
+    "                                      IEMOCAPSix, label-6way.npz for MER2023)\n"
+    "  DIR/features/FEATURE/NAME.npy       one array (D) or (T, D) an utterance, or\n"
+    "  DIR/features/FEATURE/NAME/*.npy     one frame a file, in the order of the file names";
 
-static mb_status find_rules(const char *name, const mb_dataset_rules **rules, mb_error *error) {
-    enum { MOST = 64 };
-    const char *names[MOST];
-    int count = 0;
-    *rules = mb_dataset_find(name);
-    if (*rules != NULL)
-        return MB_OK;
-    for (const mb_dataset_rules *const *all = mb_dataset_all(); *all != NULL && count < MOST; all++)
-        names[count++] = (*all)->name;
-    const char *nearest = mb_nearest_name(name, names, count);
-    return mb_fail(error, MB_USAGE, "--dataset: unknown dataset '%s'%s%s%s", name,
-                   nearest != NULL ? "; did you mean '" : "; --help lists them",
-                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
-}
+static const char notes[] =
+    "Labels follow the toolkit: the order of utterances is that of the label file; a valence of\n"
+    "-10, '' or none at all is missing; emotions are ignored where the dataset has no classes.\n"
+    "Label files are pickles: they are read without executing anything.\n"
+    "example: merbench import mertools cmumosi-process --dataset CMUMOSI -o cmumosi.h5";
 
-// Cuts "A,B" into names; `text` is changed and must outlive them.
-static mb_status split_names(const char *option, char *text, mb_names *names, mb_error *error) {
+// Cuts "A,B" into names, which lie in `text`.
+static mb_status read_names(const char *option, char *text, void *target, mb_error *error) {
+    mb_names *names = target;
     int count = 1;
     for (const char *letter = text; *letter != '\0'; letter++)
         count += *letter == ',';
@@ -76,103 +39,56 @@ static mb_status split_names(const char *option, char *text, mb_names *names, mb
     return MB_OK;
 }
 
-static mb_status parse_threads(const char *text, int *threads, mb_error *error) {
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 || number > 256)
-        return mb_fail(error, MB_USAGE, "--threads: expected a whole number 1..256, found '%s'",
-                       text);
-    *threads = (int)number;
-    return MB_OK;
-}
-
 typedef struct arguments {
     mb_import_options import;
-    const char *dataset, *output;
-    bool force, help;
+    const char *output;
+    bool force;
 } arguments;
 
-enum { DATASET = 256, FORCE, FEATURES, LABELS, AUDIO, TEXT, VIDEO, NONFINITE, THREADS, QUIET };
-
-static mb_status take_option(int option, arguments *given, mb_error *error) {
-    switch (option) {
-    case 'o':
-        given->output = optarg;
-        return MB_OK;
-    case 'h':
-        given->help = true;
-        return MB_OK;
-    case DATASET:
-        given->dataset = optarg;
-        return MB_OK;
-    case FORCE:
-        given->force = true;
-        return MB_OK;
-    case LABELS:
-        given->import.labels = optarg;
-        return MB_OK;
-    case NONFINITE:
-        given->import.allow_nonfinite = true;
-        return MB_OK;
-    case QUIET:
-        given->import.quiet = true;
-        return MB_OK;
-    case THREADS:
-        return parse_threads(optarg, &given->import.threads, error);
-    case FEATURES:
-        return split_names("--features", optarg, &given->import.features, error);
-    case AUDIO:
-        return split_names("--audio", optarg, &given->import.modality[MB_AUDIO], error);
-    case TEXT:
-        return split_names("--text", optarg, &given->import.modality[MB_TEXT], error);
-    default:
-        return split_names("--video", optarg, &given->import.modality[MB_VIDEO], error);
-    }
-}
-
-static mb_status parse(int argc, char **argv, arguments *given, mb_error *error) {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},
-        {"output", required_argument, NULL, 'o'},
-        {"dataset", required_argument, NULL, DATASET},
-        {"force", no_argument, NULL, FORCE},
-        {"features", required_argument, NULL, FEATURES},
-        {"labels", required_argument, NULL, LABELS},
-        {"audio", required_argument, NULL, AUDIO},
-        {"text", required_argument, NULL, TEXT},
-        {"video", required_argument, NULL, VIDEO},
-        {"allow-nonfinite", no_argument, NULL, NONFINITE},
-        {"threads", required_argument, NULL, THREADS},
-        {"quiet", no_argument, NULL, QUIET},
-        {0},
-    };
-    int option;
-    optind = 0, opterr = 0;
-    while ((option = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
-        if (option == '?' || option == ':')
-            return mb_fail(error, MB_USAGE, "%s '%s'; see 'merbench import --help'",
-                           option == '?' ? "unknown option" : "a value is missing after",
-                           argv[optind - 1]);
-        mb_status status = take_option(option, given, error);
-        if (status != MB_OK)
-            return status;
-    }
-    if (given->help)
-        return MB_OK;
-    if (optind >= argc || strcmp(argv[optind], "mertools") != 0)
-        return mb_fail(error, MB_USAGE, "expected 'mertools' as the kind of folder, found %s%s%s",
-                       optind < argc ? "'" : "nothing", optind < argc ? argv[optind] : "",
-                       optind < argc ? "'" : "");
-    if (argc - optind != 2)
-        return mb_fail(error, MB_USAGE,
-                       "expected one folder, found %d; see 'merbench import --help'",
-                       argc - optind - 1);
-    given->import.folder = argv[optind + 1];
-    if (given->dataset == NULL || given->output == NULL)
-        return mb_fail(error, MB_USAGE, "%s is missing; see 'merbench import --help'",
-                       given->dataset == NULL ? "--dataset NAME" : "-o CORPUS.h5");
-    return find_rules(given->dataset, &given->import.rules, error);
+static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+    const char *datasets[MB_MOST_DATASETS];
+    int32_t dataset = 0;
+    mb_import_options *import = &given->import;
+    const mb_command_option options[] = {
+        mb_dataset_option("dataset", datasets, &dataset),
+        mb_corpus_option(&given->output),
+        mb_force_option(&given->force),
+        {"features", "A,B", "only these feature folders (default: all)", .read = read_names,
+         .target = &import->features},
+        {"labels", "FILE", "another label file; a bare name is looked for here, then in DIR",
+         .text = &import->labels},
+        {"audio", "A,B",
+         "features that are audio; the modality of those that are not named here is guessed from "
+         "words in their names (audio, wavlm, hubert ...) and otherwise left unknown",
+         .read = read_names, .target = &import->modality[MB_AUDIO]},
+        {"text", "A,B", "likewise (text, bert, lsa ...)", .read = read_names,
+         .target = &import->modality[MB_TEXT]},
+        {"video", "A,B", "likewise (video, clip, face ...)", .read = read_names,
+         .target = &import->modality[MB_VIDEO]},
+        {"allow-nonfinite", NULL,
+         "let NaN and Inf in; 'merbench doctor' finds them, training refuses them",
+         .given = &import->allow_nonfinite},
+        mb_threads_option(&import->threads, "threads that read files, {} (default: one a "
+                                            "processor)"),
+        mb_quiet_option(&import->quiet),
+        {.name = NULL}};
+    const mb_command_line line = {.program = "merbench import",
+                                  .usage = usage,
+                                  .notes = notes,
+                                  .options = options,
+                                  .operands = {"mertools", "DIR"},
+                                  .least = 2};
+    mb_operands operands;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
+    *helped = operands.helped;
+    if (status != MB_OK || operands.helped)
+        return status;
+    if (strcmp(operands.items[0], "mertools") != 0)
+        return mb_fail(error, MB_USAGE, "expected 'mertools' as the kind of folder, found '%s'",
+                       operands.items[0]);
+    import->folder = operands.items[1];
+    import->rules = mb_dataset_all()[dataset];
+    return MB_OK;
 }
 
 static void print_summary(const mb_corpus *corpus, const char *output) {
@@ -206,14 +122,10 @@ static mb_status import(const arguments *given, mb_error *error) {
 }
 
 mb_status mb_cmd_import(int argc, char **argv, mb_error *error) {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    arguments given = {.import.threads = processors < 1    ? 1
-                                         : processors > 64 ? 64
-                                                           : (int)processors};
-    mb_status status = parse(argc, argv, &given, error);
-    if (status == MB_OK && given.help)
-        print_help();
-    else if (status == MB_OK)
+    arguments given = {.import.threads = mb_default_threads()};
+    bool helped = false;
+    mb_status status = parse(argc, argv, &given, &helped, error);
+    if (status == MB_OK && !helped)
         status = import(&given, error);
     free(given.import.features.items);
     for (int m = 0; m < MB_MODALITY_COUNT; m++)

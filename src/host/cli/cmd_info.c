@@ -6,18 +6,9 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "cli/corpus_arguments.h"
+#include "cli/shared_options.h"
 #include "data/corpus_file.h"
 #include "data/summary.h"
-
-static void print_help(void) {
-    fputs("usage: merbench info CORPUS.h5 [--json]\n\n"
-          "Shows what a corpus holds: dataset, utterances, class balance, valences, splits, "
-          "features\n"
-          "(modality, level, dimension, frames of an utterance, digest) and where it came from.\n\n"
-          "  --json   the same as one JSON object\n",
-          stdout);
-}
 
 static const char *modality_name(int32_t modality) {
     return modality < 0 ? "unknown" : mb_modality_names[modality];
@@ -196,20 +187,33 @@ static mb_status print_json(const mb_corpus *corpus, const description *known, m
     return MB_OK;
 }
 
+static mb_status parse(int argc, char **argv, bool *json, mb_operands *operands, mb_error *error) {
+    const mb_command_option options[] = {mb_json_option(json), {.name = NULL}};
+    const mb_command_line line = {
+        .program = "merbench info",
+        .usage = "usage: merbench info CORPUS.h5 [--json]\n\n"
+                 "Shows what a corpus holds: dataset, utterances, class balance, valences, splits, "
+                 "features\n"
+                 "(modality, level, dimension, frames of an utterance, digest) and where it came "
+                 "from.",
+        .options = options,
+        .operands = {"CORPUS.h5"},
+        .least = 1};
+    return mb_command_line_parse(&line, argc, argv, operands, error);
+}
+
 mb_status mb_cmd_info(int argc, char **argv, mb_error *error) {
-    corpus_arguments given = {0};
-    mb_status status = mb_parse_corpus_arguments(argc, argv, false, &given, error);
-    if (status != MB_OK || given.help) {
-        if (status == MB_OK)
-            print_help();
+    bool json = false;
+    mb_operands operands;
+    mb_status status = parse(argc, argv, &json, &operands, error);
+    if (status != MB_OK || operands.helped)
         return status;
-    }
     mb_corpus corpus;
     description known = {0};
-    status = mb_corpus_open(given.path, &corpus, error);
+    status = mb_corpus_open(operands.items[0], &corpus, error);
     if (status == MB_OK)
         status = describe(&corpus, &known, error);
-    if (status == MB_OK && given.json)
+    if (status == MB_OK && json)
         status = print_json(&corpus, &known, error);
     else if (status == MB_OK)
         print_text(&corpus, &known);

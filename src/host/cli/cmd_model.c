@@ -1,6 +1,5 @@
 // merbench model: the options of a fusion model, and what it costs, from its graph.
 #include <cjson/cJSON.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,40 +7,24 @@
 #include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "cli/shared_options.h"
 #include "merbench/model.h"
 #include "merbench/plan.h"
 
-static const char help[] =
+static const char usage[] =
     "usage: merbench model [NAME [OPTIONS]]\n"
     "\n"
     "Without a name: lists the fusion models. With a name: shows the model's options, and counts "
     "its\n"
-    "parameters, multiply-accumulates and memory from its graph.\n"
-    "\n"
-    "  --dims audio=D,text=D,video=D    feature dimensions (1024, 5120, 768); 0 leaves a modality "
-    "out\n"
-    "  --feature-type TYPE              utt, frm_align or frm_unalign (the first that the model "
-    "takes)\n"
-    "  --steps audio=T,text=T,video=T   frames, for frame-level features (20 each)\n"
-    "  --classes C, --values R          emotion classes and regression outputs (6, 1)\n"
-    "  --batch B                        rows of a batch (32)\n"
-    "  --set OPTION=VALUE               an option of the model; may be given several times\n"
-    "  --json                           print one JSON document\n";
-
-static const struct option long_options[] = {
-    {"dims", required_argument, NULL, 'd'},   {"feature-type", required_argument, NULL, 'f'},
-    {"steps", required_argument, NULL, 't'},  {"classes", required_argument, NULL, 'c'},
-    {"values", required_argument, NULL, 'r'}, {"batch", required_argument, NULL, 'b'},
-    {"set", required_argument, NULL, 's'},    {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
-};
+    "parameters, multiply-accumulates and memory from its graph.";
 
 typedef struct request {
     const mb_model *model;
     mb_model_config config;
     int32_t batch;
     bool json;
-    bool type_given; // --feature-type
+    bool type_given;   // --feature-type
+    mb_texts settings; // OPTION=VALUE of the model
 } request;
 
 // What the plans of a model tell.
@@ -55,64 +38,45 @@ typedef struct costs {
 // ---- arguments
 
 static mb_status find_model(const char *name, const mb_model **model, mb_error *error) {
-    const char *names[32], *nearest;
+    const char *names[32];
     int count = 0;
     *model = mb_model_find(name);
     if (*model != NULL)
         return MB_OK;
     for (const mb_model *const *known = mb_model_all(); *known != NULL && count < 32; known++)
         names[count++] = (*known)->name;
-    nearest = mb_nearest_name(name, names, count);
-    return mb_fail(error, MB_USAGE, "unknown model '%s'%s%s%s", name,
-                   nearest != NULL ? "; did you mean '" : "; 'merbench model' lists them",
-                   nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    return mb_fail_unknown(
+        error, MB_USAGE,
+        &(mb_unknown){.what = "model", .name = name, .known = names, .count = count});
 }
 
-static mb_status parse_whole(const char *option, const char *text, double minimum, double maximum,
-                             int32_t *value, mb_error *error) {
-    double number;
-    if (!mb_parse_number(text, &number) || number < minimum || number > maximum ||
-        number != floor(number))
-        return mb_fail(error, MB_USAGE, "%s: expected a whole number %.0f..%.0f, found '%s'",
-                       option, minimum, maximum, text);
-    *value = (int32_t)number;
-    return MB_OK;
+static mb_status read_dims(const char *option, char *text, void *target, mb_error *error) {
+    request *r = target;
+    return mb_parse_whole_by_modality(option, text, 0, 1000000, r->config.dims, error);
 }
 
-static mb_status parse_modalities(const char *option, const char *text, double minimum,
-                                  int32_t values[MB_MODALITY_COUNT], mb_error *error) {
-    double numbers[MB_MODALITY_COUNT];
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        numbers[m] = values[m];
-    mb_status status = mb_parse_by_modality(option, text, minimum, 1e6, true, numbers, error);
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        values[m] = (int32_t)numbers[m];
-    return status;
-}
-
-static mb_status parse_feature_type(const char *text, mb_feature_type *type, mb_error *error) {
-    for (int i = 0; i < 3; i++)
-        if (strcmp(mb_feature_type_names[i], text) == 0) {
-            *type = (mb_feature_type)i;
-            return MB_OK;
-        }
-    return mb_fail(error, MB_USAGE,
-                   "--feature-type: expected utt, frm_align or frm_unalign, found '%s'", text);
+static mb_status read_steps(const char *option, char *text, void *target, mb_error *error) {
+    request *r = target;
+    return mb_parse_whole_by_modality(option, text, 1, 1000000, r->config.steps, error);
 }
 
 static mb_status choose(const mb_option *option, const char *text, double *value, mb_error *error) {
     if (option->kind != MB_OPTION_CHOICE) {
-        if (mb_parse_number(text, value))
+        if (mb_parse_real(text, value))
             return MB_OK;
         return mb_fail(error, MB_USAGE, "--set %s: expected a number, found '%s'", option->name,
                        text);
     }
-    for (int i = 0; option->choices[i] != NULL; i++)
-        if (strcmp(option->choices[i], text) == 0) {
-            *value = i;
+    int count = 0;
+    for (; option->choices[count] != NULL; count++)
+        if (strcmp(option->choices[count], text) == 0) {
+            *value = count;
             return MB_OK;
         }
-    return mb_fail(error, MB_USAGE, "--set %s: '%s' is not one of its choices", option->name, text);
+    mb_status status = mb_fail_unknown(
+        error, MB_USAGE,
+        &(mb_unknown){.what = "choice", .name = text, .known = option->choices, .count = count});
+    return mb_fail_in(error, status, "--set %s: ", option->name);
 }
 
 static mb_status set_option(request *r, const char *text, mb_error *error) {
@@ -129,65 +93,57 @@ static mb_status set_option(request *r, const char *text, mb_error *error) {
     }
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    const char *nearest = mb_nearest_name(name, names, r->model->option_count);
-    return mb_fail(error, MB_USAGE, "--set: model %s has no option '%s'%s%s%s", r->model->name,
-                   name, nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "");
+    mb_status status = mb_fail_unknown(
+        error, MB_USAGE,
+        &(mb_unknown){
+            .what = "option", .name = name, .known = names, .count = r->model->option_count});
+    return mb_fail_in(error, status, "--set: model %s: ", r->model->name);
 }
 
-static mb_status parse_option(request *r, int letter, const char *text, mb_error *error) {
-    switch (letter) {
-    case 'd':
-        return parse_modalities("--dims", text, 0, r->config.dims, error);
-    case 't':
-        return parse_modalities("--steps", text, 1, r->config.steps, error);
-    case 'f':
-        r->type_given = true;
-        return parse_feature_type(text, &r->config.feature_type, error);
-    case 'c':
-        return parse_whole("--classes", text, 0, 1000, &r->config.class_count, error);
-    case 'r':
-        return parse_whole("--values", text, 0, 1, &r->config.value_count, error);
-    case 'b':
-        return parse_whole("--batch", text, 1, 65536, &r->batch, error);
-    default:
-        return set_option(r, text, error);
-    }
-}
-
-static mb_status parse(int argc, char **argv, request *r, bool *show_help, mb_error *error) {
-    *r = (request){.config = {.feature_type = MB_UTT,
-                              .dims = {1024, 5120, 768},
+static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+    bool about_a_model = false;
+    int32_t type = MB_UTT;
+    const mb_command_option options[] = {
+        {"dims", "M=D,...",
+         "feature dimensions (default audio=1024,text=5120,video=768); 0 leaves a modality out",
+         .given = &about_a_model, .read = read_dims, .target = r},
+        {"feature-type", "TYPE", "{} (default: the first that the model takes)",
+         .given = &r->type_given, .choice = &type, .choices = mb_feature_type_names,
+         .choice_count = 3},
+        {"steps", "M=T,...", "frames, for frame-level features (default audio=20,text=20,video=20)",
+         .given = &about_a_model, .read = read_steps, .target = r},
+        {"classes", "C", "emotion classes, {} (default 6)", .given = &about_a_model,
+         .whole = &r->config.class_count, .most = 1000},
+        {"values", "R", "regression outputs, {} (default 1)", .given = &about_a_model,
+         .whole = &r->config.value_count, .most = 1},
+        {"batch", "B", "rows of a batch, {} (default 32)", .given = &about_a_model,
+         .whole = &r->batch, .least = 1, .most = 65536},
+        {"set", "OPTION=VALUE", "an option of the model; may be given several times",
+         .given = &about_a_model, .texts = &r->settings},
+        mb_json_option(&r->json),
+        {.name = NULL}};
+    const mb_command_line line = {
+        .program = "merbench model", .usage = usage, .options = options, .operands = {"NAME"}};
+    *r = (request){.config = {.dims = {1024, 5120, 768},
                               .steps = {20, 20, 20},
                               .class_count = 6,
                               .value_count = 1},
                    .batch = 32};
-    // The model comes first: its options are checked as they are read.
-    int first = argc > 1 && argv[1][0] != '-' ? 1 : 0;
-    mb_status status = first == 1 ? find_model(argv[1], &r->model, error) : MB_OK;
-    if (status == MB_OK && r->model != NULL)
+    mb_operands operands;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
+    *helped = operands.helped;
+    if (status != MB_OK || operands.helped)
+        return status;
+    r->config.feature_type = (mb_feature_type)type;
+    if (operands.count == 0 && (about_a_model || r->type_given))
+        return mb_fail(error, MB_USAGE, "NAME of a model is missing; 'merbench model' lists them");
+    if (operands.count == 0)
+        return MB_OK;
+    status = find_model(operands.items[0], &r->model, error);
+    if (status == MB_OK)
         mb_model_defaults(r->model, &r->config);
-    opterr = 0;
-    optind = 1 + first;
-    for (int letter;
-         status == MB_OK && (letter = getopt_long(argc, argv, ":h", long_options, NULL)) != -1;) {
-        if (letter == 'h') {
-            *show_help = true;
-            return MB_OK;
-        }
-        if (letter == ':')
-            return mb_fail(error, MB_USAGE, "option '%s' needs a value", argv[optind - 1]);
-        if (letter == '?')
-            return mb_unknown_option("model", long_options, argv[optind - 1], error);
-        if (letter == 'j')
-            r->json = true;
-        else if (r->model == NULL)
-            return mb_fail(error, MB_USAGE, "the name of a model comes first");
-        else
-            status = parse_option(r, letter, optarg, error);
-    }
-    if (status == MB_OK && optind < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind]);
+    for (int32_t i = 0; status == MB_OK && i < r->settings.count; i++)
+        status = set_option(r, r->settings.items[i], error);
     return status;
 }
 
@@ -329,14 +285,10 @@ static mb_status list_models(bool json, mb_error *error) {
 mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     request r;
     costs c;
-    bool show_help = false;
-    mb_status status = parse(argc, argv, &r, &show_help, error);
-    if (status != MB_OK)
+    bool helped = false;
+    mb_status status = parse(argc, argv, &r, &helped, error);
+    if (status != MB_OK || helped)
         return status;
-    if (show_help) {
-        fputs(help, stdout);
-        return MB_OK;
-    }
     if (r.model == NULL)
         return list_models(r.json, error);
     choose_feature_type(&r);

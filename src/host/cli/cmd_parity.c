@@ -1,15 +1,15 @@
 // merbench parity: runs fixture files and prints the worst error of each group.
 #include <cjson/cJSON.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/shared_options.h"
 #include "parity/parity.h"
 
-static const char help_start[] =
+static const char usage[] =
     "usage: merbench parity FILE.h5... [--json] [OPTIONS]\n"
     "\n"
     "Runs each file's model on its stored inputs and parameters and compares outputs, losses, "
@@ -19,14 +19,11 @@ static const char help_start[] =
     "worst in relation to its limit. Dropout cases use the stored masks. Files of data rules "
     "(mapping,\n"
     "alignment, folds) and of metrics are checked likewise. With --precision tf32 the limits are\n"
-    "wider where nothing is trained.\n"
-    "\n"
-    "  --json           print one JSON document instead\n";
+    "wider where nothing is trained.";
 
-static const char help_end[] =
-    "\n"
+static const char notes[] =
     "exit codes: 0 everything holds, 3 a limit is broken or a file cannot be used,\n"
-    "            4 nothing fails, but a model or kind of file is not supported\n";
+    "            4 nothing fails, but a model or kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {
     return status == MB_OK ? "holds" : status == MB_UNSUPPORTED ? "unsupported" : "fails";
@@ -106,50 +103,35 @@ static mb_status print_json(cJSON *files, mb_error *error) {
     return MB_OK;
 }
 
+static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,
+                       mb_operands *operands, mb_error *error) {
+    mb_command_option devices[MB_DEVICE_OPTIONS];
+    const mb_command_option options[] = {mb_json_option(json), {.others = devices}, {.name = NULL}};
+    const mb_command_line line = {.program = "merbench parity",
+                                  .usage = usage,
+                                  .notes = notes,
+                                  .options = options,
+                                  .operands = {"FILE.h5"},
+                                  .least = 1,
+                                  .repeats = true};
+    mb_device_choice_options(choice, devices);
+    mb_status status = mb_command_line_parse(&line, argc, argv, operands, error);
+    return status == MB_OK ? mb_device_choice_check(choice, error) : status;
+}
+
 mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"device", required_argument, NULL, 'D'},
-                                            {"gpu", required_argument, NULL, 'G'},
-                                            {"isa", required_argument, NULL, 'I'},
-                                            {"precision", required_argument, NULL, 'P'},
-                                            {NULL, 0, NULL, 0}};
     bool json = false;
     mb_device_choice choice = {.device = NULL};
-    opterr = 0;
-    optind = 1;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            printf("%s%s%s", help_start, mb_device_help, help_end);
-            return MB_OK;
-        }
-        if (option == ':')
-            return mb_fail(error, MB_USAGE, "%s: expected a value behind it", argv[optind - 1]);
-        mb_status status = MB_OK;
-        if (option == 'j')
-            json = true;
-        else if (option == 'D')
-            status = mb_device_choice_device(&choice, optarg, error);
-        else if (option == 'G')
-            status = mb_device_choice_gpu(&choice, optarg, error);
-        else if (option == 'I')
-            status = mb_device_choice_isa(&choice, optarg, error);
-        else if (option == 'P')
-            status = mb_device_choice_precision(&choice, optarg, error);
-        else
-            status = mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench parity --help'",
-                             argv[optind - 1]);
-        if (status != MB_OK)
-            return status;
-    }
-    if (optind == argc)
-        return mb_fail(error, MB_USAGE, "expected at least one file; see 'merbench parity --help'");
+    mb_operands operands;
     mb_device *device = NULL;
-    mb_status status = mb_device_choice_open(&choice, &device, error);
+    mb_status status = parse(argc, argv, &json, &choice, &operands, error);
+    if (status != MB_OK || operands.helped)
+        return status;
+    status = mb_device_choice_open(&choice, &device, error);
     if (status != MB_OK)
         return status;
     cJSON *files = json ? cJSON_CreateArray() : NULL;
-    status = check_files(device, argc - optind, argv + optind, files);
+    status = check_files(device, operands.count, operands.items, files);
     if (json && print_json(files, error) != MB_OK)
         status = MB_FAILED;
     cJSON_Delete(files);

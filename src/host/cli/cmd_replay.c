@@ -1,104 +1,71 @@
 // merbench replay: trains one recorded trial again and compares it bit for bit.
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/device_choice.h"
-#include "cli/threads.h"
+#include "cli/shared_options.h"
 #include "sweep/replay.h"
-
-enum { MAX_PLACES = 32 };
 
 typedef struct replay_options {
     const char *results, *key;
-    const char *places[MAX_PLACES];
-    int place_count;
+    mb_texts places;
     bool list;
     int32_t threads;
     mb_device_choice device;
 } replay_options;
 
-static void print_help(void) {
-    printf(
-        "usage: merbench replay RESULTS.db KEY [--data DIR]... [OPTIONS]\n"
-        "       merbench replay RESULTS.db --list\n\n"
-        "Trains the trial with this key (or a unique beginning of it, 6 digits or more) again, "
-        "all\n"
-        "folds, and compares curves, scores and predictions with the recorded ones, bit for bit.\n"
-        "Nothing is written. Exit code 0: identical; 3: the first difference is named.\n\n"
-        "  --data DIR   where to look for the trial's corpus: a folder with *.h5 files, or a\n"
-        "               corpus; may be given several times (default: this folder). The corpus is\n"
-        "               known by its digests, whatever its name is.\n"
-        "  --threads N  on cpu, folds that are trained at a time, 1..%d (default: one a\n"
-        "               processor); where fewer are left, threads share the work of a fold\n"
-        "  --list       print the keys of the trials of the plan that ran last\n\n"
-        "A run is trained on a device like the one that the ledger says it was trained on, where\n"
-        "there is one; otherwise both are named, and the results may differ in rounding. Another\n"
-        "device can be asked for:\n\n"
-        "%s\n"
-        "example: merbench replay demo/results.db 3f2a9c --data demo\n",
-        MB_MAX_THREADS, mb_device_help);
-}
+static const char usage[] =
+    "usage: merbench replay RESULTS.db KEY [--data DIR]... [OPTIONS]\n"
+    "       merbench replay RESULTS.db --list\n\n"
+    "Trains the trial with this key (or a unique beginning of it, 6 digits or more) again, all\n"
+    "folds, and compares curves, scores and predictions with the recorded ones, bit for bit.\n"
+    "Nothing is written. Exit code 0: identical; 3: the first difference is named.\n\n"
+    "A run is trained on a device like the one that the ledger says it was trained on, where\n"
+    "there is one; otherwise both are named, and the results may differ in rounding. Options ask\n"
+    "for another device.";
 
-static mb_status parse(int argc, char **argv, replay_options *options, bool *done,
+static mb_status parse(int argc, char **argv, replay_options *given, bool *helped,
                        mb_error *error) {
-    static const struct option table[] = {{"help", no_argument, NULL, 'h'},
-                                          {"data", required_argument, NULL, 'd'},
-                                          {"threads", required_argument, NULL, 't'},
-                                          {"list", no_argument, NULL, 'l'},
-                                          {"device", required_argument, NULL, 'D'},
-                                          {"gpu", required_argument, NULL, 'G'},
-                                          {"isa", required_argument, NULL, 'I'},
-                                          {"precision", required_argument, NULL, 'P'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
-    optind = 1;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
-        if (option == 'h') {
-            print_help();
-            *done = true;
-            return MB_OK;
-        }
-        if (option == ':')
-            return mb_fail(error, MB_USAGE, "%s: expected a value behind it", argv[optind - 1]);
-        if (option == '?')
-            return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench replay --help'",
-                           argv[optind - 1]);
-        if (option == 'D' || option == 'G' || option == 'I' || option == 'P') {
-            mb_status status =
-                option == 'D'   ? mb_device_choice_device(&options->device, optarg, error)
-                : option == 'G' ? mb_device_choice_gpu(&options->device, optarg, error)
-                : option == 'I' ? mb_device_choice_isa(&options->device, optarg, error)
-                                : mb_device_choice_precision(&options->device, optarg, error);
-            if (status != MB_OK)
-                return status;
-            continue;
-        }
-        if (option == 't') {
-            mb_status status = mb_take_threads(optarg, &options->threads, error);
-            if (status != MB_OK)
-                return status;
-            continue;
-        }
-        if (option == 'l') {
-            options->list = true;
-            continue;
-        }
-        if (options->place_count == MAX_PLACES)
-            return mb_fail(error, MB_USAGE, "--data: given more than %d times", MAX_PLACES);
-        options->places[options->place_count++] = optarg;
-    }
-    if (argc - optind != (options->list ? 1 : 2))
-        return mb_fail(error, MB_USAGE,
-                       "expected a ledger and a key; usage: merbench replay RESULTS.db KEY "
-                       "[--data DIR]...");
-    options->results = argv[optind];
-    options->key = options->list ? NULL : argv[optind + 1];
-    if (options->place_count == 0)
-        options->places[options->place_count++] = ".";
+    mb_command_option devices[MB_DEVICE_OPTIONS];
+    const mb_command_option options[] = {
+        {"data", "DIR",
+         "where to look for the trial's corpus: a folder with *.h5 files, or a corpus; may be "
+         "given "
+         "several times (default: this folder). The corpus is known by its digests, whatever its "
+         "name is.",
+         .texts = &given->places},
+        mb_threads_option(&given->threads,
+                          "on cpu, folds that are trained at a time, {} (default: one a "
+                          "processor); where fewer are left, threads share the work of a fold"),
+        {"list", NULL, "print the keys of the trials of the plan that ran last",
+         .given = &given->list},
+        {.others = devices},
+        {.name = NULL}};
+    const mb_command_line line = {.program = "merbench replay",
+                                  .usage = usage,
+                                  .notes =
+                                      "example: merbench replay demo/results.db 3f2a9c --data demo",
+                                  .options = options,
+                                  .operands = {"RESULTS.db", "KEY"},
+                                  .least = 1};
+    mb_device_choice_options(&given->device, devices);
+    mb_operands operands;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
+    *helped = operands.helped;
+    if (status == MB_OK)
+        status = mb_device_choice_check(&given->device, error);
+    if (status != MB_OK || operands.helped)
+        return status;
+    given->results = operands.items[0];
+    given->key = operands.count > 1 ? operands.items[1] : NULL;
+    if (given->list && given->key != NULL)
+        return mb_fail(error, MB_USAGE, "--list: expected no key, found '%s'", given->key);
+    if (!given->list && given->key == NULL)
+        return mb_fail(error, MB_USAGE, "KEY is missing; 'merbench replay --help' explains");
+    if (given->places.count == 0)
+        given->places = (mb_texts){1, {"."}};
     return MB_OK;
 }
 
@@ -154,7 +121,8 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
     snprintf(where, sizeof where, "trial %s", recorded->key);
     mb_status status = mb_trial_parse(where, recorded->description, &trial, error);
     if (status == MB_OK)
-        status = mb_replay_find_corpus(&trial, options->places, options->place_count, &path, error);
+        status = mb_replay_find_corpus(&trial, options->places.items, options->places.count, &path,
+                                       error);
     if (status == MB_OK) {
         printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, trial.dataset,
                trial.model->name, trial.seed, path);
@@ -168,9 +136,9 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
 
 mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
     replay_options options = {.threads = mb_default_threads()};
-    bool done = false;
-    mb_status status = parse(argc, argv, &options, &done, error);
-    if (status != MB_OK || done)
+    bool helped = false;
+    mb_status status = parse(argc, argv, &options, &helped, error);
+    if (status != MB_OK || helped)
         return status;
     mb_ledger *ledger = NULL;
     mb_ledger_trial trial = {.description = NULL};

@@ -1,5 +1,4 @@
 // merbench run: trains what a plan asks for.
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
-#include "cli/threads.h"
+#include "cli/shared_options.h"
 #include "report/table.h"
 #include "sweep/sweep.h"
 
@@ -22,100 +21,50 @@ typedef struct run_options {
     mb_device_description device;
 } run_options;
 
-static void print_help(void) {
-    printf(
-        "usage: merbench run PLAN.json [OPTIONS]\n\n"
-        "Trains every trial of a plan that the ledger does not have yet, longest first, and "
-        "prints\n"
-        "the table. Stopped by Ctrl-C, SIGTERM, kill -9 or a power cut, the same command goes on\n"
-        "with what is missing; the results do not depend on the number of threads or on\n"
-        "interruptions. The plan is checked as a whole before anything is trained.\n\n"
-        "  --results FILE   the ledger; made when it is missing (default results.db)\n"
-        "  --data DIR       where the corpora of the plan are (default: the plan's folder)\n"
-        "%s"
-        "  --threads N      on cpu, runs that are trained at a time, 1..%d (default: one a\n"
-        "                   processor); where fewer are left, threads share the work of a run; a\n"
-        "                   GPU trains arrays of runs, as many as its memory holds\n"
-        "  --dry-run        say what there is to do and what it takes; change nothing\n"
-        "  --quiet          no progress\n"
-        "  --no-table       no table at the end\n\n"
-        "The plan format is described in docs/plan-format.md.\n"
-        "example: merbench run configs/quickstart.json --data demo --results demo/results.db\n",
-        mb_device_help, MB_MAX_THREADS);
-}
+static const char usage[] =
+    "usage: merbench run PLAN.json [OPTIONS]\n\n"
+    "Trains every trial of a plan that the ledger does not have yet, longest first, and prints\n"
+    "the table. Stopped by Ctrl-C, SIGTERM, kill -9 or a power cut, the same command goes on\n"
+    "with what is missing; the results do not depend on the number of threads or on\n"
+    "interruptions. The plan is checked as a whole before anything is trained.";
 
-enum { HELP = 1, RESULTS, DATA, DEVICE, GPU, ISA, PRECISION, THREADS, DRY_RUN, QUIET, NO_TABLE };
+static const char notes[] =
+    "The plan format is described in docs/plan-format.md.\n"
+    "example: merbench run configs/quickstart.json --data demo --results demo/results.db";
 
-static mb_status take_option(int option, run_options *options, mb_error *error) {
-    switch (option) {
-    case RESULTS:
-        options->results = optarg;
-        return MB_OK;
-    case DATA:
-        options->data = optarg;
-        return MB_OK;
-    case DEVICE:
-        return mb_device_choice_device(&options->choice, optarg, error);
-    case GPU:
-        return mb_device_choice_gpu(&options->choice, optarg, error);
-    case ISA:
-        return mb_device_choice_isa(&options->choice, optarg, error);
-    case PRECISION:
-        return mb_device_choice_precision(&options->choice, optarg, error);
-    case THREADS:
-        return mb_take_threads(optarg, &options->threads, error);
-    case DRY_RUN:
-        options->dry_run = true;
-        return MB_OK;
-    case QUIET:
-        options->quiet = true;
-        return MB_OK;
-    case NO_TABLE:
-        options->no_table = true;
-        return MB_OK;
-    default:
-        return MB_OK;
-    }
-}
-
-// *done: the help was asked for and printed.
-static mb_status parse(int argc, char **argv, run_options *options, bool *done, mb_error *error) {
-    static const struct option table[] = {{"help", no_argument, NULL, HELP},
-                                          {"results", required_argument, NULL, RESULTS},
-                                          {"data", required_argument, NULL, DATA},
-                                          {"device", required_argument, NULL, DEVICE},
-                                          {"gpu", required_argument, NULL, GPU},
-                                          {"isa", required_argument, NULL, ISA},
-                                          {"precision", required_argument, NULL, PRECISION},
-                                          {"threads", required_argument, NULL, THREADS},
-                                          {"dry-run", no_argument, NULL, DRY_RUN},
-                                          {"quiet", no_argument, NULL, QUIET},
-                                          {"no-table", no_argument, NULL, NO_TABLE},
-                                          {NULL, 0, NULL, 0}};
-    int option;
-    optind = 1;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
-        if (option == HELP || option == 'h') {
-            print_help();
-            *done = true;
-            return MB_OK;
-        }
-        if (option == ':')
-            return mb_fail(error, MB_USAGE, "%s: expected a value behind it", argv[optind - 1]);
-        if (option == '?')
-            return mb_fail(error, MB_USAGE, "unknown option '%s'; see 'merbench run --help'",
-                           argv[optind - 1]);
-        mb_status status = take_option(option, options, error);
-        if (status != MB_OK)
-            return status;
-    }
-    if (argc - optind != 1)
-        return mb_fail(error, MB_USAGE,
-                       "expected one plan, found %d; usage: merbench run PLAN.json [OPTIONS]",
-                       argc - optind);
-    options->plan = argv[optind];
-    if (options->results[0] == '\0')
+static mb_status parse(int argc, char **argv, run_options *given, bool *helped, mb_error *error) {
+    mb_command_option devices[MB_DEVICE_OPTIONS];
+    const mb_command_option options[] = {
+        {"results", "FILE", "the ledger; made when it is missing (default results.db)",
+         .text = &given->results},
+        {"data", "DIR", "where the corpora of the plan are (default: the plan's folder)",
+         .text = &given->data},
+        {.others = devices},
+        mb_threads_option(&given->threads,
+                          "on cpu, runs that are trained at a time, {} (default: one a processor); "
+                          "where fewer are left, threads share the work of a run; a GPU trains "
+                          "arrays of runs, as many as its memory holds"),
+        {"dry-run", NULL, "say what there is to do and what it takes; change nothing",
+         .given = &given->dry_run},
+        mb_quiet_option(&given->quiet),
+        {"no-table", NULL, "no table at the end", .given = &given->no_table},
+        {.name = NULL}};
+    const mb_command_line line = {.program = "merbench run",
+                                  .usage = usage,
+                                  .notes = notes,
+                                  .options = options,
+                                  .operands = {"PLAN.json"},
+                                  .least = 1};
+    mb_device_choice_options(&given->choice, devices);
+    mb_operands operands;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
+    *helped = operands.helped;
+    if (status == MB_OK)
+        status = mb_device_choice_check(&given->choice, error);
+    if (status != MB_OK || operands.helped)
+        return status;
+    given->plan = operands.items[0];
+    if (given->results[0] == '\0')
         return mb_fail(error, MB_USAGE, "--results: expected a file, found an empty name");
     return MB_OK;
 }
@@ -280,10 +229,10 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     show(&d, &totals);
     char note[128];
     write_note(&d, &totals, note, sizeof note);
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) == 0) // ru_maxrss: KiB
+    struct rusage resources;
+    if (getrusage(RUSAGE_SELF, &resources) == 0) // ru_maxrss: KiB
         snprintf(note + strlen(note), sizeof note - strlen(note), ", peak memory %.0f MiB",
-                 (double)usage.ru_maxrss / 1024.0);
+                 (double)resources.ru_maxrss / 1024.0);
     mb_progress_finish(&d.progress, note);
     return status;
 }
@@ -337,9 +286,9 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
 
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     run_options options = {.results = "results.db", .threads = mb_default_threads()};
-    bool done = false;
-    mb_status status = parse(argc, argv, &options, &done, error);
-    if (status != MB_OK || done)
+    bool helped = false;
+    mb_status status = parse(argc, argv, &options, &helped, error);
+    if (status != MB_OK || helped)
         return status;
     mb_interrupt interrupt; // before a driver is asked for anything: it may start threads
     mb_interrupt_begin(&interrupt);

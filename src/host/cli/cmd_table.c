@@ -1,12 +1,10 @@
 // merbench table: prints the tables of a sweep.
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
+#include "base/command_line.h"
 #include "base/output.h"
-#include "base/suggest.h"
 #include "cli/cli.h"
 #include "merbench/metrics.h"
 #include "report/table.h"
@@ -14,130 +12,63 @@
 static const char *const formats[] = {"text", "markdown", "latex", "csv", "json"};
 static const char *const phases[] = {"final", "search"};
 
-static void print_help(void) {
-    printf(
-        "usage: merbench table RESULTS.db [OPTIONS]\n\n"
-        "Prints the table of a plan: feature combinations by datasets and models, mean and sample\n"
-        "standard deviation (n - 1) over the seeds. Waits for nobody: a sweep may be running.\n\n"
-        "  -f, --format FORMAT  text, markdown, latex, csv or json (default text)\n"
-        "  -p, --plan PLAN      name, or 6 or more digits of the digest (default: the plan that\n"
-        "                       ran last)\n"
-        "  -m, --metric NAME    ");
-    for (int i = 0; i < MB_SCORE_COUNT; i++)
-        printf("%s%s",
-               i == 0   ? ""
-               : i == 6 ? ",\n                       "
-                        : ", ",
-               mb_score_names[i]);
-    printf(
-        "\n                       (default waf)\n"
-        "      --phase PHASE    final: the final seeds; search: the search seeds of the best\n"
-        "                       setting (default final; cells without final seeds show search)\n"
-        "  -a, --all-settings   every setting of the search, with its selection value\n"
-        "  -o, --output FILE    write to FILE instead of standard output\n\n"
-        "The best and the second best entry of a column are marked, among entries of which every\n"
-        "seed is there. csv and json hold the stored numbers (no percent) with 17 digits.\n"
-        "example: merbench table results.db --format latex -o table.tex\n");
-}
+static const char usage[] =
+    "usage: merbench table RESULTS.db [OPTIONS]\n\n"
+    "Prints the table of a plan: feature combinations by datasets and models, mean and sample\n"
+    "standard deviation (n - 1) over the seeds. Waits for nobody: a sweep may be running.";
+
+static const char notes[] =
+    "The best and the second best entry of a column are marked, among entries of which every\n"
+    "seed is there. csv and json hold the stored numbers (no percent) with 17 digits.\n"
+    "example: merbench table results.db --format latex -o table.tex";
 
 typedef struct arguments {
     const char *results, *output;
     mb_table_options options;
-    bool help;
 } arguments;
 
-static const struct option long_options[] = {
-    {"format", required_argument, NULL, 'f'}, {"plan", required_argument, NULL, 'p'},
-    {"metric", required_argument, NULL, 'm'}, {"phase", required_argument, NULL, 'P'},
-    {"all-settings", no_argument, NULL, 'a'}, {"output", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
-};
-
-// Position of `text` among the choices of an option.
-static mb_status parse_choice(const char *option, const char *text, const char *const *choices,
-                              int count, int *choice, mb_error *error) {
-    for (*choice = 0; *choice < count; ++*choice)
-        if (strcmp(choices[*choice], text) == 0)
-            return MB_OK;
-    const char *nearest = mb_nearest_name(text, choices, count);
-    if (nearest != NULL)
-        return mb_fail(error, MB_USAGE, "%s: unknown '%s'; did you mean '%s'?", option, text,
-                       nearest);
-    char list[160] = "";
-    for (int i = 0; i < count; i++)
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i > 0 ? ", " : "",
-                 choices[i]);
-    return mb_fail(error, MB_USAGE, "%s: unknown '%s'; there are: %s", option, text, list);
+// Whether both are the same file.
+static bool are_one(const char *path, const char *other) {
+    struct stat a, b;
+    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }
 
-static mb_status unknown_option(const char *text, mb_error *error) {
-    enum { COUNT = sizeof long_options / sizeof *long_options - 1 };
-    const char *names[COUNT];
-    if (optopt != 0 && strncmp(text, "--", 2) != 0)
-        return mb_fail(error, MB_USAGE,
-                       "unknown option '-%c'; 'merbench table --help' lists the options", optopt);
-    for (int i = 0; i < COUNT; i++)
-        names[i] = long_options[i].name;
-    const char *nearest = mb_nearest_name(text + strspn(text, "-"), names, COUNT);
-    if (nearest != NULL)
-        return mb_fail(error, MB_USAGE, "unknown option '%s'; did you mean '--%s'?", text, nearest);
-    return mb_fail(error, MB_USAGE,
-                   "unknown option '%s'; 'merbench table --help' lists the options", text);
-}
-
-static mb_status parse_option(int letter, char **argv, arguments *given, mb_error *error) {
-    int choice = 0;
-    mb_status status = MB_OK;
-    switch (letter) {
-    case 'f':
-        status = parse_choice("--format", optarg, formats, 5, &choice, error);
-        given->options.format = (mb_table_format)choice;
-        return status;
-    case 'P':
-        status = parse_choice("--phase", optarg, phases, 2, &choice, error);
-        given->options.phase = (mb_table_phase)choice;
-        return status;
-    case 'm':
-        status = parse_choice("--metric", optarg, mb_score_names, MB_SCORE_COUNT, &choice, error);
-        given->options.metric = optarg;
-        return status;
-    case 'p':
-        given->options.plan = optarg;
-        return MB_OK;
-    case 'a':
-        given->options.all_settings = true;
-        return MB_OK;
-    case 'o':
-        given->output = optarg;
-        return MB_OK;
-    case 'h':
-        given->help = true;
-        return MB_OK;
-    case ':':
-        return mb_fail(error, MB_USAGE, "option '%s' needs a value", argv[optind - 1]);
-    default:
-        return unknown_option(argv[optind - 1], error);
-    }
-}
-
-static mb_status parse_arguments(int argc, char **argv, arguments *given, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+    int32_t format = MB_TABLE_TEXT, phase = MB_TABLE_FINAL;
+    const mb_command_option options[] = {
+        {"format", "FORMAT", "{} (default text)", .letter = 'f', .choice = &format,
+         .choices = formats, .choice_count = 5},
+        {"plan", "PLAN",
+         "name, or 6 or more digits of the digest (default: the plan that ran last)", .letter = 'p',
+         .text = &given->options.plan},
+        {"metric", "NAME", "{} (default waf)", .letter = 'm', .text = &given->options.metric,
+         .choices = mb_score_names, .choice_count = MB_SCORE_COUNT},
+        {"phase", "PHASE",
+         "final: the final seeds; search: the search seeds of the best setting (default final; "
+         "cells without final seeds show search)",
+         .choice = &phase, .choices = phases, .choice_count = 2},
+        {"all-settings", NULL, "every setting of the search, with its selection value",
+         .letter = 'a', .given = &given->options.all_settings},
+        {"output", "FILE", "write to FILE instead of standard output", .letter = 'o',
+         .text = &given->output},
+        {.name = NULL}};
+    const mb_command_line line = {.program = "merbench table",
+                                  .usage = usage,
+                                  .notes = notes,
+                                  .options = options,
+                                  .operands = {"RESULTS.db"},
+                                  .least = 1};
     *given = (arguments){0};
-    opterr = 0;
-    optind = 1;
-    for (int letter; (letter = getopt_long(argc, argv, ":f:p:m:ao:h", long_options, NULL)) != -1;) {
-        mb_status status = parse_option(letter, argv, given, error);
-        if (status != MB_OK || given->help)
-            return status;
-    }
-    if (optind >= argc)
-        return mb_fail(error, MB_USAGE, "RESULTS.db is missing; 'merbench table --help' explains");
-    if (optind + 1 < argc)
-        return mb_fail(error, MB_USAGE, "unexpected argument '%s'", argv[optind + 1]);
-    given->results = argv[optind];
-    struct stat results, output;
-    if (given->output != NULL && stat(given->results, &results) == 0 &&
-        stat(given->output, &output) == 0 && results.st_dev == output.st_dev &&
-        results.st_ino == output.st_ino)
+    mb_operands operands;
+    mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
+    *helped = operands.helped;
+    if (status != MB_OK || operands.helped)
+        return status;
+    given->results = operands.items[0];
+    given->options.format = (mb_table_format)format;
+    given->options.phase = (mb_table_phase)phase;
+    if (given->output != NULL && are_one(given->results, given->output))
         return mb_fail(error, MB_USAGE, "--output: '%s' is the results file itself", given->output);
     return MB_OK;
 }
@@ -162,14 +93,12 @@ static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error
 
 mb_status mb_cmd_table(int argc, char **argv, mb_error *error) {
     arguments given;
-    mb_status status = parse_arguments(argc, argv, &given, error);
-    if (status == MB_OK && given.help) {
-        print_help();
-        return MB_OK;
-    }
+    bool helped = false;
+    mb_status status = parse(argc, argv, &given, &helped, error);
+    if (status != MB_OK || helped)
+        return status;
     mb_ledger *ledger = NULL;
-    if (status == MB_OK)
-        status = mb_ledger_open(given.results, MB_LEDGER_READ, &ledger, error);
+    status = mb_ledger_open(given.results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
         status = print_table(ledger, &given, error);
     mb_ledger_close(ledger);

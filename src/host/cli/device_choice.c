@@ -1,24 +1,10 @@
 #include "cli/device_choice.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/suggest.h"
+#include "merbench/survey.h"
 
 const char *const mb_isa_names[MB_ISA_COUNT] = {"avx512", "avx2", "portable"};
-
-const char mb_device_help[] =
-    "  --device NAME    auto, cpu or cuda (default auto: a GPU where one can be used, else cpu;\n"
-    "                   'merbench doctor --device' tells which, and why)\n"
-    "  --gpu N          on cuda, GPU N of those that CUDA shows, from 0 (default: the first that\n"
-    "                   can be used); means --device cuda. CUDA_VISIBLE_DEVICES hides GPUs from\n"
-    "                   CUDA and numbers the others anew\n"
-    "  --isa NAME       vector instructions on cpu: avx512, avx2 or portable (default: the best\n"
-    "                   that the processor has); one set gives the same bits again\n"
-    "  --precision NAME float32 or tf32 (default float32); training is in float32 always, but on\n"
-    "                   cuda tf32 rounds operands of the products of evaluations to 11 bits\n";
 
 static const char float32[] = "float32", tf32[] = "tf32";
 
@@ -26,18 +12,52 @@ static bool wants_tf32(const mb_device_choice *choice) {
     return choice->precision != NULL && strcmp(choice->precision, tf32) == 0;
 }
 
-static mb_status expect_one_of(const char *option, const char *name, const char *const *names,
-                               int count, const char *list, mb_error *error) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(name, names[i]) == 0)
-            return MB_OK;
-    const char *nearest = mb_nearest_name(name, names, count);
-    return mb_fail(error, MB_USAGE, "%s: expected %s, found '%s'%s%s%s", option, list, name,
-                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "");
+mb_command_option mb_device_choice_gpu_option(mb_device_choice *choice, const char *help) {
+    return (mb_command_option){"gpu",
+                               "N",
+                               help,
+                               .given = &choice->gpu.given,
+                               .whole = &choice->gpu.number,
+                               .most = INT32_MAX,
+                               .expected = "the number of a GPU, from 0"};
 }
 
-static mb_status check_together(const mb_device_choice *choice, mb_error *error) {
+void mb_device_choice_options(mb_device_choice *choice,
+                              mb_command_option options[MB_DEVICE_OPTIONS]) {
+    static const char *const devices[] = {"auto", "cpu", "cuda"};
+    static const char *const precisions[] = {float32, tf32};
+    options[0] = (mb_command_option){
+        "device",
+        "NAME",
+        "{} (default auto: a GPU where one can be used, else cpu; 'merbench doctor --device' tells "
+        "which, and why)",
+        .text = &choice->device,
+        .choices = devices,
+        .choice_count = 3};
+    options[1] = mb_device_choice_gpu_option(
+        choice, "on cuda, GPU N of those that CUDA shows, from 0 (default: the first that can be "
+                "used); means --device cuda. CUDA_VISIBLE_DEVICES hides GPUs from CUDA and "
+                "numbers the others anew");
+    options[2] = (mb_command_option){
+        "isa",
+        "NAME",
+        "vector instructions on cpu: {} (default: the best that the processor has); one set gives "
+        "the same bits again",
+        .text = &choice->isa,
+        .choices = mb_isa_names,
+        .choice_count = MB_ISA_COUNT};
+    options[3] = (mb_command_option){
+        "precision",
+        "NAME",
+        "{} (default float32); training is in float32 always, but on cuda tf32 rounds operands of "
+        "the products of evaluations to 11 bits",
+        .text = &choice->precision,
+        .choices = precisions,
+        .choice_count = 2};
+    options[4] = (mb_command_option){.name = NULL};
+}
+
+mb_status mb_device_choice_check(const mb_device_choice *choice, mb_error *error) {
     bool cpu =
         choice->isa != NULL || (choice->device != NULL && strcmp(choice->device, "cpu") == 0);
     if (cpu && wants_tf32(choice))
@@ -54,39 +74,6 @@ static mb_status check_together(const mb_device_choice *choice, mb_error *error)
                        "--isa %s: the instructions of processors do not go with --device cuda",
                        choice->isa);
     return MB_OK;
-}
-
-mb_status mb_device_choice_device(mb_device_choice *choice, const char *name, mb_error *error) {
-    static const char *const names[] = {"auto", "cpu", "cuda"};
-    choice->device = name;
-    mb_status status = expect_one_of("--device", name, names, 3, "auto, cpu or cuda", error);
-    return status == MB_OK ? check_together(choice, error) : status;
-}
-
-mb_status mb_device_choice_gpu(mb_device_choice *choice, const char *text, mb_error *error) {
-    char *end = NULL;
-    errno = 0;
-    long number = isdigit((unsigned char)text[0]) ? strtol(text, &end, 10) : 0;
-    if (end == NULL || *end != '\0' || errno != 0 || number > INT32_MAX)
-        return mb_fail(error, MB_USAGE, "--gpu: expected the number of a GPU, from 0, found '%s'",
-                       text);
-    choice->gpu.given = true;
-    choice->gpu.number = (int32_t)number;
-    return check_together(choice, error);
-}
-
-mb_status mb_device_choice_isa(mb_device_choice *choice, const char *name, mb_error *error) {
-    choice->isa = name;
-    mb_status status =
-        expect_one_of("--isa", name, mb_isa_names, MB_ISA_COUNT, "avx512, avx2 or portable", error);
-    return status == MB_OK ? check_together(choice, error) : status;
-}
-
-mb_status mb_device_choice_precision(mb_device_choice *choice, const char *name, mb_error *error) {
-    static const char *const names[] = {float32, tf32};
-    choice->precision = name;
-    mb_status status = expect_one_of("--precision", name, names, 2, "float32 or tf32", error);
-    return status == MB_OK ? check_together(choice, error) : status;
 }
 
 // Finds out what the choice comes to: it is "cpu" from here on, or "cuda" and a GPU.
@@ -148,7 +135,7 @@ mb_status mb_device_choice_open_like(const mb_device_choice *choice, const char 
             like.precision = tf32;
     } else if (!choice->gpu.given && strncmp(recorded, cpu, sizeof cpu - 1) == 0)
         like.isa = recorded + sizeof cpu - 1;
-    mb_status status = check_together(&like, error);
+    mb_status status = mb_device_choice_check(&like, error);
     if (status == MB_OK)
         status = mb_device_choice_open(&like, device, error);
     bool insists = choice->gpu.given || wants_tf32(choice);

@@ -2,6 +2,7 @@
 #ifndef MB_CLI_DEVICE_CHOICE_H
 #define MB_CLI_DEVICE_CHOICE_H
 
+#include "base/command_line.h"
 #include "merbench/device.h"
 
 // Sets of vector instructions of the CPU executor, best first; a processor need not have them all.
@@ -18,15 +19,15 @@ typedef struct mb_device_choice {
     } gpu;
 } mb_device_choice;
 
-// The lines of a help text that explain the options.
-extern const char mb_device_help[];
+// The four as rows for the table of a command, and the end of a table.
+enum { MB_DEVICE_OPTIONS = 5 };
+void mb_device_choice_options(mb_device_choice *choice,
+                              mb_command_option options[MB_DEVICE_OPTIONS]);
+// --gpu alone, with a help of its own.
+mb_command_option mb_device_choice_gpu_option(mb_device_choice *choice, const char *help);
 
-// Take the value of --device, of --gpu, of --isa, of --precision. MB_USAGE for what is not a name
-// or a number, and for what does not go with what was taken before.
-mb_status mb_device_choice_device(mb_device_choice *choice, const char *name, mb_error *error);
-mb_status mb_device_choice_gpu(mb_device_choice *choice, const char *text, mb_error *error);
-mb_status mb_device_choice_isa(mb_device_choice *choice, const char *name, mb_error *error);
-mb_status mb_device_choice_precision(mb_device_choice *choice, const char *name, mb_error *error);
+// After parsing. MB_USAGE for what does not go together.
+mb_status mb_device_choice_check(const mb_device_choice *choice, mb_error *error);
 
 // Opens a device of the choice. `auto`, and no choice, is the first GPU that can be used, and the
 // CPU where there is none; --gpu means cuda, --isa the CPU. MB_UNSUPPORTED: cuda, a GPU or tf32 was

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cli/device_choice.h"
 #include "merbench/self_test.h"
+#include "merbench/survey.h"
 
 // An executor and what its self-test said.
 typedef struct checked {
@@ -28,7 +29,7 @@ typedef struct findings {
 } findings;
 
 static void check(const mb_device_choice *choice, checked *result) {
-    mb_device *device = NULL;
+    mb_device *device = NULL, *reference = NULL;
     mb_device_description description;
     mb_error error = {.message = ""};
     *result = (checked){.usable = false};
@@ -38,8 +39,12 @@ static void check(const mb_device_choice *choice, checked *result) {
     result->usable = status == MB_OK;
     if (status == MB_OK) {
         memcpy(result->text, description.text, sizeof result->text);
-        status = mb_self_test(device, &result->difference, &error);
+        status = mb_cpu_open("portable", &reference, &error);
+        if (status == MB_OK)
+            status = mb_self_test(device, reference, &result->difference, &error);
     }
+    if (reference != NULL)
+        reference->backend->close(reference);
     if (device != NULL)
         device->backend->close(device);
     result->passed = status == MB_OK && result->difference <= MB_SELF_TEST_LIMIT;

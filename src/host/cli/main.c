@@ -72,10 +72,12 @@ int main(int argc, char **argv) {
         snprintf(who, sizeof who, "merbench %s", commands[i].name);
         return say(who, status, &error);
     }
-    const char *nearest = mb_nearest_name(argv[1], names, COMMAND_COUNT);
-    fprintf(stderr, "merbench: unknown command '%s'", argv[1]);
-    if (nearest != NULL)
-        fprintf(stderr, "; did you mean '%s'?", nearest);
-    fprintf(stderr, "\n'merbench --help' lists the commands\n");
-    return MB_USAGE;
+    mb_status status =
+        mb_fail_unknown(&error, MB_USAGE,
+                        &(mb_unknown){.what = "command",
+                                      .name = argv[1],
+                                      .known = names,
+                                      .count = COMMAND_COUNT,
+                                      .otherwise = "'merbench --help' lists the commands"});
+    return say("merbench", status, &error);
 }

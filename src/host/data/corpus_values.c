@@ -36,11 +36,12 @@ static mb_status unknown_feature(const mb_corpus *corpus, const char *name, mb_e
         return mb_out_of_memory(error, name);
     for (int32_t f = 0; f < corpus->feature_count; f++)
         names[f] = corpus->features[f].name;
-    const char *nearest = mb_nearest_name(name, names, corpus->feature_count);
+    mb_status status = mb_fail_unknown(
+        error, MB_BAD_INPUT,
+        &(mb_unknown){
+            .what = "feature", .name = name, .known = names, .count = corpus->feature_count});
     free(names);
-    return mb_fail(error, MB_BAD_INPUT, "%s: there is no feature '%s'%s%s%s", corpus->path, name,
-                   nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "'?" : "");
+    return mb_fail_in(error, status, "%s: ", corpus->path);
 }
 
 mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,

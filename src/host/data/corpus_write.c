@@ -1,9 +1,7 @@
 #include "data/corpus_write.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/output.h"
 #include "data/corpus_file.h"
 #include "data/h5_object.h"
 #include "data/seal.h"
@@ -216,14 +215,14 @@ static bool write_content(hid_t file, const mb_corpus *corpus, const digests *kn
 }
 
 static mb_status write_file(const mb_corpus *corpus, const digests *known, const mb_source *sources,
-                            int32_t source_count, const char *temporary, mb_interrupt *interrupt,
+                            int32_t source_count, const mb_output *output, mb_interrupt *interrupt,
                             mb_error *error) {
     hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_userblock(creation, (hsize_t)mb_seal_block_size(corpus->feature_count));
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     H5Pset_file_locking(access, 0, 1);
     errno = 0;
-    hid_t file = H5Fcreate(temporary, H5F_ACC_EXCL, creation, access);
+    hid_t file = H5Fcreate(output->temporary, H5F_ACC_TRUNC, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
     bool done = file >= 0 && write_content(file, corpus, known, sources, source_count, interrupt);
@@ -236,18 +235,11 @@ static mb_status write_file(const mb_corpus *corpus, const digests *known, const
         return mb_fail(error, MB_FAILED, "interrupted (%s) while the corpus was written",
                        strsignal(interrupt->signal));
     if (!done)
-        return mb_fail(error, MB_FAILED, "%s: cannot write the corpus: %s", temporary,
+        return mb_fail(error, MB_FAILED, "%s: cannot write the corpus: %s", output->path,
                        cause != 0 ? strerror(cause) : "HDF5 failed");
     qsort(known->extents, (size_t)corpus->feature_count, sizeof *known->extents, compare_extents);
-    int sealed = open(temporary, O_RDWR | O_CLOEXEC);
-    if (sealed < 0)
-        return mb_fail(error, MB_FAILED, "%s: cannot write: %s", temporary, strerror(errno));
-    mb_status status =
-        mb_seal_write(sealed, temporary, known->extents, corpus->feature_count, error);
-    if (status == MB_OK && fsync(sealed) != 0)
-        status = mb_fail(error, MB_FAILED, "%s: cannot write: %s", temporary, strerror(errno));
-    close(sealed);
-    return status;
+    return mb_seal_write(output->descriptor, output->path, known->extents, corpus->feature_count,
+                         error);
 }
 
 static mb_status compute_digests(const mb_corpus *corpus, digests *known, mb_error *error) {
@@ -269,22 +261,18 @@ mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int
     mb_status status = mb_corpus_check(corpus, path, error);
     if (status != MB_OK)
         return status;
-    char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return mb_fail(error, MB_BAD_INPUT, "%s: the name is too long", path);
     digests known = {0};
     status = compute_digests(corpus, &known, error);
     if (status == MB_OK) {
-        mb_interrupt interrupt; // signals are held back: half a file would stay behind
+        mb_interrupt interrupt; // asked for between features, which may take long
+        mb_output output;
         mb_interrupt_begin(&interrupt);
-        unlink(temporary); // of an earlier process with this number
-        status = write_file(corpus, &known, sources, source_count, temporary, &interrupt, error);
-        if (status == MB_OK && rename(temporary, path) != 0)
-            status = mb_fail(error, MB_FAILED, "%s: cannot rename '%s' to this: %s", path,
-                             temporary, strerror(errno));
-        if (status != MB_OK)
-            unlink(temporary);
+        status = mb_output_begin(&output, path, error);
+        if (status == MB_OK)
+            status = write_file(corpus, &known, sources, source_count, &output, &interrupt, error);
+        if (status == MB_OK)
+            status = mb_output_finish(&output, error);
+        mb_output_abandon(&output);
         mb_interrupt_end(&interrupt);
     }
     free(known.features);

@@ -221,7 +221,7 @@ static mb_status order_at_random(const mb_corpus *corpus, const mb_split *split,
                        "%s: split '%s': expected at least %d utterances for %d folds, found %d",
                        corpus_label(corpus), split->name, FOLD_COUNT, FOLD_COUNT, split->count);
     memcpy(order->rows, split->rows, (size_t)split->count * sizeof *order->rows);
-    mb_random_shuffle(mb_key_make(seed, 0), MB_STREAM_FOLDS, 0, order->rows, split->count);
+    mb_random_shuffle(mb_key_make(seed, 0), MB_RANDOM_FOLDS, 0, order->rows, split->count);
     mb_folds_of_permutation(split->count, order->bounds);
     return MB_OK;
 }

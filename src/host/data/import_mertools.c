@@ -143,11 +143,12 @@ static mb_status check_known(const mb_names *asked, const char *option, char **t
     mb_names known = {there, count};
     for (int i = 0; i < asked->count; i++)
         if (!contains(&known, asked->items[i])) {
-            const char *nearest =
-                mb_nearest_name(asked->items[i], (const char *const *)there, count);
-            return mb_fail(error, MB_BAD_INPUT, "%s: %s: there is no feature folder '%s'%s%s%s",
-                           folder, option, asked->items[i], nearest ? "; did you mean '" : "",
-                           nearest ? nearest : "", nearest ? "'?" : "");
+            mb_status status = mb_fail_unknown(error, MB_BAD_INPUT,
+                                               &(mb_unknown){.what = "feature folder",
+                                                             .name = asked->items[i],
+                                                             .known = (const char *const *)there,
+                                                             .count = count});
+            return mb_fail_in(error, status, "%s: %s: ", folder, option);
         }
     return MB_OK;
 }

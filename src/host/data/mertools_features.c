@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "data/corpus_file.h"
 #include "data/mertools_files.h"
@@ -116,10 +117,9 @@ static void watch(feature_work *work, bool quiet) {
 }
 
 static mb_status read_all(feature_work *work, int threads, bool quiet, mb_error *error) {
-    enum { MOST_THREADS = 256 };
-    pthread_t started[MOST_THREADS];
+    pthread_t started[MB_MAX_THREADS];
     int count = 0;
-    threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
+    threads = threads < 1 ? 1 : threads > MB_MAX_THREADS ? MB_MAX_THREADS : threads;
     pthread_mutex_lock(&work->lock); // so that no thread is through before all are counted
     while (count < threads && pthread_create(&started[count], NULL, read_some, work) == 0)
         count++;

@@ -60,27 +60,29 @@ static int64_t target_length(const mb_feature *feature, const making *recipe, in
     return ceiling(frames_of(guide, utterance), recipe->scale);
 }
 
-// Allocates a sequence with its offsets; *compressed is the longest intermediate result in frames.
+// A sequence while it is made.
+typedef struct sequence {
+    int64_t *offsets; // (N + 1)
+    float *values;
+    int64_t longest; // intermediate result, in frames
+} sequence;
+
 static mb_status allocate(const mb_feature *feature, const making *recipe, int32_t utterance_count,
-                          mb_sequence *sequence, int64_t *compressed, mb_error *error) {
-    sequence->offsets = calloc((size_t)utterance_count + 1, sizeof *sequence->offsets);
-    if (sequence->offsets == NULL)
+                          sequence *made, mb_error *error) {
+    made->offsets = calloc((size_t)utterance_count + 1, sizeof *made->offsets);
+    if (made->offsets == NULL)
         return mb_out_of_memory(error, "offsets of a sequence");
-    *compressed = 0;
     for (int32_t i = 0; i < utterance_count; i++) {
-        sequence->offsets[i + 1] = sequence->offsets[i] + target_length(feature, recipe, i);
+        made->offsets[i + 1] = made->offsets[i] + target_length(feature, recipe, i);
         int64_t own = recipe->scale == 0 ? 1 : ceiling(frames_of(feature, i), recipe->scale);
-        *compressed = own > *compressed ? own : *compressed;
+        made->longest = own > made->longest ? own : made->longest;
     }
     size_t bytes;
-    if (__builtin_mul_overflow((size_t)sequence->offsets[utterance_count],
+    if (__builtin_mul_overflow((size_t)made->offsets[utterance_count],
                                (size_t)feature->dimension * sizeof(float), &bytes))
         return mb_out_of_memory(error, "values of a sequence");
-    sequence->values = malloc(bytes > 0 ? bytes : 1);
-    if (sequence->values == NULL)
-        return mb_out_of_memory(error, "values of a sequence");
-    sequence->dimension = feature->dimension;
-    return MB_OK;
+    made->values = malloc(bytes > 0 ? bytes : 1);
+    return made->values == NULL ? mb_out_of_memory(error, "values of a sequence") : MB_OK;
 }
 
 static mb_status check_frames(const mb_corpus *corpus, const mb_feature *feature, mb_error *error) {
@@ -94,56 +96,71 @@ static mb_status check_frames(const mb_corpus *corpus, const mb_feature *feature
     return MB_OK;
 }
 
-static mb_status make_sequence(const mb_feature *feature, const making *recipe,
-                               int32_t utterance_count, mb_sequence *sequence, mb_error *error) {
-    int64_t longest = 0;
-    mb_status status = allocate(feature, recipe, utterance_count, sequence, &longest, error);
-    if (status != MB_OK)
-        return status;
+// The frames of one utterance.
+static void map_utterance(const mb_feature *feature, const making *recipe, int32_t utterance,
+                          const sequence *made, float *compressed) {
     int32_t dimension = feature->dimension;
-    float *compressed = calloc((size_t)longest * (size_t)dimension + 1, sizeof *compressed);
-    if (compressed == NULL)
-        return mb_out_of_memory(error, "compressed frames");
-    for (int32_t i = 0; i < utterance_count; i++) {
-        const float *frames = feature->values + feature->offsets[i] * dimension;
-        float *result = sequence->values + sequence->offsets[i] * dimension;
-        int64_t length = frames_of(feature, i);
-        int64_t target = sequence->offsets[i + 1] - sequence->offsets[i];
-        int64_t own = recipe->scale == 0 ? 1 : ceiling(length, recipe->scale);
-        if (own == target) {
-            map_frames(frames, length, dimension, target, result);
-        } else {
-            map_frames(frames, length, dimension, own, compressed);
-            map_frames(compressed, own, dimension, target, result);
-        }
+    const float *frames = feature->values + feature->offsets[utterance] * dimension;
+    float *result = made->values + made->offsets[utterance] * dimension;
+    int64_t length = frames_of(feature, utterance);
+    int64_t target = made->offsets[utterance + 1] - made->offsets[utterance];
+    int64_t own = recipe->scale == 0 ? 1 : ceiling(length, recipe->scale);
+    if (own == target) {
+        map_frames(frames, length, dimension, target, result);
+        return;
     }
+    map_frames(frames, length, dimension, own, compressed);
+    map_frames(compressed, own, dimension, target, result);
+}
+
+static mb_status make_sequence(const mb_feature *feature, const making *recipe,
+                               int32_t utterance_count, mb_stream *stream, mb_error *error) {
+    sequence made = {.offsets = NULL};
+    mb_status status = allocate(feature, recipe, utterance_count, &made, error);
+    float *compressed = NULL;
+    if (status == MB_OK) {
+        size_t numbers = (size_t)made.longest * (size_t)feature->dimension;
+        compressed = calloc(numbers + 1, sizeof *compressed);
+        status = compressed == NULL ? mb_out_of_memory(error, "compressed frames") : MB_OK;
+    }
+    for (int32_t i = 0; status == MB_OK && i < utterance_count; i++)
+        map_utterance(feature, recipe, i, &made, compressed);
     free(compressed);
-    if (recipe->scale == 0) {
-        free(sequence->offsets);
-        sequence->offsets = NULL;
+    if (status != MB_OK || recipe->scale == 0) { // a frame each
+        free(made.offsets);
+        made.offsets = NULL;
     }
+    if (status != MB_OK) {
+        free(made.values);
+        return status;
+    }
+    *stream = (mb_stream){.dimension = feature->dimension,
+                          .type = MB_FLOAT32,
+                          .offsets = made.offsets,
+                          .values = made.values};
     return MB_OK;
 }
 
-// The modality before `m` that holds the same feature, or -1.
-static int32_t same_before(const mb_feature *const features[MB_MODALITY_COUNT], int32_t m) {
-    for (int32_t other = 0; other < m; other++)
-        if (features[other] == features[m])
+// The place before `i` that holds the same feature, or -1.
+static int32_t same_before(const mb_feature *const features[], int32_t i) {
+    for (int32_t other = 0; other < i; other++)
+        if (features[other] == features[i])
             return other;
     return -1;
 }
 
-mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[MB_MODALITY_COUNT],
+mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[], int32_t count,
                             mb_feature_type type, mb_sequences *sequences, mb_error *error) {
-    *sequences = (mb_sequences){.type = type, .utterance_count = corpus->utterance_count};
-    const mb_feature *features[MB_MODALITY_COUNT] = {NULL};
+    *sequences = (mb_sequences){
+        .type = type, .utterance_count = corpus->utterance_count, .stream_count = count};
+    const mb_feature *features[MB_MAX_STREAMS] = {NULL};
     mb_status status = MB_OK;
-    for (int32_t m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
-        if (feature_names[m] == NULL)
+    for (int32_t i = 0; i < count && status == MB_OK; i++) {
+        if (feature_names[i] == NULL)
             continue;
-        status = mb_corpus_load(corpus, feature_names[m], &features[m], error);
+        status = mb_corpus_load(corpus, feature_names[i], &features[i], error);
         if (status == MB_OK)
-            status = check_frames(corpus, features[m], error);
+            status = check_frames(corpus, features[i], error);
     }
     making recipe = {type == MB_FRM_ALIGN ? 6 : type == MB_FRM_UNALIGN ? 12 : 0, NULL};
     if (status == MB_OK && type == MB_FRM_ALIGN) {
@@ -153,15 +170,15 @@ mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[M
                            "feature type 'frm_align' maps audio and video to the length of the "
                            "text: expected a text feature, found none");
     }
-    for (int32_t m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
-        if (features[m] == NULL)
+    for (int32_t i = 0; i < count && status == MB_OK; i++) {
+        if (features[i] == NULL)
             continue;
-        int32_t same = same_before(features, m);
+        int32_t same = same_before(features, i);
         if (same >= 0)
-            sequences->modalities[m] = sequences->modalities[same];
+            sequences->streams[i] = sequences->streams[same];
         else
-            status = make_sequence(features[m], &recipe, corpus->utterance_count,
-                                   &sequences->modalities[m], error);
+            status = make_sequence(features[i], &recipe, corpus->utterance_count,
+                                   &sequences->streams[i], error);
     }
     if (status != MB_OK)
         mb_sequences_free(sequences);
@@ -169,27 +186,16 @@ mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[M
 }
 
 void mb_sequences_free(mb_sequences *sequences) {
-    mb_sequence *all = sequences->modalities;
-    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
+    const mb_stream *all = sequences->streams;
+    for (int32_t i = 0; i < sequences->stream_count; i++) {
         bool shared = false; // the same feature in two places shares its memory
-        for (int32_t other = 0; other < m; other++)
+        for (int32_t other = 0; other < i; other++)
             shared = shared ||
-                     (all[other].values == all[m].values && all[other].offsets == all[m].offsets);
+                     (all[other].values == all[i].values && all[other].offsets == all[i].offsets);
         if (shared)
             continue;
-        free(all[m].offsets);
-        free(all[m].values);
+        free((void *)all[i].offsets);
+        free((void *)all[i].values);
     }
     *sequences = (mb_sequences){0};
-}
-
-int32_t mb_sequence_longest(const mb_sequence *sequence, const int32_t *rows, int32_t count) {
-    if (sequence->offsets == NULL)
-        return 1;
-    int64_t longest = 0;
-    for (int32_t i = 0; i < count; i++) {
-        int64_t length = sequence->offsets[rows[i] + 1] - sequence->offsets[rows[i]];
-        longest = length > longest ? length : longest;
-    }
-    return (int32_t)longest;
 }

@@ -124,7 +124,7 @@ static char *make_name(const mb_synth_profile *profile, const mb_split *split, i
 
 static float value_of_class(const mb_synth_profile *profile, const mb_dataset_rules *rules,
                             mb_key key, int32_t row, int32_t class) {
-    double noise = mb_random_normal(key, MB_STREAM_SYNTHETIC, MB_SYNTH_VALUES, (uint64_t)row);
+    double noise = mb_random_normal(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_VALUES, (uint64_t)row);
     double part = profile->class_values[class] + 0.2 * noise;
     return (float)(rules->value_range * fmax(-1, fmin(1, part)));
 }
@@ -134,7 +134,7 @@ static float value_of_sign(const mb_synth_profile *profile, const mb_dataset_rul
                            mb_key key, int32_t row, int32_t category) {
     uint32_t levels = (uint32_t)profile->value_levels;
     uint32_t level =
-        1 + mb_random_below(key, MB_STREAM_SYNTHETIC, MB_SYNTH_VALUES, (uint64_t)row, levels);
+        1 + mb_random_below(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_VALUES, (uint64_t)row, levels);
     return (float)((category - 1) * rules->value_range * level / levels);
 }
 
@@ -148,7 +148,7 @@ static void label_split(const mb_synth_options *options, const mb_synth_profile 
     for (int32_t c = 0; c < category_count(rules); c++)
         for (int32_t i = scaled(model->counts[c], options->scale); i > 0; i--)
             categories[next++] = c;
-    mb_random_shuffle(key, MB_STREAM_SYNTHETIC, MB_SYNTH_LABELS + (uint32_t)index, categories,
+    mb_random_shuffle(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_LABELS + (uint32_t)index, categories,
                       split->count);
     for (int32_t i = 0; i < split->count; i++) {
         int32_t row = split->rows[i], category = corpus->emotions[row];

@@ -25,7 +25,7 @@ static void draw_direction(mb_key key, uint32_t step, int32_t which, int32_t dim
     double squares = 0;
     for (int32_t d = 0; d < dimension; d++) {
         uint64_t index = (uint64_t)which * (uint64_t)dimension + (uint64_t)d;
-        direction[d] = mb_random_normal(key, MB_STREAM_SYNTHETIC, step, index);
+        direction[d] = mb_random_normal(key, MB_RANDOM_SYNTHETIC, step, index);
         squares += direction[d] * direction[d];
     }
     for (int32_t d = 0; d < dimension; d++)
@@ -62,7 +62,7 @@ static void fill_utterance(const mb_synth_options *options, const mb_corpus *cor
         double mean = slope * value_direction[d];
         if (class_direction != NULL)
             mean += class_direction[d];
-        double noise = mb_random_normal(key, MB_STREAM_SYNTHETIC, MB_SYNTH_NOISE + (uint32_t)m,
+        double noise = mb_random_normal(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_NOISE + (uint32_t)m,
                                         first + (uint64_t)d);
         values[d] = (float)(options->signal[m] * mean + noise);
     }
@@ -115,7 +115,7 @@ static mb_status add_frame_feature(const mb_synth_options *options, int32_t m, m
     for (int32_t row = 0; row < corpus->utterance_count; row++)
         feature->offsets[row + 1] =
             feature->offsets[row] + 1 +
-            mb_random_below(key, MB_STREAM_SYNTHETIC, MB_SYNTH_LENGTHS + (uint32_t)m, (uint64_t)row,
+            mb_random_below(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_LENGTHS + (uint32_t)m, (uint64_t)row,
                             2 * mean_frames[m] - 1);
     int64_t frames = feature->offsets[corpus->utterance_count];
     status = allocate_values(frames, feature->dimension, &feature->values, error);
@@ -127,7 +127,7 @@ static mb_status add_frame_feature(const mb_synth_options *options, int32_t m, m
         for (int64_t frame = feature->offsets[row]; frame < feature->offsets[row + 1]; frame++)
             for (size_t d = 0; d < dimension; d++) {
                 size_t index = (size_t)frame * dimension + d;
-                double noise = mb_random_normal(key, MB_STREAM_SYNTHETIC,
+                double noise = mb_random_normal(key, MB_RANDOM_SYNTHETIC,
                                                 MB_SYNTH_FRAME_NOISE + (uint32_t)m, index);
                 feature->values[index] = (float)((double)centre[d] + noise);
             }

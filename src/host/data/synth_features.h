@@ -4,7 +4,7 @@
 
 #include "data/synth.h"
 
-// Steps of MB_STREAM_SYNTHETIC; those of a modality or split are numbered from the base.
+// Steps of MB_RANDOM_SYNTHETIC; those of a modality or split are numbered from the base.
 enum {
     MB_SYNTH_VALUES = 0,
     MB_SYNTH_LABELS = 16,

@@ -173,9 +173,18 @@ mb_tensor mb_graph_add_one(mb_graph *graph, mb_op op, mb_op_params params, const
     return output;
 }
 
-mb_tensor mb_graph_input(mb_graph *graph, mb_input input, mb_shape shape) {
-    mb_op_params params = {.gather = {input}};
+mb_tensor mb_graph_stream(mb_graph *graph, int32_t stream, mb_shape shape) {
+    mb_op_params params = {.gather = {stream}};
+    if (stream < 0 || stream >= MB_MAX_STREAMS) {
+        mb_graph_refuse(graph, "stream %d: a dataset has at most %d", stream, MB_MAX_STREAMS);
+        return MB_NO_TENSOR;
+    }
     return mb_graph_add_one(graph, MB_OP_GATHER, params, NULL, 0, shape);
+}
+
+mb_tensor mb_graph_labels(mb_graph *graph, mb_labels which) {
+    mb_op_params params = {.labels = {which}};
+    return mb_graph_add_one(graph, MB_OP_LABELS, params, NULL, 0, (mb_shape){1, {MB_ROWS}});
 }
 
 // ---- parameters -------------------------------------------------------------------------------

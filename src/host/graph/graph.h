@@ -52,6 +52,9 @@ bool mb_graph_add(mb_graph *graph, mb_op op, mb_op_params params, const mb_tenso
 mb_tensor mb_graph_add_one(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,
                            int32_t input_count, mb_shape shape);
 
+// Of the batch, what a loss compares with. -> (B)
+mb_tensor mb_graph_labels(mb_graph *graph, mb_labels which);
+
 // Appends the backward pass of `loss` (1). gradients[tensor], for every tensor of the graph as it
 // was before the call, becomes the tensor that holds d loss / d tensor, or MB_NO_TENSOR = absent.
 mb_status mb_graph_differentiate(mb_graph *graph, mb_tensor loss, mb_tensor *gradients,

@@ -14,9 +14,9 @@
 #define INPUTS_FROM(fewest, ...) INPUTS(__VA_ARGS__)
 #define INPUTS_TO(most, ...) INPUTS(__VA_ARGS__)
 #define INPUTS_AND(most, ...) INPUTS(__VA_ARGS__)
-#define NO_INPUTS void
+#define NO_INPUTS char // without members
 #define OUTPUTS(...) INPUTS(__VA_ARGS__)
-#define NO_OUTPUTS void
+#define NO_OUTPUTS char
 #define MB_OP(NAME, name, gradient, cost, sharing, inputs, outputs)                                \
     typedef inputs mb_##name##_inputs;                                                             \
     typedef outputs mb_##name##_outputs;

@@ -5,7 +5,16 @@
 #include "graph/operands.h"
 #include "merbench/plan.h"
 
-enum { MB_MAX_INPUTS = 12, MB_MAX_OUTPUTS = 8 };
+enum {
+    MB_MAX_INPUTS = MB_MAX_STREAMS + 2, // all streams joined, with their scales and a gradient
+    MB_MAX_OUTPUTS = 8
+};
+
+// What a loss compares with.
+typedef enum mb_labels {
+    MB_LABELS_EMOTION, // (B), class indices
+    MB_LABELS_VALENCE, // (B)
+} mb_labels;
 
 // The rooms of SOURCE_LINEAR: inputs in the room of x where there is not room for all, and inputs
 // that a part of the sums is of.
@@ -38,8 +47,11 @@ typedef struct mb_dropout_setting {
 typedef struct mb_op_params {
     union {
         struct {
-            mb_input input;
+            int32_t stream;
         } gather;
+        struct {
+            mb_labels which;
+        } labels;
         struct {
             float value;
         } constant;
@@ -48,7 +60,7 @@ typedef struct mb_op_params {
             int32_t first_output; // LINEAR_GRAD_INPUT
         } linear;
         struct {
-            mb_input input; // MB_INPUT_AUDIO ... MB_INPUT_VIDEO
+            int32_t stream;
             bool relu;
             bool dropped;               // whether there is dropout:
             mb_dropout_setting dropout; // MB_DROPOUT_RANDOM
@@ -114,15 +126,15 @@ typedef struct mb_step {
     mb_op op;
     mb_op_params params;
     int32_t input_count, output_count;
-    mb_operand inputs[MB_MAX_INPUTS];
-    mb_operand outputs[MB_MAX_OUTPUTS];
-    int64_t multiply_accumulates; // at max_rows
+    const mb_operand *inputs, *outputs; // among the plan's
+    int64_t multiply_accumulates;       // at max_rows
 } mb_step;
 
 struct mb_plan {
     mb_plan_info info;
     int32_t step_count;
     mb_step *steps;
+    mb_operand *operands; // of all steps
     mb_parameter *parameters;
     mb_mask_place *masks;
 };

@@ -38,7 +38,7 @@ void mb_parameter_load(const mb_parameter *parameter, const float *vector, float
 static void start_values(const mb_initial *initial, mb_key key, uint32_t index, int64_t group,
                          float values[4]) {
     if (initial->kind == MB_INITIAL_UNIFORM) {
-        mb_random4 random = mb_random(key, MB_STREAM_INITIAL, index, (uint64_t)group);
+        mb_random4 random = mb_random(key, MB_RANDOM_INITIAL, index, (uint64_t)group);
         for (int i = 0; i < 4; i++)
             values[i] = (float)(initial->scale * ((double)random.words[i] * 0x1p-31 - 1.0));
     } else {
@@ -47,7 +47,7 @@ static void start_values(const mb_initial *initial, mb_key key, uint32_t index, 
             values[i] = initial->kind == MB_INITIAL_CONSTANT
                             ? (float)initial->scale
                             : (float)(initial->scale *
-                                      mb_random_normal(key, MB_STREAM_INITIAL, index, element));
+                                      mb_random_normal(key, MB_RANDOM_INITIAL, index, element));
         }
     }
 }

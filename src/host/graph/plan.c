@@ -24,15 +24,14 @@ static mb_tensor sum(mb_graph *graph, mb_tensor a, mb_tensor b) {
 
 // total = interloss + cross entropy + mean squared error, each only where it exists.
 static void build_losses(compilation *c) {
-    mb_shape rows = {1, {MB_ROWS}};
     c->total = c->outputs.interloss;
     if (c->outputs.emos_out != MB_NO_TENSOR) {
-        mb_tensor labels = mb_graph_input(c->graph, MB_INPUT_EMOTION, rows);
+        mb_tensor labels = mb_graph_labels(c->graph, MB_LABELS_EMOTION);
         c->cross_entropy = mb_cross_entropy(c->graph, c->outputs.emos_out, labels);
         c->total = sum(c->graph, c->total, c->cross_entropy);
     }
     if (c->outputs.vals_out != MB_NO_TENSOR) {
-        mb_tensor labels = mb_graph_input(c->graph, MB_INPUT_VALENCE, rows);
+        mb_tensor labels = mb_graph_labels(c->graph, MB_LABELS_VALENCE);
         c->mean_squared_error = mb_mean_squared_error(c->graph, c->outputs.vals_out, labels);
         c->total = sum(c->graph, c->total, c->mean_squared_error);
     }
@@ -143,21 +142,28 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
         mb_schedule_place(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
     if (status != MB_OK)
         return status;
+    size_t operands = 0;
+    for (int32_t i = 0; i < order->node_count; i++)
+        operands += (size_t)(order->nodes[i].input_count + order->nodes[i].output_count);
     plan->steps = calloc((size_t)order->node_count + 1, sizeof *plan->steps);
-    if (plan->steps == NULL)
+    plan->operands = calloc(operands + 1, sizeof *plan->operands);
+    if (plan->steps == NULL || plan->operands == NULL)
         return mb_out_of_memory(error, "plan");
     lay_out_parameters(c, plan);
+    mb_operand *next = plan->operands;
     for (int32_t i = 0; i < order->node_count; i++) {
         const mb_node *node = &order->nodes[i];
         mb_step *step = &plan->steps[plan->step_count++];
         *step = (mb_step){.op = node->op,
                           .params = node->params,
                           .input_count = node->input_count,
-                          .output_count = node->output_count};
+                          .output_count = node->output_count,
+                          .inputs = next,
+                          .outputs = next + node->input_count};
         for (int32_t k = 0; k < node->input_count; k++)
-            step->inputs[k] = operand_of(c, plan, node->inputs[k]);
+            *next++ = operand_of(c, plan, node->inputs[k]);
         for (int32_t k = 0; k < node->output_count; k++)
-            step->outputs[k] = operand_of(c, plan, node->outputs[k]);
+            *next++ = operand_of(c, plan, node->outputs[k]);
         step->multiply_accumulates = mb_step_cost(step, c->max_rows);
         plan->info.multiply_accumulates += step->multiply_accumulates;
     }
@@ -208,6 +214,7 @@ void mb_plan_free(mb_plan *plan) {
     if (plan == NULL)
         return;
     free(plan->steps);
+    free(plan->operands);
     free(plan->parameters);
     free(plan->masks);
     free(plan);

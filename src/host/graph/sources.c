@@ -5,7 +5,7 @@
 
 // Where a tensor of features comes from.
 typedef struct source {
-    mb_input input;
+    int32_t stream;
     bool dropped;
     mb_dropout_setting dropout;
 } source;
@@ -15,9 +15,9 @@ static bool is_gathered(const mb_schedule *schedule, mb_tensor tensor, source *f
     if (position < 0)
         return false;
     const mb_node *node = &schedule->nodes[position];
-    if (node->op != MB_OP_GATHER || node->params.gather.input > MB_INPUT_VIDEO)
+    if (node->op != MB_OP_GATHER)
         return false;
-    *found = (source){.input = node->params.gather.input};
+    *found = (source){.stream = node->params.gather.stream};
     return schedule->graph->tensors[tensor].shape.count == 2;
 }
 
@@ -115,7 +115,7 @@ static mb_status fuse(mb_schedule *schedule, int32_t position, const source *fou
         mb_in(&layer, source_linear, bias) = mb_in(linear, linear, bias);
     layer.input_count = linear->input_count - 1; // all but x
     mb_op_params params = mb_no_params;
-    params.source.input = found->input;
+    params.source.stream = found->stream;
     params.source.relu = linear->params.linear.relu;
     params.source.dropped = found->dropped;
     params.source.dropout = found->dropout;

@@ -25,7 +25,7 @@ mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int3
     mb_shape shape = {2, {MB_ROWS, dimension}};
     if (config->feature_type != MB_UTT)
         shape = (mb_shape){3, {MB_ROWS, config->steps[modality], dimension}};
-    return mb_graph_input(graph, (mb_input)modality, shape);
+    return mb_graph_stream(graph, modality, shape);
 }
 
 mb_tensor mb_block_dropout(mb_graph *graph, const char *site, mb_tensor x) {

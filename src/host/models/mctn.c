@@ -162,8 +162,7 @@ static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outpu
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         width = config->dims[m] > width ? config->dims[m] : width;
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        features[m] =
-            mb_graph_input(graph, (mb_input)m, (mb_shape){3, {MB_ROWS, config->steps[m], width}});
+        features[m] = mb_graph_stream(graph, m, (mb_shape){3, {MB_ROWS, config->steps[m], width}});
     mb_tensor text = features[MB_TEXT], audio = features[MB_AUDIO], video = features[MB_VIDEO];
     mb_axis axis =
         (int)config->options[RECURRENCE] == RECURRENCE_TIME ? MB_AXIS_TIME : MB_AXIS_ROWS;

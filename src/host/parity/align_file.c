@@ -140,17 +140,17 @@ static void ragged_close(ragged *made) {
 }
 
 // Frames of an utterance behind zero frames, as they reach a model.
-static void pad(const mb_sequence *sequence, int32_t utterance, int32_t steps, float *padded) {
+static void pad(const mb_stream *sequence, int32_t utterance, int32_t steps, float *padded) {
     int64_t first = sequence->offsets != NULL ? sequence->offsets[utterance] : utterance;
     int64_t length = sequence->offsets != NULL ? sequence->offsets[utterance + 1] - first : 1;
     int64_t zeros = (steps - length) * sequence->dimension;
     memset(padded, 0, (size_t)zeros * sizeof *padded);
-    memcpy(padded + zeros, sequence->values + first * sequence->dimension,
+    memcpy(padded + zeros, (const float *)sequence->values + first * sequence->dimension,
            (size_t)(length * sequence->dimension) * sizeof *padded);
 }
 
 static mb_status compare_pipeline(const mb_fixture *fixture, const ragged *made,
-                                  const mb_sequence *sequence, const char *name,
+                                  const mb_stream *sequence, const char *name,
                                   mb_parity_report *report, mb_error *error) {
     int32_t count = made->corpus.utterance_count;
     int32_t *rows = malloc((size_t)(count + 1) * sizeof *rows);
@@ -158,7 +158,7 @@ static mb_status compare_pipeline(const mb_fixture *fixture, const ragged *made,
         return mb_out_of_memory(error, name);
     for (int32_t i = 0; i < count; i++)
         rows[i] = i;
-    int32_t steps = mb_sequence_longest(sequence, rows, count);
+    int32_t steps = mb_stream_longest(sequence, rows, count);
     int64_t size = (int64_t)steps * sequence->dimension;
     float *expected = NULL, *found = malloc((size_t)(count * size + 1) * sizeof *found);
     mb_status status = found == NULL ? mb_out_of_memory(error, name) : MB_OK;
@@ -180,9 +180,10 @@ static mb_status check_pipeline(const mb_fixture *fixture, ragged *made, mb_feat
     mb_sequences sequences;
     char group[64];
     snprintf(group, sizeof group, "/pipeline_%s", mb_feature_type_names[type]);
-    mb_status status = mb_sequences_make(&made->corpus, mb_modality_names, type, &sequences, error);
+    mb_status status = mb_sequences_make(&made->corpus, mb_modality_names, MB_MODALITY_COUNT, type,
+                                         &sequences, error);
     for (int m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++)
-        status = compare_pipeline(fixture, made, &sequences.modalities[m],
+        status = compare_pipeline(fixture, made, &sequences.streams[m],
                                   mb_path_of(group, mb_modality_names[m]).text, report, error);
     if (status == MB_OK)
         mb_sequences_free(&sequences);

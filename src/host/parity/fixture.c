@@ -150,8 +150,7 @@ static mb_status read_modality(const mb_fixture *fixture, const char *inputs, in
                        fixture->path, path.text, fixture->config.steps[m], fixture->config.dims[m],
                        steps, dimension);
     data->count = (int32_t)count;
-    data->resident.modalities[m].dimension = dimension;
-    data->resident.modalities[m].values = data->values[m];
+    data->dataset.streams[m] = (mb_stream){.dimension = dimension, .values = data->values[m]};
     if (fixture->config.feature_type == MB_UTT)
         return MB_OK;
     data->offsets[m] = malloc(((size_t)count + 1) * sizeof(int64_t));
@@ -159,7 +158,7 @@ static mb_status read_modality(const mb_fixture *fixture, const char *inputs, in
         return mb_out_of_memory(error, path.text);
     for (int64_t i = 0; i <= count; i++)
         data->offsets[m][i] = i * steps;
-    data->resident.modalities[m].offsets = data->offsets[m];
+    data->dataset.streams[m].offsets = data->offsets[m];
     return MB_OK;
 }
 
@@ -202,8 +201,10 @@ mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int lea
     if (status == MB_OK)
         status = mb_fixture_floats(fixture, mb_path_of(inputs, "val").text, data->count,
                                    &data->valences, error);
-    data->resident.emotions = data->emotions;
-    data->resident.valences = data->valences;
+    data->dataset.utterance_count = data->count;
+    data->dataset.stream_count = MB_MODALITY_COUNT;
+    data->dataset.emotions = data->emotions;
+    data->dataset.valences = data->valences;
     return status;
 }
 

@@ -3,8 +3,8 @@
 #define MB_PARITY_FIXTURE_H
 
 #include "data/h5.h"
-#include "merbench/device.h"
 #include "merbench/model.h"
+#include "merbench/stream.h"
 
 typedef struct mb_fixture {
     mb_h5 *h5;
@@ -26,7 +26,7 @@ void mb_fixture_close(mb_fixture *fixture);
 
 // Samples as a device reads them, all in host memory.
 typedef struct mb_fixture_data {
-    mb_resident resident;
+    mb_dataset dataset;
     int32_t count; // samples
     float *values[MB_MODALITY_COUNT];
     int64_t *offsets[MB_MODALITY_COUNT];

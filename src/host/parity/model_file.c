@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "merbench/resident.h"
+#include "merbench/device_cache.h"
 #include "parity/files.h"
 #include "parity/masks.h"
 
@@ -162,7 +162,8 @@ static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
 static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                             mb_error *error) {
     mb_fixture_data data;
-    mb_residence residence = {.device = NULL};
+    mb_device_cache cache = {.device = device};
+    mb_cached_dataset samples = {.cache = NULL};
     mb_runner runner = {0};
     int32_t *indices = NULL;
     mb_status status = mb_fixture_read(fixture, "/inputs", 1, &data, error);
@@ -185,16 +186,16 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
         status = mb_out_of_memory(error, "parity");
     if (status == MB_OK) {
         count_up(indices, 0, data.count);
-        status = mb_residence_open(device, &data.resident, data.count, &residence, error);
+        status = mb_cached_dataset_open(&cache, &data.dataset, &samples, error);
     }
     if (status == MB_OK)
-        status = mb_runner_run(&runner, &residence.dataset, indices, data.count, 0, error);
+        status = mb_runner_run(&runner, &samples.dataset, indices, data.count, 0, error);
     if (status == MB_OK)
         status = compare_forward(fixture, &runner, data.count, report, error);
     if (status == MB_OK)
         status = compare_gradients(fixture, &runner, data.count, report, error);
     free(indices);
-    mb_residence_close(&residence);
+    mb_cached_dataset_close(&samples);
     mb_runner_close(&runner);
     mb_fixture_data_free(&data);
     return status;
@@ -241,19 +242,19 @@ static mb_status compare_parameters(const mb_fixture *fixture, mb_runner *runner
 
 static mb_status run_adam(const mb_fixture *fixture, mb_runner *runner, const mb_fixture_data *data,
                           int32_t steps, int32_t rows, float *losses, mb_error *error) {
-    mb_residence residence;
+    mb_device_cache cache = {.device = runner->device};
+    mb_cached_dataset samples;
     int32_t *indices = malloc((size_t)rows * sizeof *indices);
     if (indices == NULL)
         return mb_out_of_memory(error, "parity");
-    mb_status status =
-        mb_residence_open(runner->device, &data->resident, data->count, &residence, error);
+    mb_status status = mb_cached_dataset_open(&cache, &data->dataset, &samples, error);
     if (status == MB_OK)
         status = mb_runner_load(runner, fixture, "/params", error);
     for (int32_t s = 0; status == MB_OK && s < steps; s++) {
         float *loss = NULL;
         int64_t count = 0;
         count_up(indices, s % (data->count / rows) * rows, rows);
-        status = mb_runner_run(runner, &residence.dataset, indices, rows, (uint32_t)s, error);
+        status = mb_runner_run(runner, &samples.dataset, indices, rows, (uint32_t)s, error);
         if (status == MB_OK)
             status = mb_runner_result(runner, mb_plan_get(runner->plan)->total, rows, &loss, &count,
                                       error);
@@ -261,7 +262,7 @@ static mb_status run_adam(const mb_fixture *fixture, mb_runner *runner, const mb
             losses[s] = loss[0];
         free(loss);
     }
-    mb_residence_close(&residence);
+    mb_cached_dataset_close(&samples);
     free(indices);
     return status;
 }

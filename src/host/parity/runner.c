@@ -125,7 +125,7 @@ void mb_runner_borrow(mb_runner *runner, const mb_runner *owner) {
     runner->borrowed = true;
 }
 
-mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_t *indices,
+mb_status mb_runner_run(mb_runner *runner, const mb_dataset *data, const int32_t *indices,
                         int32_t rows, uint32_t step, mb_error *error) {
     mb_status status =
         upload(runner, runner->indices, indices, (size_t)rows * sizeof *indices, error);
@@ -156,7 +156,7 @@ mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_
         .widest = runner->widest,
         .masks = runner->masks,
     };
-    return runner->device->backend->run(runner->device, runner->plan, &launch, error);
+    return runner->device->backend->executor->run(runner->device, runner->plan, &launch, error);
 }
 
 mb_status mb_runner_result(mb_runner *runner, mb_place place, int32_t rows, float **values,

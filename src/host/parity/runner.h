@@ -2,6 +2,7 @@
 #ifndef MB_PARITY_RUNNER_H
 #define MB_PARITY_RUNNER_H
 
+#include "merbench/executor.h"
 #include "parity/fixture.h"
 
 typedef struct mb_runner {
@@ -30,7 +31,7 @@ mb_status mb_runner_set_masks(mb_runner *runner, const float *masks, mb_error *e
 void mb_runner_borrow(mb_runner *runner, const mb_runner *owner);
 
 // Runs the plan on `rows` samples; training plans move the parameters by the step-th Adam step.
-mb_status mb_runner_run(mb_runner *runner, const mb_resident *data, const int32_t *indices,
+mb_status mb_runner_run(mb_runner *runner, const mb_dataset *data, const int32_t *indices,
                         int32_t rows, uint32_t step, mb_error *error);
 // Copies a result of the last run: *values is malloc'ed, *count its length; NULL where there is
 // none.

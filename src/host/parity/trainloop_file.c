@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merbench/device_cache.h"
 #include "merbench/metrics.h"
-#include "merbench/resident.h"
 #include "merbench/train.h"
 #include "parity/files.h"
 #include "parity/runner.h"
@@ -16,7 +16,8 @@ typedef struct training_loop {
     mb_fixture *fixture;
     mb_parity_report *report;
     mb_fixture_data train, test;
-    mb_residence train_residence, test_residence;
+    mb_device_cache cache;
+    mb_cached_dataset train_samples, test_samples;
     mb_runner trainer;
     mb_runner on_train, on_test; // evaluators: the test set may be padded to another length
     const mb_dataset_rules *rules;
@@ -112,8 +113,7 @@ static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, cons
                           mb_error *error) {
     bool test = data == &loop->test;
     mb_runner *evaluator = test ? &loop->on_test : &loop->on_train;
-    const mb_resident *dataset =
-        test ? &loop->test_residence.dataset : &loop->train_residence.dataset;
+    const mb_dataset *dataset = test ? &loop->test_samples.dataset : &loop->train_samples.dataset;
     const mb_plan_info *info = mb_plan_get(evaluator->plan);
     mb_status status = MB_OK;
     for (int32_t first = 0, batch = 0; status == MB_OK && first < count;
@@ -235,7 +235,7 @@ static mb_status train_epoch(training_loop *loop, int32_t epoch, const char *gro
         int32_t left = loop->train_count - first, rows = left < loop->batch ? left : loop->batch;
         float *total = NULL;
         int64_t count = 0;
-        status = mb_runner_run(&loop->trainer, &loop->train_residence.dataset, order + first, rows,
+        status = mb_runner_run(&loop->trainer, &loop->train_samples.dataset, order + first, rows,
                                loop->step++, error);
         if (status == MB_OK)
             status = mb_runner_result(&loop->trainer, mb_plan_get(loop->trainer.plan)->total, rows,
@@ -371,6 +371,7 @@ static mb_status evaluator_open(training_loop *loop, mb_device *device, mb_runne
 }
 
 static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *error) {
+    loop->cache = (mb_device_cache){.device = device};
     mb_status status = find_rules(loop, error);
     if (status == MB_OK)
         status = read_count(loop, "folds", 1000, &loop->folds, error);
@@ -381,8 +382,8 @@ static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *err
     if (status == MB_OK)
         status = mb_fixture_read(loop->fixture, "/train", 1, &loop->train, error);
     if (status == MB_OK)
-        status = mb_residence_open(device, &loop->train.resident, loop->train.count,
-                                   &loop->train_residence, error);
+        status =
+            mb_cached_dataset_open(&loop->cache, &loop->train.dataset, &loop->train_samples, error);
     if (status == MB_OK)
         status = mb_runner_open(device, loop->fixture, MB_PLAN_TRAIN, MB_DROPOUT_OFF, loop->batch,
                                 &loop->trainer, error);
@@ -393,8 +394,8 @@ static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *err
     if (status == MB_OK)
         status = mb_fixture_read(loop->fixture, "/test", 1, &loop->test, error);
     if (status == MB_OK)
-        status = mb_residence_open(device, &loop->test.resident, loop->test.count,
-                                   &loop->test_residence, error);
+        status =
+            mb_cached_dataset_open(&loop->cache, &loop->test.dataset, &loop->test_samples, error);
     if (status == MB_OK)
         status = evaluator_open(loop, device, &loop->on_test, error);
     loop->fold_tests = calloc((size_t)loop->folds + 1, sizeof *loop->fold_tests);
@@ -418,8 +419,8 @@ mb_status mb_parity_trainloop_file(mb_device *device, mb_fixture *fixture, mb_pa
     mb_runner_close(&loop.on_train);
     mb_runner_close(&loop.on_test);
     mb_runner_close(&loop.trainer);
-    mb_residence_close(&loop.train_residence);
-    mb_residence_close(&loop.test_residence);
+    mb_cached_dataset_close(&loop.train_samples);
+    mb_cached_dataset_close(&loop.test_samples);
     mb_fixture_data_free(&loop.train);
     mb_fixture_data_free(&loop.test);
     return status == MB_OK ? mb_parity_verdict(report) : status;

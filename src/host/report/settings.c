@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "report/table_data.h"
+#include "sweep/setting.h"
 
 // ---- one description as a flat list -----------------------------------------------------------
 
@@ -143,8 +144,7 @@ static int by_name(const void *a, const void *b) {
 // What a search can vary: the options of the model and how it is trained. The rest of a description
 // (digests, epochs ...) is the same for all trials of a cell.
 static bool is_setting(const char *path) {
-    return strncmp(path, "options.", 8) == 0 || strcmp(path, "learning_rate") == 0 ||
-           strcmp(path, "grad_clip") == 0 || strcmp(path, "weight_decay") == 0;
+    return strncmp(path, "options.", 8) == 0 || mb_is_training_option(path);
 }
 
 // Text of one group: its settings in the order of their names, as the ledger keeps chosen ones.

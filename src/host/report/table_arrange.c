@@ -11,34 +11,19 @@
 
 // ---- options ----------------------------------------------------------------------------------
 
-static bool among(const char *name, const char *const *names) {
-    for (; *names != NULL; names++)
-        if (strcmp(name, *names) == 0)
-            return true;
-    return false;
-}
-
 static mb_status find_metric(mb_table *table, mb_error *error) {
-    static const char *const percents[] = {"waf",  "acc",  "macro_f1", "uar",
-                                           "acc2", "acc5", "acc7",     NULL};
-    static const char *const errors[] = {"mse", "mae", NULL};
     const char *name = table->options.metric != NULL ? table->options.metric : "waf";
     for (table->metric = 0; table->metric < MB_SCORE_COUNT; table->metric++)
         if (strcmp(mb_score_names[table->metric], name) == 0)
             break;
-    table->percent = among(name, percents);
-    table->lower_better = among(name, errors);
-    if (table->metric < MB_SCORE_COUNT)
+    if (table->metric < MB_SCORE_COUNT) {
+        table->facts = &mb_score_table[table->metric];
         return MB_OK;
-    const char *near = mb_nearest_name(name, mb_score_names, MB_SCORE_COUNT);
-    mb_fail(error, MB_USAGE, "unknown metric '%s'%s%s%s; there are", name,
-            near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-            near != NULL ? "'?" : "");
-    size_t length = strlen(error != NULL ? error->message : "");
-    for (int i = 0; error != NULL && i < MB_SCORE_COUNT && length < sizeof error->message; i++)
-        length += (size_t)snprintf(error->message + length, sizeof error->message - length, " %s",
-                                   mb_score_names[i]);
-    return MB_USAGE;
+    }
+    return mb_fail_unknown(
+        error, MB_USAGE,
+        &(mb_unknown){
+            .what = "metric", .name = name, .known = mb_score_names, .count = MB_SCORE_COUNT});
 }
 
 static bool is_digest_prefix(const char *text) {
@@ -53,13 +38,15 @@ static mb_status no_such_plan(const mb_ledger *ledger, const mb_table *table, mb
         return mb_out_of_memory(error, "names of plans");
     for (int32_t i = 0; i < table->plan_count; i++)
         names[i] = table->plans[i].name;
-    const char *near = mb_nearest_name(asked, names, table->plan_count);
-    mb_status status =
-        near != NULL
-            ? mb_fail(error, MB_BAD_INPUT, "%s: no plan '%s'; did you mean '%s'?",
-                      mb_ledger_path(ledger), asked, near)
-            : mb_fail(error, MB_BAD_INPUT, "%s: no plan '%s'; the one that ran last is '%s'",
-                      mb_ledger_path(ledger), asked, table->plans[0].name);
+    char last[160];
+    snprintf(last, sizeof last, "the one that ran last is '%.100s'", table->plans[0].name);
+    mb_status status = mb_fail_unknown(error, MB_BAD_INPUT,
+                                       &(mb_unknown){.what = "plan",
+                                                     .name = asked,
+                                                     .known = names,
+                                                     .count = table->plan_count,
+                                                     .otherwise = last});
+    mb_fail_in(error, status, "%s: ", mb_ledger_path(ledger));
     free(names);
     return status;
 }
@@ -159,7 +146,7 @@ mb_status mb_table_arrange(mb_table *table, mb_error *error) {
 
 // The best mean of a column that is worse than `bound`; NaN = none.
 static double best_below(const mb_table *table, int32_t column, double bound) {
-    double sign = table->lower_better ? -1.0 : 1.0, best = (double)NAN;
+    double sign = table->facts->lower_is_better ? -1.0 : 1.0, best = (double)NAN;
     for (int32_t i = 0; i < table->cell_count; i++) {
         const mb_table_cell *cell = &table->cells[i];
         double mean = sign * cell->values[0].mean;
@@ -176,7 +163,7 @@ static void rank_column(mb_table *table, int32_t column) {
     for (int32_t i = 0; i < table->cell_count; i++)
         complete += table->cells[i].column == column &&
                     mb_table_complete(&table->cells[i], &table->cells[i].values[0]);
-    double worst = table->lower_better ? -(double)INFINITY : (double)INFINITY;
+    double worst = table->facts->lower_is_better ? -(double)INFINITY : (double)INFINITY;
     double best = best_below(table, column, worst), second = best_below(table, column, best);
     for (int32_t i = 0; complete > 1 && i < table->cell_count; i++) {
         mb_table_value *value = &table->cells[i].values[0];

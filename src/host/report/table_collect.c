@@ -6,6 +6,7 @@
 
 #include "base/suggest.h"
 #include "report/table_data.h"
+#include "sweep/choice.h"
 
 bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
     return value->counted > 0 && value->counted == value->asked &&
@@ -14,28 +15,31 @@ bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
 
 // ---- seeds to values --------------------------------------------------------------------------
 
-// Mean and deviation over the entries of one group (every entry when `groups` is NULL).
-static void summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,
-                      int32_t group, int32_t metric, mb_table_value *value) {
-    double sum = 0.0, squares = 0.0, selection = 0.0;
+// Mean and deviation over the entries of one group (every entry when `groups` is NULL). Returns
+// what the group counts with in the choice of a setting.
+static mb_candidate summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,
+                              int32_t group, int32_t metric, mb_table_value *value) {
+    double sum = 0.0, squares = 0.0;
+    mb_candidate candidate = {0};
     for (int32_t i = 0; i < count; i++) {
         if (groups != NULL && groups[i] != group)
             continue;
-        value->asked++;
+        candidate.asked++;
         if (!entries[i].finished)
             continue;
         const mb_ledger_scores *scores = &entries[i].scores;
         double score = mb_score_get(&scores->score, metric);
-        value->finished++;
         value->diverged += scores->diverged;
-        selection += scores->diverged ? -(double)INFINITY : scores->selection;
+        mb_candidate_add(&candidate, mb_selection_of_trial(scores));
         memcpy(value->part, scores->score_part, sizeof value->part);
         if (!scores->diverged && !isnan(score)) {
             value->counted++;
             sum += score;
         }
     }
-    value->selection = value->finished > 0 ? selection / value->finished : (double)NAN;
+    value->asked = candidate.asked;
+    value->finished = candidate.finished;
+    value->selection = mb_candidate_mean(&candidate);
     value->mean = value->counted > 0 ? sum / value->counted : (double)NAN;
     for (int32_t i = 0; i < count; i++) {
         double score = mb_score_get(&entries[i].scores.score, metric);
@@ -44,17 +48,7 @@ static void summarise(const mb_ledger_entry *entries, int32_t count, const int32
         squares += counts ? (score - value->mean) * (score - value->mean) : 0.0;
     }
     value->deviation = value->counted > 1 ? sqrt(squares / (value->counted - 1)) : (double)NAN;
-}
-
-// The setting with the highest mean selection value; ties to the earlier one; -1 = none finished.
-static int32_t best_setting(const mb_table_value *values, int32_t count) {
-    int32_t best = -1;
-    for (int32_t i = 0; i < count; i++)
-        if (values[i].finished > 0 &&
-            (best < 0 || values[i].selection > values[best].selection ||
-             (isnan(values[best].selection) && !isnan(values[i].selection))))
-            best = i;
-    return best;
+    return candidate;
 }
 
 // One value per setting of the search.
@@ -68,36 +62,38 @@ static mb_status collect_search(const mb_table *table, const mb_ledger_entry *en
             status = mb_out_of_memory(error, "settings of a cell");
     }
     if (status == MB_OK) {
+        mb_choice choice = MB_NO_CHOICE;
         cell->value_count = groups.count;
         for (int32_t i = 0; i < groups.count; i++) {
-            summarise(entries, count, groups.groups, i, table->metric, &cell->values[i]);
+            mb_candidate candidate =
+                summarise(entries, count, groups.groups, i, table->metric, &cell->values[i]);
+            mb_choice_offer(&choice, &candidate);
             cell->values[i].settings = groups.texts[i];
             groups.texts[i] = NULL;
         }
-        int32_t best = best_setting(cell->values, cell->value_count);
-        if (best >= 0)
-            cell->values[best].chosen = true;
+        if (choice.setting >= 0)
+            cell->values[choice.setting].chosen = true;
     }
     mb_setting_groups_free(&groups);
     return status;
 }
 
-// Leaves only the chosen setting, or an empty entry where nothing has finished yet.
+// Leaves only the chosen setting. Where nobody knows yet which of several it is, or where no trial
+// is linked yet, an entry without numbers.
 static void keep_chosen(mb_table_cell *cell) {
     int32_t chosen = 0;
-    if (cell->value_count == 0)
-        cell->values[0].mean = cell->values[0].deviation = cell->values[0].selection = (double)NAN;
     for (int32_t i = 0; i < cell->value_count; i++)
         if (cell->values[i].chosen)
             chosen = i;
+    bool known = cell->value_count == 1 || (cell->value_count > 1 && cell->values[chosen].chosen);
     for (int32_t i = 0; i < cell->value_count; i++)
-        if (i != chosen)
+        if (i != chosen || !known)
             free(cell->values[i].settings);
-    cell->values[0] = cell->values[chosen];
-    if (!cell->values[0].chosen && cell->value_count > 1) { // nobody knows yet which setting it is
-        free(cell->values[0].settings);
-        cell->values[0].settings = NULL;
-    }
+    cell->values[0] = known ? cell->values[chosen]
+                            : (mb_table_value){.asked = cell->values[0].asked,
+                                               .mean = (double)NAN,
+                                               .deviation = (double)NAN,
+                                               .selection = (double)NAN};
     cell->value_count = 1;
 }
 
@@ -108,7 +104,7 @@ static mb_status collect_final(const mb_table *table, const mb_ledger_entry *ent
         return mb_out_of_memory(error, "seeds of a cell");
     cell->value_count = 1;
     mb_table_value *value = &cell->values[0];
-    summarise(entries, count, NULL, 0, table->metric, value);
+    (void)summarise(entries, count, NULL, 0, table->metric, value);
     value->final = true;
     value->chosen = cell->cell->chosen != NULL || cell->search_asked == 0;
     if (value->asked < cell->cell->final_seeds)

@@ -2,6 +2,7 @@
 #ifndef MB_REPORT_TABLE_DATA_H
 #define MB_REPORT_TABLE_DATA_H
 
+#include "merbench/metrics.h"
 #include "report/table.h"
 
 // The seeds of one setting of a cell.
@@ -30,9 +31,8 @@ typedef struct mb_table_cell {
 
 typedef struct mb_table {
     mb_table_options options;
-    int32_t metric; // index in mb_score_names
-    bool percent;   // printed for people in percent with two decimals
-    bool lower_better;
+    int32_t metric; // position in scores.def
+    const mb_score_facts *facts;
     const mb_ledger_plan *plan; // owned by `plans`
     mb_ledger_plan *plans;
     int32_t plan_count;

@@ -17,8 +17,8 @@ void mb_grid_set_text(mb_grid *grid, int32_t row, int32_t column, const mb_diale
 void mb_entry_write(const mb_table *table, const mb_table_cell *cell, const mb_table_value *value,
                     const mb_dialect *d, mb_entry_text *text) {
     *text = (mb_entry_text){0};
-    double scale = table->percent ? 100.0 : 1.0;
-    int digits = table->percent ? 2 : 4;
+    double scale = table->facts->factor;
+    int digits = scale == 100 ? 2 : 4;
     if (value->counted > 0)
         snprintf(text->mean, sizeof text->mean, "%.*f", digits, scale * value->mean);
     else

@@ -104,7 +104,7 @@ void mb_table_print_json(const mb_table *table, FILE *out) {
     json_text("digest", table->plan->digest, out);
     json_text("metric", mb_score_names[table->metric], out);
     fprintf(out, "\"higher_is_better\": %s,\n  \"entries\": [",
-            table->lower_better ? "false" : "true");
+            table->facts->lower_is_better ? "false" : "true");
     const char *comma = "\n";
     for (int32_t i = 0; i < table->cell_count; i++)
         for (int32_t j = 0; j < table->cells[i].value_count; j++) {

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "merbench/dataset.h"
 #include "report/people.h"
@@ -34,10 +33,6 @@ static const mb_dialect dialects[] = {
                         .line = {"% ", "\n"},
                         .legend = "bold: best, underlined: second best of its column"},
 };
-
-static const char *const metric_titles[MB_SCORE_COUNT] = {
-    "weighted F1 (WAF)", "accuracy", "macro F1", "UAR",   "MSE",   "MAE",
-    "Pearson",           "CCC",      "Acc-2",    "Acc-5", "Acc-7", "WAF - 0.25 MSE"};
 
 static void print_between(const char *const around[2], FILE *out, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -74,7 +69,7 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
     if (done)
         print_between(
             dialect->line, out, "%s%s: mean ± sample standard deviation over the seeds %s",
-            metric_titles[table->metric], table->percent ? " in percent" : "",
+            table->facts->title, table->facts->factor == 100 ? " in percent" : "",
             table->options.all_settings               ? "of every setting of the search"
             : table->options.phase == MB_TABLE_SEARCH ? "of the best setting of the search"
                                                       : "of the chosen setting");
@@ -131,12 +126,11 @@ static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *
                       "unfinished: %" PRId32 " of %" PRId32
                       " trials are there; the same 'merbench run' command continues",
                       finished, asked);
-    const char *metric = mb_score_names[table->metric];
-    if (strcmp(metric, "emoval") != 0 && shows(table, selects_by_both))
+    if (table->facts->scored != MB_SCORED_BOTH && shows(table, selects_by_both))
         print_between(
             dialect->line, out, "%s",
             "datasets with emotions and valence select by WAF - 0.25 MSE (--metric emoval)");
-    if ((strcmp(metric, "waf") == 0 || strcmp(metric, "acc") == 0) && shows(table, has_no_classes))
+    if (table->facts->scored == MB_SCORED_CLASSES && shows(table, has_no_classes))
         print_between(
             dialect->line, out, "%s",
             "where values are predicted, this is the score of their sign, zeros left out");

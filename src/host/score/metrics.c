@@ -7,20 +7,41 @@
 #include "score/tally_row.h"
 
 const char *const mb_score_names[MB_SCORE_COUNT] = {
-    "waf",     "acc", "macro_f1", "uar",  "mse",  "mae",
-    "pearson", "ccc", "acc2",     "acc5", "acc7", "emoval",
+#define MB_SCORE(name, title, factor, better, scored) #name,
+#include "merbench/scores.def"
+#undef MB_SCORE
+};
+
+enum { HIGHER, LOWER };
+
+const mb_score_facts mb_score_table[MB_SCORE_COUNT] = {
+#define MB_SCORE(name, title, factor, better, scored)                                              \
+    {title, factor, (better) == LOWER, MB_SCORED_##scored},
+#include "merbench/scores.def"
+#undef MB_SCORE
 };
 
 static const size_t score_offsets[MB_SCORE_COUNT] = {
-    offsetof(mb_scores, waf),     offsetof(mb_scores, acc),  offsetof(mb_scores, macro_f1),
-    offsetof(mb_scores, uar),     offsetof(mb_scores, mse),  offsetof(mb_scores, mae),
-    offsetof(mb_scores, pearson), offsetof(mb_scores, ccc),  offsetof(mb_scores, acc2),
-    offsetof(mb_scores, acc5),    offsetof(mb_scores, acc7), offsetof(mb_scores, emoval),
+#define MB_SCORE(name, title, factor, better, scored) offsetof(mb_scores, name),
+#include "merbench/scores.def"
+#undef MB_SCORE
 };
 
 double mb_score_get(const mb_scores *scores, int32_t index) {
     assert(index >= 0 && index < MB_SCORE_COUNT);
     return *(const double *)((const char *)scores + score_offsets[index]);
+}
+
+void mb_score_set(mb_scores *scores, int32_t index, double value) {
+    assert(index >= 0 && index < MB_SCORE_COUNT);
+    *(double *)((char *)scores + score_offsets[index]) = value;
+}
+
+mb_scores mb_no_scores(void) {
+    mb_scores scores;
+    for (int32_t i = 0; i < MB_SCORE_COUNT; i++)
+        mb_score_set(&scores, i, (double)NAN);
+    return scores;
 }
 
 // ---- classes ----------------------------------------------------------------------------------
@@ -84,11 +105,10 @@ static void score_sentiments(const mb_sentiment_counts *counts, double value_ran
     }
 }
 
-// ---- all of them
-// ---------------------------------------------------------------------------------
+// ---- all of them ------------------------------------------------------------------------------
 
 void mb_scores_of_tally(mb_label_space labels, const mb_tally *tally, mb_scores *scores) {
-    *scores = (mb_scores){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    *scores = mb_no_scores();
     score_classes(&tally->classes, scores);
     score_values(&tally->values, scores);
     if (labels.class_count == 0)

@@ -83,10 +83,9 @@ static bool same_predictions(const comparison *c, const char *part, const mb_pre
 bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, int32_t class_count,
                    int32_t test_count, const mb_part *tests, char *difference, size_t size) {
     const comparison c = {difference, size};
-    static const char *const statuses[] = {"done", "diverged", "stopped"};
     if (stored->status != again->status) {
-        snprintf(difference, size, "status: stored %s, now %s", statuses[stored->status],
-                 statuses[again->status]);
+        snprintf(difference, size, "status: stored %s, now %s", mb_run_status_names[stored->status],
+                 mb_run_status_names[again->status]);
         return false;
     }
     if (!same_curves(&c, stored, again))

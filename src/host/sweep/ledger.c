@@ -89,17 +89,6 @@ static mb_status connect(mb_ledger *ledger, const char *name, int flags, mb_erro
                              "opening", error);
 }
 
-static mb_status read_number(mb_ledger *ledger, const char *sql, int64_t *number, mb_error *error) {
-    mb_query query;
-    bool row = false;
-    mb_status status = mb_query_open(&query, ledger, "reading the header", sql, error);
-    if (status == MB_OK)
-        status = mb_query_next(&query, &row, error);
-    *number = row ? mb_query_integer(&query, 0) : 0;
-    mb_query_close(&query);
-    return status;
-}
-
 // In a folder that cannot be written, SQLite cannot make the index of a write-ahead log. Without a
 // log that does not matter, and the file may be read as one that does not change.
 static mb_status reopen_unchanging(mb_ledger *ledger, mb_error *error) {
@@ -122,6 +111,7 @@ static mb_status reopen_unchanging(mb_ledger *ledger, mb_error *error) {
     name = sqlite3_str_finish(uri);
     if (name == NULL)
         return mb_out_of_memory(error, "opening a results database");
+    mb_ledger_finalize(ledger);
     sqlite3_close(ledger->database);
     ledger->database = NULL;
     mb_status status = connect(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error);
@@ -131,11 +121,11 @@ static mb_status reopen_unchanging(mb_ledger *ledger, mb_error *error) {
 
 static mb_status check_or_create(mb_ledger *ledger, mb_error *error) {
     int64_t application, version, objects;
-    mb_status status = read_number(ledger, "PRAGMA application_id", &application, error);
+    mb_status status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, error);
     if (status == MB_OK)
-        status = read_number(ledger, "PRAGMA user_version", &version, error);
+        status = mb_query_number(ledger, SQL_GET_VERSION, &version, error);
     if (status == MB_OK)
-        status = read_number(ledger, "SELECT count(*) FROM sqlite_schema", &objects, error);
+        status = mb_query_number(ledger, SQL_COUNT_OBJECTS, &objects, error);
     if (status != MB_OK)
         return status;
     if (application == 0 && version == 0 && objects == 0 && ledger->mode == MB_LEDGER_WRITE)
@@ -155,7 +145,7 @@ static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
     int64_t application;
     mb_status status = connect(ledger, ledger->file, SQLITE_OPEN_READONLY, error);
     if (status == MB_OK)
-        status = read_number(ledger, "PRAGMA application_id", &application, error);
+        status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, error);
     int code = ledger->database != NULL ? sqlite3_errcode(ledger->database) : SQLITE_OK;
     if (status != MB_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY))
         status = reopen_unchanging(ledger, error);
@@ -205,9 +195,8 @@ static bool holds_nothing(mb_ledger *ledger) {
         return false;
     if (!ledger->ready)
         return true;
-    return read_number(ledger, "SELECT count(*) FROM plans", &plans, NULL) == MB_OK &&
-           read_number(ledger, "SELECT count(*) FROM trials", &trials, NULL) == MB_OK &&
-           plans + trials == 0;
+    return mb_query_number(ledger, SQL_COUNT_PLANS, &plans, NULL) == MB_OK &&
+           mb_query_number(ledger, SQL_COUNT_TRIALS, &trials, NULL) == MB_OK && plans + trials == 0;
 }
 
 void mb_ledger_close(mb_ledger *ledger) {
@@ -216,6 +205,7 @@ void mb_ledger_close(mb_ledger *ledger) {
     if (ledger->ready && !sqlite3_get_autocommit(ledger->database))
         sqlite3_exec(ledger->database, "ROLLBACK", NULL, NULL, NULL);
     bool remove = holds_nothing(ledger);
+    mb_ledger_finalize(ledger);
     if (ledger->ready) {
         // Moves the log into the file and removes it; while somebody reads, it simply stays.
         sqlite3_busy_timeout(ledger->database, 0);

@@ -96,6 +96,8 @@ typedef struct mb_ledger_scores {
     char score_part[32]; // "test", "test1", "folds": what `score` was measured on
 } mb_ledger_scores;
 
+extern const char *const mb_run_status_names[3]; // by mb_run_status: "done", "diverged", "stopped"
+
 // A run that is there already, or that was stopped, is refused (MB_FAILED).
 mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
                             const mb_ledger_scores *scores, mb_error *error);

@@ -1,4 +1,5 @@
-// What the files of the ledger share: the open database, queries, the message of a failure.
+// What the files of the ledger share: the open database, its tables and statements, the message of
+// a failure.
 #ifndef MB_SWEEP_LEDGER_INTERNAL_H
 #define MB_SWEEP_LEDGER_INTERNAL_H
 
@@ -12,15 +13,44 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define MB_LEDGER_APPLICATION 0x6d626c67 // "mblg"
 #define MB_LEDGER_SCHEMA 1 // in PRAGMA user_version; raised by any change of the tables
 
+// The tables, TABLE_runs ...
+typedef enum mb_ledger_table_index {
+#define MB_TABLE(table, keys, constraints, options) TABLE_##table,
+#include "sweep/ledger_tables.def"
+    TABLE_COUNT
+} mb_ledger_table_index;
+
+// Positions of columns in their tables, named as in SQL: runs_steps; of scores that of the first:
+// runs_select_scores, trial_scores_scores.
+// clang-format off
+#define MB_TABLE(table, keys, constraints, options) enum {
+#define MB_COLUMN(table, name, declaration) table##_##name,
+#define MB_FILLED(table, name, declaration, value) table##_##name,
+#define MB_SCORES(table, prefix)                                                                   \
+    table##_##prefix##scores,                                                                      \
+    table##_##prefix##last = table##_##prefix##scores + MB_SCORE_COUNT - 1,
+#define MB_END(table) table##_end };
+#include "sweep/ledger_tables.def"
+// clang-format on
+
+typedef enum mb_ledger_statement {
+#define MB_INSERT(statement, table, what, conflict) SQL_##statement,
+#define MB_SELECT(statement, table, what, which) SQL_##statement,
+#define MB_SQL(statement, what, sql) SQL_##statement,
+#include "sweep/ledger_statements.def"
+    SQL_COUNT
+} mb_ledger_statement;
+
 struct mb_ledger {
     char *path; // as given, for messages
     char *file; // absolute, links resolved
     mb_ledger_mode mode;
     sqlite3 *database;
-    bool created;    // by this process
-    bool ready;      // opened for writing and found to be a ledger
-    int lock;        // descriptor of the lock file, -1 = none
-    char *lock_file; // NULL = none
+    sqlite3_stmt *statements[SQL_COUNT]; // NULL until first used
+    bool created;                        // by this process
+    bool ready;                          // opened for writing and found to be a ledger
+    int lock;                            // descriptor of the lock file, -1 = none
+    char *lock_file;                     // NULL = none
 };
 
 // Holds `ledger->file` for this process alone until unlocked. The lock is a file of its own
@@ -28,52 +58,90 @@ struct mb_ledger {
 mb_status mb_ledger_lock(mb_ledger *ledger, mb_error *error);
 void mb_ledger_unlock(mb_ledger *ledger);
 
+// ---- the schema -------------------------------------------------------------------------------
+
+typedef struct mb_ledger_table {
+    const char *name;
+    int keys; // its first columns, which tell rows apart
+    const char *constraints, *options;
+} mb_ledger_table;
+extern const mb_ledger_table mb_ledger_tables[TABLE_COUNT];
+
+// Appends the columns of a table, separated by commas: with their declarations, or as the values of
+// a row that is recorded.
+void mb_ledger_add_columns(sqlite3_str *text, mb_ledger_table_index table, bool values);
+
 // Creates the tables in an empty database.
 mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error);
 // MB_BAD_INPUT when a table is missing or is not as this version creates it.
 mb_status mb_ledger_check_tables(mb_ledger *ledger, mb_error *error);
+
+// How the tables spell the roles of predictions.
+typedef enum mb_ledger_role { ROLE_SELECT, ROLE_HELD, ROLE_TEST, ROLE_COUNT } mb_ledger_role;
+extern const char *const mb_ledger_roles[ROLE_COUNT];
+
+// ---- failures ---------------------------------------------------------------------------------
 
 // Turns the last failure of SQLite into a status and a message "PATH: WHAT: ...".
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error);
 mb_status mb_ledger_damaged(mb_ledger *ledger, const char *what, mb_error *error);
 mb_status mb_ledger_execute(mb_ledger *ledger, const char *sql, const char *what, mb_error *error);
 
-// One prepared statement. Values are bound left to right; a failure to bind is told by the next
-// step. Pointers must stay valid until then.
+// ---- statements -------------------------------------------------------------------------------
+
+// One use of a statement, which stays prepared until the ledger is closed. A statement has one user
+// at a time.
 typedef struct mb_query {
     mb_ledger *ledger;
     sqlite3_stmt *statement;
     const char *what; // for messages: "recording a run"
+    mb_ledger_table_index table;
     int bound;
-    int result; // of the binds so far
+    int result;       // of binds and copies so far
+    char damage[256]; // the first value of a wrong type; "" = none
 } mb_query;
 
-mb_status mb_query_open(mb_query *query, mb_ledger *ledger, const char *what, const char *sql,
+mb_status mb_query_open(mb_query *query, mb_ledger *ledger, mb_ledger_statement statement,
                         mb_error *error);
-void mb_query_close(mb_query *query); // also after a failed open
-void mb_query_bind_integer(mb_query *query, int64_t value);
-void mb_query_bind_real(mb_query *query, double value);                    // NaN becomes NULL
-void mb_query_bind_text(mb_query *query, const char *text);                // NULL becomes NULL
-void mb_query_bind_blob(mb_query *query, const void *bytes, size_t count); // likewise
-void mb_query_bind_scores(mb_query *query, const mb_scores *scores);
+// Also after a failed open. Returns `status`, or what was found wrong with a value that was read.
+mb_status mb_query_close(mb_query *query, mb_status status, mb_error *error);
+// What a ledger prepared is freed before its database is closed.
+void mb_ledger_finalize(mb_ledger *ledger);
+
+// Values for parameters, ":fold"; every one of the statement must be bound. A failure to bind is
+// told by the next step. Pointers must stay valid until the statement has run or is closed.
+void mb_query_bind_integer(mb_query *query, const char *name, int64_t value);
+void mb_query_bind_real(mb_query *query, const char *name, double value);     // NaN becomes NULL
+void mb_query_bind_text(mb_query *query, const char *name, const char *text); // NULL becomes NULL
+void mb_query_bind_blob(mb_query *query, const char *name, const void *bytes, size_t count);
+// ":select_waf" ... for the prefix "select_".
+void mb_query_bind_scores(mb_query *query, const char *prefix, const mb_scores *scores);
 
 // Steps to the next row; *row = false at the end.
 mb_status mb_query_next(mb_query *query, bool *row, mb_error *error);
 // Runs a statement without rows and makes it ready for new values.
 mb_status mb_query_run(mb_query *query, mb_error *error);
+// Runs a statement that gives one number.
+mb_status mb_query_number(mb_ledger *ledger, mb_ledger_statement statement, int64_t *number,
+                          mb_error *error);
 
-// Columns of the current row. NULL becomes NaN, "" or a missing copy.
+// Columns of the current row. A value that its column should not hold is damage; where no status is
+// returned, the next step or the end of the query tells it, and the value is 0, NaN or "".
+mb_status mb_query_check(mb_query *query, mb_error *error); // tells it at once
 int64_t mb_query_integer(mb_query *query, int column);
-int32_t mb_query_integer32(mb_query *query, int column); // clamped
-double mb_query_real(mb_query *query, int column);
+int32_t mb_query_integer32(mb_query *query, int column);
+double mb_query_real(mb_query *query, int column); // NULL becomes NaN
 void mb_query_scores(mb_query *query, int first_column, mb_scores *scores);
-// Columns of the table trial_scores, from `diverged` on.
-void mb_query_trial_scores(mb_query *query, int first_column, mb_ledger_scores *scores);
 void mb_query_text(mb_query *query, int column, char *buffer, size_t size);
-// *copy is NULL for NULL.
+// Position of the text among `names`.
+int mb_query_choice(mb_query *query, int column, const char *const *names, int count);
+bool mb_query_is_null(mb_query *query, int column);
 mb_status mb_query_copy_text(mb_query *query, int column, char **copy, mb_error *error);
 // *copy is NULL for NULL; another number of bytes than `expected` is damage.
 mb_status mb_query_copy_blob(mb_query *query, int column, size_t expected, void **copy,
                              mb_error *error);
+
+// Makes room for one more, zeroed, item and counts it; capacity doubles. NULL = out of memory.
+void *mb_ledger_one_more(void *items, int32_t *count, size_t size, mb_error *error);
 
 #endif

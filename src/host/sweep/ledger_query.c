@@ -1,4 +1,5 @@
-// Queries: SQLite's statements with the project's errors.
+// Statements of SQLite, prepared once, with the project's errors.
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -56,17 +57,85 @@ mb_status mb_ledger_execute(mb_ledger *ledger, const char *sql, const char *what
     return MB_OK;
 }
 
-mb_status mb_query_open(mb_query *query, mb_ledger *ledger, const char *what, const char *sql,
-                        mb_error *error) {
-    *query = (mb_query){.ledger = ledger, .what = what, .result = SQLITE_OK};
-    if (sqlite3_prepare_v2(ledger->database, sql, -1, &query->statement, NULL) != SQLITE_OK)
-        return mb_ledger_failure(ledger, what, error);
-    return MB_OK;
+// ---- statements -------------------------------------------------------------------------------
+
+typedef enum statement_kind { INSERT, SELECT, OTHER } statement_kind;
+
+static const struct {
+    statement_kind kind;
+    mb_ledger_table_index table; // TABLE_COUNT = none
+    const char *what, *text;     // of the text, what follows the part that the kind gives
+} statements[SQL_COUNT] = {
+#define MB_INSERT(statement, table, what, conflict) {INSERT, TABLE_##table, what, conflict},
+#define MB_SELECT(statement, table, what, which) {SELECT, TABLE_##table, what, which},
+#define MB_SQL(statement, what, sql) {OTHER, TABLE_COUNT, what, sql},
+#include "sweep/ledger_statements.def"
+};
+
+static char *statement_text(mb_ledger_statement index) {
+    mb_ledger_table_index table = statements[index].table;
+    sqlite3_str *text = sqlite3_str_new(NULL);
+    if (statements[index].kind == INSERT) {
+        sqlite3_str_appendf(text, "INSERT INTO %s VALUES (", mb_ledger_tables[table].name);
+        mb_ledger_add_columns(text, table, true);
+        sqlite3_str_appendall(text, ") ");
+    } else if (statements[index].kind == SELECT) {
+        const char *name = mb_ledger_tables[table].name;
+        sqlite3_str_appendf(text, "SELECT %s.* FROM %s ", name, name);
+    }
+    sqlite3_str_appendall(text, statements[index].text);
+    return sqlite3_str_finish(text);
 }
 
-void mb_query_close(mb_query *query) {
-    sqlite3_finalize(query->statement);
+static mb_status prepare(mb_ledger *ledger, mb_ledger_statement index, mb_error *error) {
+    char *text = statement_text(index);
+    if (text == NULL)
+        return mb_out_of_memory(error, statements[index].what);
+    int result = sqlite3_prepare_v3(ledger->database, text, -1, SQLITE_PREPARE_PERSISTENT,
+                                    &ledger->statements[index], NULL);
+    sqlite3_free(text);
+    return result == SQLITE_OK ? MB_OK : mb_ledger_failure(ledger, statements[index].what, error);
+}
+
+void mb_ledger_finalize(mb_ledger *ledger) {
+    for (int i = 0; i < SQL_COUNT; i++) {
+        sqlite3_finalize(ledger->statements[i]);
+        ledger->statements[i] = NULL;
+    }
+}
+
+// ---- one use of a statement -------------------------------------------------------------------
+
+mb_status mb_query_open(mb_query *query, mb_ledger *ledger, mb_ledger_statement statement,
+                        mb_error *error) {
+    *query = (mb_query){.ledger = ledger,
+                        .what = statements[statement].what,
+                        .table = statements[statement].table,
+                        .result = SQLITE_OK};
+    mb_status status =
+        ledger->statements[statement] == NULL ? prepare(ledger, statement, error) : MB_OK;
+    query->statement = ledger->statements[statement];
+    assert(query->statement == NULL || !sqlite3_stmt_busy(query->statement));
+    return status;
+}
+
+mb_status mb_query_close(mb_query *query, mb_status status, mb_error *error) {
+    if (query->statement == NULL)
+        return status;
+    if (status == MB_OK)
+        status = mb_query_check(query, error);
+    sqlite3_reset(query->statement);
+    sqlite3_clear_bindings(query->statement);
     query->statement = NULL;
+    return status;
+}
+
+// The place of a parameter; the statement must have it.
+static int place_of(mb_query *query, const char *name) {
+    int place = sqlite3_bind_parameter_index(query->statement, name);
+    assert(place > 0);
+    query->bound++;
+    return place;
 }
 
 static void note(mb_query *query, int result) {
@@ -74,33 +143,40 @@ static void note(mb_query *query, int result) {
         query->result = result;
 }
 
-void mb_query_bind_integer(mb_query *query, int64_t value) {
-    note(query, sqlite3_bind_int64(query->statement, ++query->bound, value));
+void mb_query_bind_integer(mb_query *query, const char *name, int64_t value) {
+    note(query, sqlite3_bind_int64(query->statement, place_of(query, name), value));
 }
 
-void mb_query_bind_real(mb_query *query, double value) {
-    int place = ++query->bound;
+void mb_query_bind_real(mb_query *query, const char *name, double value) {
+    int place = place_of(query, name);
     note(query, isnan(value) ? sqlite3_bind_null(query->statement, place)
                              : sqlite3_bind_double(query->statement, place, value));
 }
 
-void mb_query_bind_text(mb_query *query, const char *text) {
-    note(query, sqlite3_bind_text(query->statement, ++query->bound, text, -1, SQLITE_STATIC));
+void mb_query_bind_text(mb_query *query, const char *name, const char *text) {
+    int place = place_of(query, name);
+    note(query, sqlite3_bind_text(query->statement, place, text, -1, SQLITE_STATIC));
 }
 
-void mb_query_bind_blob(mb_query *query, const void *bytes, size_t count) {
-    note(query, sqlite3_bind_blob64(query->statement, ++query->bound, bytes, count, SQLITE_STATIC));
+void mb_query_bind_blob(mb_query *query, const char *name, const void *bytes, size_t count) {
+    int place = place_of(query, name);
+    note(query, sqlite3_bind_blob64(query->statement, place, bytes, count, SQLITE_STATIC));
 }
 
-void mb_query_bind_scores(mb_query *query, const mb_scores *scores) {
-    for (int32_t i = 0; i < MB_SCORE_COUNT; i++)
-        mb_query_bind_real(query, mb_score_get(scores, i));
+void mb_query_bind_scores(mb_query *query, const char *prefix, const mb_scores *scores) {
+    char name[64];
+    for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
+        snprintf(name, sizeof name, ":%s%s", prefix, mb_score_names[i]);
+        mb_query_bind_real(query, name, mb_score_get(scores, i));
+    }
 }
 
 mb_status mb_query_next(mb_query *query, bool *row, mb_error *error) {
     *row = false;
-    if (query->result == SQLITE_NOMEM)
-        return mb_out_of_memory(error, query->what);
+    assert(query->bound == sqlite3_bind_parameter_count(query->statement));
+    mb_status status = mb_query_check(query, error);
+    if (status != MB_OK)
+        return status;
     if (query->result == SQLITE_TOOBIG)
         return mb_fail(error, MB_FAILED, "%s: %s: larger than SQLite can store",
                        query->ledger->path, query->what);
@@ -121,63 +197,30 @@ mb_status mb_query_run(mb_query *query, mb_error *error) {
     return status;
 }
 
-int64_t mb_query_integer(mb_query *query, int column) {
-    return sqlite3_column_int64(query->statement, column);
+mb_status mb_query_number(mb_ledger *ledger, mb_ledger_statement statement, int64_t *number,
+                          mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status = mb_query_open(&query, ledger, statement, error);
+    if (status == MB_OK)
+        status = mb_query_next(&query, &row, error);
+    *number = row ? sqlite3_column_int64(query.statement, 0) : 0;
+    return mb_query_close(&query, status, error);
 }
 
-int32_t mb_query_integer32(mb_query *query, int column) {
-    int64_t value = mb_query_integer(query, column);
-    return value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : (int32_t)value;
-}
+// ---- lists of rows ----------------------------------------------------------------------------
 
-double mb_query_real(mb_query *query, int column) {
-    if (sqlite3_column_type(query->statement, column) == SQLITE_NULL)
-        return (double)NAN;
-    return sqlite3_column_double(query->statement, column);
-}
-
-void mb_query_scores(mb_query *query, int first_column, mb_scores *scores) {
-    double *const fields[MB_SCORE_COUNT] = {&scores->waf,     &scores->acc,  &scores->macro_f1,
-                                            &scores->uar,     &scores->mse,  &scores->mae,
-                                            &scores->pearson, &scores->ccc,  &scores->acc2,
-                                            &scores->acc5,    &scores->acc7, &scores->emoval};
-    for (int i = 0; i < MB_SCORE_COUNT; i++)
-        *fields[i] = mb_query_real(query, first_column + i);
-}
-
-void mb_query_text(mb_query *query, int column, char *buffer, size_t size) {
-    const char *text = (const char *)sqlite3_column_text(query->statement, column);
-    snprintf(buffer, size, "%s", text != NULL ? text : "");
-}
-
-mb_status mb_query_copy_text(mb_query *query, int column, char **copy, mb_error *error) {
-    *copy = NULL;
-    if (sqlite3_column_type(query->statement, column) == SQLITE_NULL)
-        return MB_OK;
-    const char *text = (const char *)sqlite3_column_text(query->statement, column);
-    *copy = text != NULL ? strdup(text) : NULL;
-    return *copy != NULL ? MB_OK : mb_out_of_memory(error, query->what);
-}
-
-mb_status mb_query_copy_blob(mb_query *query, int column, size_t expected, void **copy,
-                             mb_error *error) {
-    *copy = NULL;
-    if (sqlite3_column_type(query->statement, column) == SQLITE_NULL)
-        return MB_OK;
-    const void *bytes = sqlite3_column_blob(query->statement, column);
-    size_t found = (size_t)sqlite3_column_bytes(query->statement, column);
-    if (found != expected)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "%s: the file is damaged: %s: column %s: expected %zu bytes, found %zu",
-                       query->ledger->path, query->what,
-                       sqlite3_column_name(query->statement, column), expected, found);
-    *copy = malloc(found > 0 ? found : 1);
-    if (*copy == NULL || (found > 0 && bytes == NULL)) {
-        free(*copy);
-        *copy = NULL;
-        return mb_out_of_memory(error, query->what);
+void *mb_ledger_one_more(void *items, int32_t *count, size_t size, mb_error *error) {
+    char *grown = items;
+    if ((*count & (*count - 1)) == 0) {
+        size_t capacity = *count == 0 ? 1 : 2 * (size_t)*count;
+        grown = *count < INT32_MAX / 2 ? reallocarray(items, capacity, size) : NULL;
     }
-    if (found > 0)
-        memcpy(*copy, bytes, found);
-    return MB_OK;
+    if (grown == NULL) {
+        mb_out_of_memory(error, "rows of a results database");
+        return NULL;
+    }
+    memset(grown + (size_t)*count * size, 0, size);
+    ++*count;
+    return grown;
 }

@@ -1,58 +1,69 @@
-// The tables of the ledger. docs/results-format.md explains them; any change raises
-// MB_LEDGER_SCHEMA.
-//
-// Losses and scores are ANY, not REAL: SQLite writes a REAL that is a whole number as an integer,
-// which turns -0.0 into 0.0; in a STRICT table ANY keeps the bits.
+// The schema: its text, made of ledger_tables.def; creating and checking the tables.
 #include <stdio.h>
 #include <string.h>
 
 #include "sweep/ledger_internal.h"
 
-#define SCORES(prefix)                                                                             \
-    prefix "waf ANY, " prefix "acc ANY, " prefix "macro_f1 ANY, " prefix "uar ANY, " prefix        \
-           "mse ANY, " prefix "mae ANY, " prefix "pearson ANY, " prefix "ccc ANY, " prefix         \
-           "acc2 ANY, " prefix "acc5 ANY, " prefix "acc7 ANY, " prefix "emoval ANY"
+const char *const mb_run_status_names[3] = {"done", "diverged", "stopped"};
+const char *const mb_ledger_roles[ROLE_COUNT] = {"select", "held", "test"};
 
-typedef struct table {
-    const char *name;
-    const char *sql; // SQLite keeps this text; it is compared when a ledger is opened
-} table;
-
-static const table tables[] = {
-    {"plans",
-     "CREATE TABLE plans (digest TEXT PRIMARY KEY, name TEXT NOT NULL, json TEXT NOT NULL, "
-     "ran INTEGER NOT NULL) STRICT"},
-    {"cells", "CREATE TABLE cells (plan TEXT NOT NULL REFERENCES plans, cell INTEGER NOT NULL, "
-              "label TEXT NOT NULL, dataset TEXT NOT NULL, model TEXT NOT NULL, "
-              "features TEXT NOT NULL, protocol TEXT NOT NULL, final_seeds INTEGER NOT NULL, "
-              "chosen TEXT, PRIMARY KEY (plan, cell)) STRICT"},
-    {"trials", "CREATE TABLE trials (key TEXT PRIMARY KEY, description TEXT NOT NULL, "
-               "fold_count INTEGER NOT NULL) STRICT"},
-    {"links", "CREATE TABLE links (position INTEGER PRIMARY KEY, plan TEXT NOT NULL, "
-              "cell INTEGER NOT NULL, final INTEGER NOT NULL, "
-              "trial TEXT NOT NULL REFERENCES trials, UNIQUE (plan, cell, final, trial), "
-              "FOREIGN KEY (plan, cell) REFERENCES cells) STRICT"},
-    {"runs", "CREATE TABLE runs (id INTEGER PRIMARY KEY, trial TEXT NOT NULL REFERENCES trials, "
-             "fold INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('done', 'diverged')), "
-             "cause TEXT NOT NULL, epochs_done INTEGER NOT NULL, best_epoch INTEGER NOT NULL, "
-             "steps INTEGER NOT NULL, seconds ANY, device TEXT NOT NULL, version TEXT NOT NULL, "
-             "finished TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, class_count INTEGER NOT NULL, "
-             "value_count INTEGER NOT NULL, " SCORES("select_") ", " SCORES(
-                 "held_") ", UNIQUE (trial, fold)) STRICT"},
-    {"epochs", "CREATE TABLE epochs (run INTEGER NOT NULL REFERENCES runs, epoch INTEGER NOT NULL, "
-               "train_loss ANY, select_loss ANY, select_metric ANY, PRIMARY KEY (run, epoch)) "
-               "STRICT, WITHOUT ROWID"},
-    {"parts", "CREATE TABLE parts (digest TEXT PRIMARY KEY, utterances BLOB NOT NULL) STRICT"},
-    {"predictions",
-     "CREATE TABLE predictions (run INTEGER NOT NULL REFERENCES runs, position INTEGER NOT NULL, "
-     "role TEXT NOT NULL CHECK (role IN ('select', 'held', 'test')), name TEXT NOT NULL, "
-     "part TEXT REFERENCES parts, count INTEGER NOT NULL, logits BLOB, valences BLOB, "
-     "PRIMARY KEY (run, position)) STRICT"},
-    {"trial_scores", "CREATE TABLE trial_scores (trial TEXT PRIMARY KEY REFERENCES trials, "
-                     "diverged INTEGER NOT NULL, selection ANY, score_part TEXT NOT NULL, " SCORES(
-                         "") ", " SCORES("select_") ") STRICT"},
+const mb_ledger_table mb_ledger_tables[TABLE_COUNT] = {
+#define MB_TABLE(table, keys, constraints, options) {#table, keys, constraints, options},
+#include "sweep/ledger_tables.def"
 };
-enum { TABLE_COUNT = sizeof tables / sizeof *tables };
+
+static const struct column {
+    mb_ledger_table_index table;
+    const char *name; // of scores: what stands before their names
+    const char *declaration;
+    const char *value; // NULL: whoever records a row gives it
+    bool scores;
+} columns[] = {
+#define MB_COLUMN(table, name, declaration) {TABLE_##table, #name, declaration, NULL, false},
+#define MB_FILLED(table, name, declaration, value)                                                 \
+    {TABLE_##table, #name, declaration, value, false},
+#define MB_SCORES(table, prefix) {TABLE_##table, #prefix, "ANY", NULL, true},
+#include "sweep/ledger_tables.def"
+};
+enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
+
+void mb_ledger_add_columns(sqlite3_str *text, mb_ledger_table_index table, bool values) {
+    const char *comma = "";
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        const struct column *column = &columns[i];
+        if (column->table != table)
+            continue;
+        for (int s = 0; s < (column->scores ? MB_SCORE_COUNT : 1); s++, comma = ", ") {
+            const char *score = column->scores ? mb_score_names[s] : "";
+            if (!values)
+                sqlite3_str_appendf(text, "%s%s%s %s", comma, column->name, score,
+                                    column->declaration);
+            else if (column->value != NULL)
+                sqlite3_str_appendf(text, "%s%s", comma, column->value);
+            else
+                sqlite3_str_appendf(text, "%s:%s%s", comma, column->name, score);
+        }
+    }
+}
+
+// SQLite keeps this text; it is compared when a ledger is opened.
+static char *table_text(mb_ledger_table_index index) {
+    const mb_ledger_table *table = &mb_ledger_tables[index];
+    sqlite3_str *text = sqlite3_str_new(NULL);
+    sqlite3_str_appendf(text, "CREATE TABLE %s (", table->name);
+    mb_ledger_add_columns(text, index, false);
+    sqlite3_str_appendf(text, "%s) %s", table->constraints, table->options);
+    return sqlite3_str_finish(text);
+}
+
+static mb_status create_table(mb_ledger *ledger, mb_ledger_table_index table, mb_error *error) {
+    static const char what[] = "creating the tables";
+    char *text = table_text(table);
+    mb_status status =
+        text != NULL ? mb_ledger_execute(ledger, text, what, error) : mb_out_of_memory(error, what);
+    sqlite3_free(text);
+    return status;
+}
 
 mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error) {
     static const char what[] = "creating the tables";
@@ -60,7 +71,7 @@ mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error) {
     if (status != MB_OK)
         return status;
     for (int i = 0; status == MB_OK && i < TABLE_COUNT; i++)
-        status = mb_ledger_execute(ledger, tables[i].sql, what, error);
+        status = create_table(ledger, (mb_ledger_table_index)i, error);
     char sql[96];
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
              MB_LEDGER_APPLICATION, MB_LEDGER_SCHEMA);
@@ -72,32 +83,31 @@ mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error) {
     return status;
 }
 
-static mb_status check_table(mb_ledger *ledger, mb_query *query, const table *expected,
-                             mb_error *error) {
-    mb_query_bind_text(query, expected->name);
-    bool row;
-    mb_status status = mb_query_next(query, &row, error);
-    if (status != MB_OK)
-        return status;
-    const char *found = row ? (const char *)sqlite3_column_text(query->statement, 0) : NULL;
-    if (found != NULL && strcmp(found, expected->sql) == 0)
-        return MB_OK;
-    return mb_fail(error, MB_BAD_INPUT,
-                   "%s: schema version %d: table %s: expected the columns of merbench, found %s",
-                   ledger->path, MB_LEDGER_SCHEMA, expected->name,
-                   found != NULL ? found : "no such table");
+static mb_status check_table(mb_ledger *ledger, mb_ledger_table_index table, mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status = mb_query_open(&query, ledger, SQL_GET_TABLE, error);
+    char *expected = table_text(table);
+    if (status == MB_OK && expected == NULL)
+        status = mb_out_of_memory(error, query.what);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":name", mb_ledger_tables[table].name);
+        status = mb_query_next(&query, &row, error);
+    }
+    const char *found = row ? (const char *)sqlite3_column_text(query.statement, 0) : NULL;
+    if (status == MB_OK && (found == NULL || strcmp(found, expected) != 0))
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: schema version %d: table %s: expected the columns of merbench, "
+                         "found %s",
+                         ledger->path, MB_LEDGER_SCHEMA, mb_ledger_tables[table].name,
+                         found != NULL ? found : "no such table");
+    sqlite3_free(expected);
+    return mb_query_close(&query, status, error);
 }
 
 mb_status mb_ledger_check_tables(mb_ledger *ledger, mb_error *error) {
-    mb_query query;
-    mb_status status =
-        mb_query_open(&query, ledger, "reading the schema",
-                      "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", error);
-    for (int i = 0; status == MB_OK && i < TABLE_COUNT; i++) {
-        status = check_table(ledger, &query, &tables[i], error);
-        sqlite3_reset(query.statement);
-        query.bound = 0;
-    }
-    mb_query_close(&query);
+    mb_status status = MB_OK;
+    for (int i = 0; status == MB_OK && i < TABLE_COUNT; i++)
+        status = check_table(ledger, (mb_ledger_table_index)i, error);
     return status;
 }

@@ -72,7 +72,6 @@ typedef struct cell_entry {
 } cell_entry;
 
 static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error *error) {
-    static const char *const keys[] = {"audio", "text", "video", NULL};
     mb_json feature = mb_json_member(entry, "feature"),
             features = mb_json_member(entry, "features");
     if ((feature.value != NULL) == (features.value != NULL))
@@ -87,7 +86,7 @@ static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error 
         cell->features[1] = cell->features[2] = cell->features[0];
         return status;
     }
-    mb_status status = mb_json_keys(&features, keys, error);
+    mb_status status = mb_json_keys(&features, mb_modality_names, error);
     for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
         mb_json at = mb_json_member(&features, mb_modality_names[m]);
         if (at.value != NULL)
@@ -145,7 +144,8 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
     mb_json type_at = mb_json_member(entry, "feature_type");
     int type = MB_UTT;
     if (status == MB_OK && type_at.value != NULL)
-        status = mb_json_choice(&type_at, mb_feature_type_names, 3, &type, error);
+        status =
+            mb_json_choice(&type_at, mb_feature_type_names, MB_FEATURE_TYPE_COUNT, &type, error);
     cell->feature_type = (mb_feature_type)type;
     if (status == MB_OK)
         status = read_features(entry, cell, error);

@@ -127,7 +127,7 @@ static void random_setting(const axis *axes, int32_t count, uint32_t seed, uint3
                            mb_setting *setting) {
     mb_key key = mb_key_make(seed, 0);
     for (int32_t i = 0; i < count; i++)
-        setting->values[i] = axes[i].values[mb_random_below(key, MB_STREAM_SEARCH, draw,
+        setting->values[i] = axes[i].values[mb_random_below(key, MB_RANDOM_SEARCH, draw,
                                                             (uint64_t)i, (uint32_t)axes[i].count)];
 }
 

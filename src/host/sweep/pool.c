@@ -2,7 +2,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "merbench/resident.h"
 #include "sweep/pool_internal.h"
 
 void mb_pool_announce(mb_pool *pool) {
@@ -19,10 +18,10 @@ static mb_status start_worker(mb_pool *pool, mb_worker *w, mb_error *error) {
     if (w->taken == NULL || w->specs == NULL || w->results == NULL)
         return mb_out_of_memory(error, "worker threads");
     mb_status status = pool->config.open != NULL
-                           ? pool->config.open(pool->config.context, &w->device, error)
-                           : pool->config.backend->open(&w->device, error);
+                           ? pool->config.open(pool->config.context, &w->cache.device, error)
+                           : pool->config.backend->open(&w->cache.device, error);
     if (status == MB_OK)
-        status = mb_residents_keep(w->device, error);
+        status = mb_cache_keep(&w->cache, error);
     if (status != MB_OK)
         return status;
     int code = pthread_create(&w->thread, NULL, mb_pool_work, w);
@@ -85,9 +84,9 @@ void mb_pool_close(mb_pool *pool) {
     mb_pool_stop(pool);
     for (int32_t i = 0; pool->workers != NULL && i < pool->config.threads; i++) {
         mb_worker *w = &pool->workers[i];
-        if (w->device != NULL) {
-            mb_residents_release(w->device);
-            pool->config.backend->close(w->device);
+        if (w->cache.device != NULL) {
+            mb_cache_release(&w->cache);
+            pool->config.backend->close(w->cache.device);
         }
         free(w->taken);
         free(w->specs);

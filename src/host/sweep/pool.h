@@ -11,7 +11,7 @@
 #include "merbench/train.h"
 
 // mb_train_runs, or what stands in for it in a test.
-typedef mb_status (*mb_train_function)(mb_device *device, const mb_run_spec *specs,
+typedef mb_status (*mb_train_function)(mb_device_cache *cache, const mb_run_spec *specs,
                                        int32_t run_count, const atomic_int *stop,
                                        atomic_llong *steps_done, mb_run_result *results,
                                        mb_error *error);

@@ -8,7 +8,7 @@
 
 typedef struct mb_worker {
     mb_pool *pool;
-    mb_device *device;
+    mb_device_cache cache; // with the device
     pthread_t thread;
     bool training;
     int32_t helpers; // idle workers that assist it

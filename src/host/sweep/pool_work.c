@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "merbench/resident.h"
+#include "merbench/executor.h"
 #include "sweep/pool_internal.h"
 
 // What may still be given to runs. The first one always starts: if it is too large even alone, it
@@ -77,7 +77,7 @@ static void expect_next(mb_worker *w) {
         next = pool->waiting.jobs[0]->job.spec;
     pthread_mutex_unlock(&pool->mutex);
     if (known)
-        mb_train_expect(w->device, &next);
+        mb_train_expect(&w->cache, &next);
 }
 
 // Trains `count` of the jobs that were taken as one array.
@@ -89,7 +89,7 @@ static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error 
     expect_next(w);
     mb_status status = check_memory(pool, jobs[0], error);
     if (status == MB_OK)
-        status = pool->config.train(w->device, w->specs, count, &pool->stop, &pool->steps,
+        status = pool->config.train(&w->cache, w->specs, count, &pool->stop, &pool->steps,
                                     w->results, error);
     for (int32_t i = 0; i < count; i++) {
         jobs[i]->status = status;
@@ -137,7 +137,7 @@ static void shrink(mb_worker *w, const mb_job *job, int32_t fitting) {
     pthread_mutex_lock(&w->pool->mutex);
     w->pool->fitting[job->group] = fitting;
     pthread_mutex_unlock(&w->pool->mutex);
-    mb_residents_trim(w->device);
+    mb_cache_trim(&w->cache);
 }
 
 // Jobs that need not be trained any more: the pool stops, or those before them failed.
@@ -187,8 +187,9 @@ static bool unchanged(const void *context) {
 // An idle thread takes part in the work of one that trains, of those the one with the fewest
 // helpers, until something has changed. With the mutex held.
 static void wait_or_assist(mb_pool *pool) {
+    const mb_executor *executor = pool->config.backend->executor;
     mb_worker *busy = NULL;
-    for (int32_t i = 0; i < pool->config.threads && pool->config.backend->assist != NULL; i++) {
+    for (int32_t i = 0; i < pool->config.threads && executor->assist != NULL; i++) {
         mb_worker *other = &pool->workers[i];
         if (other->training && (busy == NULL || other->helpers < busy->helpers))
             busy = other;
@@ -200,7 +201,7 @@ static void wait_or_assist(mb_pool *pool) {
     change c = {pool, atomic_load(&pool->moment)};
     busy->helpers++;
     pthread_mutex_unlock(&pool->mutex);
-    pool->config.backend->assist(busy->device, unchanged, &c);
+    executor->assist(busy->cache.device, unchanged, &c);
     pthread_mutex_lock(&pool->mutex);
     busy->helpers--;
 }

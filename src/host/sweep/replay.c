@@ -7,7 +7,7 @@
 #include "sweep/compare.h"
 #include "sweep/pool.h"
 #include "sweep/score.h"
-#include "sweep/store.h"
+#include "sweep/trial_spec.h"
 
 enum { DEVICE_TEXT = sizeof((mb_device_description *)NULL)->text };
 
@@ -20,41 +20,14 @@ typedef struct replay_fold {
 typedef struct replay {
     mb_ledger *ledger;
     const char *key;
-    const mb_trial *trial;
     const mb_replay_options *options;
     FILE *out;
-    const mb_corpus *corpus;
-    const mb_fold_set *set;
-    const mb_sequences *sequences;
+    mb_trial_spec spec;
     int32_t told, compared;
     replay_fold *folds;    // (fold_count)
     mb_run_result *again;  // (fold_count)
     char difference[1024]; // the first one, with its fold
 } replay;
-
-static mb_run_spec spec_of(const replay *r, int32_t fold) {
-    const mb_dataset_rules *rules = r->corpus->rules;
-    mb_run_spec spec = {
-        .model = r->trial->model,
-        .config = {.feature_type = r->trial->feature_type,
-                   .class_count = rules->class_count,
-                   .value_count = rules->value_count},
-        .training = r->trial->training,
-        .seed = r->trial->seed,
-        .fold_index = fold,
-        .rules = rules,
-        .sequences = r->sequences,
-        .emotions = r->corpus->emotions,
-        .valences = r->corpus->valences,
-        .fold = &r->set->folds[fold],
-        .tests = r->set->tests,
-        .test_count = r->set->test_count,
-    };
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        spec.config.dims[m] = r->sequences->modalities[m].dimension;
-    mb_setting_apply(r->trial->model, &r->trial->setting, &spec.config, &spec.training);
-    return spec;
-}
 
 // ---- comparison -------------------------------------------------------------------------------
 
@@ -76,7 +49,7 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
     mb_status status = mb_ledger_get_run(r->ledger, r->key, fold, &tests, &stored, error);
     if (status != MB_OK)
         return status;
-    mb_run_spec spec = spec_of(r, fold);
+    mb_run_spec spec = mb_trial_spec_run(&r->spec, fold);
     char difference[384] = "";
     if (tests != spec.test_count)
         snprintf(difference, sizeof difference, "test sets: stored %d, now %d", tests,
@@ -95,7 +68,7 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
 // Tells, in their order, of the folds that are done.
 static mb_status tell(replay *r, mb_error *error) {
     mb_status status = MB_OK;
-    for (; r->told < r->set->fold_count && status == MB_OK; r->told++) {
+    for (; r->told < r->spec.folds->fold_count && status == MB_OK; r->told++) {
         const replay_fold *f = &r->folds[r->told];
         if (f->recorded && !f->trained)
             break;
@@ -112,9 +85,10 @@ static mb_status compare_scores(replay *r, mb_error *error) {
     mb_ledger_scores stored, again;
     bool there = false;
     mb_status status = mb_ledger_get_scores(r->ledger, r->key, &there, &stored, error);
-    if (status != MB_OK || !there || r->compared < r->set->fold_count || r->difference[0] != '\0')
+    if (status != MB_OK || !there || r->compared < r->spec.folds->fold_count ||
+        r->difference[0] != '\0')
         return status;
-    status = mb_score_trial(r->corpus, r->set, r->again, &again, error);
+    status = mb_score_trial(r->spec.corpus, r->spec.folds, r->again, &again, error);
     char difference[384] = "";
     if (status == MB_OK && !mb_trial_scores_equal(&stored, &again, difference, sizeof difference))
         snprintf(r->difference, sizeof r->difference, "scores: %s", difference);
@@ -144,7 +118,7 @@ static mb_status open_device(const void *context, mb_device **device, mb_error *
 
 static mb_status add_fold(replay *r, mb_pool *pool, int32_t fold, mb_error *error) {
     mb_run_cost cost;
-    mb_job job = {.spec = spec_of(r, fold)};
+    mb_job job = {.spec = mb_trial_spec_run(&r->spec, fold)};
     mb_status status = mb_run_estimate(&job.spec, &cost, error);
     if (status != MB_OK)
         return status;
@@ -187,7 +161,7 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
                              .memory = shares ? mb_memory_for_runs() : 0};
     mb_pool *pool = NULL;
     mb_status status = mb_pool_open(&config, &pool, error);
-    for (int32_t k = 0; k < r->set->fold_count && status == MB_OK; k++)
+    for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
         if (waits(&r->folds[k], recorded))
             status = add_fold(r, pool, k, error);
     while (status == MB_OK && mb_pool_pending(pool) > 0)
@@ -206,7 +180,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
         return status;
     const mb_backend *backend = device->backend;
     status = backend->describe(device, &now, error);
-    for (int32_t k = first; k < r->set->fold_count && status == MB_OK; k++)
+    for (int32_t k = first; k < r->spec.folds->fold_count && status == MB_OK; k++)
         if (waits(&r->folds[k], recorded))
             memcpy(r->folds[k].now, now.text, sizeof now.text);
     if (status == MB_OK && strcmp(recorded, now.text) != 0)
@@ -229,9 +203,9 @@ static mb_status look_up(replay *r, int32_t fold, mb_error *error) {
 
 static mb_status replay_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
-    for (int32_t k = 0; k < r->set->fold_count && status == MB_OK; k++)
+    for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
         status = look_up(r, k, error);
-    for (int32_t k = 0; k < r->set->fold_count && status == MB_OK; k++)
+    for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
         if (r->folds[k].recorded && !r->folds[k].trained)
             status = train_like(r, k, error);
     if (status == MB_OK)
@@ -250,25 +224,23 @@ static mb_status replay_folds(replay *r, mb_error *error) {
 mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *trial,
                           const char *corpus_path, const mb_replay_options *options, FILE *out,
                           mb_error *error) {
-    replay r = {.ledger = ledger, .key = key, .trial = trial, .options = options, .out = out};
+    replay r = {.ledger = ledger, .key = key, .options = options, .out = out};
     mb_store *store = mb_store_create(trial->protocol);
     if (store == NULL)
         return mb_out_of_memory(error, "a replay");
-    const char *const names[MB_MODALITY_COUNT] = {trial->features[0].name, trial->features[1].name,
-                                                  trial->features[2].name};
-    mb_status status = mb_store_corpus(store, corpus_path, &r.corpus, error);
+    const mb_corpus *corpus = NULL;
+    mb_status status = mb_store_corpus(store, corpus_path, &corpus, error);
     if (status == MB_OK)
-        status = mb_store_folds(store, r.corpus, trial->seed, &r.set, error);
+        status = mb_trial_spec_make(store, trial, corpus, &r.spec, error);
     if (status == MB_OK)
-        status =
-            mb_store_sequences(store, r.corpus, names, trial->feature_type, &r.sequences, error);
+        status = mb_trial_spec_load(store, &r.spec, error);
     if (status == MB_OK) {
-        r.folds = calloc((size_t)r.set->fold_count, sizeof *r.folds);
-        r.again = calloc((size_t)r.set->fold_count, sizeof *r.again);
+        r.folds = calloc((size_t)r.spec.folds->fold_count, sizeof *r.folds);
+        r.again = calloc((size_t)r.spec.folds->fold_count, sizeof *r.again);
         status = r.folds == NULL || r.again == NULL ? mb_out_of_memory(error, "a replay")
                                                     : replay_folds(&r, error);
-        for (int32_t k = 0; r.again != NULL && k < r.set->fold_count; k++)
-            mb_run_result_free(&r.again[k], r.set->test_count);
+        for (int32_t k = 0; r.again != NULL && k < r.spec.folds->fold_count; k++)
+            mb_run_result_free(&r.again[k], r.spec.folds->test_count);
     }
     free(r.folds);
     free(r.again);

@@ -3,34 +3,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-_Static_assert(sizeof(mb_scores) == MB_SCORE_COUNT * sizeof(double), "mb_scores is its fields");
-
-typedef struct score_fields {
-    double values[MB_SCORE_COUNT];
-} score_fields;
-
-static mb_scores no_scores(void) {
-    score_fields fields;
-    mb_scores scores;
-    for (int i = 0; i < MB_SCORE_COUNT; i++)
-        fields.values[i] = NAN;
-    memcpy(&scores, &fields, sizeof scores);
-    return scores;
-}
 
 // Mean over folds of the selection part's scores, or of the held-out part's.
 static mb_scores mean_scores(const mb_run_result *results, int32_t count, bool held) {
-    score_fields fields;
     mb_scores scores;
     for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
         double sum = 0;
         for (int32_t k = 0; k < count; k++)
             sum += mb_score_get(held ? &results[k].held : &results[k].select, i);
-        fields.values[i] = sum / count;
+        mb_score_set(&scores, i, sum / count);
     }
-    memcpy(&scores, &fields, sizeof scores);
     return scores;
 }
 
@@ -104,8 +86,8 @@ mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
                          const mb_run_result *results, mb_ledger_scores *scores, mb_error *error) {
     int32_t count = folds->fold_count;
     const char *part = folds->test_count > 0 ? folds->tests[0].name : "folds";
-    *scores =
-        (mb_ledger_scores){.selection = -INFINITY, .select = no_scores(), .score = no_scores()};
+    *scores = (mb_ledger_scores){
+        .selection = -INFINITY, .select = mb_no_scores(), .score = mb_no_scores()};
     snprintf(scores->score_part, sizeof scores->score_part, "%.31s", part);
     double selection = 0;
     for (int32_t k = 0; k < count; k++) {

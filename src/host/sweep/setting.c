@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mb_option training_options[] = {
+static const mb_option training_options[MB_TRAINING_OPTION_COUNT] = {
     {.name = "learning_rate",
      .kind = MB_OPTION_REAL,
      .initial = 1e-3,
@@ -30,11 +30,10 @@ static const mb_option training_options[] = {
      .slot = MB_SLOT_WEIGHT_DECAY,
      .help = "coupled L2 penalty"},
 };
-enum { TRAINING_OPTION_COUNT = sizeof training_options / sizeof *training_options };
 
 int32_t mb_hyper_count(const mb_model *model) {
     int32_t count = model->option_count;
-    for (int32_t i = 0; i < TRAINING_OPTION_COUNT; i++)
+    for (int32_t i = 0; i < MB_TRAINING_OPTION_COUNT; i++)
         count += mb_model_option(model, training_options[i].name) < 0;
     return count;
 }
@@ -43,7 +42,7 @@ const mb_option *mb_hyper_get(const mb_model *model, int32_t index) {
     if (index < model->option_count)
         return &model->options[index];
     int32_t left = index - model->option_count;
-    for (int32_t i = 0; i < TRAINING_OPTION_COUNT; i++)
+    for (int32_t i = 0; i < MB_TRAINING_OPTION_COUNT; i++)
         if (mb_model_option(model, training_options[i].name) < 0 && left-- == 0)
             return &training_options[i];
     return NULL;
@@ -55,6 +54,13 @@ int32_t mb_hyper_find(const mb_model *model, const char *name) {
         if (strcmp(mb_hyper_get(model, i)->name, name) == 0)
             return i;
     return -1;
+}
+
+bool mb_is_training_option(const char *name) {
+    for (int32_t i = 0; i < MB_TRAINING_OPTION_COUNT; i++)
+        if (strcmp(training_options[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 void mb_setting_defaults(const mb_model *model, mb_setting *setting) {

@@ -6,7 +6,7 @@
 #include "merbench/model.h"
 #include "merbench/train.h"
 
-#define MB_MAX_HYPERS (MB_MAX_OPTIONS + 3)
+enum { MB_TRAINING_OPTION_COUNT = 3, MB_MAX_HYPERS = MB_MAX_OPTIONS + MB_TRAINING_OPTION_COUNT };
 
 // One value for every hyper-parameter of a model, in the order of mb_hyper_get.
 typedef struct mb_setting {
@@ -18,6 +18,7 @@ typedef struct mb_setting {
 int32_t mb_hyper_count(const mb_model *model);
 const mb_option *mb_hyper_get(const mb_model *model, int32_t index);
 int32_t mb_hyper_find(const mb_model *model, const char *name); // -1: none
+bool mb_is_training_option(const char *name);                   // learning_rate ...
 
 // Start values of every hyper-parameter.
 void mb_setting_defaults(const mb_model *model, mb_setting *setting);

@@ -15,22 +15,22 @@ typedef struct stored_folds {
     struct stored_folds *next;
 } stored_folds;
 
-// Sequences of a combination of features. Those that are made own their values; a view has the
-// values of others.
-typedef struct stored_sequences {
+// What is known of a combination of features: sequences that were made, or a dataset over some.
+typedef struct stored_features {
     const mb_corpus *corpus;
     mb_feature_type type;
     char *names[MB_MODALITY_COUNT];
-    bool view;
-    mb_sequences sequences;
-    struct stored_sequences *next;
-} stored_sequences;
+    mb_sequences sequences; // empty where
+    bool is_dataset;        // it has the values of others:
+    mb_dataset dataset;
+    struct stored_features *next;
+} stored_features;
 
 struct mb_store {
     mb_protocol protocol;
     stored_corpus *corpora;
     stored_folds *folds;
-    stored_sequences *sequences;
+    stored_features *features;
 };
 
 mb_store *mb_store_create(mb_protocol protocol) {
@@ -40,9 +40,8 @@ mb_store *mb_store_create(mb_protocol protocol) {
     return store;
 }
 
-static void free_sequences(stored_sequences *entry) {
-    if (!entry->view)
-        mb_sequences_free(&entry->sequences);
+static void free_features(stored_features *entry) {
+    mb_sequences_free(&entry->sequences);
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         free(entry->names[m]);
     free(entry);
@@ -51,9 +50,9 @@ static void free_sequences(stored_sequences *entry) {
 void mb_store_close(mb_store *store) {
     if (store == NULL)
         return;
-    for (stored_sequences *entry = store->sequences, *next; entry != NULL; entry = next) {
+    for (stored_features *entry = store->features, *next; entry != NULL; entry = next) {
         next = entry->next;
-        free_sequences(entry);
+        free_features(entry);
     }
     for (stored_folds *entry = store->folds, *next; entry != NULL; entry = next) {
         next = entry->next;
@@ -118,11 +117,12 @@ static bool same_name(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static stored_sequences *find(const mb_store *store, const mb_corpus *corpus,
-                              const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
-                              bool view) {
-    for (stored_sequences *entry = store->sequences; entry != NULL; entry = entry->next) {
-        bool same = entry->corpus == corpus && entry->type == type && entry->view == view;
+static stored_features *find(const mb_store *store, const mb_corpus *corpus,
+                             const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
+                             bool is_dataset) {
+    for (stored_features *entry = store->features; entry != NULL; entry = entry->next) {
+        bool same =
+            entry->corpus == corpus && entry->type == type && entry->is_dataset == is_dataset;
         for (int m = 0; m < MB_MODALITY_COUNT && same; m++)
             same = same_name(entry->names[m], names[m]);
         if (same)
@@ -131,20 +131,20 @@ static stored_sequences *find(const mb_store *store, const mb_corpus *corpus,
     return NULL;
 }
 
-static stored_sequences *add(mb_store *store, const mb_corpus *corpus,
-                             const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
-                             bool view) {
-    stored_sequences *entry = calloc(1, sizeof *entry);
+static stored_features *add(mb_store *store, const mb_corpus *corpus,
+                            const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
+                            bool is_dataset) {
+    stored_features *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return NULL;
-    *entry = (stored_sequences){.corpus = corpus, .type = type, .view = view};
+    *entry = (stored_features){.corpus = corpus, .type = type, .is_dataset = is_dataset};
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         if (names[m] != NULL && (entry->names[m] = strdup(names[m])) == NULL) {
-            free_sequences(entry);
+            free_features(entry);
             return NULL;
         }
-    entry->next = store->sequences;
-    store->sequences = entry;
+    entry->next = store->features;
+    store->features = entry;
     return entry;
 }
 
@@ -152,80 +152,91 @@ static stored_sequences *add(mb_store *store, const mb_corpus *corpus,
 // made.
 static mb_status make(mb_store *store, const mb_corpus *corpus,
                       const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
-                      stored_sequences **made, mb_error *error) {
-    *made = find(store, corpus, names, type, false);
-    if (*made != NULL)
-        return MB_OK;
+                      const mb_sequences **made, mb_error *error) {
+    stored_features *entry = find(store, corpus, names, type, false);
     mb_corpus reader = {0};
     mb_sequences sequences = {0};
-    mb_status status = mb_corpus_open(corpus->path, &reader, error);
-    if (status == MB_OK && strcmp(reader.digest, corpus->digest) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: the file has changed while it was in use",
-                         corpus->path);
-    if (status == MB_OK)
-        status = mb_sequences_make(&reader, names, type, &sequences, error);
-    mb_corpus_close(&reader);
-    if (status == MB_OK && (*made = add(store, corpus, names, type, false)) == NULL)
-        status = mb_out_of_memory(error, "sequences");
-    if (status != MB_OK) {
-        mb_sequences_free(&sequences);
-        return status;
+    mb_status status = MB_OK;
+    if (entry == NULL) {
+        status = mb_corpus_open(corpus->path, &reader, error);
+        if (status == MB_OK && strcmp(reader.digest, corpus->digest) != 0)
+            status = mb_fail(error, MB_BAD_INPUT, "%s: the file has changed while it was in use",
+                             corpus->path);
+        if (status == MB_OK)
+            status = mb_sequences_make(&reader, names, MB_MODALITY_COUNT, type, &sequences, error);
+        mb_corpus_close(&reader);
+        if (status == MB_OK && (entry = add(store, corpus, names, type, false)) == NULL)
+            status = mb_out_of_memory(error, "sequences");
+        if (status != MB_OK) {
+            mb_sequences_free(&sequences);
+            return status;
+        }
+        entry->sequences = sequences;
     }
-    (*made)->sequences = sequences;
+    *made = &entry->sequences;
     return MB_OK;
 }
 
-mb_status mb_store_sequences(mb_store *store, const mb_corpus *corpus,
-                             const char *const feature_names[MB_MODALITY_COUNT],
-                             mb_feature_type type, const mb_sequences **sequences,
-                             mb_error *error) {
-    stored_sequences *entry = NULL;
-    if (type == MB_FRM_ALIGN) { // depends on the text: nothing to share
-        mb_status status = make(store, corpus, feature_names, type, &entry, error);
+// The streams of a dataset: those of all features at once where they depend on the text, else of
+// one by one.
+static mb_status fill(mb_store *store, const mb_corpus *corpus,
+                      const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
+                      mb_dataset *dataset, mb_error *error) {
+    const mb_sequences *made = NULL;
+    mb_status status = MB_OK;
+    if (type == MB_FRM_ALIGN) {
+        status = make(store, corpus, names, type, &made, error);
         if (status == MB_OK)
-            *sequences = &entry->sequences;
+            memcpy(dataset->streams, made->streams, sizeof dataset->streams);
         return status;
     }
-    entry = find(store, corpus, feature_names, type, true);
-    if (entry != NULL) {
-        *sequences = &entry->sequences;
-        return MB_OK;
-    }
-    mb_sequences view = {.type = type, .utterance_count = corpus->utterance_count};
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        const char *const one[MB_MODALITY_COUNT] = {feature_names[m], NULL, NULL};
-        if (feature_names[m] == NULL)
+    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
+        const char *const one[MB_MODALITY_COUNT] = {names[m], NULL, NULL};
+        if (names[m] == NULL)
             continue;
-        mb_status status = make(store, corpus, one, type, &entry, error);
+        status = make(store, corpus, one, type, &made, error);
+        if (status == MB_OK)
+            dataset->streams[m] = made->streams[0];
+    }
+    return status;
+}
+
+mb_status mb_store_dataset(mb_store *store, const mb_corpus *corpus,
+                           const char *const feature_names[MB_MODALITY_COUNT], mb_feature_type type,
+                           const mb_dataset **dataset, mb_error *error) {
+    stored_features *entry = find(store, corpus, feature_names, type, true);
+    if (entry == NULL) {
+        mb_dataset filled = {.utterance_count = corpus->utterance_count,
+                             .stream_count = MB_MODALITY_COUNT,
+                             .emotions = corpus->emotions,
+                             .valences = corpus->valences};
+        mb_status status = fill(store, corpus, feature_names, type, &filled, error);
+        if (status == MB_OK && (entry = add(store, corpus, feature_names, type, true)) == NULL)
+            status = mb_out_of_memory(error, "sequences");
         if (status != MB_OK)
             return status;
-        view.modalities[m] = entry->sequences.modalities[0];
+        entry->dataset = filled;
     }
-    entry = add(store, corpus, feature_names, type, true);
-    if (entry == NULL)
-        return mb_out_of_memory(error, "sequences");
-    entry->sequences = view;
-    *sequences = &entry->sequences;
+    *dataset = &entry->dataset;
     return MB_OK;
 }
 
-static int64_t sequence_bytes(const mb_sequences *sequences, int m) {
-    const mb_sequence *s = &sequences->modalities[m];
-    int64_t count = sequences->utterance_count;
+static int64_t sequence_bytes(const mb_sequences *sequences, int32_t i) {
+    const mb_stream *s = &sequences->streams[i];
     if (s->dimension == 0)
         return 0;
-    for (int other = 0; other < m; other++)
-        if (sequences->modalities[other].values == s->values)
+    for (int32_t other = 0; other < i; other++)
+        if (sequences->streams[other].values == s->values)
             return 0;
-    int64_t frames = s->offsets != NULL ? s->offsets[count] : count;
+    int64_t count = sequences->utterance_count;
     int64_t offsets = s->offsets != NULL ? (count + 1) * (int64_t)sizeof *s->offsets : 0;
-    return frames * s->dimension * (int64_t)sizeof *s->values + offsets;
+    return (int64_t)mb_stream_bytes(s, sequences->utterance_count) + offsets;
 }
 
 int64_t mb_store_bytes(const mb_store *store) {
     int64_t bytes = 0;
-    for (const stored_sequences *entry = store->sequences; entry != NULL; entry = entry->next)
-        for (int m = 0; m < MB_MODALITY_COUNT && !entry->view; m++)
-            bytes += sequence_bytes(&entry->sequences, m);
+    for (const stored_features *entry = store->features; entry != NULL; entry = entry->next)
+        for (int32_t i = 0; i < entry->sequences.stream_count; i++)
+            bytes += sequence_bytes(&entry->sequences, i);
     return bytes;
 }

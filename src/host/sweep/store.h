@@ -21,11 +21,12 @@ mb_status mb_store_corpus(mb_store *store, const char *path, const mb_corpus **c
 mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, uint32_t seed,
                          const mb_fold_set **folds, mb_error *error);
 
-// Sequences of the features (audio, text, video; NULL: left out). Features are read from disk the
-// first time; frames that are not aligned to a text are shared between combinations.
-mb_status mb_store_sequences(mb_store *store, const mb_corpus *corpus,
-                             const char *const feature_names[MB_MODALITY_COUNT],
-                             mb_feature_type type, const mb_sequences **sequences, mb_error *error);
+// The dataset of a corpus with certain features (audio, text, video; NULL: left out), as streams in
+// this order. Features are read from disk the first time; frames that are not aligned to a text are
+// shared between combinations.
+mb_status mb_store_dataset(mb_store *store, const mb_corpus *corpus,
+                           const char *const feature_names[MB_MODALITY_COUNT], mb_feature_type type,
+                           const mb_dataset **dataset, mb_error *error);
 
 // Bytes of all sequences so far.
 int64_t mb_store_bytes(const mb_store *store);

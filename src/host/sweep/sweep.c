@@ -1,11 +1,11 @@
 // The cells of a sweep: from the search to the choice to the final seeds.
 #include "sweep/sweep.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/choice.h"
 #include "sweep/sweep_state.h"
 
 enum { MAX_TRIALS = 2000000 };
@@ -150,20 +150,17 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     return MB_OK;
 }
 
-// The setting with the highest mean selection value; ties go to the earlier one.
+// Every trial of the search has a score; without a search, the only setting.
 static int32_t best_setting(const mb_sweep *sweep, const sweep_cell *cell) {
-    int32_t seeds = sweep->plan->search_seeds.count, best = 0;
-    double highest = -INFINITY;
-    for (int32_t s = 0; s < cell->plan->setting_count && seeds > 0; s++) {
-        double sum = 0;
+    int32_t seeds = sweep->plan->search_seeds.count;
+    mb_choice choice = MB_NO_CHOICE;
+    for (int32_t s = 0; s < cell->plan->setting_count; s++) {
+        mb_candidate candidate = {.asked = seeds};
         for (int32_t i = 0; i < seeds; i++)
-            sum += sweep->trials[cell->search[s * seeds + i]].selection;
-        if (sum / seeds > highest) {
-            highest = sum / seeds;
-            best = s;
-        }
+            mb_candidate_add(&candidate, sweep->trials[cell->search[s * seeds + i]].selection);
+        mb_choice_offer(&choice, &candidate);
     }
-    return best;
+    return choice.setting;
 }
 
 static mb_status record_choice(mb_sweep *sweep, int32_t index, mb_error *error) {

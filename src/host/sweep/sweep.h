@@ -1,8 +1,7 @@
 // A sweep: the trials of a plan, what of them is done, and the training of the rest.
 //
 // A cell is searched first; when every trial of its search has a score, its setting is chosen
-// (highest mean over the search seeds of the selection value, the earlier setting on ties) and its
-// final seeds are added. Cells do not wait for each other.
+// (choice.h) and its final seeds are added. Cells do not wait for each other.
 #ifndef MB_SWEEP_SWEEP_H
 #define MB_SWEEP_SWEEP_H
 

@@ -16,17 +16,15 @@ static mb_status unknown_feature(const mb_corpus *corpus, const char *modality, 
     const char **names = calloc((size_t)corpus->feature_count + 1, sizeof *names);
     if (names == NULL)
         return mb_out_of_memory(error, "names of features");
-    char list[512] = "none";
-    for (int32_t i = 0; i < corpus->feature_count; i++) {
+    for (int32_t i = 0; i < corpus->feature_count; i++)
         names[i] = corpus->features[i].name;
-        size_t length = i == 0 ? 0 : strlen(list);
-        snprintf(list + length, sizeof list - length, "%s%s", i == 0 ? "" : ", ", names[i]);
-    }
-    const char *nearest = mb_nearest_name(name, names, corpus->feature_count);
-    mb_status status =
-        mb_fail(error, MB_BAD_INPUT, "%s: unknown feature \"%.100s\"%s%s%s; %s has: %s", modality,
-                name, nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
-                nearest != NULL ? "\"?" : "", corpus->path, list);
+    mb_status status = mb_fail_unknown(error, MB_BAD_INPUT,
+                                       &(mb_unknown){.what = "feature",
+                                                     .name = name,
+                                                     .known = names,
+                                                     .count = corpus->feature_count,
+                                                     .quote = '"'});
+    mb_fail_in(error, status, "%s: ", modality);
     free(names);
     return status;
 }

@@ -25,7 +25,7 @@ static mb_status find_shape(mb_sweep *sweep, const mb_run_spec *spec, int32_t *i
                             mb_error *error) {
     for (*index = sweep->shape_count - 1; *index >= 0; --*index) {
         const sweep_shape *known = &sweep->shapes[*index];
-        if (known->sequences == spec->sequences && known->fold == spec->fold &&
+        if (known->dataset == spec->datasets && known->fold == spec->fold &&
             known->couples_rows == spec->model->couples_rows)
             return MB_OK;
     }
@@ -35,9 +35,8 @@ static mb_status find_shape(mb_sweep *sweep, const mb_run_spec *spec, int32_t *i
     sweep->shapes = shapes;
     *index = sweep->shape_count++;
     sweep_shape *shape = &shapes[*index];
-    *shape = (sweep_shape){.sequences = spec->sequences,
-                           .fold = spec->fold,
-                           .couples_rows = spec->model->couples_rows};
+    *shape = (sweep_shape){
+        .dataset = spec->datasets, .fold = spec->fold, .couples_rows = spec->model->couples_rows};
     const mb_part *parts[SWEEP_PARTS] = {&spec->fold->train, &spec->fold->select,
                                          &spec->fold->held};
     for (int i = 0; i < SWEEP_PARTS; i++)
@@ -55,7 +54,7 @@ static bool same_parts(const sweep_part *a, const sweep_part *b) {
 
 static bool belongs(const sweep_group *group, const mb_run_spec *spec, const mb_setting *setting,
                     const sweep_part *parts) {
-    return group->sequences == spec->sequences && group->model == spec->model &&
+    return group->dataset == spec->datasets && group->model == spec->model &&
            same_parts(group->parts, parts) &&
            mb_setting_same_shape(spec->model, &group->setting, setting);
 }
@@ -66,7 +65,7 @@ static int64_t bytes_of(const mb_sweep *sweep, const sweep_group *group) {
 
 static mb_status add_group(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
                            const sweep_part *parts, mb_error *error) {
-    sweep_group group = {.sequences = spec->sequences, .model = spec->model, .setting = *setting};
+    sweep_group group = {.dataset = spec->datasets, .model = spec->model, .setting = *setting};
     memcpy(group.parts, parts, sizeof group.parts);
     mb_status status = mb_run_estimate(spec, &group.cost, error);
     if (status != MB_OK)

@@ -8,8 +8,10 @@
 #include "base/hash.h"
 #include "sweep/plan_cells.h"
 
-const char *const mb_protocol_names[2] = {"mertools", "strict"};
-static const char *const method_names[3] = {"none", "grid", "random"};
+const char *const mb_protocol_names[MB_PROTOCOL_COUNT] = {"mertools", "strict"};
+
+enum { METHOD_COUNT = MB_SEARCH_RANDOM + 1 };
+static const char *const method_names[METHOD_COUNT] = {"none", "grid", "random"};
 
 enum { MAX_SEEDS = 1000, MAX_DRAWS = 10000 };
 
@@ -63,9 +65,11 @@ static mb_status read_choice(const mb_json *object, const char *key, const char 
 
 static mb_status read_protocol(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
     int protocol = MB_PROTOCOL_MERTOOLS, selection = 0;
-    mb_status status = read_choice(root, "protocol", mb_protocol_names, 2, &protocol, error);
+    mb_status status =
+        read_choice(root, "protocol", mb_protocol_names, MB_PROTOCOL_COUNT, &protocol, error);
     if (status == MB_OK)
-        status = read_choice(root, "selection", mb_selection_names, 4, &selection, error);
+        status = read_choice(root, "selection", mb_selection_names, MB_SELECTION_COUNT, &selection,
+                             error);
     plan->protocol = (mb_protocol)protocol;
     plan->selection = (mb_selection)selection;
     plan->selection_given = mb_json_member(root, "selection").value != NULL;
@@ -105,7 +109,7 @@ static mb_status read_search(const mb_json *root, mb_sweep_plan *plan, mb_error 
         return status;
     mb_json method_at = mb_json_member(&search, "method");
     int method = 0;
-    status = mb_json_choice(&method_at, method_names, 3, &method, error);
+    status = mb_json_choice(&method_at, method_names, METHOD_COUNT, &method, error);
     plan->method = (mb_search_method)method;
     if (status == MB_OK)
         status = check_search_keys(&search, plan, error);

@@ -17,7 +17,8 @@ typedef enum mb_search_method {
     MB_SEARCH_RANDOM,
 } mb_search_method;
 
-extern const char *const mb_protocol_names[2]; // "mertools", "strict"
+enum { MB_PROTOCOL_COUNT = MB_PROTOCOL_STRICT + 1 };
+extern const char *const mb_protocol_names[MB_PROTOCOL_COUNT]; // "mertools", "strict"
 
 typedef struct mb_seed_list {
     int32_t count;

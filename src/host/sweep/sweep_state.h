@@ -4,7 +4,7 @@
 
 #include "sweep/store.h"
 #include "sweep/sweep.h"
-#include "sweep/trial.h"
+#include "sweep/trial_spec.h"
 
 typedef struct sweep_trial {
     char key[33];
@@ -18,8 +18,8 @@ typedef struct sweep_trial {
 typedef struct sweep_cell {
     const mb_sweep_cell *plan;
     const mb_corpus *corpus;
-    const mb_sequences *sequences; // NULL until a run needs them
-    int32_t search_count;          // trials: settings, then seeds
+    const mb_dataset *dataset; // NULL until a run needs them
+    int32_t search_count;      // trials: settings, then seeds
     int32_t *search;
     int32_t search_done; // the first search_done trials of the search have scores
     int32_t chosen;      // setting, or -1
@@ -30,7 +30,7 @@ typedef struct sweep_cell {
 // What of a part decides the graph that is compiled for it.
 typedef struct sweep_part {
     bool empty; // then the rest is 0
-    int32_t steps[MB_MODALITY_COUNT];
+    int32_t steps[MB_MAX_STREAMS];
     int32_t rows; // that an evaluation takes at a time
 } sweep_part;
 
@@ -38,7 +38,7 @@ enum { SWEEP_PARTS = 3 }; // train, select, held
 
 // The parts of a fold with certain features.
 typedef struct sweep_shape {
-    const mb_sequences *sequences;
+    const mb_dataset *dataset;
     const mb_fold *fold;
     bool couples_rows; // the model
     sweep_part parts[SWEEP_PARTS];
@@ -46,7 +46,7 @@ typedef struct sweep_shape {
 
 // Runs that can be trained as one array.
 typedef struct sweep_group {
-    const mb_sequences *sequences;
+    const mb_dataset *dataset;
     const mb_model *model;
     mb_setting setting; // of the first one
     sweep_part parts[SWEEP_PARTS];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/choice.h"
 #include "sweep/score.h"
 #include "sweep/sweep_state.h"
 
@@ -81,7 +82,7 @@ static mb_status record(training *t, const mb_outcome *outcome, mb_error *error)
         return status;
     trial->missing--;
     if (complete)
-        trial->selection = scores.selection;
+        trial->selection = mb_selection_of_trial(&scores);
     sweep->totals.runs_done++;
     sweep->totals.runs_trained++;
     sweep->totals.runs_diverged += outcome->result.status == MB_RUN_DIVERGED;

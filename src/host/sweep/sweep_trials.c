@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/choice.h"
 #include "sweep/sweep_state.h"
 
 void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, uint32_t seed,
@@ -75,40 +76,7 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
 
 // ---- jobs -------------------------------------------------------------------------------------
 
-static void fill_spec(const sweep_cell *cell, const sweep_trial *trial, const mb_trial *described,
-                      int32_t fold, mb_run_spec *spec) {
-    const mb_dataset_rules *rules = cell->corpus->rules;
-    *spec = (mb_run_spec){
-        .model = described->model,
-        .config = {.feature_type = described->feature_type,
-                   .class_count = rules->class_count,
-                   .value_count = rules->value_count},
-        .training = described->training,
-        .seed = trial->seed,
-        .fold_index = fold,
-        .rules = rules,
-        .sequences = cell->sequences,
-        .emotions = cell->corpus->emotions,
-        .valences = cell->corpus->valences,
-        .fold = &trial->folds->folds[fold],
-        .tests = trial->folds->tests,
-        .test_count = trial->folds->test_count,
-    };
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        spec->config.dims[m] = cell->sequences->modalities[m].dimension;
-    mb_setting_apply(described->model, &described->setting, &spec->config, &spec->training);
-}
-
-static mb_status load_features(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
-    if (cell->sequences != NULL)
-        return MB_OK;
-    const char *const names[MB_MODALITY_COUNT] = {cell->plan->features[0], cell->plan->features[1],
-                                                  cell->plan->features[2]};
-    return mb_store_sequences(sweep->store, cell->corpus, names, cell->plan->feature_type,
-                              &cell->sequences, error);
-}
-
-static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t trial, int32_t fold,
+static mb_status add_job(mb_sweep *sweep, mb_trial_spec *spec, int32_t trial, int32_t fold,
                          mb_error *error) {
     if (sweep->job_count == sweep->job_capacity) {
         int32_t capacity = sweep->job_capacity > 0 ? 2 * sweep->job_capacity : 256;
@@ -120,11 +88,13 @@ static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t tri
     }
     sweep_cell *cell = &sweep->cells[sweep->trials[trial].cell];
     mb_job *job = &sweep->jobs[sweep->job_count];
-    mb_status status = load_features(sweep, cell, error);
+    spec->dataset = cell->dataset; // those of a cell are the same for all of its trials
+    mb_status status = mb_trial_spec_load(sweep->store, spec, error);
     if (status != MB_OK)
         return status;
-    fill_spec(cell, &sweep->trials[trial], described, fold, &job->spec);
-    status = sweep_group_job(sweep, &described->setting, job, error);
+    cell->dataset = spec->dataset;
+    job->spec = mb_trial_spec_run(spec, fold);
+    status = sweep_group_job(sweep, &spec->trial->setting, job, error);
     if (status != MB_OK)
         return status;
     job->trial = trial;
@@ -134,7 +104,7 @@ static mb_status add_job(mb_sweep *sweep, const mb_trial *described, int32_t tri
 }
 
 // Asks the ledger what is there of a trial that is new to the sweep, and makes jobs of the rest.
-static mb_status find_missing(mb_sweep *sweep, const mb_trial *described, int32_t index,
+static mb_status find_missing(mb_sweep *sweep, mb_trial_spec *spec, int32_t index,
                               mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
     int32_t folds = trial->folds->fold_count;
@@ -147,7 +117,7 @@ static mb_status find_missing(mb_sweep *sweep, const mb_trial *described, int32_
         status = mb_ledger_get_scores(sweep->ledger, trial->key, &there, &scores, error);
     if (status == MB_OK && there) {
         sweep->totals.runs_done += folds;
-        trial->selection = scores.selection;
+        trial->selection = mb_selection_of_trial(&scores);
         return MB_OK;
     }
     for (int32_t k = 0; k < folds && status == MB_OK; k++) {
@@ -157,7 +127,7 @@ static mb_status find_missing(mb_sweep *sweep, const mb_trial *described, int32_
         sweep->totals.runs_done += there;
         trial->missing += !there;
         if (status == MB_OK && !there)
-            status = add_job(sweep, described, index, k, error);
+            status = add_job(sweep, spec, index, k, error);
     }
     if (status == MB_OK && trial->missing == 0)
         return mb_fail(error, MB_BAD_INPUT,
@@ -168,6 +138,7 @@ static mb_status find_missing(mb_sweep *sweep, const mb_trial *described, int32_
 mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                           int32_t *index, mb_error *error) {
     mb_trial described;
+    mb_trial_spec spec;
     char *description = NULL;
     mb_ledger_trial record = {.fold_count = 0};
     sweep_describe(sweep, cell, setting, seed, &described);
@@ -185,8 +156,9 @@ mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32
     sweep_trial *trial = &sweep->trials[sweep->trial_count];
     *trial = (sweep_trial){.cell = cell, .setting = setting, .seed = seed, .selection = -INFINITY};
     memcpy(trial->key, record.key, sizeof trial->key);
-    status = mb_store_folds(sweep->store, sweep->cells[cell].corpus, seed, &trial->folds, error);
+    status = mb_trial_spec_make(sweep->store, &described, sweep->cells[cell].corpus, &spec, error);
     if (status == MB_OK) {
+        trial->folds = spec.folds;
         *index = *slot = sweep->trial_count++;
         record.description = description;
         record.fold_count = trial->folds->fold_count;
@@ -194,5 +166,5 @@ mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32
             status = mb_ledger_put_trial(sweep->ledger, &record, error);
     }
     free(description);
-    return status == MB_OK ? find_missing(sweep, &described, *index, error) : status;
+    return status == MB_OK ? find_missing(sweep, &spec, *index, error) : status;
 }

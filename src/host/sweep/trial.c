@@ -90,12 +90,11 @@ static mb_status read_digest(const mb_json *object, const char *key, char digest
 }
 
 static mb_status read_features(const mb_json *root, mb_trial *trial, mb_error *error) {
-    static const char *const keys[] = {"audio", "text", "video", NULL};
     static const char *const feature_keys[] = {"name", "digest", NULL};
     mb_json features = mb_json_member(root, "features");
-    mb_status status = mb_json_keys(&features, keys, error);
+    mb_status status = mb_json_keys(&features, mb_modality_names, error);
     for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
-        mb_json feature = mb_json_member(&features, keys[m]);
+        mb_json feature = mb_json_member(&features, mb_modality_names[m]);
         if (feature.value == NULL)
             continue;
         const char *name = "";
@@ -144,11 +143,14 @@ static mb_status read_training(const mb_json *root, mb_trial *trial, mb_error *e
     mb_json epochs_at = mb_json_member(root, "epochs");
     mb_json batch_at = mb_json_member(root, "batch_size"), seed_at = mb_json_member(root, "seed");
     mb_json shuffle = mb_json_member(root, "shuffle");
-    mb_status status = read_choice(root, "protocol", mb_protocol_names, 2, &protocol, error);
+    mb_status status =
+        read_choice(root, "protocol", mb_protocol_names, MB_PROTOCOL_COUNT, &protocol, error);
     if (status == MB_OK)
-        status = read_choice(root, "selection", mb_selection_names, 4, &selection, error);
+        status = read_choice(root, "selection", mb_selection_names, MB_SELECTION_COUNT, &selection,
+                             error);
     if (status == MB_OK)
-        status = read_choice(root, "feature_type", mb_feature_type_names, 3, &type, error);
+        status = read_choice(root, "feature_type", mb_feature_type_names, MB_FEATURE_TYPE_COUNT,
+                             &type, error);
     if (status == MB_OK)
         status = mb_json_integer(&epochs_at, 1, INT32_MAX, &epochs, error);
     if (status == MB_OK)

@@ -4,121 +4,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/resident_blocks.h"
-
-const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test) {
-    switch (kind) {
-    case MB_PART_SELECT:
-        return &spec->fold->select;
-    case MB_PART_HELD:
-        return &spec->fold->held;
-    case MB_PART_TEST:
-        break;
-    }
-    return &spec->tests[test];
-}
-
-mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part) {
-    mb_model_config config = spec->config;
-    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
-        config.steps[m] = config.dims[m] == 0 ? 1
-                                              : mb_sequence_longest(&spec->sequences->modalities[m],
-                                                                    part->scope, part->scope_count);
-    return config;
-}
-
-const mb_plan *mb_array_plan(const mb_array *array, mb_part_kind kind, int32_t test) {
-    return kind == MB_PART_SELECT ? array->select
-           : kind == MB_PART_HELD ? array->held
-                                  : array->tests[test];
-}
-
-// Rows interact in some models: those are evaluated in the batches of the reference.
-int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
-                        int32_t most) {
-    enum { MOST_ROWS = 256, MOST_FRAMES = 4096 };
-    if (model->couples_rows)
-        return batch;
-    int32_t longest = 1;
-    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++)
-        longest = config->steps[m] > longest ? config->steps[m] : longest;
-    int32_t rows = MOST_FRAMES / longest; // long sequences: fewer rows, bounded memory
-    rows = rows > MOST_ROWS ? MOST_ROWS : rows < 16 ? 16 : rows;
-    return rows > most ? most : rows;
-}
-
-int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
-    mb_model_config config = mb_config_for_part(spec, part);
-    return mb_rows_at_once(spec->model, &config, spec->training.batch_size, part->scope_count);
-}
+#include "train/cached_arrays.h"
 
 // ---- plans ------------------------------------------------------------------------------------
 
-static mb_status compile_evaluation(mb_array *array, const mb_part *part, mb_plan **plan,
-                                    mb_error *error) {
-    if (part->count == 0)
-        return MB_OK;
-    mb_model_config config = mb_config_for_part(&array->specs[0], part);
-    return mb_model_compile(array->specs[0].model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                            mb_evaluation_rows(&array->specs[0], part), plan, error);
-}
-
-static mb_status compile(mb_array *array, mb_error *error) {
+static mb_status find_plans(mb_array *array, mb_error *error) {
     const mb_run_spec *spec = &array->specs[0];
-    mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
-    mb_status status = mb_model_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
-                                        spec->training.batch_size, &array->train, error);
-    if (status == MB_OK)
-        status = compile_evaluation(array, &spec->fold->select, &array->select, error);
-    if (status == MB_OK)
-        status = compile_evaluation(array, &spec->fold->held, &array->held, error);
-    array->tests = calloc((size_t)spec->test_count + 1, sizeof *array->tests);
-    if (status == MB_OK && array->tests == NULL)
-        return mb_out_of_memory(error, "array");
-    for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
-        status = compile_evaluation(array, &spec->tests[t], &array->tests[t], error);
+    mb_status status = MB_OK;
+    if (spec->plans == NULL)
+        status = mb_run_plans_make(spec, &array->own_plans, error);
+    array->plans = spec->plans != NULL ? spec->plans : array->own_plans;
     return status;
 }
 
 static int64_t largest_arena(const mb_array *array) {
-    int64_t largest = mb_plan_get(array->train)->arena_floats;
-    const mb_plan *others[] = {array->select, array->held};
-    for (int32_t i = 0; i < 2 + array->specs[0].test_count; i++) {
-        const mb_plan *plan = i < 2 ? others[i] : array->tests[i - 2];
+    const mb_run_plans *plans = array->plans;
+    int64_t largest = mb_plan_get(plans->train)->arena_floats;
+    const mb_plan *others[] = {plans->select, plans->held};
+    for (int32_t i = 0; i < 2 + plans->test_count; i++) {
+        const mb_plan *plan = i < 2 ? others[i] : plans->tests[i - 2];
         if (plan != NULL && mb_plan_get(plan)->arena_floats > largest)
             largest = mb_plan_get(plan)->arena_floats;
     }
     return largest;
 }
 
-// ---- dataset and sizes ------------------------------------------------------------------------
-
-// The features and labels of a run, in the memory of the host.
-static mb_resident dataset_of(const mb_run_spec *spec) {
-    mb_resident host = {.emotions = spec->emotions, .valences = spec->valences};
-    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
-        const mb_sequence *sequence = &spec->sequences->modalities[m];
-        if (sequence->dimension == 0)
-            continue;
-        host.modalities[m].dimension = sequence->dimension;
-        host.modalities[m].values = sequence->values;
-        host.modalities[m].offsets = sequence->offsets;
+// Whether the plans find in the datasets what they read.
+static mb_status check_datasets(const mb_array *array, mb_error *error) {
+    const mb_run_spec *spec = &array->specs[0];
+    const mb_run_plans *plans = array->plans;
+    mb_status status =
+        mb_plan_check_dataset(plans->train, &spec->datasets[spec->fold->train.dataset], error);
+    for (int32_t i = 0; status == MB_OK && i < 2 + plans->test_count; i++) {
+        mb_part_kind kind = i == 0 ? MB_PART_SELECT : i == 1 ? MB_PART_HELD : MB_PART_TEST;
+        const mb_plan *plan = mb_run_plan_of(plans, kind, i - 2);
+        const mb_part *part = mb_run_part(spec, kind, i - 2);
+        if (plan != NULL)
+            status = mb_plan_check_dataset(plan, &spec->datasets[part->dataset], error);
     }
-    return host;
+    return status;
 }
+
+// ---- datasets and sizes -----------------------------------------------------------------------
 
 // Those of all runs, which are those of the first one.
-static mb_status make_resident(mb_array *array, mb_error *error) {
-    mb_resident host = dataset_of(&array->specs[0]);
-    return mb_residence_open(array->device, &host, array->specs[0].sequences->utterance_count,
-                             &array->residence, error);
+static mb_status open_datasets(mb_array *array, mb_error *error) {
+    const mb_run_spec *spec = &array->specs[0];
+    mb_status status = MB_OK;
+    array->datasets = calloc((size_t)spec->dataset_count, sizeof *array->datasets);
+    if (array->datasets == NULL)
+        return mb_out_of_memory(error, "array");
+    for (int32_t i = 0; status == MB_OK && i < spec->dataset_count; i++)
+        status =
+            mb_cached_dataset_open(array->cache, &spec->datasets[i], &array->datasets[i], error);
+    return status;
 }
 
-void mb_train_expect(mb_device *device, const mb_run_spec *next) {
-    if (device->backend->shares_host_memory)
-        return;
-    mb_resident host = dataset_of(next);
-    mb_residents_expect(device, &host, next->sequences->utterance_count);
+void mb_train_expect(mb_device_cache *cache, const mb_run_spec *next) {
+    if (!cache->device->backend->shares_host_memory)
+        mb_cache_expect(cache, &next->datasets[0]);
 }
 
 static void widen(int32_t *most, int32_t count) {
@@ -130,17 +74,17 @@ static void measure(mb_array *array, const mb_run_spec *spec) {
     int32_t batch = spec->training.batch_size;
     widen(&array->steps_per_epoch, (spec->fold->train.count + batch - 1) / batch);
     widen(&array->index_stride, spec->fold->train.count);
-    for (int32_t i = 0; i < 2 + spec->test_count; i++) {
+    for (int32_t i = 0; i < 2 + array->plans->test_count; i++) {
         mb_part_kind kind = i == 0 ? MB_PART_SELECT : i == 1 ? MB_PART_HELD : MB_PART_TEST;
-        const mb_part *part = mb_array_part(spec, kind, i - 2);
-        const mb_plan *plan = mb_array_plan(array, kind, i - 2);
+        const mb_part *part = mb_run_part(spec, kind, i - 2);
+        const mb_plan *plan = mb_run_plan_of(array->plans, kind, i - 2);
+        if (plan == NULL)
+            continue;
+        int32_t chunk = mb_plan_get(plan)->max_rows;
+        widen(&array->most_steps, (part->count + chunk - 1) / chunk);
         widen(&array->index_stride, part->count);
         if (kind == MB_PART_SELECT)
             widen(&array->select_stride, part->count);
-        if (plan != NULL) {
-            int32_t chunk = mb_plan_get(plan)->max_rows;
-            widen(&array->most_steps, (part->count + chunk - 1) / chunk);
-        }
     }
     widen(&array->most_steps, array->steps_per_epoch);
 }
@@ -205,8 +149,8 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
     if (status == MB_OK)
         status = backend->upload(device, array->keys, keys, runs * sizeof *keys, error);
     if (status == MB_OK)
-        status = backend->initialise(device, array->train, array->run_count, array->keys,
-                                     array->parameters, error);
+        status = backend->executor->initialise(device, array->plans->train, array->run_count,
+                                               array->keys, array->parameters, error);
     if (status == MB_OK)
         status = backend->zero(device, array->first_moments, bytes, error);
     if (status == MB_OK)
@@ -216,14 +160,17 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
     return status;
 }
 
-mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+mb_status mb_array_open(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                         mb_array *array, mb_error *error) {
-    *array = (mb_array){.device = device, .specs = specs, .run_count = run_count};
-    mb_status status = compile(array, error);
+    mb_device *device = cache->device;
+    *array = (mb_array){.cache = cache, .device = device, .specs = specs, .run_count = run_count};
+    mb_status status = find_plans(array, error);
+    if (status == MB_OK)
+        status = check_datasets(array, error);
     if (status != MB_OK)
         return status;
-    array->first_number = mb_device_numbers(device, 3 + specs[0].test_count);
-    array->parameter_floats = mb_plan_get(array->train)->parameter_floats;
+    array->first_number = mb_device_numbers(device, 3 + array->plans->test_count);
+    array->parameter_floats = mb_plan_get(array->plans->train)->parameter_floats;
     for (int32_t a = 0; a < run_count; a++)
         measure(array, &specs[a]);
     mb_array_sizes sizes = {.parameter_floats = array->parameter_floats,
@@ -233,12 +180,12 @@ mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run
                             .selected = array->select_stride,
                             .class_count = specs[0].config.class_count,
                             .value_count = specs[0].config.value_count};
-    status = make_resident(array, error); // first: its own features are not what makes room
+    status = open_datasets(array, error); // first: its own features are not what makes room
     if (status == MB_OK)
         status = mb_array_allocate(array, &sizes, error);
     if (status == MB_OK)
         status =
-            mb_snapshot_open(device, run_count, array->parameter_floats, &array->snapshot, error);
+            mb_snapshot_open(cache, run_count, array->parameter_floats, &array->snapshot, error);
     if (status == MB_OK)
         status = start_runs(array, error);
     return status == MB_OK ? list_training(array, error) : status;
@@ -248,13 +195,10 @@ void mb_array_close(mb_array *array) {
     if (array->device == NULL)
         return;
     mb_array_release(array);
-    mb_residence_close(&array->residence);
+    for (int32_t i = 0; array->datasets != NULL && i < array->specs[0].dataset_count; i++)
+        mb_cached_dataset_close(&array->datasets[i]);
+    free(array->datasets);
     mb_snapshot_close(&array->snapshot);
-    mb_plan_free(array->train);
-    mb_plan_free(array->select);
-    mb_plan_free(array->held);
-    for (int32_t t = 0; array->tests != NULL && t < array->specs[0].test_count; t++)
-        mb_plan_free(array->tests[t]);
-    free(array->tests);
+    mb_run_plans_free(array->own_plans);
     *array = (mb_array){0};
 }

@@ -2,16 +2,13 @@
 #ifndef MB_TRAIN_ARRAY_H
 #define MB_TRAIN_ARRAY_H
 
-#include "merbench/resident.h"
-#include "merbench/train.h"
+#include "merbench/executor.h"
+#include "train/plans.h"
 #include "train/snapshot.h"
 
 // Marks of a device (merbench/device.h) that an array uses: MB_MARK_LAUNCH and the one behind it
 // are the trainer's.
 enum { MB_MARK_EPOCH, MB_MARK_LAUNCH, MB_MARKS_LAUNCH = MB_DEVICE_MARKS - MB_MARK_LAUNCH };
-
-// Which part of a spec a plan evaluates.
-typedef enum mb_part_kind { MB_PART_SELECT, MB_PART_HELD, MB_PART_TEST } mb_part_kind;
 
 // The utterances that the steps of an epoch, or of an evaluation, go through.
 typedef struct mb_lists {
@@ -26,13 +23,14 @@ typedef struct mb_lists {
 // memory. They move without waiting: a table of the host that is uploaded stays as it is from then
 // on until mb_array_wait, or something was downloaded.
 typedef struct mb_array {
-    mb_device *device;
+    mb_device_cache *cache;
+    mb_device *device; // the cache's
     int32_t run_count;
-    const mb_run_spec *specs; // (A)
-    mb_residence residence;
-    mb_plan *train;
-    mb_plan *select, *held, **tests; // NULL where a part is absent
-    uint64_t first_number;           // of launches: of training, of the parts in this order
+    const mb_run_spec *specs;    // (A)
+    mb_cached_dataset *datasets; // (specs[0].dataset_count)
+    const mb_run_plans *plans;
+    mb_run_plans *own_plans; // NULL where the specs have some
+    uint64_t first_number;   // of launches: of training, of the parts in the order of plans
     void *device_tables, *host_tables;
     size_t small_bytes; // of the device's tables, from `slots` on to the end
     int64_t parameter_floats;
@@ -72,14 +70,9 @@ typedef struct mb_array {
     float *best_logits, *best_values; // (A, select_stride, C or R), or NULL
 } mb_array;
 
-const mb_part *mb_array_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test);
-
-// The plan that evaluates a part; NULL where the part is empty.
-const mb_plan *mb_array_plan(const mb_array *array, mb_part_kind kind, int32_t test);
-
-// Compiles the plans, allocates, draws the start values. The array must be closed also after a
+// Allocates, draws the start values. The array must be closed also after a
 // failure.
-mb_status mb_array_open(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+mb_status mb_array_open(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                         mb_array *array, mb_error *error);
 void mb_array_close(mb_array *array);
 

@@ -92,7 +92,7 @@ mb_status mb_array_allocate(mb_array *array, const mb_array_sizes *sizes, mb_err
     int64_t device_bytes, host_bytes;
     mb_array_bytes(sizes, array->run_count, &device_bytes, &host_bytes);
     mb_status status =
-        mb_device_allocate(device, (size_t)device_bytes, &array->device_tables, error);
+        mb_cache_allocate(array->cache, (size_t)device_bytes, &array->device_tables, error);
     if (status != MB_OK)
         return status;
     place_device_tables(array, sizes, array->run_count, array->device_tables);

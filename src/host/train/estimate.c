@@ -2,7 +2,6 @@
 #include "train/array_memory.h"
 
 typedef struct estimate {
-    const mb_run_spec *spec;
     mb_run_cost *cost;
     mb_array_sizes sizes;
 } estimate;
@@ -15,38 +14,22 @@ static void widen(int32_t *most, int32_t count) {
     *most = count > *most ? count : *most;
 }
 
-static mb_status add_evaluation(estimate *e, const mb_part *part, int32_t times, mb_error *error) {
-    if (part->count == 0)
-        return MB_OK;
-    mb_model_config config = mb_config_for_part(e->spec, part);
-    int32_t rows = mb_evaluation_rows(e->spec, part);
-    mb_plan *plan = NULL;
-    mb_status status = mb_model_compile(e->spec->model, &config, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
-                                        rows, &plan, error);
-    if (status != MB_OK)
-        return status;
+static void add_evaluation(estimate *e, const mb_part *part, const mb_plan *plan, int32_t times) {
+    if (plan == NULL)
+        return;
     const mb_plan_info *info = mb_plan_get(plan);
+    int32_t rows = info->max_rows;
     e->cost->multiply_accumulates +=
         (double)info->multiply_accumulates * (double)part->count / rows * times;
     e->sizes.arena_floats = larger(e->sizes.arena_floats, info->arena_floats);
     widen(&e->sizes.steps, (part->count + rows - 1) / rows);
     widen(&e->sizes.utterances, part->count);
-    mb_plan_free(plan);
-    return MB_OK;
 }
 
-mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error) {
-    *cost = (mb_run_cost){0};
-    mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
-    mb_plan *plan = NULL;
-    mb_status status = mb_model_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
-                                        spec->training.batch_size, &plan, error);
-    if (status != MB_OK)
-        return status;
-    const mb_plan_info *info = mb_plan_get(plan);
+static void estimate_run(const mb_run_spec *spec, const mb_run_plans *plans, mb_run_cost *cost) {
+    const mb_plan_info *info = mb_plan_get(plans->train);
     int32_t batch = spec->training.batch_size, count = spec->fold->train.count;
-    estimate e = {.spec = spec,
-                  .cost = cost,
+    estimate e = {.cost = cost,
                   .sizes = {.parameter_floats = info->parameter_floats,
                             .arena_floats = info->arena_floats,
                             .steps = (count + batch - 1) / batch,
@@ -59,17 +42,24 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
     cost->multiply_accumulates = (double)info->multiply_accumulates * (double)cost->training_steps;
     int64_t snapshot = info->parameter_floats * (int64_t)sizeof(float);
     bool in_file = mb_snapshot_in_file(info->parameter_floats);
-    mb_plan_free(plan);
-    status = add_evaluation(&e, &spec->fold->select, spec->training.epochs, error);
-    if (status == MB_OK)
-        status = add_evaluation(&e, &spec->fold->held, 1, error);
-    for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)
-        status = add_evaluation(&e, &spec->tests[t], 1, error);
-    if (status != MB_OK)
-        return status;
+    add_evaluation(&e, &spec->fold->select, plans->select, spec->training.epochs);
+    add_evaluation(&e, &spec->fold->held, plans->held, 1);
+    for (int32_t t = 0; t < plans->test_count; t++)
+        add_evaluation(&e, &spec->tests[t], plans->tests[t], 1);
     int64_t tables;
     mb_array_bytes(&e.sizes, 1, &tables, &cost->host_bytes);
     cost->device_bytes = tables + snapshot;
     cost->shared_bytes = tables + (in_file ? 0 : snapshot) + cost->host_bytes;
-    return MB_OK;
+}
+
+mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error) {
+    mb_run_plans *made = NULL;
+    mb_status status = MB_OK;
+    *cost = (mb_run_cost){0};
+    if (spec->plans == NULL)
+        status = mb_run_plans_make(spec, &made, error);
+    if (status == MB_OK)
+        estimate_run(spec, spec->plans != NULL ? spec->plans : made, cost);
+    mb_run_plans_free(made);
+    return status;
 }

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-// number: of the launch among those of the array, 0 for training.
+// number: of the launch among those of the array, 0 for training. dataset: of its part.
 static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t number,
-                           int32_t batch) {
+                           int32_t dataset, int32_t batch) {
     return (mb_launch){
         .number = array->first_number + (uint64_t)number,
         .run_count = array->run_count,
-        .dataset = &array->residence.dataset,
+        .dataset = &array->datasets[dataset].dataset,
         .indices = lists->indices,
         .index_stride = array->index_stride,
         .batch_rows = batch,
@@ -62,7 +62,7 @@ mb_status mb_array_order(mb_array *array, int32_t epoch, mb_error *error) {
     };
     if (epoch > 0 && !array->shuffles)
         return MB_OK;
-    return array->device->backend->shuffle(array->device, &launch, error);
+    return array->device->backend->executor->shuffle(array->device, &launch, error);
 }
 
 mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *error) {
@@ -90,14 +90,17 @@ mb_status mb_array_begin_epoch(mb_array *array, const bool *active, mb_error *er
 }
 
 mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error *error) {
-    mb_launch launch = launch_of(array, &array->training, 0, array->specs[0].training.batch_size);
+    const mb_run_spec *spec = &array->specs[0];
+    mb_launch launch =
+        launch_of(array, &array->training, 0, spec->fold->train.dataset, spec->training.batch_size);
     launch.first_step = first;
     launch.step_count = count;
     launch.first_moments = array->first_moments;
     launch.second_moments = array->second_moments;
     launch.widest = array->widest;
     launch.losses = array->losses;
-    return array->device->backend->run(array->device, array->train, &launch, error);
+    return array->device->backend->executor->run(array->device, array->plans->train, &launch,
+                                                 error);
 }
 
 int32_t mb_array_busy(const mb_array *array, int32_t step) {
@@ -123,12 +126,12 @@ static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32
     mb_lists *lists = &array->evaluation;
     int32_t steps = 0;
     for (int32_t a = 0; a < array->run_count; a++) {
-        int32_t needed = (mb_array_part(&array->specs[a], kind, test)->count + chunk - 1) / chunk;
+        int32_t needed = (mb_run_part(&array->specs[a], kind, test)->count + chunk - 1) / chunk;
         steps = needed > steps ? needed : steps;
     }
     for (int32_t s = 0; s < steps; s++)
         for (int32_t a = 0; a < array->run_count; a++) {
-            const mb_part *part = mb_array_part(&array->specs[a], kind, test);
+            const mb_part *part = mb_run_part(&array->specs[a], kind, test);
             int32_t rows = active[a] ? rows_of(part->count, chunk, s) : 0;
             *new_rows |= put(&lists->host_rows[(int64_t)s * array->run_count + a], rows);
         }
@@ -138,7 +141,7 @@ static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32
 // Its utterances.
 static mb_status list_part(mb_array *array, mb_part_kind kind, int32_t test, mb_error *error) {
     for (int32_t a = 0; a < array->run_count; a++) {
-        const mb_part *part = mb_array_part(&array->specs[a], kind, test);
+        const mb_part *part = mb_run_part(&array->specs[a], kind, test);
         memcpy(array->host_indices + (int64_t)a * array->index_stride, part->rows,
                (size_t)part->count * sizeof *part->rows);
     }
@@ -148,7 +151,7 @@ static mb_status list_part(mb_array *array, mb_part_kind kind, int32_t test, mb_
 
 mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, const bool *active,
                             mb_error *error) {
-    const mb_plan *plan = mb_array_plan(array, kind, test);
+    const mb_plan *plan = mb_run_plan_of(array->plans, kind, test);
     if (plan == NULL)
         return MB_OK;
     const mb_lists *lists = &array->evaluation;
@@ -162,19 +165,22 @@ mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, co
     if (status == MB_OK && !listed)
         status = list_part(array, kind, test, error);
     array->listed = status == MB_OK ? plan : NULL;
-    mb_launch launch = launch_of(array, lists, 1 + (int32_t)kind + test, chunk);
+    mb_launch launch = launch_of(array, lists, 1 + (int32_t)kind + test,
+                                 mb_run_part(&array->specs[0], kind, test)->dataset, chunk);
     launch.step_count = steps;
     launch.losses = array->auxiliary;
     launch.logits = array->logits;
     launch.values = array->values;
-    return status == MB_OK ? array->device->backend->run(array->device, plan, &launch, error)
-                           : status;
+    return status == MB_OK
+               ? array->device->backend->executor->run(array->device, plan, &launch, error)
+               : status;
 }
 
 // ---- selection --------------------------------------------------------------------------------
 
 mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) {
     const mb_run_spec *first = &array->specs[0];
+    const mb_dataset *dataset = &array->datasets[first->fold->select.dataset].dataset;
     bool new_counts = array->listed == NULL;
     for (int32_t a = 0; a < array->run_count; a++)
         new_counts |=
@@ -184,7 +190,8 @@ mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) 
         status = upload(array, array->counts, array->host_counts, (size_t)array->run_count, error);
     mb_tally_launch launch = {
         .run_count = array->run_count,
-        .dataset = &array->residence.dataset,
+        .emotions = dataset->emotions,
+        .valences = dataset->valences,
         .counts = array->counts,
         .indices = array->evaluation.indices,
         .index_stride = array->index_stride,
@@ -196,7 +203,8 @@ mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) 
         .auxiliary_stride = array->most_steps,
         .tallies = array->tallies,
     };
-    return status == MB_OK ? array->device->backend->tally(array->device, &launch, error) : status;
+    return status == MB_OK ? array->device->backend->executor->tally(array->device, &launch, error)
+                           : status;
 }
 
 mb_status mb_array_ask(mb_array *array, mb_error *error) {
@@ -226,7 +234,9 @@ static mb_status keep_predictions(mb_array *array, float *to, const float *from,
         .from_stride = array->index_stride * width,
         .floats = array->select_stride * width,
     };
-    return copy.floats > 0 ? array->device->backend->copy_rows(array->device, &copy, error) : MB_OK;
+    return copy.floats > 0
+               ? array->device->backend->executor->copy_rows(array->device, &copy, error)
+               : MB_OK;
 }
 
 static mb_status choose(mb_array *array, mb_error *error) {

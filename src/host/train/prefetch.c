@@ -3,35 +3,20 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "train/resident_blocks.h"
-
-typedef struct wish {
-    mb_resident dataset; // memory of the host
-    int32_t utterances;
-} wish;
+#include "train/cached_arrays.h"
 
 struct mb_prefetch {
-    mb_device *device;
+    mb_device_cache *cache;
     pthread_t thread;
     atomic_bool cancel;   // what is under way
     pthread_mutex_t lock; // of what follows
     pthread_cond_t changed;
-    wish next;    // expected
-    wish current; // under way
-    bool known;   // next is
-    bool asked;   // to bring next
-    bool busy;    // with current
+    mb_dataset next, current; // expected, under way; memory of the host
+    bool known;               // next is
+    bool asked;               // to bring next
+    bool busy;                // with current
     bool quit;
 };
-
-static bool same_dataset(const mb_resident *a, const mb_resident *b) {
-    bool same = a->emotions == b->emotions && a->valences == b->valences;
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        same = same && a->modalities[m].dimension == b->modalities[m].dimension &&
-               a->modalities[m].offsets == b->modalities[m].offsets &&
-               a->modalities[m].values == b->modalities[m].values;
-    return same;
-}
 
 static void *work(void *argument) {
     mb_prefetch *prefetch = argument;
@@ -46,8 +31,7 @@ static void *work(void *argument) {
         prefetch->busy = true;
         atomic_store(&prefetch->cancel, false);
         pthread_mutex_unlock(&prefetch->lock);
-        mb_residents_fetch(prefetch->device, &prefetch->current.dataset,
-                           prefetch->current.utterances, &prefetch->cancel);
+        mb_cache_fetch(prefetch->cache, &prefetch->current, &prefetch->cancel);
         pthread_mutex_lock(&prefetch->lock);
         prefetch->busy = false;
         pthread_cond_broadcast(&prefetch->changed);
@@ -56,11 +40,11 @@ static void *work(void *argument) {
     return NULL;
 }
 
-mb_prefetch *mb_prefetch_open(mb_device *device) {
+mb_prefetch *mb_prefetch_open(mb_device_cache *cache) {
     mb_prefetch *prefetch = calloc(1, sizeof *prefetch);
     if (prefetch == NULL)
         return NULL;
-    prefetch->device = device;
+    prefetch->cache = cache;
     atomic_init(&prefetch->cancel, false);
     pthread_mutex_init(&prefetch->lock, NULL);
     pthread_cond_init(&prefetch->changed, NULL);
@@ -86,11 +70,11 @@ void mb_prefetch_close(mb_prefetch *prefetch) {
     free(prefetch);
 }
 
-void mb_prefetch_expect(mb_prefetch *prefetch, const mb_resident *next, int32_t utterances) {
+void mb_prefetch_expect(mb_prefetch *prefetch, const mb_dataset *next) {
     if (prefetch == NULL)
         return;
     pthread_mutex_lock(&prefetch->lock);
-    prefetch->next = (wish){.dataset = *next, .utterances = utterances};
+    prefetch->next = *next;
     prefetch->known = true;
     pthread_mutex_unlock(&prefetch->lock);
 }
@@ -105,13 +89,13 @@ void mb_prefetch_start(mb_prefetch *prefetch) {
     pthread_mutex_unlock(&prefetch->lock);
 }
 
-bool mb_prefetch_settle(mb_prefetch *prefetch, const mb_resident *wanted) {
+bool mb_prefetch_settle(mb_prefetch *prefetch, const mb_dataset *wanted) {
     if (prefetch == NULL)
         return false;
     pthread_mutex_lock(&prefetch->lock);
     prefetch->asked = false; // what was not begun never is
     bool busy = prefetch->busy;
-    if (busy && (wanted == NULL || !same_dataset(wanted, &prefetch->current.dataset)))
+    if (busy && (wanted == NULL || !mb_dataset_same(wanted, &prefetch->current)))
         atomic_store(&prefetch->cancel, true);
     while (prefetch->busy)
         pthread_cond_wait(&prefetch->changed, &prefetch->lock);

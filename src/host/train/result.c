@@ -33,6 +33,8 @@ mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_
         return mb_out_of_memory(error, "run result");
     mb_status status =
         predictions_open(spec, spec->fold->select.count, &result->select_predictions, error);
+    if (spec->selection_only)
+        return status;
     if (status == MB_OK)
         status = predictions_open(spec, spec->fold->held.count, &result->held_predictions, error);
     for (int32_t t = 0; status == MB_OK && t < spec->test_count; t++)

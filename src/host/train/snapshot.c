@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "merbench/resident.h"
+#include "merbench/executor.h"
 
 enum { LARGE_FLOATS = 8 << 20 }; // 32 MiB
 
@@ -33,14 +33,15 @@ static mb_status open_file(mb_snapshot *snapshot, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_snapshot_open(mb_device *device, int32_t run_count, int64_t floats,
+mb_status mb_snapshot_open(mb_device_cache *cache, int32_t run_count, int64_t floats,
                            mb_snapshot *snapshot, mb_error *error) {
+    mb_device *device = cache->device;
     *snapshot =
         (mb_snapshot){.device = device, .run_count = run_count, .floats = floats, .file = -1};
     if (device->backend->shares_host_memory && mb_snapshot_in_file(floats))
         return open_file(snapshot, error);
-    return mb_device_allocate(device, (size_t)run_count * (size_t)floats * sizeof(float),
-                              (void **)&snapshot->memory, error);
+    return mb_cache_allocate(cache, (size_t)run_count * (size_t)floats * sizeof(float),
+                             (void **)&snapshot->memory, error);
 }
 
 void mb_snapshot_close(mb_snapshot *snapshot) {
@@ -107,7 +108,7 @@ static mb_status copy_rows(const mb_snapshot *snapshot, const int32_t *chosen, f
                         .to_stride = snapshot->floats,
                         .from_stride = snapshot->floats,
                         .floats = snapshot->floats};
-    return snapshot->device->backend->copy_rows(snapshot->device, &copy, error);
+    return snapshot->device->backend->executor->copy_rows(snapshot->device, &copy, error);
 }
 
 mb_status mb_snapshot_save(mb_snapshot *snapshot, const int32_t *chosen, const float *parameters,

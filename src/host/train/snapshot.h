@@ -4,7 +4,7 @@
 #ifndef MB_TRAIN_SNAPSHOT_H
 #define MB_TRAIN_SNAPSHOT_H
 
-#include "merbench/device.h"
+#include "merbench/device_cache.h"
 
 typedef struct mb_snapshot {
     mb_device *device;
@@ -18,7 +18,7 @@ typedef struct mb_snapshot {
 bool mb_snapshot_in_file(int64_t floats);
 
 // Must be closed also after a failure; an mb_snapshot of zeros may be closed.
-mb_status mb_snapshot_open(mb_device *device, int32_t run_count, int64_t floats,
+mb_status mb_snapshot_open(mb_device_cache *cache, int32_t run_count, int64_t floats,
                            mb_snapshot *snapshot, mb_error *error);
 void mb_snapshot_close(mb_snapshot *snapshot);
 

@@ -9,7 +9,7 @@
 
 #include "base/progress.h"
 #include "train/array.h"
-#include "train/resident_blocks.h"
+#include "train/cached_arrays.h"
 #include "train/result.h"
 
 typedef struct progress {
@@ -35,8 +35,8 @@ typedef struct mb_trainer {
 
 // ---- opening and closing ----------------------------------------------------------------------
 
-static mb_status training_open(mb_trainer *trainer, mb_device *device, const mb_run_spec *specs,
-                               int32_t run_count, mb_error *error) {
+static mb_status training_open(mb_trainer *trainer, mb_device_cache *cache,
+                               const mb_run_spec *specs, int32_t run_count, mb_error *error) {
     size_t runs = (size_t)run_count;
     for (int32_t a = 0; a < run_count; a++) {
         mb_status status = mb_run_result_open(&specs[a], &trainer->results[a], error);
@@ -50,7 +50,7 @@ static mb_status training_open(mb_trainer *trainer, mb_device *device, const mb_
         return mb_out_of_memory(error, "training");
     for (int32_t a = 0; a < run_count; a++)
         trainer->active[a] = true;
-    return mb_array_open(device, specs, run_count, &trainer->array, error);
+    return mb_array_open(cache, specs, run_count, &trainer->array, error);
 }
 
 static void training_close(mb_trainer *trainer) {
@@ -81,11 +81,11 @@ static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *w
 // Steps that the device gets at once. Where a bound on work makes their number depend on the array,
 // no result may depend on it.
 static int32_t steps_at_once(const mb_array *array) {
-    const mb_backend *backend = array->device->backend;
-    int64_t work = mb_plan_get(array->train)->multiply_accumulates * array->run_count;
-    int64_t fitting = backend->work_per_launch / (work > 0 ? work : 1);
-    if (fitting > backend->steps_per_launch)
-        return backend->steps_per_launch;
+    const mb_executor *executor = array->device->backend->executor;
+    int64_t work = mb_plan_get(array->plans->train)->multiply_accumulates * array->run_count;
+    int64_t fitting = executor->work_per_launch / (work > 0 ? work : 1);
+    if (fitting > executor->steps_per_launch)
+        return executor->steps_per_launch;
     return fitting < 1 ? 1 : (int32_t)fitting;
 }
 
@@ -230,13 +230,14 @@ static mb_status take_best(mb_trainer *trainer, mb_error *error) {
 }
 
 static void score_held(const mb_run_spec *spec, mb_run_result *result) {
+    const mb_dataset *dataset = &spec->datasets[spec->fold->held.dataset];
     mb_tally tally;
     mb_tally_rows rows = {
         .count = spec->fold->held.count,
         .class_count = spec->config.class_count,
         .utterances = spec->fold->held.rows,
-        .emotions = spec->emotions,
-        .valences = spec->valences,
+        .emotions = dataset->emotions,
+        .valences = dataset->valences,
         .logits = result->held_predictions.logits,
         .values = result->held_predictions.values,
     };
@@ -246,7 +247,7 @@ static void score_held(const mb_run_spec *spec, mb_run_result *result) {
 
 static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, mb_error *error) {
     mb_array *array = &trainer->array;
-    if (mb_array_plan(array, kind, test) == NULL)
+    if (mb_run_plan_of(array->plans, kind, test) == NULL)
         return MB_OK;
     point_at(trainer, kind, test);
     mb_status status = mb_array_evaluate(array, kind, test, trainer->active, error);
@@ -261,9 +262,9 @@ static mb_status finish(mb_trainer *trainer, mb_error *error) {
     if (status == MB_OK)
         status = predict(trainer, MB_PART_HELD, 0, error);
     for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
-        if (trainer->active[a])
+        if (trainer->active[a] && array->plans->held != NULL)
             score_held(&array->specs[a], &trainer->results[a]);
-    for (int32_t t = 0; status == MB_OK && t < array->specs[0].test_count; t++)
+    for (int32_t t = 0; status == MB_OK && t < array->plans->test_count; t++)
         status = predict(trainer, MB_PART_TEST, t, error);
     return status;
 }
@@ -292,20 +293,20 @@ static mb_status train(mb_trainer *trainer, mb_error *error) {
          epoch++) {
         status = train_epoch(trainer, epoch, error);
         if (epoch == 0) // the array has all the memory that it takes
-            mb_residents_prefetch(trainer->array.device);
+            mb_cache_prefetch(trainer->array.cache);
     }
     if (status == MB_OK)
         status = take_best(trainer, error);
     return status == MB_OK && !cut_short(trainer) ? finish(trainer, error) : status;
 }
 
-mb_status mb_train_runs(mb_device *device, const mb_run_spec *specs, int32_t run_count,
+mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error) {
     double began = mb_seconds();
     mb_trainer trainer = {.results = results, .progress = {stop, steps_done}};
     memset(results, 0, (size_t)run_count * sizeof *results);
-    mb_status status = training_open(&trainer, device, specs, run_count, error);
+    mb_status status = training_open(&trainer, cache, specs, run_count, error);
     if (status == MB_OK)
         status = train(&trainer, error);
     for (int32_t a = 0; a < run_count; a++) {

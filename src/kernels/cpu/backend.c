@@ -303,7 +303,7 @@ static mb_status cpu_shuffle(mb_device *device, const mb_shuffle_launch *launch,
         int32_t count = launch->counts[a], *to = launch->to + a * launch->stride;
         memcpy(to, launch->from + a * launch->stride, (size_t)count * sizeof *to);
         if (launch->shuffled[a])
-            mb_random_shuffle(launch->keys[a], MB_STREAM_SHUFFLE, launch->epoch, to, count);
+            mb_random_shuffle(launch->keys[a], MB_RANDOM_SHUFFLE, launch->epoch, to, count);
     }
     return MB_OK;
 }
@@ -312,7 +312,7 @@ static mb_status cpu_tally(mb_device *device, const mb_tally_launch *launch, mb_
     (void)device;
     (void)error;
     for (int32_t a = 0; a < launch->run_count; a++) {
-        mb_tally_rows rows = mb_tally_rows_of(launch, launch->dataset, a);
+        mb_tally_rows rows = mb_tally_rows_of(launch, a);
         mb_tally_make(&rows, &launch->tallies[a]);
     }
     return MB_OK;
@@ -332,11 +332,21 @@ static mb_status cpu_synchronize(mb_device *device, mb_error *error) {
     return MB_OK;
 }
 
+static const mb_executor cpu_executor = {
+    .initialise = cpu_initialise,
+    .copy_rows = cpu_copy_rows,
+    .shuffle = cpu_shuffle,
+    .steps_per_launch = 64,
+    .work_per_launch = 2000000000, // a fraction of a second
+    .run = cpu_run,
+    .assist = cpu_assist,
+    .tally = cpu_tally,
+};
+
 const mb_backend mb_cpu_backend = {
     .name = "cpu",
     .shares_host_memory = true,
-    .steps_per_launch = 64,
-    .work_per_launch = 2000000000, // a fraction of a second
+    .executor = &cpu_executor,
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
@@ -351,13 +361,7 @@ const mb_backend mb_cpu_backend = {
     .release_beside = cpu_release,
     .download = cpu_copy,
     .zero = cpu_zero,
-    .initialise = cpu_initialise,
     .copy = cpu_copy,
-    .copy_rows = cpu_copy_rows,
-    .shuffle = cpu_shuffle,
-    .run = cpu_run,
-    .assist = cpu_assist,
-    .tally = cpu_tally,
     .mark = cpu_mark,
     .wait_for_mark = cpu_mark,
     .synchronize = cpu_synchronize,

@@ -3,7 +3,7 @@
 #define MB_KERNELS_CPU_CALL_H
 
 #include "graph/ops.h"
-#include "merbench/device.h"
+#include "merbench/executor.h"
 
 typedef struct mb_cpu_call {
     const mb_step *step;
@@ -22,7 +22,7 @@ typedef struct mb_cpu_call {
     bool begun;
     int32_t next_rows;
     const int32_t *next_indices;
-    const mb_resident *dataset;
+    const mb_dataset *dataset;
     const mb_parameter *parameter_list; // of the plan
     float *parameters, *first_moments, *second_moments;
     // Where threads share the step (share.h): operands and indices begin at row first_row of the

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "merbench/device.h"
+#include "merbench/survey.h"
 
 const mb_backend *mb_cuda_backend(void) {
     return NULL;

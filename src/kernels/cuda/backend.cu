@@ -7,6 +7,10 @@
 #include "cuda/device.cuh"
 #include "cuda/range.cuh"
 
+extern "C" {
+#include "merbench/survey.h"
+}
+
 mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing) {
     if (code == cudaSuccess)
         return MB_OK;
@@ -303,9 +307,21 @@ static mb_status cuda_run(mb_device *device, const mb_plan *plan, const mb_launc
     return status == MB_OK ? mb_cuda_run(device, plan, launch, error) : status;
 }
 
+static const mb_executor cuda_executor = {
+    .initialise = cuda_initialise,
+    .copy_rows = cuda_copy_rows,
+    .shuffle = cuda_shuffle,
+    .steps_per_launch = 64,
+    .work_per_launch = 2000000000000, // a fraction of a second
+    .run = cuda_run,
+    .assist = NULL,
+    .tally = cuda_tally,
+};
+
 static const mb_backend cuda_backend = {
     .name = "cuda",
     .shares_host_memory = false,
+    .executor = &cuda_executor,
     .open = cuda_open,
     .close = cuda_close,
     .describe = cuda_describe,
@@ -320,14 +336,7 @@ static const mb_backend cuda_backend = {
     .release_beside = cuda_release_beside,
     .download = cuda_download,
     .zero = cuda_zero,
-    .initialise = cuda_initialise,
     .copy = cuda_copy,
-    .copy_rows = cuda_copy_rows,
-    .shuffle = cuda_shuffle,
-    .steps_per_launch = 64,
-    .work_per_launch = 2000000000000, // a fraction of a second
-    .run = cuda_run,
-    .tally = cuda_tally,
     .mark = cuda_mark,
     .wait_for_mark = cuda_wait_for_mark,
     .synchronize = cuda_synchronize,

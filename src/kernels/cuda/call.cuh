@@ -9,7 +9,7 @@
 
 extern "C" {
 #include "graph/ops.h"
-#include "merbench/device.h"
+#include "merbench/executor.h"
 }
 
 #include "cuda/launch.cuh"
@@ -53,7 +53,7 @@ struct mb_cuda_call {
     int32_t run_count; // A
     int32_t max_rows;  // grids are made for so many rows; kernels stop at tables.rows[a]
     mb_tables tables;
-    mb_resident dataset; // its pointers are device memory
+    mb_dataset dataset; // its pointers are device memory
     mb_view inputs[MB_MAX_INPUTS];
     mb_view outputs[MB_MAX_OUTPUTS];
     mb_precision precision; // of forward products; see tensor_product.cuh

@@ -36,7 +36,7 @@ __device__ inline mb_mask mb_mask_of(const mb_tables &tables, int32_t run,
     mb_mask mask;
     mask.mode = setting.mode;
     mask.key = tables.keys[run];
-    mask.stream = MB_STREAM_DROPOUT + setting.site;
+    mask.stream = MB_RANDOM_DROPOUT + setting.site;
     mask.step = tables.steps[run];
     mask.threshold = setting.mode == MB_DROPOUT_RANDOM ? (uint32_t)(p * 65536.0f + 0.5f) : 0u;
     mask.stored = setting.mode == MB_DROPOUT_STORED ? tables.masks + setting.mask_offset : NULL;

@@ -3,7 +3,7 @@
 #include "cuda/columns.cuh"
 #include "cuda/philox.cuh"
 
-// Features of one modality, in units of `Unit`: float, or float4 where widths and places are
+// Of one stream, in units of `Unit`: float, or float4 where widths and places are
 // multiples of four.
 struct gather_problem {
     mb_tables tables;
@@ -16,7 +16,7 @@ struct gather_problem {
 };
 
 // y (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front; of an
-// utterance longer than T the last frames. Columns behind those of the features are zero. Assigns.
+// utterance longer than T the last frames. Columns behind those of the stream are zero. Assigns.
 template <class Unit>
 static __global__ void gather_kernel(const __grid_constant__ gather_problem problem) {
     int32_t run = (int32_t)blockIdx.y, rows = problem.tables.rows[run], steps = problem.steps.by;
@@ -38,14 +38,15 @@ static __global__ void gather_kernel(const __grid_constant__ gather_problem prob
     reinterpret_cast<Unit *>(mb_at(problem.y, run))[item] = value;
 }
 
-static void gather_features(const mb_cuda_call *call, int32_t modality) {
+MB_CUDA_OP(gather) {
+    const mb_stream *stream = &call->dataset.streams[call->step->params.gather.stream];
     gather_problem problem = {};
-    int32_t dimension = call->dataset.modalities[modality].dimension;
+    int32_t dimension = stream->dimension;
     int32_t width = mb_view_width(call->outputs[0]);
     problem.tables = call->tables;
     problem.y = call->outputs[0];
-    problem.offsets = call->dataset.modalities[modality].offsets;
-    problem.values = call->dataset.modalities[modality].values;
+    problem.offsets = stream->offsets;
+    problem.values = stream->values;
     problem.steps = mb_divider_of(problem.y.shape.count == 3 ? problem.y.shape.dims[1] : 1);
     bool fours = dimension % 4 == 0 && width % 4 == 0 && (uintptr_t)problem.values % 16 == 0;
     int32_t unit = fours ? 4 : 1;
@@ -59,23 +60,18 @@ static void gather_features(const mb_cuda_call *call, int32_t modality) {
 }
 
 // y (B), int32 and float alike: four bytes. Assigns.
-static __global__ void gather_labels_kernel(mb_tables tables, mb_view y, const uint32_t *labels) {
+static __global__ void labels_kernel(mb_tables tables, mb_view y, const uint32_t *labels) {
     int32_t run = (int32_t)blockIdx.y;
     int64_t row = mb_item();
     if (row < tables.rows[run])
         reinterpret_cast<uint32_t *>(mb_at(y, run))[row] = labels[tables.indices[run][row]];
 }
 
-MB_CUDA_OP(gather) {
-    mb_input input = call->step->params.gather.input;
-    if (input <= MB_INPUT_VIDEO) {
-        gather_features(call, (int32_t)input);
-        return;
-    }
-    const void *labels = input == MB_INPUT_EMOTION ? (const void *)call->dataset.emotions
-                                                   : (const void *)call->dataset.valences;
-    MB_LAUNCH(gather_labels_kernel, mb_grid(call, call->max_rows), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->outputs[0], (const uint32_t *)labels);
+MB_CUDA_OP(labels) {
+    bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
+    const void *labels = classes ? (const void *)call->dataset.emotions : call->dataset.valences;
+    MB_LAUNCH(labels_kernel, mb_grid(call, call->max_rows), dim3(MB_THREADS), 0, call->stream,
+              call->tables, call->outputs[0], (const uint32_t *)labels);
 }
 
 // (B, D): number j of an utterance is that of Philox at index utterance * D + j, whatever else is
@@ -98,7 +94,7 @@ struct noise_problem {
 
 MB_CUDA_OP(noise) {
     noise_problem problem = {};
-    problem.stream = MB_STREAM_NOISE + call->step->params.noise.site;
+    problem.stream = MB_RANDOM_NOISE + call->step->params.noise.site;
     if (call->step->params.noise.stored)
         problem.given = call->tables.masks + call->step->params.noise.mask_offset;
     mb_columns(call, problem);

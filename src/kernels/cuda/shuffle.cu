@@ -13,7 +13,7 @@ static __device__ inline void shuffle_rows(mb_key key, uint32_t epoch, int32_t c
         int32_t begin = end > DRAWS ? end - DRAWS : 1;
         for (int32_t i = begin + (int32_t)threadIdx.x; i < end; i += MB_THREADS)
             draws[i - begin] =
-                mb_philox_below(key, MB_STREAM_SHUFFLE, epoch, (uint64_t)i, (uint32_t)i + 1);
+                mb_philox_below(key, MB_RANDOM_SHUFFLE, epoch, (uint64_t)i, (uint32_t)i + 1);
         __syncthreads();
         for (int32_t i = end - 1; threadIdx.x == 0 && i >= begin; i--) {
             uint32_t j = draws[i - begin];

@@ -17,11 +17,11 @@ struct mb_source {
 
 inline mb_source mb_source_of(const mb_cuda_call *call, int32_t width) {
     const mb_op_params *params = &call->step->params;
-    int32_t modality = (int32_t)params->source.input;
+    const mb_stream *stream = &call->dataset.streams[params->source.stream];
     mb_source source = {};
-    source.values = call->dataset.modalities[modality].values;
-    source.offsets = call->dataset.modalities[modality].offsets;
-    source.dimension = call->dataset.modalities[modality].dimension;
+    source.values = static_cast<const float *>(stream->values);
+    source.offsets = stream->offsets;
+    source.dimension = stream->dimension;
     source.width = width;
     source.dropped = params->source.dropped;
     source.dropout = params->source.dropout;

@@ -32,8 +32,8 @@ static __device__ float start_value(const start_problem &q, mb_key key, int64_t 
         return (float)q.initial.scale;
     if (q.initial.kind == MB_INITIAL_NORMAL)
         return (float)(q.initial.scale *
-                       mb_philox_normal(key, MB_STREAM_INITIAL, q.index, (uint64_t)e));
-    uint4 random = mb_philox(key, MB_STREAM_INITIAL, q.index, (uint64_t)e / 4);
+                       mb_philox_normal(key, MB_RANDOM_INITIAL, q.index, (uint64_t)e));
+    uint4 random = mb_philox(key, MB_RANDOM_INITIAL, q.index, (uint64_t)e / 4);
     uint32_t low = e % 2 == 0 ? random.x : random.y, high = e % 2 == 0 ? random.z : random.w;
     uint32_t word = e % 4 < 2 ? low : high;
     return (float)(q.initial.scale * ((double)word * 0x1p-31 - 1.0));

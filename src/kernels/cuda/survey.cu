@@ -4,6 +4,10 @@
 
 #include "cuda/call.cuh"
 
+extern "C" {
+#include "merbench/survey.h"
+}
+
 enum { OLDEST_MAJOR = 8 }; // compute capability that the kernels are built for
 
 #ifndef MB_CUDA_ARCHITECTURES

@@ -179,12 +179,12 @@ static __device__ void put_share(const tally_share &share, int32_t w, mb_pair_mo
 }
 
 // A block tallies a run, MB_THREADS rows at a time.
-static __global__ void tally_kernel(mb_tally_launch launch, mb_resident dataset) {
+static __global__ void tally_kernel(const __grid_constant__ mb_tally_launch launch) {
     constexpr int32_t words = sizeof(mb_tally) / sizeof(int32_t);
     __shared__ tally_memory memory;
     int32_t run = (int32_t)blockIdx.y, thread = (int32_t)threadIdx.x, pairs = 0;
     int32_t w = thread % 32 == 0 ? thread / 32 : (int32_t)TALLY_WARPS; // others have no share
-    mb_tally_rows rows = mb_tally_rows_of(&launch, &dataset, run);
+    mb_tally_rows rows = mb_tally_rows_of(&launch, run);
     tally_share share = {};
     for (int32_t i = thread; i < words; i += MB_THREADS)
         reinterpret_cast<int32_t *>(&memory.tally)[i] = 0;
@@ -221,5 +221,5 @@ static __global__ void tally_kernel(mb_tally_launch launch, mb_resident dataset)
 
 void mb_cuda_tally(mb_cuda_device *cuda, const mb_tally_launch *launch) {
     MB_LAUNCH(tally_kernel, dim3(1, (unsigned)launch->run_count), dim3(MB_THREADS), 0, cuda->stream,
-              *launch, *launch->dataset);
+              *launch);
 }

@@ -49,7 +49,7 @@ mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call, const mb_dropout_se
     float p = setting->rate == MB_SLOT_NONE ? setting->constant_rate : call->slots[setting->rate];
     return (mb_random_mask){
         .key = call->key,
-        .stream = MB_STREAM_DROPOUT + setting->site,
+        .stream = MB_RANDOM_DROPOUT + setting->site,
         .step = call->training_step,
         .threshold = (uint32_t)(p * 65536.0f + 0.5f),
         .scale = 1.0f / (1.0f - p),

@@ -2,13 +2,14 @@
 #include "cpu/isa/kernel.h"
 
 // (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front. Columns
-// behind those of the features are zero.
-static void gather_features(const mb_cpu_call *call, int32_t modality) {
+// behind those of the stream are zero.
+MB_KERNEL(gather) {
+    const mb_stream *stream = &call->dataset->streams[call->step->params.gather.stream];
     const mb_shape *shape = &call->step->outputs[0].shape;
     int32_t width = mb_shape_last(shape), steps = shape->count == 3 ? shape->dims[1] : 1;
-    int32_t dimension = call->dataset->modalities[modality].dimension;
-    const int64_t *offsets = call->dataset->modalities[modality].offsets;
-    const float *values = call->dataset->modalities[modality].values;
+    int32_t dimension = stream->dimension;
+    const int64_t *offsets = stream->offsets;
+    const float *values = stream->values;
     float *to = call->outputs[0];
     for (int32_t b = 0; b < call->rows; b++, to += (int64_t)steps * width) {
         int32_t utterance = call->indices[b];
@@ -27,14 +28,9 @@ static void gather_features(const mb_cpu_call *call, int32_t modality) {
     }
 }
 
-MB_KERNEL(gather) {
-    mb_input input = call->step->params.gather.input;
-    if (input <= MB_INPUT_VIDEO) {
-        gather_features(call, (int32_t)input);
-        return;
-    }
-    const void *labels = input == MB_INPUT_EMOTION ? (const void *)call->dataset->emotions
-                                                   : (const void *)call->dataset->valences;
+MB_KERNEL(labels) {
+    bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
+    const void *labels = classes ? (const void *)call->dataset->emotions : call->dataset->valences;
     for (int32_t b = 0; b < call->rows; b++) // int32 and float alike: four bytes
         memcpy(call->outputs[0] + b, (const char *)labels + 4 * (int64_t)call->indices[b], 4);
 }

@@ -5,7 +5,7 @@
 // in the batch; or given from outside.
 MB_KERNEL(noise) {
     int32_t width = mb_width(&call->step->outputs[0]);
-    uint32_t stream = MB_STREAM_NOISE + call->step->params.noise.site;
+    uint32_t stream = MB_RANDOM_NOISE + call->step->params.noise.site;
     float *y = call->outputs[0];
     if (call->step->params.noise.stored) {
         memcpy(y, call->masks + call->step->params.noise.mask_offset,

@@ -28,27 +28,25 @@ typedef struct mb_layer {
 // ---- x ----------------------------------------------------------------------------------------
 
 // The features of an utterance: its last frame; NULL when it has none.
-static inline const float *mb_features_of(const mb_cpu_call *call, mb_input modality,
-                                          int32_t utterance) {
-    const int64_t *offsets = call->dataset->modalities[modality].offsets;
+static inline const float *mb_features_of(const mb_stream *stream, int32_t utterance) {
+    const int64_t *offsets = stream->offsets;
     int64_t frame = utterance;
     if (offsets != NULL && offsets[utterance + 1] == offsets[utterance])
         return NULL;
     if (offsets != NULL)
         frame = offsets[utterance + 1] - 1;
-    int32_t dimension = call->dataset->modalities[modality].dimension;
-    return call->dataset->modalities[modality].values + frame * dimension;
+    return (const float *)stream->values + frame * stream->dimension;
 }
 
 // x[:, first ... first + count - 1] (rows, count) of a batch, with the masks of a training step.
 static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *mask,
                                  const int32_t *indices, int32_t rows, int32_t first, int32_t count,
                                  int32_t inputs, float *x) {
-    mb_input modality = call->step->params.source.input;
-    int32_t dimension = call->dataset->modalities[modality].dimension;
+    const mb_stream *stream = &call->dataset->streams[call->step->params.source.stream];
+    int32_t dimension = stream->dimension;
     int32_t there = first >= dimension ? 0 : mb_least(count, dimension - first);
     for (int32_t r = 0; r < rows; r++, x += count) {
-        const float *features = mb_features_of(call, modality, indices[r]);
+        const float *features = mb_features_of(stream, indices[r]);
         int32_t copied = features == NULL ? 0 : there;
         int32_t ahead = copied == 0 ? 0 : mb_least(MB_SOURCE_BLOCK, dimension - first - copied);
         for (int32_t i = 0; i < ahead; i += 16)

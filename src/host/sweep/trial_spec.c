@@ -1,0 +1,44 @@
+#include "sweep/trial_spec.h"
+
+#include <assert.h>
+
+mb_status mb_trial_spec_make(mb_store *store, const mb_trial *trial, const mb_corpus *corpus,
+                             mb_trial_spec *spec, mb_error *error) {
+    *spec = (mb_trial_spec){.trial = trial, .corpus = corpus};
+    return mb_store_folds(store, corpus, trial->seed, &spec->folds, error);
+}
+
+mb_status mb_trial_spec_load(mb_store *store, mb_trial_spec *spec, mb_error *error) {
+    if (spec->dataset != NULL)
+        return MB_OK;
+    const char *names[MB_MODALITY_COUNT];
+    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        names[m] = spec->trial->features[m].name;
+    return mb_store_dataset(store, spec->corpus, names, spec->trial->feature_type, &spec->dataset,
+                            error);
+}
+
+mb_run_spec mb_trial_spec_run(const mb_trial_spec *spec, int32_t fold) {
+    const mb_trial *trial = spec->trial;
+    const mb_dataset_rules *rules = spec->corpus->rules;
+    assert(spec->dataset != NULL && fold >= 0 && fold < spec->folds->fold_count);
+    mb_run_spec run = {
+        .model = trial->model,
+        .config = {.feature_type = trial->feature_type,
+                   .class_count = rules->class_count,
+                   .value_count = rules->value_count},
+        .training = trial->training,
+        .seed = trial->seed,
+        .fold_index = fold,
+        .rules = rules,
+        .datasets = spec->dataset,
+        .dataset_count = 1,
+        .fold = &spec->folds->folds[fold],
+        .tests = spec->folds->tests,
+        .test_count = spec->folds->test_count,
+    };
+    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        run.config.dims[m] = spec->dataset->streams[m].dimension;
+    mb_setting_apply(trial->model, &trial->setting, &run.config, &run.training);
+    return run;
+}

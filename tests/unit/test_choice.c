@@ -1,0 +1,87 @@
+// Which setting a search chooses: ties, values that are no number, diverged trials, missing seeds.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sweep/choice.h"
+
+enum { SETTINGS = 3, SEEDS = 2 };
+
+#define NONE 1e300 // this seed is not finished
+#define DIVERGED (-(double)INFINITY)
+#define UNDEFINED ((double)NAN)
+
+static int32_t choose(const double selections[SETTINGS][SEEDS]) {
+    mb_choice choice = MB_NO_CHOICE;
+    for (int s = 0; s < SETTINGS; s++) {
+        mb_candidate candidate = {.asked = SEEDS};
+        for (int i = 0; i < SEEDS; i++)
+            if (selections[s][i] != NONE)
+                mb_candidate_add(&candidate, selections[s][i]);
+        mb_choice_offer(&choice, &candidate);
+    }
+    assert_int_equal(choice.offered, SETTINGS);
+    return choice.setting;
+}
+
+static void settings_are_compared_by_their_means(void **state) {
+    (void)state;
+    static const struct {
+        double selections[SETTINGS][SEEDS];
+        int32_t expected;
+    } cases[] = {
+        {{{0.5, 0.6}, {0.9, 0.4}, {0.6, 0.6}}, 1},
+        {{{-3, -2}, {-1, -2}, {-2, -2}}, 1},
+        // ties: the earlier one
+        {{{0.1, 0.1}, {0.4, 0.6}, {0.6, 0.4}}, 1},
+        {{{0, 0}, {-0.0, -0.0}, {0, -0.0}}, 0},
+        // one seed that diverged or is no number outweighs the other
+        {{{0.99, DIVERGED}, {0.1, 0.2}, {0.1, 0.1}}, 1},
+        {{{UNDEFINED, 0.99}, {0.1, 0.2}, {0.1, 0.1}}, 1},
+        {{{0.1, 0.1}, {UNDEFINED, UNDEFINED}, {0.2, 0.1}}, 2},
+        {{{-1e300, -1e300}, {DIVERGED, 0.5}, {0.5, UNDEFINED}}, 0},
+        // nothing but failures: the first one is trained
+        {{{DIVERGED, 0.5}, {DIVERGED, DIVERGED}, {DIVERGED, 0.9}}, 0},
+        {{{UNDEFINED, 0.5}, {DIVERGED, DIVERGED}, {DIVERGED, 0.9}}, 0},
+        {{{DIVERGED, 0.5}, {UNDEFINED, UNDEFINED}, {INFINITY, DIVERGED}}, 0},
+        // missing seeds: passed over, however good the others are
+        {{{0.9, NONE}, {0.1, 0.2}, {NONE, NONE}}, 1},
+        {{{0.9, NONE}, {DIVERGED, 0.2}, {0.9, NONE}}, 1},
+        {{{NONE, NONE}, {UNDEFINED, 0.2}, {0.9, NONE}}, 1},
+        {{{0.9, NONE}, {NONE, 0.2}, {NONE, NONE}}, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (choose(cases[i].selections) != cases[i].expected)
+            fail_msg("case %zu: expected %d, found %d", i, cases[i].expected,
+                     choose(cases[i].selections));
+}
+
+static void without_a_search_the_only_setting_is_chosen(void **state) {
+    (void)state;
+    mb_choice choice = MB_NO_CHOICE;
+    mb_candidate candidate = {0};
+    assert_true(isnan(mb_candidate_mean(&candidate)));
+    mb_choice_offer(&choice, &candidate);
+    assert_int_equal(choice.setting, 0);
+}
+
+static void diverged_trials_count_as_the_worst(void **state) {
+    (void)state;
+    mb_ledger_scores scores = {.selection = 0.5};
+    assert_true(mb_selection_of_trial(&scores) == 0.5);
+    scores.diverged = true;
+    assert_true(mb_selection_of_trial(&scores) == DIVERGED);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_are_compared_by_their_means),
+        cmocka_unit_test(without_a_search_the_only_setting_is_chosen),
+        cmocka_unit_test(diverged_trials_count_as_the_worst),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
