@@ -37,19 +37,23 @@ static int64_t floats_read(const mb_plan *plan, const mb_step *step, int32_t i) 
     case MB_OP_SLICE:
     case MB_OP_LAST_STEP:
         return floats_of(plan, &step->outputs[0]);
-    case MB_OP_SCALED_CONCAT_GRAD_PART: // dy, s
-        return i == 0 ? floats_of(plan, &step->outputs[0]) : floats_of(plan, input);
+    case MB_OP_SCALED_CONCAT_GRAD_PART:
+        return i == MB_INPUT(scaled_concat_grad_part, dy) ? floats_of(plan, &step->outputs[0])
+                                                          : floats_of(plan, input);
     case MB_OP_LINEAR_GRAD_INPUT: { // of W, the outputs that the blocks dy stand for
         int64_t outputs = 0;
-        for (int32_t k = 0; k < step->input_count - 1; k++)
-            outputs += mb_shape_last(&step->inputs[k].shape);
-        return i < step->input_count - 1 ? floats_of(plan, input)
-                                         : outputs * mb_shape_last(&step->outputs[0].shape);
+        for (int32_t k = 0; k < mb_last_count(step, linear_grad_input, dy); k++)
+            outputs += mb_shape_last(&mb_in_last(step, linear_grad_input, dy, k).shape);
+        return i == MB_INPUT(linear_grad_input, weight)
+                   ? outputs * mb_shape_last(&step->outputs[0].shape)
+                   : floats_of(plan, input);
     }
-    case MB_OP_IDLE_WEIGHTS: // x, weights
-        return i == 0 ? floats_of(plan, input) : 0;
-    case MB_OP_SOURCE_LINEAR: // W, b
-        return i == 0 && takes_sums(plan, step) ? 0 : floats_of(plan, input);
+    case MB_OP_IDLE_WEIGHTS:
+        return i == MB_INPUT(idle_weights, x) ? floats_of(plan, input) : 0;
+    case MB_OP_SOURCE_LINEAR:
+        return i == MB_INPUT(source_linear, weight) && takes_sums(plan, step)
+                   ? 0
+                   : floats_of(plan, input);
     default:
         return floats_of(plan, input);
     }
@@ -63,9 +67,11 @@ static int64_t features_read(const mb_plan *plan, const mb_step *step) {
     case MB_OP_LABELS:
         return floats_of(plan, &step->outputs[0]);
     case MB_OP_SOURCE_LINEAR: // W (O, I)
-        return takes_sums(plan, step) ? 0 : rows * mb_shape_last(&step->inputs[0].shape);
+        return takes_sums(plan, step)
+                   ? 0
+                   : rows * mb_shape_last(&mb_in(step, source_linear, weight).shape);
     case MB_OP_SOURCE_LINEAR_UPDATE: // x (2, B, I)
-        return 2 * rows * mb_shape_last(&step->outputs[0].shape);
+        return 2 * rows * mb_shape_last(&mb_out(step, source_linear_update, room).shape);
     default:
         return 0;
     }
@@ -74,7 +80,7 @@ static int64_t features_read(const mb_plan *plan, const mb_step *step) {
 // Floats of the sums that a first layer takes, or its update leaves: (B, O), as y and dy.
 static int64_t sums_passed(const mb_plan *plan, const mb_step *step) {
     if (takes_sums(plan, step))
-        return floats_of(plan, &step->outputs[0]);
+        return floats_of(plan, &mb_out(step, source_linear, y));
     return step->op == MB_OP_SOURCE_LINEAR_UPDATE ? floats_of(plan, &step->inputs[0]) : 0;
 }
 

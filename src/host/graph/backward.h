@@ -24,7 +24,7 @@ void mb_backward_contribute_op(mb_backward *pass, mb_tensor tensor, mb_op op, mb
 #define MB_RULE_RULE(name)                                                                         \
     void mb_gradient_##name(mb_backward *pass, const mb_node *node, const mb_tensor *dy);
 #define MB_RULE_NONE(name)
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_RULE_##gradient(name)
+#define MB_OP(NAME, name, gradient, ...) MB_RULE_##gradient(name)
 #include "graph/ops.def"
 #undef MB_OP
 #undef MB_RULE_RULE

@@ -28,7 +28,7 @@ void mb_backward_contribute_op(mb_backward *pass, mb_tensor tensor, mb_op op, mb
 #define MB_RULE_RULE(name) mb_gradient_##name
 #define MB_RULE_NONE(name) NULL
 static void (*const rules[MB_OP_COUNT])(mb_backward *, const mb_node *, const mb_tensor *dy) = {
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_RULE_##gradient(name),
+#define MB_OP(NAME, name, gradient, ...) MB_RULE_##gradient(name),
 #include "graph/ops.def"
 #undef MB_OP
 };

@@ -1,16 +1,32 @@
 // Tensors, nodes and failures of a graph.
 #include "graph/graph.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNT(...) sizeof(struct { char __VA_ARGS__; })
+#define INPUTS(...) .fewest_inputs = COUNT(__VA_ARGS__), .most_inputs = COUNT(__VA_ARGS__)
+#define INPUTS_FROM(fewest, ...) .fewest_inputs = (fewest), .most_inputs = COUNT(__VA_ARGS__)
+#define INPUTS_TO(most, ...) .fewest_inputs = COUNT(__VA_ARGS__), .most_inputs = (most)
+#define INPUTS_AND(most, ...) INPUTS_TO(most, __VA_ARGS__)
+#define NO_INPUTS .fewest_inputs = 0
+#define OUTPUTS(...) .outputs = COUNT(__VA_ARGS__)
+#define NO_OUTPUTS .outputs = 0
+#define MB_OP(NAME, name, gradient, cost, sharing, inputs, outputs) {#name, inputs, outputs},
 const mb_op_info mb_op_infos[MB_OP_COUNT] = {
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) {#name, fewest, most, outputs},
+#include "graph/ops.def"
+};
+#undef MB_OP
+
+#define MB_OP(NAME, name, ...)                                                                     \
+    _Static_assert(sizeof(mb_##name##_inputs) <= MB_MAX_INPUTS &&                                  \
+                       sizeof(mb_##name##_outputs) <= MB_MAX_OUTPUTS,                              \
+                   #name " has more operands than a step has room for");
 #include "graph/ops.def"
 #undef MB_OP
-};
 
 // ---- shapes -----------------------------------------------------------------------------------
 
@@ -126,6 +142,7 @@ const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor) {
 bool mb_graph_add(mb_graph *graph, mb_op op, mb_op_params params, const mb_tensor *inputs,
                   int32_t input_count, const mb_shape *output_shapes, mb_tensor *outputs) {
     const mb_op_info *info = &mb_op_infos[op];
+    assert(input_count >= info->fewest_inputs && input_count <= info->most_inputs);
     for (int32_t i = 0; i < info->outputs; i++)
         outputs[i] = MB_NO_TENSOR;
     if (graph->status != MB_OK ||

@@ -2,6 +2,7 @@
 #ifndef MB_GRAPH_OPS_H
 #define MB_GRAPH_OPS_H
 
+#include "graph/operands.h"
 #include "merbench/plan.h"
 
 enum {
@@ -20,7 +21,7 @@ typedef enum mb_labels {
 enum { MB_SOURCE_BLOCK = 128, MB_SOURCE_PART = 512 };
 
 typedef enum mb_op {
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_OP_##NAME,
+#define MB_OP(NAME, name, ...) MB_OP_##NAME,
 #include "graph/ops.def"
 #undef MB_OP
     MB_OP_COUNT

@@ -1,4 +1,5 @@
 // Compiles a graph into a plan.
+#include "graph/cost.h"
 #include "graph/schedule.h"
 
 #include <stdlib.h>
@@ -163,7 +164,7 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
             *next++ = operand_of(c, plan, node->inputs[k]);
         for (int32_t k = 0; k < node->output_count; k++)
             *next++ = operand_of(c, plan, node->outputs[k]);
-        step->multiply_accumulates = mb_node_cost(c->graph, node, c->max_rows);
+        step->multiply_accumulates = mb_step_cost(step, c->max_rows);
         plan->info.multiply_accumulates += step->multiply_accumulates;
     }
     plan->info.max_rows = c->max_rows;

@@ -103,6 +103,16 @@ static const struct {
     {MB_OP_CONVOLVE_GRAD_WEIGHT, MB_OP_CONVOLVE_UPDATE},
 };
 
+// The update takes the inputs as they stand.
+#define SAME_INPUTS(gradient, update)                                                              \
+    _Static_assert(sizeof(mb_##gradient##_inputs) == sizeof(mb_##update##_inputs) &&               \
+                       MB_INPUT(gradient, dy) == MB_INPUT(update, dy),                             \
+                   #update " has other inputs than " #gradient)
+SAME_INPUTS(linear_grad_weight, linear_update);
+SAME_INPUTS(rank_linear_grad_weight, rank_linear_update);
+SAME_INPUTS(outer_linear_grad_weight, outer_linear_update);
+SAME_INPUTS(convolve_grad_weight, convolve_update);
+
 // MB_OP_ADAM where there is none.
 static mb_op fused_update_of(mb_op gradient) {
     for (size_t i = 0; i < sizeof fused_updates / sizeof *fused_updates; i++)
@@ -148,124 +158,4 @@ mb_status mb_schedule_add_updates(mb_schedule *schedule, const mb_tensor *gradie
                                                             .inputs = {gradient}};
     }
     return MB_OK;
-}
-
-// Every weight is used once for each row and step.
-static int64_t gated_memory_cost(const mb_tensor_info *tensors, const mb_node *node,
-                                 const int32_t weights[4], int32_t rows) {
-    int64_t elements = 0;
-    for (int32_t i = 0; i < 4; i++)
-        elements += mb_shape_elements(&tensors[node->inputs[weights[i]]].shape, rows);
-    return mb_shape_vectors(&tensors[node->inputs[1]].shape, rows) * elements;
-}
-
-// Every vector of dy meets as many vectors of x as the filter is wide.
-static int64_t convolution_cost(const mb_shape *x, const mb_shape *dy, int32_t rows) {
-    int64_t width = x->dims[1] - dy->dims[1] + 1;
-    return mb_shape_elements(dy, rows) * width * mb_shape_last(x);
-}
-
-// Products with both cells, with the attention's weight, and of queries with keys. The backward
-// pass leaves out the part of the cells that saw y.
-static int64_t decoder_cost(const mb_tensor_info *tensors, const mb_node *node, int32_t rows) {
-    bool forward = node->op == MB_OP_ATTENTION_DECODER;
-    const mb_shape *states = &tensors[node->inputs[1]].shape;
-    const mb_shape *alpha = &tensors[forward ? node->outputs[1] : node->inputs[6]].shape;
-    int64_t vectors = mb_shape_vectors(states, rows), h = mb_shape_last(states);
-    int64_t seen = forward ? mb_shape_last(&tensors[node->inputs[0]].shape) + h : h;
-    int64_t products = forward ? 2 : 4; // with keys and values
-    return vectors * (2 * 4 * h * seen + 2 * h * h) + mb_shape_elements(alpha, rows) * products * h;
-}
-
-int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows) {
-    const mb_tensor_info *tensors = graph->tensors;
-    const mb_shape *first = node->input_count > 0 ? &tensors[node->inputs[0]].shape : NULL;
-    int64_t cost = 0;
-    switch (node->op) {
-    case MB_OP_LINEAR:
-        return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_SOURCE_LINEAR:
-        return rows * mb_shape_elements(&tensors[node->inputs[0]].shape, rows);
-    case MB_OP_SOURCE_LINEAR_UPDATE: // dy (B, O) -> x (B, I)
-        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->outputs[0]].shape);
-    case MB_OP_LINEAR_THIRDS:
-        for (int32_t k = 0; k < 3; k++)
-            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
-                    mb_shape_last(&tensors[node->outputs[k]].shape);
-        return cost;
-    case MB_OP_LINEAR_GRAD_INPUT:
-        for (int32_t k = 0; k < node->input_count - 1; k++)
-            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
-                    mb_shape_last(&tensors[node->outputs[0]].shape);
-        return cost;
-    case MB_OP_LINEAR_GRAD_WEIGHT:
-    case MB_OP_LINEAR_UPDATE:
-        for (int32_t k = 0; k < node->input_count; k += 2)
-            cost += mb_shape_elements(&tensors[node->inputs[k]].shape, rows) *
-                    mb_shape_last(&tensors[node->inputs[k + 1]].shape);
-        return cost;
-    case MB_OP_CONVOLVE: // every vector of y (or dy) meets the filter (O, I, K)
-        return mb_shape_vectors(&tensors[node->outputs[0]].shape, rows) *
-               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_CONVOLVE_GRAD_INPUT:
-        return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_CONVOLVE_GRAD_WEIGHT:
-    case MB_OP_CONVOLVE_UPDATE:
-        return convolution_cost(first, &tensors[node->inputs[1]].shape, rows);
-    case MB_OP_ATTENTION_SCORES: // every element of q meets Lk keys
-        return mb_shape_elements(first, rows) * tensors[node->inputs[1]].shape.dims[1];
-    case MB_OP_ATTENTION_APPLY: // every weight meets D / heads values
-    case MB_OP_ATTENTION_APPLY_TRANSPOSED:
-        return mb_shape_elements(first, rows) *
-               (mb_shape_last(&tensors[node->inputs[1]].shape) / first->dims[1]);
-    case MB_OP_LSTM:
-        return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_LSTM_GRAD:
-        return mb_shape_vectors(first, rows) *
-               mb_shape_elements(&tensors[node->inputs[2]].shape, rows);
-    case MB_OP_ATTENTION_DECODER:
-    case MB_OP_ATTENTION_DECODER_GRAD:
-        return decoder_cost(tensors, node, rows);
-    case MB_OP_GATED_MEMORY: // W, V of both gates
-        return gated_memory_cost(tensors, node, (const int32_t[]){2, 4, 6, 8}, rows);
-    case MB_OP_GATED_MEMORY_GRAD:
-        return gated_memory_cost(tensors, node, (const int32_t[]){7, 8, 9, 10}, rows);
-    case MB_OP_MEAN_DISCREPANCY: // three, two kernels for each pair of rows
-        return 3 * rows * mb_shape_elements(first, rows);
-    case MB_OP_MEAN_DISCREPANCY_GRAD:
-        return 2 * rows * mb_shape_elements(first, rows);
-    case MB_OP_RANK_LINEAR: // x (B, I) or dy (B, K, O) against F (K, I, O)
-    case MB_OP_RANK_LINEAR_GRAD_INPUT:
-        return rows * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_RANK_LINEAR_GRAD_WEIGHT:
-    case MB_OP_RANK_LINEAR_UPDATE: // x (B, I), dy (B, K, O)
-        return mb_shape_last(first) * mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_WEIGHTED_SUM:
-    case MB_OP_WEIGHTED_SUM_GRAD_WEIGHTS:
-        return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_OUTER_LINEAR: // a, v, l, W
-        return rows * mb_shape_elements(&tensors[node->inputs[3]].shape, rows);
-    case MB_OP_OUTER_LINEAR_GRAD_INPUTS: // dy, a, v, l, W
-        return rows * mb_shape_elements(&tensors[node->inputs[4]].shape, rows);
-    case MB_OP_OUTER_LINEAR_GRAD_WEIGHT:
-    case MB_OP_OUTER_LINEAR_UPDATE: // a, v, l, dy
-        return mb_shape_elements(first, rows) * mb_shape_last(&tensors[node->inputs[1]].shape) *
-               mb_shape_last(&tensors[node->inputs[2]].shape) *
-               mb_shape_last(&tensors[node->inputs[3]].shape);
-    case MB_OP_MIX:
-    case MB_OP_MIX_GRAD_WEIGHTS:
-        return mb_shape_elements(&tensors[node->inputs[1]].shape, rows);
-    case MB_OP_CONTRASTIVE:
-        return rows * mb_shape_elements(first, rows);
-    case MB_OP_CONTRASTIVE_GRAD:
-        return 2 * rows * mb_shape_elements(first, rows);
-    case MB_OP_OVERLAP:
-    case MB_OP_OVERLAP_GRAD:
-        return rows * mb_shape_elements(first, rows);
-    default:
-        return 0; // elementwise: no products
-    }
 }

@@ -40,7 +40,4 @@ void mb_schedule_remove(mb_schedule *schedule, int32_t position);
 mb_status mb_schedule_place(const mb_schedule *schedule, int32_t max_rows, int64_t *offsets,
                             int64_t *arena_floats, mb_error *error);
 
-// Multiply-accumulates of one node.
-int64_t mb_node_cost(const mb_graph *graph, const mb_node *node, int32_t rows);
-
 #endif

@@ -1,7 +1,5 @@
 // Fusion of the first layers: features of utterances, their dropout and the linear maps that read
 // them.
-#include <string.h>
-
 #include "graph/construct.h"
 #include "graph/schedule.h"
 
@@ -43,11 +41,11 @@ static int32_t parameter_of(const mb_schedule *schedule, mb_tensor tensor) {
 
 // The update of the weight of a linear map in which `x` is the map's input; -1 for none.
 static int32_t update_of(const mb_schedule *schedule, const mb_node *linear, mb_tensor x) {
-    int32_t weight = parameter_of(schedule, linear->inputs[1]);
+    int32_t weight = parameter_of(schedule, mb_in(linear, linear, weight));
     for (int32_t i = 0; i < schedule->node_count; i++) {
         const mb_node *node = &schedule->nodes[i];
-        if (node->op == MB_OP_LINEAR_UPDATE && node->input_count == 2 && node->inputs[0] == x &&
-            node->params.update.parameter == weight)
+        if (node->op == MB_OP_LINEAR_UPDATE && mb_turns(node, linear_update) == 1 &&
+            mb_in(node, linear_update, x) == x && node->params.update.parameter == weight)
             return i;
     }
     return -1;
@@ -55,8 +53,8 @@ static int32_t update_of(const mb_schedule *schedule, const mb_node *linear, mb_
 
 // Whether a linear map can take its input from the source; where the plan trains, with its update.
 static bool fits(const mb_schedule *schedule, const mb_node *linear, mb_tensor x, bool trains) {
-    int32_t weight = parameter_of(schedule, linear->inputs[1]);
-    if (linear->op != MB_OP_LINEAR || linear->inputs[0] != x || weight < 0)
+    int32_t weight = parameter_of(schedule, mb_in(linear, linear, weight));
+    if (linear->op != MB_OP_LINEAR || mb_in(linear, linear, x) != x || weight < 0)
         return false;
     return !trains || (schedule->graph->parameters[weight].fewest_rows <= 1 &&
                        update_of(schedule, linear, x) >= 0);
@@ -97,38 +95,43 @@ static mb_status fuse(mb_schedule *schedule, int32_t position, const source *fou
                       mb_error *error) {
     mb_graph *graph = schedule->graph;
     mb_node *linear = &schedule->nodes[position];
-    mb_tensor x = linear->inputs[0];
+    mb_tensor x = mb_in(linear, linear, x);
     int32_t update = trains ? update_of(schedule, linear, x) : -1;
     int32_t inputs = mb_shape_last(&graph->tensors[x].shape);
     int32_t outputs = mb_shape_last(&graph->tensors[linear->outputs[0]].shape);
     int32_t parts = trains ? (inputs + MB_SOURCE_PART - 1) / MB_SOURCE_PART + 1 : 1;
     mb_shape room = {3, {trains ? 2 : 1, MB_ROWS, trains ? inputs : MB_SOURCE_BLOCK}};
     mb_shape sums = {3, {parts, MB_ROWS, (outputs + 31) / 32 * 32}};
-    linear->outputs[1] = add_room(schedule, &room);
-    linear->outputs[2] = add_room(schedule, &sums);
-    if (linear->outputs[1] == MB_NO_TENSOR || linear->outputs[2] == MB_NO_TENSOR)
+    mb_node layer = {.op = MB_OP_SOURCE_LINEAR};
+    mb_out(&layer, source_linear, y) = linear->outputs[0];
+    mb_out(&layer, source_linear, room) = add_room(schedule, &room);
+    mb_out(&layer, source_linear, sums) = add_room(schedule, &sums);
+    layer.output_count = sizeof(mb_source_linear_outputs);
+    if (mb_out(&layer, source_linear, room) == MB_NO_TENSOR ||
+        mb_out(&layer, source_linear, sums) == MB_NO_TENSOR)
         return mb_graph_status(graph, error);
+    mb_in(&layer, source_linear, weight) = mb_in(linear, linear, weight);
+    if (mb_has(linear, linear, bias))
+        mb_in(&layer, source_linear, bias) = mb_in(linear, linear, bias);
+    layer.input_count = linear->input_count - 1; // all but x
     mb_op_params params = mb_no_params;
     params.source.stream = found->stream;
     params.source.relu = linear->params.linear.relu;
     params.source.dropped = found->dropped;
     params.source.dropout = found->dropout;
-    linear->op = MB_OP_SOURCE_LINEAR;
-    linear->params = params;
-    linear->output_count = 3;
-    linear->input_count--;
-    memmove(linear->inputs, linear->inputs + 1, (size_t)linear->input_count * sizeof(mb_tensor));
+    layer.params = params;
+    *linear = layer;
     if (update < 0)
         return MB_OK;
     mb_node *step = &schedule->nodes[update];
     params.update = step->params.update;
-    step->op = MB_OP_SOURCE_LINEAR_UPDATE;
-    step->params = params;
-    step->input_count = 1;
-    step->inputs[0] = step->inputs[1];
-    step->output_count = 2;
-    step->outputs[0] = linear->outputs[1];
-    step->outputs[1] = linear->outputs[2];
+    *step = (mb_node){.op = MB_OP_SOURCE_LINEAR_UPDATE,
+                      .params = params,
+                      .input_count = 1,
+                      .inputs = {mb_in(step, linear_update, dy)},
+                      .output_count = sizeof(mb_source_linear_update_outputs)};
+    mb_out(step, source_linear_update, room) = mb_out(linear, source_linear, room);
+    mb_out(step, source_linear_update, sums) = mb_out(linear, source_linear, sums);
     return MB_OK;
 }
 
@@ -148,12 +151,12 @@ mb_status mb_schedule_fuse_sources(mb_schedule *schedule, bool trains, mb_error 
     mb_status status = MB_OK;
     source found;
     for (int32_t i = 0; status == MB_OK && i < schedule->node_count; i++) {
-        mb_tensor x = schedule->nodes[i].inputs[0];
+        mb_tensor x = mb_in(&schedule->nodes[i], linear, x);
         if (schedule->nodes[i].op != MB_OP_LINEAR || !is_source(schedule, x, &found) ||
             !all_fit(schedule, x, trains))
             continue;
         for (int32_t k = i; status == MB_OK && k < schedule->node_count; k++)
-            if (schedule->nodes[k].op == MB_OP_LINEAR && schedule->nodes[k].inputs[0] == x)
+            if (schedule->nodes[k].op == MB_OP_LINEAR && mb_in(&schedule->nodes[k], linear, x) == x)
                 status = fuse(schedule, k, &found, trains, error);
     }
     if (status == MB_OK)

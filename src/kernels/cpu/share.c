@@ -1,62 +1,12 @@
 #include "cpu/share.h"
 
-typedef enum sharing {
-    WHOLE,      // one thread does it
-    BY_ROWS,    // rows of the batch do not meet: each part is the same op on some of them
-    BY_PARTS,   // the kernel knows what part call->part is of its output
-    ALONG_TIME, // by rows where a recurrence goes along time
-    IN_PHASES,  // by parts, twice: the second phase reads what all parts of the first wrote
-} sharing;
+// See the head of ops.def.
+typedef enum sharing { WHOLE, BY_ROWS, BY_PARTS, ALONG_TIME, IN_PHASES } sharing;
 
-// What is not listed is too little to share (losses, sums over the batch), goes along the batch
-// (the decoder of mctn) or is no part of training (gradients of weights for parity).
 static const unsigned char sharings[MB_OP_COUNT] = {
-    [MB_OP_GATHER] = BY_ROWS,
-    [MB_OP_LINEAR] = BY_ROWS,
-    [MB_OP_LINEAR_THIRDS] = BY_ROWS,
-    [MB_OP_LINEAR_GRAD_INPUT] = BY_ROWS,
-    [MB_OP_RELU] = BY_ROWS,
-    [MB_OP_RELU_GRAD] = BY_ROWS,
-    [MB_OP_SOFTMAX] = BY_ROWS,
-    [MB_OP_SOFTMAX_GRAD] = BY_ROWS,
-    [MB_OP_LAYER_NORM] = BY_ROWS,
-    [MB_OP_LAYER_NORM_GRAD] = BY_ROWS,
-    [MB_OP_ATTENTION_SCORES] = BY_ROWS,
-    [MB_OP_ATTENTION_APPLY] = BY_ROWS,
-    [MB_OP_ATTENTION_APPLY_TRANSPOSED] = BY_ROWS,
-    [MB_OP_DROPOUT] = BY_ROWS,
-    [MB_OP_STORED_DROPOUT] = BY_ROWS,
-    [MB_OP_CONCAT] = BY_ROWS,
-    [MB_OP_SLICE] = BY_ROWS,
-    [MB_OP_SLICE_GRAD] = BY_ROWS,
-    [MB_OP_SCALED_CONCAT] = BY_ROWS,
-    [MB_OP_SCALED_CONCAT_GRAD_PART] = BY_ROWS,
-    [MB_OP_SCALED_CONCAT_GRAD_SCALES] = BY_ROWS,
-    [MB_OP_ADD] = BY_ROWS,
-    [MB_OP_MULTIPLY] = BY_ROWS,
-    [MB_OP_SIGMOID] = BY_ROWS,
-    [MB_OP_SIGMOID_GRAD] = BY_ROWS,
-    [MB_OP_TANH] = BY_ROWS,
-    [MB_OP_TANH_GRAD] = BY_ROWS,
-    [MB_OP_SCALE] = BY_ROWS,
-    [MB_OP_RANK_LINEAR] = BY_ROWS,
-    [MB_OP_RANK_LINEAR_GRAD_INPUT] = BY_ROWS,
-    [MB_OP_OUTER_LINEAR] = BY_ROWS,
-    [MB_OP_OUTER_LINEAR_GRAD_INPUTS] = BY_ROWS,
-    [MB_OP_CONVOLVE] = BY_ROWS,
-    [MB_OP_GATED_MEMORY] = BY_ROWS,
-    [MB_OP_GATED_MEMORY_GRAD] = BY_ROWS,
-    [MB_OP_SOURCE_LINEAR] = BY_ROWS,
-    [MB_OP_LSTM] = ALONG_TIME,
-    [MB_OP_LSTM_GRAD] = ALONG_TIME,
-    [MB_OP_LINEAR_GRAD_WEIGHT] = BY_PARTS,
-    [MB_OP_LINEAR_GRAD_BIAS] = BY_PARTS,
-    [MB_OP_ADAM] = BY_PARTS,
-    [MB_OP_LINEAR_UPDATE] = BY_PARTS,
-    [MB_OP_RANK_LINEAR_UPDATE] = BY_PARTS,
-    [MB_OP_OUTER_LINEAR_UPDATE] = BY_PARTS,
-    [MB_OP_CONVOLVE_UPDATE] = BY_PARTS,
-    [MB_OP_SOURCE_LINEAR_UPDATE] = IN_PHASES,
+#define MB_OP(NAME, name, gradient, cost, sharing, ...) [MB_OP_##NAME] = sharing,
+#include "graph/ops.def"
+#undef MB_OP
 };
 
 enum {
@@ -78,6 +28,8 @@ static sharing sharing_of(const mb_cpu_call *call) {
     return how;
 }
 
+// In multiply-accumulates, or by the elements of the operand that is gone through: the first input
+// of sums and of ADAM, else the first output.
 static int64_t work_of(const mb_cpu_call *call) {
     const mb_step *step = call->step;
     bool reduces = step->op == MB_OP_LINEAR_GRAD_BIAS ||

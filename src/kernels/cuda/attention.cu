@@ -201,7 +201,8 @@ static head_matrix transposed(head_matrix matrix) {
 //   s[b,h,i,j] = scale * sum over head h of q[b,i] * k[b,j]; -infinity where the mask is FUTURE and
 //   j - i >= 1 + |Lk - Lq|
 MB_CUDA_OP(attention_scores) {
-    const mb_view &q = call->inputs[0], &k = call->inputs[1];
+    const mb_view &q = mb_in(call, attention_scores, queries);
+    const mb_view &k = mb_in(call, attention_scores, keys);
     head_products problem = {};
     problem.heads = call->outputs[0].shape.dims[1];
     problem.a = sequence_of(q, problem.heads);
@@ -218,8 +219,9 @@ MB_CUDA_OP(attention_scores) {
 }
 
 // C = scale * A B with the weights in front, where B and C are sequences.
-static void apply(const mb_cuda_call *call, bool backwards) {
-    const mb_view &weights = call->inputs[0], &from = call->inputs[1], &to = call->outputs[0];
+static void apply(const mb_cuda_call *call, const mb_view &weights, const mb_view &from,
+                  bool backwards) {
+    const mb_view &to = call->outputs[0];
     head_products problem = {};
     problem.heads = weights.shape.dims[1];
     problem.a = backwards ? transposed(weights_of(weights)) : weights_of(weights);
@@ -236,11 +238,12 @@ static void apply(const mb_cuda_call *call, bool backwards) {
 // w (B, H, Lq, Lk), v (B, Lk, D) -> y (B, Lq, D):
 //   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h
 MB_CUDA_OP(attention_apply) {
-    apply(call, false);
+    apply(call, mb_in(call, attention_apply, weights), mb_in(call, attention_apply, values), false);
 }
 
 // w (B, H, Lq, Lk), x (B, Lq, D) -> y (B, Lk, D):
 //   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h
 MB_CUDA_OP(attention_apply_transposed) {
-    apply(call, true);
+    apply(call, mb_in(call, attention_apply_transposed, weights),
+          mb_in(call, attention_apply_transposed, values), true);
 }

@@ -64,7 +64,7 @@ struct mb_cuda_call {
 typedef void (*mb_cuda_op)(const mb_cuda_call *call);
 
 #define MB_CUDA_OP(name) void mb_cuda_##name(const mb_cuda_call *call)
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_CUDA_OP(name);
+#define MB_OP(NAME, name, ...) MB_CUDA_OP(name);
 #include "graph/ops.def"
 #undef MB_OP
 

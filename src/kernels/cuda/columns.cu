@@ -29,8 +29,8 @@ MB_CUDA_OP(slice) {
 // dy (B', W), s (B', N) -> dx (B', D) = s[column] * dy[begin ...]
 MB_CUDA_OP(scaled_concat_grad_part) {
     cut_problem problem = {};
-    problem.x = call->inputs[0];
-    problem.scales = call->inputs[1];
+    problem.x = mb_in(call, scaled_concat_grad_part, dy);
+    problem.scales = mb_in(call, scaled_concat_grad_part, scales);
     problem.begin = call->step->params.scaled_concat.begin;
     problem.scale = call->step->params.scaled_concat.column;
     mb_columns(call, problem);
@@ -77,13 +77,14 @@ struct parts {
     int32_t widest;
 };
 
-static parts parts_of(const mb_cuda_call *call, int32_t first_input, const mb_view &joined) {
+// Of the inputs from number `first` on.
+static parts parts_of(const mb_cuda_call *call, int32_t first, const mb_view &joined) {
     parts p = {};
     p.tables = call->tables;
     p.joined = joined;
-    p.count = call->step->input_count - first_input;
+    p.count = call->step->input_count - first;
     for (int32_t k = 0, begin = 0; k < p.count; k++) {
-        p.x[k] = call->inputs[first_input + k];
+        p.x[k] = call->inputs[first + k];
         int32_t width = mb_view_width(p.x[k]);
         p.widths[k] = mb_divider_of(width);
         p.begins[k] = begin;
@@ -116,12 +117,12 @@ static void join(const mb_cuda_call *call, const parts &p) {
 }
 
 MB_CUDA_OP(concat) {
-    join(call, parts_of(call, 0, call->outputs[0]));
+    join(call, parts_of(call, MB_INPUT(concat, x), call->outputs[0]));
 }
 
 MB_CUDA_OP(scaled_concat) {
-    parts p = parts_of(call, 1, call->outputs[0]);
-    p.scales = call->inputs[0];
+    parts p = parts_of(call, MB_INPUT(scaled_concat, x), call->outputs[0]);
+    p.scales = mb_in(call, scaled_concat, scales);
     p.column = call->step->params.scaled_concat.column;
     join(call, p);
 }
@@ -149,7 +150,8 @@ static __global__ void scales_gradient_kernel(const __grid_constant__ parts p) {
 }
 
 MB_CUDA_OP(scaled_concat_grad_scales) {
-    parts p = parts_of(call, 1, call->inputs[0]);
+    parts p = parts_of(call, MB_INPUT(scaled_concat_grad_scales, x),
+                       mb_in(call, scaled_concat_grad_scales, dy));
     p.scales = call->outputs[0];
     p.column = call->step->params.scaled_concat.column;
     MB_LAUNCH(scales_gradient_kernel,

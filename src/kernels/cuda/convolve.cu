@@ -50,8 +50,8 @@ struct convolution {
 MB_CUDA_OP(convolve) {
     convolution problem = {};
     problem.tables = call->tables;
-    problem.x = call->inputs[0];
-    problem.filter = call->inputs[1];
+    problem.x = mb_in(call, convolve, x);
+    problem.filter = mb_in(call, convolve, filter);
     problem.y = call->outputs[0];
     problem.out_steps = mb_divider_of(problem.y.shape.dims[1]);
     mb_forward_product(call, mb_view_vectors(problem.y, call->max_rows), mb_view_width(problem.y),
@@ -99,8 +99,8 @@ struct convolution_input_gradient {
 MB_CUDA_OP(convolve_grad_input) {
     convolution_input_gradient problem = {};
     problem.tables = call->tables;
-    problem.dy = call->inputs[0];
-    problem.filter = call->inputs[1];
+    problem.dy = mb_in(call, convolve_grad_input, dy);
+    problem.filter = mb_in(call, convolve_grad_input, filter);
     problem.dx = call->outputs[0];
     problem.steps = mb_divider_of(problem.dx.shape.dims[1]);
     problem.outputs = mb_divider_of(mb_view_width(problem.dy));
@@ -144,12 +144,13 @@ template <class Epilogue> struct convolution_weight_gradient {
     }
 };
 
+// The update has the same inputs.
 template <class Epilogue>
 static void convolution_weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     convolution_weight_gradient<Epilogue> problem = {};
     problem.tables = call->tables;
-    problem.x = call->inputs[0];
-    problem.dy = call->inputs[1];
+    problem.x = mb_in(call, convolve_grad_weight, x);
+    problem.dy = mb_in(call, convolve_grad_weight, dy);
     problem.out_steps = mb_divider_of(problem.dy.shape.dims[1]);
     problem.epilogue = epilogue;
     int32_t width = problem.x.shape.dims[1] - problem.out_steps.by + 1;

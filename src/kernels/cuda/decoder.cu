@@ -1,5 +1,6 @@
 // Decoder with attention, forwards; decoder.cuh says what it is.
 #include "cuda/decoder.cuh"
+#include "cuda/linear.cuh"
 
 enum { HALF = MB_SIDES / 2 }; // sides of a thread in products
 
@@ -222,32 +223,35 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 // 4H). Products of whole sequences first, then the kernel above.
 MB_CUDA_OP(attention_decoder) {
     decoder_problem problem = {};
-    mb_sequence_forward ahead = {};
-    ahead.tables = problem.tables = call->tables;
+    mb_linear_map ahead[3] = {};
+    problem.tables = call->tables;
     problem.recurrence = call->step->params.recurrence;
-    problem.x = call->inputs[1];
-    problem.start = call->inputs[2];
-    problem.attention = call->inputs[3];
-    problem.score = call->inputs[4];
-    problem.out = call->outputs[0];
-    problem.alpha = call->outputs[1];
-    problem.queries = call->outputs[2];
-    problem.keys = call->outputs[3];
-    problem.y_width = mb_view_width(call->inputs[0]);
+    problem.x = mb_in(call, attention_decoder, x);
+    problem.start = mb_in(call, attention_decoder, start);
+    problem.attention = mb_in(call, attention_decoder, attention);
+    problem.score = mb_in(call, attention_decoder, score);
+    problem.out = mb_out(call, attention_decoder, out);
+    problem.alpha = mb_out(call, attention_decoder, alpha);
+    problem.queries = mb_out(call, attention_decoder, queries);
+    problem.keys = mb_out(call, attention_decoder, keys);
+    problem.y_width = mb_view_width(mb_in(call, attention_decoder, y));
     int32_t h = mb_view_width(problem.x);
+    problem.cells[0].weight = mb_in(call, attention_decoder, weight_f);
+    problem.cells[0].gates = mb_out(call, attention_decoder, gates_f);
+    problem.cells[1].weight = mb_in(call, attention_decoder, weight_b);
+    problem.cells[1].gates = mb_out(call, attention_decoder, gates_b);
+    ahead[0].bias = mb_in(call, attention_decoder, bias_f);
+    ahead[1].bias = mb_in(call, attention_decoder, bias_b);
     for (int32_t k = 0; k < 2; k++) {
-        problem.cells[k].weight = call->inputs[5 + 2 * k];
-        problem.cells[k].gates = call->outputs[4 + k];
-        ahead.parts[k].x = call->inputs[0];
-        ahead.parts[k].weight = call->inputs[5 + 2 * k];
-        ahead.parts[k].bias = call->inputs[6 + 2 * k];
-        ahead.parts[k].y = call->outputs[4 + k];
+        ahead[k].x = mb_in(call, attention_decoder, y);
+        ahead[k].weight = problem.cells[k].weight;
+        ahead[k].y = problem.cells[k].gates;
     }
-    ahead.parts[2].x = problem.x;
-    ahead.parts[2].weight = problem.attention;
-    ahead.parts[2].first = h;
-    ahead.parts[2].y = problem.keys;
-    mb_sequence_launch(call, 3, ahead);
+    ahead[2].x = problem.x;
+    ahead[2].weight = problem.attention;
+    ahead[2].first_row = h;
+    ahead[2].y = problem.keys;
+    mb_linear_maps(call, 3, ahead, false);
     int64_t bytes = 3 * (int64_t)MB_SIDES * h * (int64_t)sizeof(float);
     int32_t sides = mb_way_of(problem.x, call->max_rows, problem.recurrence).sides;
     int32_t threads = mb_decoder_threads(h);

@@ -14,7 +14,6 @@
 
 #include "cuda/recurrence.cuh"
 #include "cuda/reduce.cuh"
-#include "cuda/sequence_product.cuh"
 
 // Threads of a block of these kernels.
 inline int32_t mb_decoder_threads(int32_t hidden) {

@@ -1,5 +1,6 @@
 // Decoder with attention, backwards; decoder.cuh says what it is.
 #include "cuda/decoder.cuh"
+#include "cuda/linear.cuh"
 
 struct decoder_gradient {
     mb_tables tables;
@@ -264,27 +265,28 @@ static __global__ void decoder_grad_score_kernel(const __grid_constant__ decoder
 //    dalpha (B, T, L). Both kernels above, then dx += dkeys A[H:]^T.
 MB_CUDA_OP(attention_decoder_grad) {
     decoder_gradient problem = {};
-    mb_sequence_backward through_keys = {};
-    through_keys.tables = problem.tables = call->tables;
+    mb_linear_back through_keys = {};
+    problem.tables = call->tables;
     problem.recurrence = call->step->params.recurrence;
-    problem.dout = call->inputs[0];
-    problem.x = call->inputs[1];
-    problem.attention = call->inputs[2];
-    problem.score = call->inputs[3];
-    problem.alpha = call->inputs[6];
-    problem.queries = call->inputs[7];
-    problem.keys = call->inputs[8];
-    problem.dx = call->outputs[2];
-    problem.dstart = call->outputs[3];
-    problem.dscore = call->outputs[4];
-    problem.dqueries = call->outputs[5];
-    problem.dkeys = call->outputs[6];
-    problem.dalpha = call->outputs[7];
-    for (int32_t k = 0; k < 2; k++) {
-        problem.cells[k].weight = call->inputs[4 + k];
-        problem.cells[k].gates = call->inputs[9 + k];
-        problem.cells[k].dz = call->outputs[k];
-    }
+    problem.dout = mb_in(call, attention_decoder_grad, dout);
+    problem.x = mb_in(call, attention_decoder_grad, x);
+    problem.attention = mb_in(call, attention_decoder_grad, attention);
+    problem.score = mb_in(call, attention_decoder_grad, score);
+    problem.alpha = mb_in(call, attention_decoder_grad, alpha);
+    problem.queries = mb_in(call, attention_decoder_grad, queries);
+    problem.keys = mb_in(call, attention_decoder_grad, keys);
+    problem.dx = mb_out(call, attention_decoder_grad, dx);
+    problem.dstart = mb_out(call, attention_decoder_grad, dstart);
+    problem.dscore = mb_out(call, attention_decoder_grad, dscore);
+    problem.dqueries = mb_out(call, attention_decoder_grad, dqueries);
+    problem.dkeys = mb_out(call, attention_decoder_grad, dkeys);
+    problem.dalpha = mb_out(call, attention_decoder_grad, dalpha);
+    problem.cells[0].weight = mb_in(call, attention_decoder_grad, weight_f);
+    problem.cells[0].gates = mb_in(call, attention_decoder_grad, gates_f);
+    problem.cells[0].dz = mb_out(call, attention_decoder_grad, dz_f);
+    problem.cells[1].weight = mb_in(call, attention_decoder_grad, weight_b);
+    problem.cells[1].gates = mb_in(call, attention_decoder_grad, gates_b);
+    problem.cells[1].dz = mb_out(call, attention_decoder_grad, dz_b);
     int32_t h = mb_view_width(problem.x);
     int32_t sides = mb_way_of(problem.x, call->max_rows, problem.recurrence).sides;
     int64_t floats = MB_SIDES * (8 * (int64_t)h + 2 * mb_round_up(h, 4));
@@ -296,9 +298,9 @@ MB_CUDA_OP(attention_decoder_grad) {
               problem);
     through_keys.parts[0].dy = problem.dkeys;
     through_keys.parts[0].weight = problem.attention;
-    through_keys.parts[0].first = h;
+    through_keys.parts[0].first_row = h;
     through_keys.part_count = 1;
     through_keys.dx = problem.dx;
     through_keys.add = true;
-    mb_sequence_launch(call, through_keys);
+    mb_linear_input_gradient(call, through_keys);
 }

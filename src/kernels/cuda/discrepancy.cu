@@ -93,7 +93,8 @@ static __global__ void discrepancy_kernel(mb_tables tables, mb_view a, mb_view b
 
 MB_CUDA_OP(mean_discrepancy) {
     MB_LAUNCH(discrepancy_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->inputs[0], call->inputs[1], call->outputs[0]);
+              call->stream, call->tables, mb_in(call, mean_discrepancy, a),
+              mb_in(call, mean_discrepancy, b), call->outputs[0]);
 }
 
 // ---- gradient ---------------------------------------------------------------------------------
@@ -174,5 +175,6 @@ static __global__ void discrepancy_gradient_kernel(mb_tables tables, mb_view a, 
 MB_CUDA_OP(mean_discrepancy_grad) {
     dim3 grid((unsigned)(call->max_rows + PULLED - 1) / PULLED, (unsigned)call->run_count);
     MB_LAUNCH(discrepancy_gradient_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables,
-              call->inputs[0], call->inputs[1], call->inputs[2], call->outputs[0]);
+              mb_in(call, mean_discrepancy_grad, a), mb_in(call, mean_discrepancy_grad, b),
+              mb_in(call, mean_discrepancy_grad, dloss), call->outputs[0]);
 }

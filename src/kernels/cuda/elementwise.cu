@@ -52,14 +52,15 @@ static __global__ void elementwise_kernel(const __grid_constant__ elementwise<Fu
             y[i] = f(a[i], b[i]);
 }
 
-template <class Function> static void launch(const mb_cuda_call *call, const Function &f) {
+// y = f(a, b), as many of these as f takes.
+template <class Function>
+static void launch(const mb_cuda_call *call, const Function &f, const mb_view &a = {},
+                   const mb_view &b = {}) {
     elementwise<Function> e = {};
     int64_t elements = mb_view_elements(call->outputs[0], call->max_rows);
     e.tables = call->tables;
-    if (Function::inputs >= 1)
-        e.a = call->inputs[0];
-    if (Function::inputs >= 2)
-        e.b = call->inputs[1];
+    e.a = a;
+    e.b = b;
     e.y = call->outputs[0];
     e.f = f;
     MB_LAUNCH((elementwise_kernel<Function>), mb_grid(call, (elements + 3) / 4), dim3(MB_THREADS),
@@ -75,7 +76,7 @@ struct relu_function : function<1> {
 };
 
 MB_CUDA_OP(relu) {
-    launch(call, relu_function{});
+    launch(call, relu_function{}, call->inputs[0]);
 }
 
 // dx = dy where y > 0, else 0.
@@ -86,7 +87,7 @@ struct relu_gradient : function<2> {
 };
 
 MB_CUDA_OP(relu_grad) {
-    launch(call, relu_gradient{});
+    launch(call, relu_gradient{}, mb_in(call, relu_grad, dy), mb_in(call, relu_grad, y));
 }
 
 struct sigmoid_function : function<1> {
@@ -96,7 +97,7 @@ struct sigmoid_function : function<1> {
 };
 
 MB_CUDA_OP(sigmoid) {
-    launch(call, sigmoid_function{});
+    launch(call, sigmoid_function{}, call->inputs[0]);
 }
 
 // dx = dy * y * (1 - y)
@@ -107,7 +108,7 @@ struct sigmoid_gradient : function<2> {
 };
 
 MB_CUDA_OP(sigmoid_grad) {
-    launch(call, sigmoid_gradient{});
+    launch(call, sigmoid_gradient{}, mb_in(call, sigmoid_grad, dy), mb_in(call, sigmoid_grad, y));
 }
 
 struct tanh_function : function<1> {
@@ -117,7 +118,7 @@ struct tanh_function : function<1> {
 };
 
 MB_CUDA_OP(tanh) {
-    launch(call, tanh_function{});
+    launch(call, tanh_function{}, call->inputs[0]);
 }
 
 // dx = dy * (1 - y^2)
@@ -128,7 +129,7 @@ struct tanh_gradient : function<2> {
 };
 
 MB_CUDA_OP(tanh_grad) {
-    launch(call, tanh_gradient{});
+    launch(call, tanh_gradient{}, mb_in(call, tanh_grad, dy), mb_in(call, tanh_grad, y));
 }
 
 // ---- arithmetic -------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ struct sum_function : function<2> {
 };
 
 MB_CUDA_OP(add) {
-    launch(call, sum_function{});
+    launch(call, sum_function{}, mb_in(call, add, a), mb_in(call, add, b));
 }
 
 struct product_function : function<2> {
@@ -150,7 +151,7 @@ struct product_function : function<2> {
 };
 
 MB_CUDA_OP(multiply) {
-    launch(call, product_function{});
+    launch(call, product_function{}, mb_in(call, multiply, a), mb_in(call, multiply, b));
 }
 
 // By a factor that may differ from run to run.
@@ -171,7 +172,7 @@ MB_CUDA_OP(scale) {
     scale_function f = {};
     f.factor = call->step->params.scale.factor;
     f.slot = call->step->params.scale.slot;
-    launch(call, f);
+    launch(call, f, call->inputs[0]);
 }
 
 struct constant_function : function<0> {
@@ -196,9 +197,9 @@ struct identity_function : function<1> {
 };
 
 MB_CUDA_OP(reshape) {
-    launch(call, identity_function{});
+    launch(call, identity_function{}, call->inputs[0]);
 }
 
 MB_CUDA_OP(idle_weights) {
-    launch(call, identity_function{});
+    launch(call, identity_function{}, mb_in(call, idle_weights, x));
 }

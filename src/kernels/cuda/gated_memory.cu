@@ -1,5 +1,6 @@
 // The memory of MFN over a whole sequence, forwards; gated_memory.cuh says what it is.
 #include "cuda/gated_memory.cuh"
+#include "cuda/linear.cuh"
 
 struct memory_problem {
     mb_tables tables;
@@ -207,30 +208,35 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 // -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns.
 MB_CUDA_OP(gated_memory) {
     memory_problem problem = {};
-    mb_sequence_forward inputs = {};
-    inputs.tables = problem.tables = call->tables;
-    problem.candidate = call->inputs[1];
-    problem.memory = call->outputs[0];
+    mb_linear_map inputs[2] = {};
+    problem.tables = call->tables;
+    problem.candidate = mb_in(call, gated_memory, candidate);
+    problem.memory = mb_out(call, gated_memory, u);
+    auto &first = problem.gates[0], &second = problem.gates[1];
+    first.weight_1 = mb_in(call, gated_memory, w_1);
+    first.bias_1 = mb_in(call, gated_memory, b_1);
+    first.weight_2 = mb_in(call, gated_memory, v_1);
+    first.bias_2 = mb_in(call, gated_memory, a_1);
+    first.hidden = mb_out(call, gated_memory, r_1);
+    first.gate = mb_out(call, gated_memory, g_1);
+    second.weight_1 = mb_in(call, gated_memory, w_2);
+    second.bias_1 = mb_in(call, gated_memory, b_2);
+    second.weight_2 = mb_in(call, gated_memory, v_2);
+    second.bias_2 = mb_in(call, gated_memory, a_2);
+    second.hidden = mb_out(call, gated_memory, r_2);
+    second.gate = mb_out(call, gated_memory, g_2);
     for (int32_t k = 0; k < 2; k++) {
-        const mb_view *in = call->inputs + 2 + 4 * k;
-        auto &gate = problem.gates[k];
-        gate.weight_1 = in[0];
-        gate.bias_1 = in[1];
-        gate.weight_2 = in[2];
-        gate.bias_2 = in[3];
-        gate.hidden = call->outputs[1 + k];
-        gate.gate = call->outputs[3 + k];
-        gate.dropout = call->step->params.gated_memory.gates[k];
-        inputs.parts[k].x = call->inputs[0];
-        inputs.parts[k].weight = in[0];
-        inputs.parts[k].y = gate.hidden;
+        problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
+        inputs[k].x = mb_in(call, gated_memory, x);
+        inputs[k].weight = problem.gates[k].weight_1;
+        inputs[k].y = problem.gates[k].hidden;
     }
-    mb_sequence_launch(call, 2, inputs);
+    mb_linear_maps(call, 2, inputs, false);
     mb_memory_sizes *n = &problem.n;
     n->steps = problem.memory.shape.dims[1];
-    n->x = mb_view_width(call->inputs[0]);
+    n->x = mb_view_width(mb_in(call, gated_memory, x));
     n->memory = mb_view_width(problem.memory);
-    n->hidden = mb_view_width(call->outputs[1]);
+    n->hidden = mb_view_width(mb_out(call, gated_memory, r_1));
     int64_t bytes = MB_SIDES * (int64_t)sizeof(float) * (n->memory + 4 * (int64_t)n->hidden);
     n->groups = mb_groups(call->max_rows, bytes);
     int32_t widest = n->hidden > n->memory ? n->hidden : n->memory;

@@ -9,7 +9,6 @@
 
 #include "cuda/dropout.cuh"
 #include "cuda/recurrence.cuh"
-#include "cuda/sequence_product.cuh"
 
 struct mb_memory_sizes {
     int32_t steps, x, memory, hidden;

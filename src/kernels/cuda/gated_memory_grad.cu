@@ -1,5 +1,6 @@
 // The memory of MFN over a whole sequence, backwards; gated_memory.cuh says what it is.
 #include "cuda/gated_memory.cuh"
+#include "cuda/linear.cuh"
 
 struct memory_gradient {
     mb_tables tables;
@@ -154,32 +155,38 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 // The kernel above, then dx (B, T, D) = s_1 W_1x^T + s_2 W_2x^T of the whole sequence.
 MB_CUDA_OP(gated_memory_grad) {
     memory_gradient problem = {};
-    mb_sequence_backward dx = {};
-    dx.tables = problem.tables = call->tables;
-    problem.du = call->inputs[0];
-    problem.candidate = call->inputs[1];
-    problem.memory = call->inputs[2];
-    problem.dcandidate = call->outputs[1];
-    problem.running = call->outputs[6];
+    mb_linear_back dx = {};
+    problem.tables = call->tables;
+    problem.du = mb_in(call, gated_memory_grad, du);
+    problem.candidate = mb_in(call, gated_memory_grad, candidate);
+    problem.memory = mb_in(call, gated_memory_grad, u);
+    problem.dcandidate = mb_out(call, gated_memory_grad, dcandidate);
+    problem.running = mb_out(call, gated_memory_grad, room);
+    auto &first = problem.gates[0], &second = problem.gates[1];
+    first.weight_1 = mb_in(call, gated_memory_grad, w_1);
+    first.weight_2 = mb_in(call, gated_memory_grad, v_1);
+    first.hidden = mb_in(call, gated_memory_grad, r_1);
+    first.gate = mb_in(call, gated_memory_grad, g_1);
+    first.dhidden = mb_out(call, gated_memory_grad, s_1);
+    first.dgate = mb_out(call, gated_memory_grad, z_1);
+    second.weight_1 = mb_in(call, gated_memory_grad, w_2);
+    second.weight_2 = mb_in(call, gated_memory_grad, v_2);
+    second.hidden = mb_in(call, gated_memory_grad, r_2);
+    second.gate = mb_in(call, gated_memory_grad, g_2);
+    second.dhidden = mb_out(call, gated_memory_grad, s_2);
+    second.dgate = mb_out(call, gated_memory_grad, z_2);
     for (int32_t k = 0; k < 2; k++) {
-        auto &gate = problem.gates[k];
-        gate.weight_1 = call->inputs[7 + 2 * k];
-        gate.weight_2 = call->inputs[8 + 2 * k];
-        gate.hidden = call->inputs[3 + k];
-        gate.gate = call->inputs[5 + k];
-        gate.dhidden = call->outputs[2 + k];
-        gate.dgate = call->outputs[4 + k];
-        gate.dropout = call->step->params.gated_memory.gates[k];
-        dx.parts[k].dy = gate.dhidden;
-        dx.parts[k].weight = gate.weight_1;
+        problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
+        dx.parts[k].dy = problem.gates[k].dhidden;
+        dx.parts[k].weight = problem.gates[k].weight_1;
     }
     dx.part_count = 2;
-    dx.dx = call->outputs[0];
+    dx.dx = mb_out(call, gated_memory_grad, dx);
     mb_memory_sizes *n = &problem.n;
     n->steps = dx.dx.shape.dims[1];
     n->x = mb_view_width(dx.dx);
     n->memory = mb_view_width(problem.memory);
-    n->hidden = mb_view_width(call->inputs[3]);
+    n->hidden = mb_view_width(mb_in(call, gated_memory_grad, r_1));
     int64_t bytes =
         MB_SIDES * (int64_t)sizeof(float) *
         (3 * (int64_t)mb_round_up(n->memory, 4) + 2 * (int64_t)mb_round_up(n->hidden, 4));
@@ -190,5 +197,5 @@ MB_CUDA_OP(gated_memory_grad) {
     mb_launch_tiles(call, memory_grad_kernel<true>, memory_grad_kernel<false>, call->max_rows,
                     n->groups * MB_SIDES, mb_clamp(32 * warps, 64, threads), n->groups * bytes,
                     problem);
-    mb_sequence_launch(call, dx);
+    mb_linear_input_gradient(call, dx);
 }

@@ -1,16 +1,16 @@
 // Linear maps and their gradients. B' stands for all leading dimensions (rows, or rows x steps), I
 // inputs, O outputs; W is stored input-major (I, O). Reference: src/kernels/cpu/isa/linear.c.
+#include "cuda/linear.cuh"
+
 #include "cuda/tensor_product.cuh"
 
-// y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
 struct linear_problem {
     mb_tables tables;
-    mb_view x[3], y[3], weight, bias; // bias.first = NULL: none
+    mb_linear_map maps[MB_MOST_MAPS];
     bool relu;
-    int32_t row; // outputs of W, all thirds together
 
     struct tile {
-        int32_t m, n, k, row;
+        int32_t m, n, k, row; // row: all columns of the weight
         bool relu;
         const float *x, *weight, *bias;
         float *y;
@@ -36,53 +36,60 @@ struct linear_problem {
 
     __device__ bool begin(int32_t run, int32_t part, tile &t) const {
         int32_t rows = tables.rows[run];
-        t.m = (int32_t)mb_view_vectors(x[part], rows);
-        t.n = mb_view_width(y[part]);
-        t.k = mb_view_width(x[part]);
-        t.row = row;
+        const mb_linear_map &map = maps[part];
+        t.m = (int32_t)mb_view_vectors(map.x, rows);
+        t.n = mb_view_width(map.y);
+        t.k = mb_view_width(map.x);
+        t.row = map.weight.shape.dims[0];
         t.relu = relu;
-        t.x = mb_at(x[part], run);
-        t.weight = mb_at(weight, run) + part * t.n;
-        t.bias = bias.first != NULL ? mb_at(bias, run) + part * t.n : NULL;
-        t.y = mb_at(y[part], run);
+        t.x = mb_at(map.x, run);
+        t.weight = mb_at(map.weight, run) + (int64_t)map.first_row * t.row + map.first_column;
+        t.bias = map.bias.first != NULL ? mb_at(map.bias, run) + map.first_column : NULL;
+        t.y = mb_at(map.y, run);
         return rows > 0;
     }
 };
 
-MB_CUDA_OP(linear) {
-    const mb_step *step = call->step;
+void mb_linear_maps(const mb_cuda_call *call, int32_t count, const mb_linear_map *maps, bool relu) {
     linear_problem problem = {};
+    int64_t vectors = 0;
+    int32_t widest = 0;
     problem.tables = call->tables;
-    problem.x[0] = call->inputs[0];
-    problem.y[0] = call->outputs[0];
-    problem.weight = call->inputs[1];
-    if (step->input_count == 3)
-        problem.bias = call->inputs[2];
-    problem.relu = step->params.linear.relu;
-    problem.row = mb_view_width(call->outputs[0]);
-    mb_forward_product(call, mb_view_vectors(call->inputs[0], call->max_rows), problem.row, 1,
-                       problem);
+    problem.relu = relu;
+    for (int32_t part = 0; part < count; part++) {
+        int64_t m = mb_view_vectors(maps[part].y, call->max_rows);
+        int32_t n = mb_view_width(maps[part].y);
+        problem.maps[part] = maps[part];
+        vectors = m > vectors ? m : vectors;
+        widest = n > widest ? n : widest;
+    }
+    mb_forward_product(call, vectors, widest, count, problem);
+}
+
+// y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
+MB_CUDA_OP(linear) {
+    mb_linear_map map = {};
+    map.x = mb_in(call, linear, x);
+    map.weight = mb_in(call, linear, weight);
+    if (mb_has(call->step, linear, bias))
+        map.bias = mb_in(call, linear, bias);
+    map.y = call->outputs[0];
+    mb_linear_maps(call, 1, &map, call->step->params.linear.relu);
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
 // Assigns.
 MB_CUDA_OP(linear_thirds) {
-    const mb_step *step = call->step;
-    linear_problem problem = {};
-    int32_t outputs = mb_view_width(call->outputs[0]);
-    int64_t vectors = 0;
-    problem.tables = call->tables;
-    for (int32_t part = 0; part < 3; part++) {
-        int64_t m = mb_view_vectors(call->inputs[part], call->max_rows);
-        problem.x[part] = call->inputs[part];
-        problem.y[part] = call->outputs[part];
-        vectors = m > vectors ? m : vectors;
+    mb_linear_map maps[3] = {};
+    for (int32_t k = 0; k < 3; k++) {
+        maps[k].x = (&mb_in(call, linear_thirds, x1))[k];
+        maps[k].weight = mb_in(call, linear_thirds, weight);
+        if (mb_has(call->step, linear_thirds, bias))
+            maps[k].bias = mb_in(call, linear_thirds, bias);
+        maps[k].y = (&mb_out(call, linear_thirds, y1))[k];
+        maps[k].first_column = k * mb_view_width(maps[k].y);
     }
-    problem.weight = call->inputs[3];
-    if (step->input_count == 5)
-        problem.bias = call->inputs[4];
-    problem.row = 3 * outputs;
-    mb_forward_product(call, vectors, outputs, 3, problem);
+    mb_linear_maps(call, 3, maps, false);
 }
 
 // dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where Wk (I, Ok) are neighbouring columns of W: one
@@ -131,14 +138,74 @@ MB_CUDA_OP(linear_grad_input) {
     const mb_step *step = call->step;
     input_gradient problem = {};
     problem.tables = call->tables;
-    problem.blocks = step->input_count - 1;
+    problem.blocks = mb_last_count(step, linear_grad_input, dy);
     for (int32_t block = 0; block < problem.blocks; block++)
-        problem.dy[block] = call->inputs[block];
+        problem.dy[block] = mb_in_last(call, linear_grad_input, dy, block);
     problem.dx = call->outputs[0];
-    problem.weight = call->inputs[problem.blocks];
+    problem.weight = mb_in(call, linear_grad_input, weight);
     problem.first_output = step->params.linear.first_output;
     mb_product(call, mb_view_vectors(problem.dx, call->max_rows), mb_view_width(problem.dx), 1,
                problem);
+}
+
+// One product over the outputs of all parts. It is not the one above, where blocks of any widths
+// share one weight, in which they are neighbours, so that b() need not ask what block it is in.
+struct back_problem {
+    mb_tables tables;
+    mb_linear_back back;
+
+    struct tile {
+        int32_t m, n, k, outputs; // k: outputs of all parts
+        bool add;
+        const float *dy[2], *weight[2];
+        float *dx;
+        static constexpr bool a_along_p = true, b_along_p = true;
+
+        __device__ float a(int32_t i, int32_t p) const {
+            int64_t row = (int64_t)i * outputs;
+            return p < outputs ? dy[0][row + p] : dy[1][row + p - outputs];
+        }
+        __device__ float b(int32_t p, int32_t j) const {
+            int64_t row = (int64_t)j * outputs;
+            return p < outputs ? weight[0][row + p] : weight[1][row + p - outputs];
+        }
+        __device__ void prefetch(int32_t, int32_t) {}
+        __device__ void store(int32_t i0, int32_t j0, const float (&sums)[4][4]) {
+#pragma unroll
+            for (int32_t i = 0; i < 4; i++)
+#pragma unroll
+                for (int32_t j = 0; j < 4; j++) {
+                    if (i0 + i >= m || j0 + j >= n)
+                        continue;
+                    int64_t at = (int64_t)(i0 + i) * n + j0 + j;
+                    dx[at] = add ? dx[at] + sums[i][j] : sums[i][j];
+                }
+        }
+    };
+
+    __device__ bool begin(int32_t run, int32_t, tile &t) const {
+        int32_t rows = tables.rows[run];
+        t.m = (int32_t)mb_view_vectors(back.dx, rows);
+        t.n = mb_view_width(back.dx);
+        t.outputs = mb_view_width(back.parts[0].dy);
+        t.k = back.part_count * t.outputs;
+        t.add = back.add;
+#pragma unroll
+        for (int32_t k = 0; k < MB_MOST_BACK; k++) {
+            const auto &part = back.parts[k < back.part_count ? k : 0];
+            t.dy[k] = mb_at(part.dy, run);
+            t.weight[k] = mb_at(part.weight, run) + (int64_t)part.first_row * t.outputs;
+        }
+        t.dx = mb_at(back.dx, run);
+        return rows > 0;
+    }
+};
+
+void mb_linear_input_gradient(const mb_cuda_call *call, const mb_linear_back &back) {
+    back_problem problem = {};
+    problem.tables = call->tables;
+    problem.back = back;
+    mb_product(call, mb_view_vectors(back.dx, call->max_rows), mb_view_width(back.dx), 1, problem);
 }
 
 // dW (I, all O): columns of block k = xk^T dyk. Assigns, or steps W at once.
@@ -173,21 +240,22 @@ template <class Epilogue> struct weight_gradient {
     }
 };
 
+// The update has the same inputs.
 template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     const mb_step *step = call->step;
     weight_gradient<Epilogue> problem = {};
-    int32_t widest = 0, blocks = step->input_count / 2;
+    int32_t widest = 0, blocks = mb_turns(step, linear_grad_weight);
     problem.tables = call->tables;
     problem.epilogue = epilogue;
     for (int32_t block = 0; block < blocks; block++) {
-        int32_t outputs = mb_view_width(call->inputs[2 * block + 1]);
-        problem.x[block] = call->inputs[2 * block];
-        problem.dy[block] = call->inputs[2 * block + 1];
+        problem.x[block] = mb_in_turn(call, linear_grad_weight, x, block);
+        problem.dy[block] = mb_in_turn(call, linear_grad_weight, dy, block);
+        int32_t outputs = mb_view_width(problem.dy[block]);
         problem.row += outputs;
         widest = outputs > widest ? outputs : widest;
     }
-    mb_product(call, mb_view_width(call->inputs[0]), widest, blocks, problem);
+    mb_product(call, mb_view_width(problem.x[0]), widest, blocks, problem);
 }
 
 MB_CUDA_OP(linear_grad_weight) {

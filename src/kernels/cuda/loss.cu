@@ -9,10 +9,6 @@ struct loss_inputs {
     mb_view first, second, third;
 };
 
-static loss_inputs loss_inputs_of(const mb_cuda_call *call) {
-    return {call->inputs[0], call->inputs[1], call->inputs[2]};
-}
-
 static dim3 block_a_run(const mb_cuda_call *call) {
     return dim3(1, (unsigned)call->run_count);
 }
@@ -44,8 +40,9 @@ static __global__ void cross_entropy_kernel(mb_tables tables, loss_inputs in, mb
 }
 
 MB_CUDA_OP(cross_entropy) {
+    loss_inputs in = {mb_in(call, cross_entropy, logits), mb_in(call, cross_entropy, emotions), {}};
     MB_LAUNCH(cross_entropy_kernel, block_a_run(call), dim3(MB_THREADS), 0, call->stream,
-              call->tables, loss_inputs_of(call), call->outputs[0]);
+              call->tables, in, call->outputs[0]);
 }
 
 // dlogits (B, C) = dloss/B * (softmax(logits) - one-hot(emotion)); a thread makes a row
@@ -65,8 +62,11 @@ static __global__ void cross_entropy_gradient_kernel(mb_tables tables, loss_inpu
 }
 
 MB_CUDA_OP(cross_entropy_grad) {
+    loss_inputs in = {mb_in(call, cross_entropy_grad, logits),
+                      mb_in(call, cross_entropy_grad, emotions),
+                      mb_in(call, cross_entropy_grad, dloss)};
     MB_LAUNCH(cross_entropy_gradient_kernel, mb_grid(call, call->max_rows), dim3(MB_THREADS), 0,
-              call->stream, call->tables, loss_inputs_of(call), call->outputs[0]);
+              call->stream, call->tables, in, call->outputs[0]);
 }
 
 // loss (1) = mean over the elements of first of (first - second)^2
@@ -97,32 +97,38 @@ static __global__ void squared_gradient_kernel(mb_tables tables, loss_inputs in,
     mb_at(dfirst, run)[i] = (float)(scale * difference);
 }
 
-static void squared(const mb_cuda_call *call) {
+static void squared(const mb_cuda_call *call, const mb_view &first, const mb_view &second) {
+    loss_inputs in = {first, second, {}};
     MB_LAUNCH(squared_kernel, block_a_run(call), dim3(MB_THREADS), 0, call->stream, call->tables,
-              loss_inputs_of(call), call->outputs[0]);
+              in, call->outputs[0]);
 }
 
-static void squared_gradient(const mb_cuda_call *call) {
-    int64_t elements = mb_view_elements(call->inputs[0], call->max_rows);
+static void squared_gradient(const mb_cuda_call *call, const loss_inputs &in) {
+    int64_t elements = mb_view_elements(in.first, call->max_rows);
     MB_LAUNCH(squared_gradient_kernel, mb_grid(call, elements), dim3(MB_THREADS), 0, call->stream,
-              call->tables, loss_inputs_of(call), call->outputs[0]);
+              call->tables, in, call->outputs[0]);
 }
 
 // values (B, 1), valences (B)
 MB_CUDA_OP(mean_squared_error) {
-    squared(call);
+    squared(call, mb_in(call, mean_squared_error, values),
+            mb_in(call, mean_squared_error, valences));
 }
 
 MB_CUDA_OP(mean_squared_error_grad) {
-    squared_gradient(call);
+    squared_gradient(call, {mb_in(call, mean_squared_error_grad, values),
+                            mb_in(call, mean_squared_error_grad, valences),
+                            mb_in(call, mean_squared_error_grad, dloss)});
 }
 
 MB_CUDA_OP(mean_squared_difference) {
-    squared(call);
+    squared(call, mb_in(call, mean_squared_difference, a), mb_in(call, mean_squared_difference, b));
 }
 
 MB_CUDA_OP(mean_squared_difference_grad) {
-    squared_gradient(call);
+    squared_gradient(call, {mb_in(call, mean_squared_difference_grad, a),
+                            mb_in(call, mean_squared_difference_grad, b),
+                            mb_in(call, mean_squared_difference_grad, dloss)});
 }
 
 // exp(-logvar), within the range that the CPU's exponential keeps to: a run whose logvar leaves it
@@ -159,8 +165,10 @@ static float half_of(const mb_cuda_call *call) {
 }
 
 MB_CUDA_OP(gaussian_bound) {
+    loss_inputs in = {mb_in(call, gaussian_bound, mu), mb_in(call, gaussian_bound, y),
+                      mb_in(call, gaussian_bound, logvar)};
     MB_LAUNCH(gaussian_bound_kernel, block_a_run(call), dim3(MB_THREADS), 0, call->stream,
-              call->tables, loss_inputs_of(call), call->outputs[0], half_of(call));
+              call->tables, in, call->outputs[0], half_of(call));
 }
 
 struct gaussian_gradients {
@@ -184,8 +192,12 @@ static __global__ void gaussian_gradient_kernel(mb_tables tables, loss_inputs in
 }
 
 MB_CUDA_OP(gaussian_bound_grad) {
-    gaussian_gradients out = {call->outputs[0], call->outputs[1], call->outputs[2]};
-    int64_t elements = mb_view_elements(call->inputs[0], call->max_rows);
+    gaussian_gradients out = {mb_out(call, gaussian_bound_grad, dmu),
+                              mb_out(call, gaussian_bound_grad, dy),
+                              mb_out(call, gaussian_bound_grad, dlogvar)};
+    loss_inputs in = {mb_in(call, gaussian_bound_grad, mu), mb_in(call, gaussian_bound_grad, y),
+                      mb_in(call, gaussian_bound_grad, logvar)};
+    int64_t elements = mb_view_elements(in.first, call->max_rows);
     MB_LAUNCH(gaussian_gradient_kernel, mb_grid(call, elements), dim3(MB_THREADS), 0, call->stream,
-              call->tables, loss_inputs_of(call), call->inputs[3], out, half_of(call));
+              call->tables, in, mb_in(call, gaussian_bound_grad, dloss), out, half_of(call));
 }

@@ -49,8 +49,8 @@ static void mix_rows(const mb_cuda_call *call, const mix_problem &mix) {
 MB_CUDA_OP(mix) {
     mix_problem mix = {};
     mix.tables = call->tables;
-    mix.w = call->inputs[0];
-    mix.u = call->inputs[1];
+    mix.w = mb_in(call, mix, weights);
+    mix.u = mb_in(call, mix, values);
     mix.y = call->outputs[0];
     mix.parts = mix.weights_of_row = mb_view_width(mix.w);
     mix.hidden = mb_view_width(mix.y);
@@ -60,8 +60,8 @@ MB_CUDA_OP(mix) {
 MB_CUDA_OP(mix_grad_values) {
     mix_problem mix = {};
     mix.tables = call->tables;
-    mix.y = call->inputs[0];
-    mix.w = call->inputs[1];
+    mix.y = mb_in(call, mix_grad_values, dy);
+    mix.w = mb_in(call, mix_grad_values, weights);
     mix.u = call->outputs[0];
     mix.parts = mix.weights_of_row = mb_view_width(mix.w);
     mix.hidden = mb_view_width(mix.y);
@@ -71,9 +71,9 @@ MB_CUDA_OP(mix_grad_values) {
 MB_CUDA_OP(weighted_sum) {
     mix_problem mix = {};
     mix.tables = call->tables;
-    mix.w = call->inputs[0];
-    mix.u = call->inputs[1];
-    mix.bias = call->inputs[2];
+    mix.w = mb_in(call, weighted_sum, weights);
+    mix.u = mb_in(call, weighted_sum, values);
+    mix.bias = mb_in(call, weighted_sum, bias);
     mix.y = call->outputs[0];
     mix.parts = mix.u.shape.dims[1];
     mix.hidden = mix.u.shape.dims[2];
@@ -83,8 +83,8 @@ MB_CUDA_OP(weighted_sum) {
 MB_CUDA_OP(weighted_sum_grad_values) {
     mix_problem mix = {};
     mix.tables = call->tables;
-    mix.y = call->inputs[0];
-    mix.w = call->inputs[1];
+    mix.y = mb_in(call, weighted_sum_grad_values, dy);
+    mix.w = mb_in(call, weighted_sum_grad_values, weights);
     mix.u = call->outputs[0];
     mix.parts = mix.u.shape.dims[1];
     mix.hidden = mix.u.shape.dims[2];
@@ -111,7 +111,8 @@ static __global__ void mix_weights_kernel(mb_tables tables, mb_view dy, mb_view 
 MB_CUDA_OP(mix_grad_weights) {
     int64_t items = (int64_t)call->max_rows * mb_view_width(call->outputs[0]);
     MB_LAUNCH(mix_weights_kernel, mb_grid(call, 32 * items), dim3(MB_THREADS), 0, call->stream,
-              call->tables, call->inputs[0], call->inputs[1], call->outputs[0]);
+              call->tables, mb_in(call, mix_grad_weights, dy),
+              mb_in(call, mix_grad_weights, values), call->outputs[0]);
 }
 
 // dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j], in double; a block makes an element
@@ -134,5 +135,6 @@ static __global__ void rank_weights_kernel(mb_tables tables, mb_view dy, mb_view
 MB_CUDA_OP(weighted_sum_grad_weights) {
     unsigned ranks = (unsigned)mb_view_width(call->outputs[0]);
     MB_LAUNCH(rank_weights_kernel, dim3(ranks, (unsigned)call->run_count), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->inputs[0], call->inputs[1], call->outputs[0]);
+              call->stream, call->tables, mb_in(call, weighted_sum_grad_weights, dy),
+              mb_in(call, weighted_sum_grad_weights, values), call->outputs[0]);
 }

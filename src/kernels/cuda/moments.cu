@@ -68,10 +68,10 @@ static __global__ void overlap_kernel(mb_tables tables, mb_view grams, mb_pairs 
 MB_CUDA_OP(overlap) {
     const mb_view &u = call->inputs[0];
     double width = mb_view_width(u);
-    mb_inner_products_launch(call, u, u, call->outputs[1], u.shape.dims[1]);
+    mb_inner_products_launch(call, u, u, mb_out(call, overlap, grams), u.shape.dims[1]);
     MB_LAUNCH(overlap_kernel, dim3(1, (unsigned)call->run_count), dim3(OVERLAP_THREADS), 0,
-              call->stream, call->tables, call->outputs[1], call->step->params.pairs.pairs,
-              width * width, call->outputs[0]);
+              call->stream, call->tables, mb_out(call, overlap, grams),
+              call->step->params.pairs.pairs, width * width, mb_out(call, overlap, loss));
 }
 
 // du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i, blockIdx.z = i. The sum is
@@ -123,10 +123,10 @@ struct overlap_gradient {
 MB_CUDA_OP(overlap_grad) {
     overlap_gradient problem = {};
     problem.tables = call->tables;
-    problem.u = call->inputs[0];
-    problem.grams = call->inputs[1];
-    problem.dloss = call->inputs[2];
-    problem.du = call->outputs[0];
+    problem.u = mb_in(call, overlap_grad, u);
+    problem.grams = mb_in(call, overlap_grad, grams);
+    problem.dloss = mb_in(call, overlap_grad, dloss);
+    problem.du = mb_out(call, overlap_grad, du);
     problem.pairs = call->step->params.pairs.pairs;
     mb_product(call, call->max_rows, mb_view_width(problem.u), problem.u.shape.dims[1], problem);
 }
@@ -209,12 +209,14 @@ static __global__ void moment_norms_kernel(mb_tables tables, mb_view differences
 
 MB_CUDA_OP(moment_discrepancy) {
     const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    dim3 grid(blocks_of_columns(mb_view_width(call->inputs[0])), (unsigned)call->run_count,
-              (unsigned)pairs->count);
+    dim3 grid(blocks_of_columns(mb_view_width(mb_in(call, moment_discrepancy, x))),
+              (unsigned)call->run_count, (unsigned)pairs->count);
     MB_LAUNCH(moment_differences_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables,
-              call->inputs[0], call->inputs[1], *pairs, call->outputs[1]);
+              mb_in(call, moment_discrepancy, x), mb_in(call, moment_discrepancy, centered), *pairs,
+              mb_out(call, moment_discrepancy, differences));
     MB_LAUNCH(moment_norms_kernel, dim3(1, (unsigned)call->run_count), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->outputs[1], pairs->count, call->outputs[0]);
+              call->stream, call->tables, mb_out(call, moment_discrepancy, differences),
+              pairs->count, mb_out(call, moment_discrepancy, loss));
 }
 
 // What the gradient of the discrepancy reads.
@@ -282,10 +284,13 @@ static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_grad
 
 MB_CUDA_OP(moment_discrepancy_grad) {
     const auto *params = &call->step->params.pairs;
-    discrepancy_gradient of = {call->inputs[0], call->inputs[1], call->inputs[2], params->pairs,
+    discrepancy_gradient of = {mb_in(call, moment_discrepancy_grad, centered),
+                               mb_in(call, moment_discrepancy_grad, differences),
+                               mb_in(call, moment_discrepancy_grad, dloss), params->pairs,
                                params->zero_norm_gradient};
     dim3 grid(blocks_of_columns(mb_view_width(of.c)), (unsigned)call->run_count,
               (unsigned)of.c.shape.dims[1]);
     MB_LAUNCH(moment_gradient_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables, of,
-              call->outputs[0], call->outputs[1]);
+              mb_out(call, moment_discrepancy_grad, dx),
+              mb_out(call, moment_discrepancy_grad, dcentered));
 }

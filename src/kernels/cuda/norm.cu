@@ -11,10 +11,12 @@ static __global__ void layer_norm_kernel(const __grid_constant__ mb_vectors vect
     mb_vector vector = mb_vector_here<LANES>(vectors);
     if (vector.rows == 0)
         return;
-    const float *__restrict__ x = mb_at(vectors.inputs[0], vector.run) + vector.at * vector.width;
-    const float *__restrict__ w = mb_at(vectors.inputs[1], vector.run);
-    const float *__restrict__ b = mb_at(vectors.inputs[2], vector.run);
-    float *__restrict__ y = mb_at(vectors.outputs[0], vector.run) + vector.at * vector.width;
+    const float *__restrict__ x =
+        mb_at(mb_in(&vectors, layer_norm, x), vector.run) + vector.at * vector.width;
+    const float *__restrict__ w = mb_at(mb_in(&vectors, layer_norm, weight), vector.run);
+    const float *__restrict__ b = mb_at(mb_in(&vectors, layer_norm, bias), vector.run);
+    float *__restrict__ y =
+        mb_at(mb_out(&vectors, layer_norm, y), vector.run) + vector.at * vector.width;
     float sum = 0.0f, squares = 0.0f;
     for (int32_t j = vector.lane; j < vector.width; j += LANES)
         sum += x[j];
@@ -26,7 +28,8 @@ static __global__ void layer_norm_kernel(const __grid_constant__ mb_vectors vect
     for (int32_t j = vector.lane; j < vector.width; j += LANES)
         y[j] = (x[j] - mean) * scale * w[j] + b[j];
     if (vector.width > 0 && vector.lane == 0) {
-        float *statistics = mb_at(vectors.outputs[1], vector.run) + 2 * vector.at;
+        float *statistics =
+            mb_at(mb_out(&vectors, layer_norm, statistics), vector.run) + 2 * vector.at;
         statistics[0] = mean;
         statistics[1] = scale;
     }
@@ -46,13 +49,14 @@ static __global__ void layer_norm_gradient_kernel(const __grid_constant__ mb_vec
     if (vector.rows == 0)
         return;
     int64_t first = vector.at * vector.width;
-    const float *__restrict__ dy = mb_at(vectors.inputs[0], vector.run) + first;
-    const float *__restrict__ x = mb_at(vectors.inputs[1], vector.run) + first;
-    const float *__restrict__ w = mb_at(vectors.inputs[3], vector.run);
+    const float *__restrict__ dy = mb_at(mb_in(&vectors, layer_norm_grad, dy), vector.run) + first;
+    const float *__restrict__ x = mb_at(mb_in(&vectors, layer_norm_grad, x), vector.run) + first;
+    const float *__restrict__ w = mb_at(mb_in(&vectors, layer_norm_grad, weight), vector.run);
     float *__restrict__ dx = mb_at(vectors.outputs[0], vector.run) + first;
     float mean = 0.0f, scale = 0.0f, sum_g = 0.0f, sum_gn = 0.0f;
     if (vector.width > 0) {
-        const float *__restrict__ statistics = mb_at(vectors.inputs[2], vector.run) + 2 * vector.at;
+        const float *__restrict__ statistics =
+            mb_at(mb_in(&vectors, layer_norm_grad, statistics), vector.run) + 2 * vector.at;
         mean = statistics[0];
         scale = statistics[1];
     }
@@ -82,13 +86,14 @@ layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
     int32_t run = (int32_t)blockIdx.y, rows = vectors.tables.rows[run];
     if (rows == 0)
         return;
-    int32_t width = mb_view_width(vectors.inputs[0]);
+    int32_t width = mb_view_width(mb_in(&vectors, layer_norm_grad_weight, dy));
     int32_t part = (int32_t)threadIdx.x / COLUMNS, lane = (int32_t)threadIdx.x % COLUMNS;
     int32_t column = (int32_t)blockIdx.x * COLUMNS + lane;
-    int64_t count = mb_view_vectors(vectors.inputs[0], rows);
-    const float *__restrict__ dy = mb_at(vectors.inputs[0], run);
-    const float *__restrict__ x = mb_at(vectors.inputs[1], run);
-    const float *__restrict__ statistics = mb_at(vectors.inputs[2], run);
+    int64_t count = mb_view_vectors(mb_in(&vectors, layer_norm_grad_weight, dy), rows);
+    const float *__restrict__ dy = mb_at(mb_in(&vectors, layer_norm_grad_weight, dy), run);
+    const float *__restrict__ x = mb_at(mb_in(&vectors, layer_norm_grad_weight, x), run);
+    const float *__restrict__ statistics =
+        mb_at(mb_in(&vectors, layer_norm_grad_weight, statistics), run);
     float sum = 0.0f;
     for (int64_t v = part; column < width && v < count; v += PARTS) {
         float n = (x[v * width + column] - statistics[2 * v]) * statistics[2 * v + 1];
@@ -106,10 +111,11 @@ layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
 MB_CUDA_OP(layer_norm_grad_weight) {
     mb_vectors vectors = {};
     vectors.tables = call->tables;
-    for (int32_t i = 0; i < 3; i++)
+    for (int32_t i = 0; i < call->step->input_count; i++)
         vectors.inputs[i] = call->inputs[i];
     vectors.outputs[0] = call->outputs[0];
-    int32_t blocks = (mb_view_width(vectors.inputs[0]) + COLUMNS - 1) / COLUMNS;
+    int32_t blocks =
+        (mb_view_width(mb_in(&vectors, layer_norm_grad_weight, dy)) + COLUMNS - 1) / COLUMNS;
     MB_LAUNCH(layer_norm_gradient_weight_kernel, dim3((unsigned)blocks, (unsigned)call->run_count),
               dim3(COLUMNS * PARTS), 0, call->stream, vectors);
 }

@@ -150,11 +150,11 @@ struct outer_tensor {
 
 MB_CUDA_OP(outer_linear) {
     outer_forward problem = {};
-    problem.z = mb_outer_of(call, 0);
-    problem.weight = call->inputs[3];
-    problem.bias = call->inputs[4];
-    problem.y = call->outputs[0];
-    problem.room = call->outputs[1];
+    problem.z = mb_outer_of(call, MB_INPUT(outer_linear, a));
+    problem.weight = mb_in(call, outer_linear, weight);
+    problem.bias = mb_in(call, outer_linear, bias);
+    problem.y = mb_out(call, outer_linear, y);
+    problem.room = mb_out(call, outer_linear, room);
     problem.outputs = mb_view_width(problem.y);
     problem.parts = problem.room.shape.dims[1];
     problem.columns = up_to(up_to(problem.z.width, problem.parts), MB_OUTER_GROUP) * MB_OUTER_GROUP;
@@ -225,11 +225,12 @@ static __global__ void __launch_bounds__(WEIGHT_THREADS, 2)
     }
 }
 
+// The update has the same inputs.
 template <class Epilogue>
 static void outer_weight_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     outer_weight_gradient<Epilogue> problem = {};
-    problem.z = mb_outer_of(call, 0);
-    problem.dy = call->inputs[3];
+    problem.z = mb_outer_of(call, MB_INPUT(outer_linear_grad_weight, a));
+    problem.dy = mb_in(call, outer_linear_grad_weight, dy);
     problem.epilogue = epilogue;
     MB_LAUNCH((outer_weight_kernel<Epilogue>),
               dim3((unsigned)up_to(problem.z.width, MB_OUTER_GROUP), (unsigned)call->run_count),

@@ -129,8 +129,8 @@ struct mb_outer {
     }
 };
 
-// Factors at inputs[first] and the two after it.
-inline mb_outer mb_outer_of(const mb_cuda_call *call, int first) {
+// Factors from inputs[first] on.
+inline mb_outer mb_outer_of(const mb_cuda_call *call, int32_t first) {
     mb_outer z = {};
     z.tables = call->tables;
     for (int n = 0; n < 3; n++)

@@ -237,13 +237,13 @@ outer_slices_sum_kernel(const __grid_constant__ outer_input_gradients problem) {
 
 MB_CUDA_OP(outer_linear_grad_inputs) {
     outer_input_gradients problem = {};
-    problem.z = mb_outer_of(call, 1);
-    problem.dy = call->inputs[0];
-    problem.weight = call->inputs[4];
-    problem.da = call->outputs[0];
-    problem.dv = call->outputs[1];
-    problem.dl = call->outputs[2];
-    problem.room = call->outputs[3];
+    problem.z = mb_outer_of(call, MB_INPUT(outer_linear_grad_inputs, a));
+    problem.dy = mb_in(call, outer_linear_grad_inputs, dy);
+    problem.weight = mb_in(call, outer_linear_grad_inputs, weight);
+    problem.da = mb_out(call, outer_linear_grad_inputs, da);
+    problem.dv = mb_out(call, outer_linear_grad_inputs, dv);
+    problem.dl = mb_out(call, outer_linear_grad_inputs, dl);
+    problem.room = mb_out(call, outer_linear_grad_inputs, room);
     problem.outputs = mb_view_width(problem.dy);
     problem.row_tiles = (call->max_rows + MB_OUTER_ROWS - 1) / MB_OUTER_ROWS;
     int32_t r = mb_view_width(problem.dl),

@@ -42,8 +42,8 @@ struct rank_product {
 MB_CUDA_OP(rank_linear) {
     rank_product problem = {};
     problem.tables = call->tables;
-    problem.x = call->inputs[0];
-    problem.factor = call->inputs[1];
+    problem.x = mb_in(call, rank_linear, x);
+    problem.factor = mb_in(call, rank_linear, factor);
     problem.y = call->outputs[0];
     problem.outputs_of_rank = mb_divider_of(mb_view_width(problem.factor));
     mb_forward_product(call, call->max_rows,
@@ -86,8 +86,8 @@ struct rank_input_gradient {
 MB_CUDA_OP(rank_linear_grad_input) {
     rank_input_gradient problem = {};
     problem.tables = call->tables;
-    problem.dy = call->inputs[0];
-    problem.factor = call->inputs[1];
+    problem.dy = mb_in(call, rank_linear_grad_input, dy);
+    problem.factor = mb_in(call, rank_linear_grad_input, factor);
     problem.dx = call->outputs[0];
     problem.outputs_of_rank = mb_divider_of(mb_view_width(problem.factor));
     mb_product(call, call->max_rows, mb_view_width(problem.dx), 1, problem);
@@ -122,12 +122,13 @@ template <class Epilogue> struct rank_weight_gradient {
     }
 };
 
+// The update has the same inputs.
 template <class Epilogue>
 static void rank_weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     rank_weight_gradient<Epilogue> problem = {};
     problem.tables = call->tables;
-    problem.x = call->inputs[0];
-    problem.dy = call->inputs[1];
+    problem.x = mb_in(call, rank_linear_grad_weight, x);
+    problem.dy = mb_in(call, rank_linear_grad_weight, dy);
     problem.epilogue = epilogue;
     mb_product(call, mb_view_width(problem.x), mb_view_width(problem.dy), problem.dy.shape.dims[1],
                problem);

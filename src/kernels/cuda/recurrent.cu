@@ -125,12 +125,12 @@ MB_CUDA_OP(lstm) {
     lstm_problem problem = {};
     problem.tables = call->tables;
     problem.recurrence = call->step->params.recurrence;
-    problem.z = call->inputs[0];
-    problem.weight = call->inputs[1];
-    problem.bias = call->inputs[2];
-    problem.hidden = call->outputs[0];
-    problem.cell = call->outputs[1];
-    problem.gates = call->outputs[2];
+    problem.z = mb_in(call, lstm, z);
+    problem.weight = mb_in(call, lstm, weight);
+    problem.bias = mb_in(call, lstm, bias);
+    problem.hidden = mb_out(call, lstm, hidden);
+    problem.cell = mb_out(call, lstm, cell);
+    problem.gates = mb_out(call, lstm, gates);
     int32_t h = mb_view_width(problem.hidden);
     int32_t sides = mb_way_of(problem.hidden, call->max_rows, problem.recurrence).sides;
     int64_t bytes = (int64_t)6 * h * MB_SIDES * (int64_t)sizeof(float);
@@ -234,18 +234,18 @@ static __global__ void __launch_bounds__(MB_MOST_THREADS) lstm_grad_kernel(lstm_
 MB_CUDA_OP(lstm_grad) {
     const mb_step *step = call->step;
     lstm_gradient problem = {};
-    int32_t next = 3;
+    const mb_view *given = &mb_in(call, lstm_grad, dhidden); // or dcell
     problem.tables = call->tables;
     problem.recurrence = step->params.lstm_grad.recurrence;
-    problem.cell = call->inputs[0];
-    problem.gates = call->inputs[1];
-    problem.weight = call->inputs[2];
+    problem.cell = mb_in(call, lstm_grad, cell);
+    problem.gates = mb_in(call, lstm_grad, gates);
+    problem.weight = mb_in(call, lstm_grad, weight);
     if (step->params.lstm_grad.hidden)
-        problem.dhidden = call->inputs[next++];
+        problem.dhidden = *given++;
     if (step->params.lstm_grad.cell)
-        problem.dcell = call->inputs[next];
-    problem.dz = call->outputs[0];
-    problem.dstate = call->outputs[1];
+        problem.dcell = *given;
+    problem.dz = mb_out(call, lstm_grad, dz);
+    problem.dstate = mb_out(call, lstm_grad, room);
     int32_t h = mb_view_width(problem.cell);
     int32_t sides = mb_way_of(problem.cell, call->max_rows, problem.recurrence).sides;
     int64_t bytes = (int64_t)MB_SIDES * 6 * h * (int64_t)sizeof(float);

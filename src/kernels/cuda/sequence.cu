@@ -48,9 +48,9 @@ struct delay_problem {
 
 MB_CUDA_OP(delay) {
     delay_problem problem = {};
-    problem.x = call->inputs[0];
-    if (call->step->input_count == 2)
-        problem.start = call->inputs[1];
+    problem.x = mb_in(call, delay, x);
+    if (mb_has(call->step, delay, start))
+        problem.start = mb_in(call, delay, start);
     problem.along = way_of(call, call->outputs[0]);
     mb_columns(call, problem);
 }

@@ -34,8 +34,9 @@ static __global__ void unit_rows_kernel(mb_tables tables, mb_view x, mb_view y, 
 MB_CUDA_OP(unit_rows) {
     int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
     MB_LAUNCH(unit_rows_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0, call->stream,
-              call->tables, call->inputs[0], call->outputs[0], call->outputs[1],
-              (double)call->step->params.unit_rows.epsilon, call->step->params.unit_rows.keep_zero);
+              call->tables, call->inputs[0], mb_out(call, unit_rows, y),
+              mb_out(call, unit_rows, inverse), (double)call->step->params.unit_rows.epsilon,
+              call->step->params.unit_rows.keep_zero);
 }
 
 // dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy where the norm is a
@@ -59,9 +60,10 @@ static __global__ void unit_rows_gradient_kernel(mb_tables tables, mb_view dy, m
 }
 
 MB_CUDA_OP(unit_rows_grad) {
-    int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
+    int64_t vectors = mb_view_vectors(mb_in(call, unit_rows_grad, dy), call->max_rows);
     MB_LAUNCH(unit_rows_gradient_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0,
-              call->stream, call->tables, call->inputs[0], call->inputs[1], call->inputs[2],
+              call->stream, call->tables, mb_in(call, unit_rows_grad, dy),
+              mb_in(call, unit_rows_grad, y), mb_in(call, unit_rows_grad, inverse),
               call->outputs[0], (double)call->step->params.unit_rows.epsilon,
               call->step->params.unit_rows.constant_norm);
 }
@@ -100,9 +102,11 @@ static __global__ void contrast_kernel(mb_tables tables, mb_view loss, mb_view s
 
 // s = x q^T, then the above.
 MB_CUDA_OP(contrastive) {
-    mb_inner_products_launch(call, call->inputs[0], call->inputs[1], call->outputs[1], 1);
+    mb_inner_products_launch(call, mb_in(call, contrastive, x), mb_in(call, contrastive, q),
+                             mb_out(call, contrastive, probabilities), 1);
     MB_LAUNCH(contrast_kernel, dim3(1, (unsigned)call->run_count), dim3(CONTRAST_THREADS), 0,
-              call->stream, call->tables, call->outputs[0], call->outputs[1]);
+              call->stream, call->tables, mb_out(call, contrastive, loss),
+              mb_out(call, contrastive, probabilities));
 }
 
 // ds (B, B) = dloss/B * (p - identity); dx (B, D) = ds q where blockIdx.z = 0, dq (B, D) = ds^T x
@@ -144,11 +148,11 @@ struct contrast_gradients {
 MB_CUDA_OP(contrastive_grad) {
     contrast_gradients problem = {};
     problem.tables = call->tables;
-    problem.x = call->inputs[0];
-    problem.q = call->inputs[1];
-    problem.probabilities = call->inputs[2];
-    problem.dloss = call->inputs[3];
-    problem.dx = call->outputs[0];
-    problem.dq = call->outputs[1];
+    problem.x = mb_in(call, contrastive_grad, x);
+    problem.q = mb_in(call, contrastive_grad, q);
+    problem.probabilities = mb_in(call, contrastive_grad, probabilities);
+    problem.dloss = mb_in(call, contrastive_grad, dloss);
+    problem.dx = mb_out(call, contrastive_grad, dx);
+    problem.dq = mb_out(call, contrastive_grad, dq);
     mb_product(call, call->max_rows, mb_view_width(problem.x), 2, problem);
 }

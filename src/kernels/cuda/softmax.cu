@@ -40,8 +40,8 @@ static __global__ void softmax_gradient_kernel(const __grid_constant__ mb_vector
     if (vector.rows == 0)
         return;
     int64_t first = vector.at * vector.width;
-    const float *__restrict__ dy = mb_at(vectors.inputs[0], vector.run) + first;
-    const float *__restrict__ y = mb_at(vectors.inputs[1], vector.run) + first;
+    const float *__restrict__ dy = mb_at(mb_in(&vectors, softmax_grad, dy), vector.run) + first;
+    const float *__restrict__ y = mb_at(mb_in(&vectors, softmax_grad, y), vector.run) + first;
     float *__restrict__ dx = mb_at(vectors.outputs[0], vector.run) + first;
     double sum = 0.0;
     for (int32_t j = vector.lane; j < vector.width; j += LANES)

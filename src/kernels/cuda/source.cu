@@ -129,17 +129,17 @@ static __global__ void source_sums_kernel(const __grid_constant__ mb_tables tabl
 MB_CUDA_OP(source_linear) {
     const mb_step *step = call->step;
     source_product problem = {};
-    mb_view bias = {}, sums = call->outputs[2];
+    mb_view bias = {}, sums = mb_out(call, source_linear, sums);
     problem.tables = call->tables;
-    problem.weight = call->inputs[0];
-    problem.source = mb_source_of(call, call->inputs[0].shape.dims[1]);
-    problem.outputs = mb_view_width(call->outputs[0]);
+    problem.weight = mb_in(call, source_linear, weight);
+    problem.source = mb_source_of(call, problem.weight.shape.dims[1]);
+    problem.outputs = mb_view_width(mb_out(call, source_linear, y));
     problem.max_rows = call->max_rows;
-    if (step->input_count == 2)
-        bias = call->inputs[1];
+    if (mb_has(step, source_linear, bias))
+        bias = mb_in(call, source_linear, bias);
     if (!mb_source_begins(call->plan)) {
         problem.bias = bias;
-        problem.to = call->outputs[0];
+        problem.to = mb_out(call, source_linear, y);
         problem.relu = step->params.source.relu;
         mb_forward_product(call, call->max_rows, problem.outputs, 1, problem);
         return;
@@ -148,8 +148,8 @@ MB_CUDA_OP(source_linear) {
     problem.in_parts = true;
     mb_product(call, call->max_rows, problem.outputs, sums.shape.dims[0] - 1, problem);
     MB_LAUNCH(source_sums_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
-              dim3(MB_THREADS), 0, call->stream, call->tables, sums, bias, call->outputs[0],
-              call->max_rows, step->params.source.relu);
+              dim3(MB_THREADS), 0, call->stream, call->tables, sums, bias,
+              mb_out(call, source_linear, y), call->max_rows, step->params.source.relu);
 }
 
 // dW (I, O) = x^T dy, which steps W at once: for batches beyond MB_SOURCE_ROWS.
@@ -207,7 +207,7 @@ struct source_update {
 };
 
 MB_CUDA_OP(source_linear_update) {
-    mb_source source = mb_source_of(call, mb_view_width(call->outputs[0]));
+    mb_source source = mb_source_of(call, mb_view_width(mb_out(call, source_linear_update, room)));
     if (mb_source_begins(call->plan)) {
         mb_source_pass(call, source);
         return;

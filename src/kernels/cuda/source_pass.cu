@@ -246,7 +246,7 @@ void mb_source_pass(const mb_cuda_call *call, const mb_source &source) {
     pass.tables = call->tables;
     pass.source = source;
     pass.dy = call->inputs[0];
-    pass.sums = call->outputs[1];
+    pass.sums = mb_out(call, source_linear_update, sums);
     pass.weights = mb_step_weights{mb_update_of(call)};
     pass.outputs = mb_view_width(pass.dy);
     pass.max_rows = call->max_rows;

@@ -9,7 +9,7 @@
 #include "cuda/range.cuh"
 
 static const mb_cuda_op ops[] = {
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) mb_cuda_##name,
+#define MB_OP(NAME, name, ...) mb_cuda_##name,
 #include "graph/ops.def"
 #undef MB_OP
 };

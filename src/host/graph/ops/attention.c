@@ -24,7 +24,8 @@ mb_tensor mb_attention_scores(mb_graph *graph, mb_tensor queries, mb_tensor keys
 
 // A score that the mask took away has no influence: the softmax behind it made its gradient 0.
 void mb_gradient_attention_scores(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor queries = node->inputs[0], keys = node->inputs[1];
+    mb_tensor queries = mb_in(node, attention_scores, queries);
+    mb_tensor keys = mb_in(node, attention_scores, keys);
     mb_op_params params = {.attention = {.scale = node->params.attention.scale}};
     mb_tensor for_queries[] = {dy[0], keys}, for_keys[] = {dy[0], queries};
     mb_backward_contribute_op(pass, queries, MB_OP_ATTENTION_APPLY, params, for_queries, 2);
@@ -45,7 +46,8 @@ mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor value
 }
 
 void mb_gradient_attention_apply(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor weights = node->inputs[0], values = node->inputs[1];
+    mb_tensor weights = mb_in(node, attention_apply, weights);
+    mb_tensor values = mb_in(node, attention_apply, values);
     mb_tensor for_weights[] = {dy[0], values}, for_values[] = {weights, dy[0]};
     mb_backward_contribute_op(pass, weights, MB_OP_ATTENTION_SCORES, node->params, for_weights, 2);
     mb_backward_contribute_op(pass, values, MB_OP_ATTENTION_APPLY_TRANSPOSED, node->params,

@@ -15,7 +15,7 @@ mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter) {
 
 // The product with W comes first: an update of W may follow in place.
 void mb_gradient_convolve(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor x = node->inputs[0], filter = node->inputs[1];
+    mb_tensor x = mb_in(node, convolve, x), filter = mb_in(node, convolve, filter);
     mb_tensor for_input[] = {dy[0], filter}, for_filter[] = {x, dy[0]};
     mb_backward_contribute_op(pass, x, MB_OP_CONVOLVE_GRAD_INPUT, mb_no_params, for_input, 2);
     mb_backward_contribute_op(pass, filter, MB_OP_CONVOLVE_GRAD_WEIGHT, mb_no_params, for_filter,

@@ -59,7 +59,7 @@ mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
                         MB_MAX_INPUTS - 1, count);
         return MB_NO_TENSOR;
     }
-    memcpy(inputs + 1, tensors, (size_t)count * sizeof *tensors);
+    memcpy(inputs + MB_INPUT(scaled_concat, x), tensors, (size_t)count * sizeof *tensors);
     if (!mb_given(graph, inputs, count + 1))
         return MB_NO_TENSOR;
     mb_shape shape = *mb_graph_shape(graph, scales);
@@ -78,18 +78,20 @@ mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
 }
 
 void mb_gradient_scaled_concat(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor for_part[] = {dy[0], node->inputs[0]}, for_scales[MB_MAX_INPUTS] = {dy[0]};
+    mb_tensor for_part[] = {dy[0], mb_in(node, scaled_concat, scales)};
+    mb_tensor for_scales[MB_MAX_INPUTS] = {dy[0]};
     mb_op_params params = node->params;
-    for (int32_t i = 1; i < node->input_count; i++) {
-        mb_shape shape = mb_backward_shape(pass, node->inputs[i]);
-        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_SCALED_CONCAT_GRAD_PART, params,
-                                  for_part, 2);
+    for (int32_t i = 0; i < mb_last_count(node, scaled_concat, x); i++) {
+        mb_tensor x = mb_in_last(node, scaled_concat, x, i);
+        mb_shape shape = mb_backward_shape(pass, x);
+        mb_backward_contribute_op(pass, x, MB_OP_SCALED_CONCAT_GRAD_PART, params, for_part, 2);
         params.scaled_concat.column++;
         params.scaled_concat.begin += mb_shape_last(&shape);
-        for_scales[i] = node->inputs[i];
+        for_scales[MB_INPUT(scaled_concat_grad_scales, x) + i] = x;
     }
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_SCALED_CONCAT_GRAD_SCALES, node->params,
-                              for_scales, node->input_count);
+    mb_backward_contribute_op(pass, mb_in(node, scaled_concat, scales),
+                              MB_OP_SCALED_CONCAT_GRAD_SCALES, node->params, for_scales,
+                              node->input_count);
 }
 
 mb_tensor mb_prepend_one(mb_graph *graph, mb_tensor x) {
@@ -149,10 +151,10 @@ mb_tensor mb_multiply(mb_graph *graph, mb_tensor a, mb_tensor b) {
 }
 
 void mb_gradient_multiply(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    for (int32_t i = 0; i < 2; i++) {
-        mb_tensor inputs[] = {dy[0], node->inputs[1 - i]};
-        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_MULTIPLY, mb_no_params, inputs, 2);
-    }
+    mb_tensor a = mb_in(node, multiply, a), b = mb_in(node, multiply, b);
+    mb_tensor for_a[] = {dy[0], b}, for_b[] = {dy[0], a};
+    mb_backward_contribute_op(pass, a, MB_OP_MULTIPLY, mb_no_params, for_a, 2);
+    mb_backward_contribute_op(pass, b, MB_OP_MULTIPLY, mb_no_params, for_b, 2);
 }
 
 mb_tensor mb_sigmoid(mb_graph *graph, mb_tensor x) {
@@ -204,7 +206,7 @@ mb_tensor mb_idle_weights(mb_graph *graph, mb_tensor x, const mb_tensor *weights
         return MB_NO_TENSOR;
     }
     for (int32_t i = 0; i < count; i++)
-        inputs[1 + i] = weights[i];
+        inputs[MB_INPUT(idle_weights, weight) + i] = weights[i];
     if (!mb_given(graph, inputs, 1 + count))
         return MB_NO_TENSOR;
     return mb_graph_add_one(graph, MB_OP_IDLE_WEIGHTS, mb_no_params, inputs, 1 + count,
@@ -213,8 +215,9 @@ mb_tensor mb_idle_weights(mb_graph *graph, mb_tensor x, const mb_tensor *weights
 
 void mb_gradient_idle_weights(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_op_params zero = {.constant = {0.0f}};
-    if (mb_backward_wants(pass, node->inputs[0]))
-        mb_backward_contribute(pass, node->inputs[0], dy[0]);
-    for (int32_t i = 1; i < node->input_count; i++)
-        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_CONSTANT, zero, NULL, 0);
+    if (mb_backward_wants(pass, mb_in(node, idle_weights, x)))
+        mb_backward_contribute(pass, mb_in(node, idle_weights, x), dy[0]);
+    for (int32_t i = 0; i < mb_last_count(node, idle_weights, weight); i++)
+        mb_backward_contribute_op(pass, mb_in_last(node, idle_weights, weight, i), MB_OP_CONSTANT,
+                                  zero, NULL, 0);
 }

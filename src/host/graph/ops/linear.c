@@ -23,14 +23,14 @@ mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bi
 
 // The product with W comes first: an update of W may follow in place.
 void mb_gradient_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor x = node->inputs[0], weight = node->inputs[1];
-    mb_tensor for_input[] = {dy[0], weight}, for_weight[] = {x, dy[0]};
+    mb_tensor x = mb_in(node, linear, x), weight = mb_in(node, linear, weight);
+    mb_tensor for_input[] = {weight, dy[0]}, for_weight[] = {x, dy[0]};
     mb_op_params all = {.linear = {.first_output = 0}};
     mb_backward_contribute_op(pass, x, MB_OP_LINEAR_GRAD_INPUT, all, for_input, 2);
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params, for_weight, 2);
-    if (node->input_count == 3)
-        mb_backward_contribute_op(pass, node->inputs[2], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy,
-                                  1);
+    if (mb_has(node, linear, bias))
+        mb_backward_contribute_op(pass, mb_in(node, linear, bias), MB_OP_LINEAR_GRAD_BIAS,
+                                  mb_no_params, dy, 1);
 }
 
 void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, mb_tensor bias,
@@ -61,19 +61,19 @@ void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, m
 
 // Products with W first, as above; one product where the three inputs are the same tensor.
 void mb_gradient_linear_thirds(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    const mb_tensor *x = node->inputs;
-    mb_tensor weight = node->inputs[3];
+    const mb_tensor *x = &mb_in(node, linear_thirds, x1);
+    mb_tensor weight = mb_in(node, linear_thirds, weight);
     if (dy[0] == MB_NO_TENSOR || dy[1] == MB_NO_TENSOR || dy[2] == MB_NO_TENSOR) {
         mb_graph_refuse(pass->graph, "linear_thirds: a third of the outputs is not used");
         return;
     }
     mb_op_params params = {.linear = {.first_output = 0}};
     if (x[0] == x[1] && x[0] == x[2]) {
-        mb_tensor for_input[] = {dy[0], dy[1], dy[2], weight};
+        mb_tensor for_input[] = {weight, dy[0], dy[1], dy[2]};
         mb_backward_contribute_op(pass, x[0], MB_OP_LINEAR_GRAD_INPUT, params, for_input, 4);
     } else {
         for (int k = 0; k < 3; k++) {
-            mb_tensor for_input[] = {dy[k], weight};
+            mb_tensor for_input[] = {weight, dy[k]};
             mb_shape third = mb_backward_shape(pass, dy[k]);
             params.linear.first_output = k * mb_shape_last(&third);
             mb_backward_contribute_op(pass, x[k], MB_OP_LINEAR_GRAD_INPUT, params, for_input, 2);
@@ -81,9 +81,9 @@ void mb_gradient_linear_thirds(mb_backward *pass, const mb_node *node, const mb_
     }
     mb_tensor for_weight[] = {x[0], dy[0], x[1], dy[1], x[2], dy[2]};
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params, for_weight, 6);
-    if (node->input_count == 5)
-        mb_backward_contribute_op(pass, node->inputs[4], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy,
-                                  3);
+    if (mb_has(node, linear_thirds, bias))
+        mb_backward_contribute_op(pass, mb_in(node, linear_thirds, bias), MB_OP_LINEAR_GRAD_BIAS,
+                                  mb_no_params, dy, 3);
 }
 
 mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values) {
@@ -99,7 +99,7 @@ mb_tensor mb_mix(mb_graph *graph, mb_tensor weights, mb_tensor values) {
 }
 
 void mb_gradient_mix(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor weights = node->inputs[0], values = node->inputs[1];
+    mb_tensor weights = mb_in(node, mix, weights), values = mb_in(node, mix, values);
     mb_tensor for_weights[] = {dy[0], values}, for_values[] = {dy[0], weights};
     mb_backward_contribute_op(pass, weights, MB_OP_MIX_GRAD_WEIGHTS, mb_no_params, for_weights, 2);
     mb_backward_contribute_op(pass, values, MB_OP_MIX_GRAD_VALUES, mb_no_params, for_values, 2);

@@ -37,26 +37,26 @@ mb_tensor mb_gaussian_bound(mb_graph *graph, mb_tensor mu, mb_tensor y, mb_tenso
 }
 
 void mb_gradient_gaussian_bound(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], dy[0]};
+    mb_tensor inputs[] = {mb_in(node, gaussian_bound, mu), mb_in(node, gaussian_bound, y),
+                          mb_in(node, gaussian_bound, logvar), dy[0]};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_shape shape = mb_backward_shape(pass, inputs[0]), shapes[] = {shape, shape, shape};
     mb_graph_add(pass->graph, MB_OP_GAUSSIAN_BOUND_GRAD, node->params, inputs, 4, shapes, outputs);
     for (int32_t i = 0; i < 3; i++)
         if (mb_backward_wants(pass, inputs[i]))
-            mb_backward_contribute(pass, inputs[i], outputs[i]);
-}
-
-static void gradient_loss(mb_backward *pass, const mb_node *node, mb_tensor dy, mb_op op) {
-    mb_tensor inputs[] = {node->inputs[0], node->inputs[1], dy};
-    mb_backward_contribute_op(pass, node->inputs[0], op, mb_no_params, inputs, 3);
+            mb_backward_contribute(pass, inputs[i], outputs[i]); // in the same order
 }
 
 void mb_gradient_cross_entropy(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    gradient_loss(pass, node, dy[0], MB_OP_CROSS_ENTROPY_GRAD);
+    mb_tensor logits = mb_in(node, cross_entropy, logits);
+    mb_tensor inputs[] = {logits, mb_in(node, cross_entropy, emotions), dy[0]};
+    mb_backward_contribute_op(pass, logits, MB_OP_CROSS_ENTROPY_GRAD, mb_no_params, inputs, 3);
 }
 
 void mb_gradient_mean_squared_error(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    gradient_loss(pass, node, dy[0], MB_OP_MEAN_SQUARED_ERROR_GRAD);
+    mb_tensor values = mb_in(node, mean_squared_error, values);
+    mb_tensor inputs[] = {values, mb_in(node, mean_squared_error, valences), dy[0]};
+    mb_backward_contribute_op(pass, values, MB_OP_MEAN_SQUARED_ERROR_GRAD, mb_no_params, inputs, 3);
 }
 
 mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b) {
@@ -71,11 +71,12 @@ mb_tensor mb_mean_squared_difference(mb_graph *graph, mb_tensor a, mb_tensor b) 
 
 void mb_gradient_mean_squared_difference(mb_backward *pass, const mb_node *node,
                                          const mb_tensor *dy) {
-    for (int32_t i = 0; i < 2; i++) {
-        mb_tensor inputs[] = {node->inputs[i], node->inputs[1 - i], dy[0]};
-        mb_backward_contribute_op(pass, node->inputs[i], MB_OP_MEAN_SQUARED_DIFFERENCE_GRAD,
-                                  mb_no_params, inputs, 3);
-    }
+    mb_op op = MB_OP_MEAN_SQUARED_DIFFERENCE_GRAD;
+    mb_tensor a = mb_in(node, mean_squared_difference, a);
+    mb_tensor b = mb_in(node, mean_squared_difference, b);
+    mb_tensor for_a[] = {a, b, dy[0]}, for_b[] = {b, a, dy[0]};
+    mb_backward_contribute_op(pass, a, op, mb_no_params, for_a, 3);
+    mb_backward_contribute_op(pass, b, op, mb_no_params, for_b, 3);
 }
 
 mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b) {
@@ -93,7 +94,8 @@ mb_tensor mb_mean_discrepancy(mb_graph *graph, mb_tensor a, mb_tensor b) {
 }
 
 void mb_gradient_mean_discrepancy(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor inputs[] = {node->inputs[0], node->inputs[1], dy[0]};
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_MEAN_DISCREPANCY_GRAD, mb_no_params,
-                              inputs, 3);
+    mb_tensor inputs[] = {mb_in(node, mean_discrepancy, a), mb_in(node, mean_discrepancy, b),
+                          dy[0]};
+    mb_backward_contribute_op(pass, mb_in(node, mean_discrepancy, a), MB_OP_MEAN_DISCREPANCY_GRAD,
+                              mb_no_params, inputs, 3);
 }

@@ -34,16 +34,17 @@ mb_tensor mb_overlap(mb_graph *graph, mb_tensor u, mb_pairs pairs) {
     mb_shape shapes[] = {{1, {1}}, {3, {shape->dims[1], MB_ROWS, MB_ROWS}}};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_graph_add(graph, MB_OP_OVERLAP, params, &u, 1, shapes, outputs);
-    return outputs[0];
+    return outputs[MB_OUTPUT(overlap, loss)];
 }
 
 void mb_gradient_overlap(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor inputs[] = {node->inputs[0], node->outputs[1], dy[0]}, outputs[MB_MAX_OUTPUTS];
-    if (!mb_backward_wants(pass, inputs[0]))
+    mb_tensor u = node->inputs[0], outputs[MB_MAX_OUTPUTS];
+    mb_tensor inputs[] = {u, mb_out(node, overlap, grams), dy[MB_OUTPUT(overlap, loss)]};
+    if (!mb_backward_wants(pass, u))
         return;
-    mb_shape shapes[] = {mb_backward_shape(pass, inputs[0]), {2, {MB_ROWS, MB_ROWS}}};
+    mb_shape shapes[] = {mb_backward_shape(pass, u), {2, {MB_ROWS, MB_ROWS}}};
     mb_graph_add(pass->graph, MB_OP_OVERLAP_GRAD, node->params, inputs, 3, shapes, outputs);
-    mb_backward_contribute(pass, inputs[0], outputs[0]);
+    mb_backward_contribute(pass, u, outputs[MB_OUTPUT(overlap_grad, du)]);
 }
 
 mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered, mb_pairs pairs,
@@ -58,17 +59,21 @@ mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered
     mb_op_params params = {.pairs = {pairs, zero_norm_gradient}};
     mb_shape shapes[] = {{1, {1}}, {3, {pairs.count, MOMENTS, mb_shape_last(shape)}}};
     mb_graph_add(graph, MB_OP_MOMENT_DISCREPANCY, params, inputs, 2, shapes, outputs);
-    return outputs[0];
+    return outputs[MB_OUTPUT(moment_discrepancy, loss)];
 }
 
 void mb_gradient_moment_discrepancy(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor x = node->inputs[0], centered = node->inputs[1];
-    mb_tensor inputs[] = {centered, node->outputs[1], dy[0]}, outputs[MB_MAX_OUTPUTS];
+    mb_tensor x = mb_in(node, moment_discrepancy, x);
+    mb_tensor centered = mb_in(node, moment_discrepancy, centered);
+    mb_tensor inputs[] = {centered, mb_out(node, moment_discrepancy, differences),
+                          dy[MB_OUTPUT(moment_discrepancy, loss)]};
+    mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_shape shape = mb_backward_shape(pass, x), shapes[] = {shape, shape};
     mb_graph_add(pass->graph, MB_OP_MOMENT_DISCREPANCY_GRAD, node->params, inputs, 3, shapes,
                  outputs);
     if (mb_backward_wants(pass, x))
-        mb_backward_contribute(pass, x, outputs[0]);
+        mb_backward_contribute(pass, x, outputs[MB_OUTPUT(moment_discrepancy_grad, dx)]);
     if (mb_backward_wants(pass, centered))
-        mb_backward_contribute(pass, centered, outputs[1]);
+        mb_backward_contribute(pass, centered,
+                               outputs[MB_OUTPUT(moment_discrepancy_grad, dcentered)]);
 }

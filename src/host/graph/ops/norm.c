@@ -20,16 +20,19 @@ mb_tensor mb_layer_norm(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tenso
     mb_shape shapes[] = {*xs, statistics_shape(*xs)};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_graph_add(graph, MB_OP_LAYER_NORM, mb_no_params, inputs, 3, shapes, outputs);
-    return outputs[0];
+    return outputs[MB_OUTPUT(layer_norm, y)];
 }
 
-// Only the normalised tensor (output 0) is seen by the rest of a graph.
+// Only the normalised tensor, y, is seen by the rest of a graph.
 void mb_gradient_layer_norm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor x = node->inputs[0], weight = node->inputs[1], bias = node->inputs[2];
-    mb_tensor statistics = node->outputs[1];
-    mb_tensor for_x[] = {dy[0], x, statistics, weight}, for_weight[] = {dy[0], x, statistics};
+    mb_tensor x = mb_in(node, layer_norm, x);
+    mb_tensor weight = mb_in(node, layer_norm, weight);
+    mb_tensor bias = mb_in(node, layer_norm, bias);
+    mb_tensor statistics = mb_out(node, layer_norm, statistics);
+    mb_tensor gradient = dy[MB_OUTPUT(layer_norm, y)];
+    mb_tensor for_x[] = {gradient, x, statistics, weight}, for_weight[] = {gradient, x, statistics};
     mb_backward_contribute_op(pass, x, MB_OP_LAYER_NORM_GRAD, mb_no_params, for_x, 4);
     mb_backward_contribute_op(pass, weight, MB_OP_LAYER_NORM_GRAD_WEIGHT, mb_no_params, for_weight,
                               3);
-    mb_backward_contribute_op(pass, bias, MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy, 1);
+    mb_backward_contribute_op(pass, bias, MB_OP_LINEAR_GRAD_BIAS, mb_no_params, &gradient, 1);
 }

@@ -30,18 +30,20 @@ mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropou
                          "a (B, P), v (B, Q), l (B, R), W (O, P*Q*R), b (O)", inputs, 5);
     mb_shape product = {2, {rows, (int32_t)width}};
     mb_shape shapes[] = {{2, {rows, ws->dims[0]}}, {3, {rows, parts_of(width), ws->dims[0]}}};
-    mb_tensor outputs[2];
+    mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_op_params params = mb_dropout_params(graph, site, &product);
     mb_graph_add(graph, MB_OP_OUTER_LINEAR, params, inputs, 5, shapes, outputs);
-    return outputs[0];
+    return outputs[MB_OUTPUT(outer_linear, y)];
 }
 
 // The products with W come first: an update of W may follow in place. Dropout inside keeps its
 // site.
 void mb_gradient_outer_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    const mb_tensor *factors = node->inputs;
-    mb_tensor inputs[] = {dy[0], factors[0], factors[1], factors[2], node->inputs[3]};
-    mb_tensor for_weight[] = {factors[0], factors[1], factors[2], dy[0]};
+    const mb_tensor *factors = &mb_in(node, outer_linear, a); // a, v, l
+    mb_tensor gradient = dy[MB_OUTPUT(outer_linear, y)];
+    mb_tensor inputs[] = {gradient, factors[0], factors[1], factors[2],
+                          mb_in(node, outer_linear, weight)};
+    mb_tensor for_weight[] = {factors[0], factors[1], factors[2], gradient};
     mb_shape shapes[4];
     mb_tensor outputs[MB_MAX_OUTPUTS];
     for (int i = 0; i < 3; i++)
@@ -53,8 +55,10 @@ void mb_gradient_outer_linear(mb_backward *pass, const mb_node *node, const mb_t
                  outputs);
     for (int i = 0; i < 3; i++)
         if (mb_backward_wants(pass, factors[i]))
-            mb_backward_contribute(pass, factors[i], outputs[i]);
-    mb_backward_contribute_op(pass, node->inputs[3], MB_OP_OUTER_LINEAR_GRAD_WEIGHT, node->params,
-                              for_weight, 4);
-    mb_backward_contribute_op(pass, node->inputs[4], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy, 1);
+            mb_backward_contribute(pass, factors[i],
+                                   outputs[MB_OUTPUT(outer_linear_grad_inputs, da) + i]);
+    mb_backward_contribute_op(pass, mb_in(node, outer_linear, weight),
+                              MB_OP_OUTER_LINEAR_GRAD_WEIGHT, node->params, for_weight, 4);
+    mb_backward_contribute_op(pass, mb_in(node, outer_linear, bias), MB_OP_LINEAR_GRAD_BIAS,
+                              mb_no_params, &gradient, 1);
 }

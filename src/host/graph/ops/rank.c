@@ -15,7 +15,7 @@ mb_tensor mb_rank_linear(mb_graph *graph, mb_tensor x, mb_tensor factor) {
 
 // The product with F comes first: an update of F may follow in place.
 void mb_gradient_rank_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor x = node->inputs[0], factor = node->inputs[1];
+    mb_tensor x = mb_in(node, rank_linear, x), factor = mb_in(node, rank_linear, factor);
     mb_tensor for_input[] = {dy[0], factor}, for_factor[] = {x, dy[0]};
     mb_backward_contribute_op(pass, x, MB_OP_RANK_LINEAR_GRAD_INPUT, mb_no_params, for_input, 2);
     mb_backward_contribute_op(pass, factor, MB_OP_RANK_LINEAR_GRAD_WEIGHT, mb_no_params, for_factor,
@@ -36,11 +36,13 @@ mb_tensor mb_weighted_sum(mb_graph *graph, mb_tensor weights, mb_tensor values, 
 }
 
 void mb_gradient_weighted_sum(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor weights = node->inputs[0], values = node->inputs[1];
+    mb_tensor weights = mb_in(node, weighted_sum, weights);
+    mb_tensor values = mb_in(node, weighted_sum, values);
     mb_tensor for_weights[] = {dy[0], values}, for_values[] = {dy[0], weights};
     mb_backward_contribute_op(pass, weights, MB_OP_WEIGHTED_SUM_GRAD_WEIGHTS, mb_no_params,
                               for_weights, 2);
     mb_backward_contribute_op(pass, values, MB_OP_WEIGHTED_SUM_GRAD_VALUES, mb_no_params,
                               for_values, 2);
-    mb_backward_contribute_op(pass, node->inputs[2], MB_OP_LINEAR_GRAD_BIAS, mb_no_params, dy, 1);
+    mb_backward_contribute_op(pass, mb_in(node, weighted_sum, bias), MB_OP_LINEAR_GRAD_BIAS,
+                              mb_no_params, dy, 1);
 }

@@ -23,7 +23,7 @@ static mb_lstm_states add_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_op_params params = {.recurrence = way};
     mb_graph_add(graph, MB_OP_LSTM, params, inputs, 3, shapes, outputs);
-    return (mb_lstm_states){outputs[0], outputs[1]};
+    return (mb_lstm_states){outputs[MB_OUTPUT(lstm, hidden)], outputs[MB_OUTPUT(lstm, cell)]};
 }
 
 mb_lstm_states mb_lstm_all(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor bias_hh) {
@@ -39,24 +39,30 @@ mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor b
     return mb_lstm_along(graph, z, weight_hh, bias_hh, along_time);
 }
 
-// The rest of a graph sees hidden states (output 0) and cells (output 1).
+// The rest of a graph sees hidden states and cells.
 void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor z = node->inputs[0], weight = node->inputs[1], bias = node->inputs[2];
-    mb_tensor hidden = node->outputs[0], cell = node->outputs[1], gates = node->outputs[2];
-    mb_tensor inputs[5] = {cell, gates, weight};
+    mb_tensor z = mb_in(node, lstm, z);
+    mb_tensor weight = mb_in(node, lstm, weight);
+    mb_tensor bias = mb_in(node, lstm, bias);
+    mb_tensor hidden = mb_out(node, lstm, hidden);
+    mb_tensor cell = mb_out(node, lstm, cell);
+    mb_tensor gates = mb_out(node, lstm, gates);
+    mb_tensor dhidden = dy[MB_OUTPUT(lstm, hidden)], dcell = dy[MB_OUTPUT(lstm, cell)];
+    mb_tensor inputs[sizeof(mb_lstm_grad_inputs)] = {cell, gates, weight};
     mb_op_params params = {
-        .lstm_grad = {node->params.recurrence, dy[0] != MB_NO_TENSOR, dy[1] != MB_NO_TENSOR}};
-    int32_t count = 3;
-    for (int32_t k = 0; k < 2; k++)
-        if (dy[k] != MB_NO_TENSOR)
-            inputs[count++] = dy[k];
+        .lstm_grad = {node->params.recurrence, dhidden != MB_NO_TENSOR, dcell != MB_NO_TENSOR}};
+    int32_t count = MB_INPUT(lstm_grad, dhidden);
+    if (dhidden != MB_NO_TENSOR)
+        inputs[count++] = dhidden;
+    if (dcell != MB_NO_TENSOR)
+        inputs[count++] = dcell;
     mb_shape states = mb_backward_shape(pass, hidden);
     mb_shape running = mb_side_shape(&states, node->params.recurrence);
     running.dims[1] *= 2;
     mb_shape shapes[] = {mb_backward_shape(pass, z), running};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_graph_add(pass->graph, MB_OP_LSTM_GRAD, params, inputs, count, shapes, outputs);
-    mb_tensor dz = outputs[0];
+    mb_tensor dz = outputs[MB_OUTPUT(lstm_grad, dz)];
     if (mb_backward_wants(pass, z))
         mb_backward_contribute(pass, z, dz);
     mb_tensor before = mb_delay_along(pass->graph, hidden, node->params.recurrence);
@@ -83,7 +89,7 @@ mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
 void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_op_params back = node->params;
     back.recurrence.reverse = !back.recurrence.reverse;
-    mb_backward_contribute_op(pass, node->inputs[0], MB_OP_DELAY, back, dy, 1);
+    mb_backward_contribute_op(pass, mb_in(node, delay, x), MB_OP_DELAY, back, dy, 1);
 }
 
 mb_tensor mb_delay(mb_graph *graph, mb_tensor x) {

@@ -12,11 +12,12 @@ mb_tensor mb_unit_rows(mb_graph *graph, mb_tensor x, mb_unit_rule rule) {
                                          .keep_zero = rule.keep_zero}};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_graph_add(graph, MB_OP_UNIT_ROWS, params, &x, 1, (mb_shape[]){shape, inverse}, outputs);
-    return outputs[0];
+    return outputs[MB_OUTPUT(unit_rows, y)];
 }
 
 void mb_gradient_unit_rows(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor inputs[] = {dy[0], node->outputs[0], node->outputs[1]};
+    mb_tensor inputs[] = {dy[MB_OUTPUT(unit_rows, y)], mb_out(node, unit_rows, y),
+                          mb_out(node, unit_rows, inverse)};
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_UNIT_ROWS_GRAD, node->params, inputs, 3);
 }
 
@@ -30,17 +31,20 @@ mb_tensor mb_contrastive(mb_graph *graph, mb_tensor x, mb_tensor q) {
         return mb_refuse(graph, MB_OP_CONTRASTIVE, "x (B, D), q (B, D)", inputs, 2);
     mb_shape shapes[] = {{1, {1}}, {2, {MB_ROWS, MB_ROWS}}};
     mb_graph_add(graph, MB_OP_CONTRASTIVE, mb_no_params, inputs, 2, shapes, outputs);
-    return outputs[0];
+    return outputs[MB_OUTPUT(contrastive, loss)];
 }
 
 void mb_gradient_contrastive(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor x = node->inputs[0], q = node->inputs[1], probabilities = node->outputs[1];
-    mb_tensor inputs[] = {x, q, probabilities, dy[0]}, outputs[MB_MAX_OUTPUTS];
+    mb_tensor x = mb_in(node, contrastive, x);
+    mb_tensor q = mb_in(node, contrastive, q);
+    mb_tensor probabilities = mb_out(node, contrastive, probabilities);
+    mb_tensor inputs[] = {x, q, probabilities, dy[MB_OUTPUT(contrastive, loss)]},
+              outputs[MB_MAX_OUTPUTS];
     mb_shape shape = mb_backward_shape(pass, x);
     mb_shape shapes[] = {shape, shape, mb_backward_shape(pass, probabilities)};
     mb_graph_add(pass->graph, MB_OP_CONTRASTIVE_GRAD, mb_no_params, inputs, 4, shapes, outputs);
     if (mb_backward_wants(pass, x))
-        mb_backward_contribute(pass, x, outputs[0]);
+        mb_backward_contribute(pass, x, outputs[MB_OUTPUT(contrastive_grad, dx)]);
     if (mb_backward_wants(pass, q))
-        mb_backward_contribute(pass, q, outputs[1]);
+        mb_backward_contribute(pass, q, outputs[MB_OUTPUT(contrastive_grad, dq)]);
 }

@@ -32,14 +32,17 @@ static void finish_scores(float *scores, int32_t queries, int32_t keys, float sc
 //   s[b,h,i,j] = scale * sum over head h of q[b,i] * k[b,j], masked
 MB_KERNEL(attention_scores) {
     const mb_step *step = call->step;
-    const mb_shape *queries = &step->inputs[0].shape, *keys = &step->inputs[1].shape;
+    const mb_shape *queries = &mb_in(step, attention_scores, queries).shape;
+    const mb_shape *keys = &mb_in(step, attention_scores, keys).shape;
     int32_t heads = step->outputs[0].shape.dims[1], width = queries->dims[2];
     int32_t lq = queries->dims[1], lk = keys->dims[1];
+    const float *from_q = mb_in(call, attention_scores, queries);
+    const float *from_k = mb_in(call, attention_scores, keys);
     float *scores = call->outputs[0];
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t h = 0; h < heads; h++, scores += (int64_t)lq * lk) {
-            mb_matrix q = {call->inputs[0] + head_offset(queries, heads, b, h), width, 1};
-            mb_matrix k = {call->inputs[1] + head_offset(keys, heads, b, h), 1, width};
+            mb_matrix q = {from_q + head_offset(queries, heads, b, h), width, 1};
+            mb_matrix k = {from_k + head_offset(keys, heads, b, h), 1, width};
             MB_NAME(gemm)(lq, lk, width / heads, q, k, scores, lk, 0);
             finish_scores(scores, lq, lk, step->params.attention.scale,
                           step->params.attention.mask);
@@ -57,14 +60,16 @@ static void scale_all(const mb_cpu_call *call) {
 //   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h
 MB_KERNEL(attention_apply) {
     const mb_step *step = call->step;
-    const mb_shape *values = &step->inputs[1].shape, *out = &step->outputs[0].shape;
-    int32_t heads = step->inputs[0].shape.dims[1], width = values->dims[2];
+    const mb_shape *values = &mb_in(step, attention_apply, values).shape;
+    const mb_shape *out = &step->outputs[0].shape;
+    int32_t heads = mb_in(step, attention_apply, weights).shape.dims[1], width = values->dims[2];
     int32_t lq = out->dims[1], lk = values->dims[1];
-    const float *weights = call->inputs[0];
+    const float *weights = mb_in(call, attention_apply, weights);
+    const float *from = mb_in(call, attention_apply, values);
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t h = 0; h < heads; h++, weights += (int64_t)lq * lk) {
             mb_matrix w = {weights, lk, 1};
-            mb_matrix v = {call->inputs[1] + head_offset(values, heads, b, h), width, 1};
+            mb_matrix v = {from + head_offset(values, heads, b, h), width, 1};
             float *y = call->outputs[0] + head_offset(out, heads, b, h);
             MB_NAME(gemm)(lq, width / heads, lk, w, v, y, width, 0);
         }
@@ -75,14 +80,16 @@ MB_KERNEL(attention_apply) {
 //   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h
 MB_KERNEL(attention_apply_transposed) {
     const mb_step *step = call->step;
-    const mb_shape *from = &step->inputs[1].shape, *out = &step->outputs[0].shape;
-    int32_t heads = step->inputs[0].shape.dims[1], width = from->dims[2];
-    int32_t lq = from->dims[1], lk = out->dims[1];
-    const float *weights = call->inputs[0];
+    const mb_shape *values = &mb_in(step, attention_apply_transposed, values).shape;
+    const mb_shape *out = &step->outputs[0].shape;
+    int32_t heads = mb_in(step, attention_apply_transposed, weights).shape.dims[1];
+    int32_t width = values->dims[2], lq = values->dims[1], lk = out->dims[1];
+    const float *weights = mb_in(call, attention_apply_transposed, weights);
+    const float *from = mb_in(call, attention_apply_transposed, values);
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t h = 0; h < heads; h++, weights += (int64_t)lq * lk) {
             mb_matrix w = {weights, 1, lk};
-            mb_matrix x = {call->inputs[1] + head_offset(from, heads, b, h), width, 1};
+            mb_matrix x = {from + head_offset(values, heads, b, h), width, 1};
             float *y = call->outputs[0] + head_offset(out, heads, b, h);
             MB_NAME(gemm)(lk, width / heads, lq, w, x, y, width, 0);
         }

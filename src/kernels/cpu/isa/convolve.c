@@ -30,23 +30,26 @@ static mb_groups windows(const convolution *c, bool columns) {
 // x (B, T, I), W -> y (B, T', O):  y[b,t] = sum over k of x[b,t+k] W[k]. Assigns.
 MB_KERNEL(convolve) {
     const mb_step *step = call->step;
-    convolution c = convolution_of(call, &step->inputs[0].shape, &step->outputs[0].shape);
+    convolution c = convolution_of(call, &mb_in(step, convolve, x).shape, &step->outputs[0].shape);
     MB_NAME(gemm_of_groups)
-    (c.rows * c.out_steps, c.outputs, c.depth, (mb_matrix){call->inputs[0], c.inputs, 1},
-     windows(&c, false), (mb_matrix){call->inputs[1], c.outputs, 1}, call->outputs[0], c.outputs,
-     0);
+    (c.rows * c.out_steps, c.outputs, c.depth, (mb_matrix){mb_in(call, convolve, x), c.inputs, 1},
+     windows(&c, false), (mb_matrix){mb_in(call, convolve, filter), c.outputs, 1}, call->outputs[0],
+     c.outputs, 0);
 }
 
 // dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T. Assigns.
 MB_KERNEL(convolve_grad_input) {
     const mb_step *step = call->step;
-    convolution c = convolution_of(call, &step->outputs[0].shape, &step->inputs[0].shape);
+    convolution c =
+        convolution_of(call, &step->outputs[0].shape, &mb_in(step, convolve_grad_input, dy).shape);
     int64_t sequence = (int64_t)c.steps * c.inputs;
     memset(call->outputs[0], 0, (size_t)(c.rows * sequence) * sizeof(float));
     for (int32_t b = 0; b < c.rows; b++)
         for (int32_t k = 0; k < c.width; k++) {
-            const float *dy = call->inputs[0] + (int64_t)b * c.out_steps * c.outputs;
-            const float *weight = call->inputs[1] + (int64_t)k * c.inputs * c.outputs;
+            const float *dy =
+                mb_in(call, convolve_grad_input, dy) + (int64_t)b * c.out_steps * c.outputs;
+            const float *weight =
+                mb_in(call, convolve_grad_input, filter) + (int64_t)k * c.inputs * c.outputs;
             float *dx = call->outputs[0] + b * sequence + (int64_t)k * c.inputs;
             MB_NAME(gemm)
             (c.out_steps, c.inputs, c.outputs, (mb_matrix){dy, c.outputs, 1},
@@ -62,10 +65,11 @@ typedef struct gradient_part {
 
 static void filter_gradient(const mb_cpu_call *call, const convolution *c, gradient_part part,
                             float *gradient, int64_t row) {
+    const float *x = mb_in(call, convolve_grad_weight, x); // the update has the same inputs
+    const float *dy = mb_in(call, convolve_grad_weight, dy);
     MB_NAME(gemm_of_groups)
-    (part.rows, part.columns, c->rows * c->out_steps,
-     (mb_matrix){call->inputs[0] + part.depth, 1, c->inputs}, windows(c, true),
-     (mb_matrix){call->inputs[1] + part.output, c->outputs, 1}, gradient, row, 0);
+    (part.rows, part.columns, c->rows * c->out_steps, (mb_matrix){x + part.depth, 1, c->inputs},
+     windows(c, true), (mb_matrix){dy + part.output, c->outputs, 1}, gradient, row, 0);
 }
 
 static int32_t at_most(int32_t count, int32_t limit) {
@@ -78,7 +82,8 @@ enum { TILE_DEPTH = 192, TILE_OUTPUTS = 128, PART_DEPTH = 16 };
 // x (B, T, I), dy (B, T', O) -> dW (K, I, O). Assigns.
 MB_KERNEL(convolve_grad_weight) {
     const mb_step *step = call->step;
-    convolution c = convolution_of(call, &step->inputs[0].shape, &step->inputs[1].shape);
+    convolution c = convolution_of(call, &mb_in(step, convolve_grad_weight, x).shape,
+                                   &mb_in(step, convolve_grad_weight, dy).shape);
     for (int32_t i = 0; i < c.depth; i += TILE_DEPTH)
         for (int32_t o = 0; o < c.outputs; o += TILE_OUTPUTS) {
             gradient_part part = {i, at_most(c.depth - i, TILE_DEPTH), o,
@@ -93,7 +98,8 @@ MB_KERNEL(convolve_update) {
     _Alignas(64) float tile[TILE_DEPTH * TILE_OUTPUTS];
     const mb_step *step = call->step;
     const mb_parameter *parameter = &call->parameter_list[step->params.update.parameter];
-    convolution c = convolution_of(call, &step->inputs[0].shape, &step->inputs[1].shape);
+    convolution c = convolution_of(call, &mb_in(step, convolve_update, x).shape,
+                                   &mb_in(step, convolve_update, dy).shape);
     mb_adam adam = MB_NAME(adam_of)(call);
     mb_cpu_range inputs = mb_cpu_range_of(call, c.depth, PART_DEPTH);
     for (int32_t i = (int32_t)inputs.first; i < inputs.end; i += TILE_DEPTH)

@@ -65,35 +65,48 @@ static __attribute__((noinline)) void add_cell(int32_t hidden, float *restrict z
 }
 
 // gates (B', 4H) = y W[:D] + b
-static void input_products(const mb_cpu_call *call, int32_t weight, int32_t hidden, float *gates) {
-    int32_t vectors = (int32_t)mb_vectors(call, &call->step->inputs[0]);
-    int32_t width = mb_width(&call->step->inputs[0]), g = 4 * hidden;
-    const float *bias = call->inputs[weight + 1];
+static void input_products(const mb_cpu_call *call, const float *weight, const float *bias,
+                           int32_t hidden, float *gates) {
+    int32_t vectors = (int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder, y));
+    int32_t width = mb_width(&mb_in(call->step, attention_decoder, y)), g = 4 * hidden;
     for (int32_t r = 0; r < vectors; r++)
         memcpy(gates + (int64_t)r * g, bias, (size_t)g * sizeof *gates);
     MB_NAME(gemm)
-    (vectors, g, width, (mb_matrix){call->inputs[0], width, 1},
-     (mb_matrix){call->inputs[weight], g, 1}, gates, g, 1);
+    (vectors, g, width, (mb_matrix){mb_in(call, attention_decoder, y), width, 1},
+     (mb_matrix){weight, g, 1}, gates, g, 1);
 }
 
 // y (B, T, D), x (B, T, H), start (S, H), A (2H, H), v (1, H), W_f (D+H, 4H), b_f (4H), W_b, b_b
 // -> out (B, T, 2H), alpha (B, T, L), queries (B, T, H), keys (B, T, H), gates_f, gates_b (B, T,
 // 4H)
 MB_KERNEL(attention_decoder) {
-    mb_way way = mb_way_of(call, &call->step->inputs[1].shape);
-    int32_t h = mb_width(&call->step->inputs[1]), d = mb_width(&call->step->inputs[0]), g = 4 * h;
-    const float *x = call->inputs[1], *attention = call->inputs[3], *v = call->inputs[4];
-    float *out = call->outputs[0], *alpha = call->outputs[1], *queries = call->outputs[2];
-    float *keys = call->outputs[3], *gates[2] = {call->outputs[4], call->outputs[5]};
+    mb_way way = mb_way_of(call, &mb_in(call->step, attention_decoder, x).shape);
+    int32_t h = mb_width(&mb_in(call->step, attention_decoder, x));
+    int32_t d = mb_width(&mb_in(call->step, attention_decoder, y));
+    int32_t g = 4 * h;
+    const float *x = mb_in(call, attention_decoder, x);
+    const float *attention = mb_in(call, attention_decoder, attention);
+    const float *v = mb_in(call, attention_decoder, score);
+    const float *weights[2] = {mb_in(call, attention_decoder, weight_f),
+                               mb_in(call, attention_decoder, weight_b)};
+    const float *biases[2] = {mb_in(call, attention_decoder, bias_f),
+                              mb_in(call, attention_decoder, bias_b)};
+    float *out = mb_out(call, attention_decoder, out);
+    float *alpha = mb_out(call, attention_decoder, alpha);
+    float *queries = mb_out(call, attention_decoder, queries);
+    float *keys = mb_out(call, attention_decoder, keys);
+    float *gates[2] = {mb_out(call, attention_decoder, gates_f),
+                       mb_out(call, attention_decoder, gates_b)};
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &call->step->inputs[1]), h, h, (mb_matrix){x, h, 1},
-     (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
+    ((int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder, x)), h, h,
+     (mb_matrix){x, h, 1}, (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
     for (int k = 0; k < 2; k++)
-        input_products(call, 5 + 2 * k, h, gates[k]);
-    memset(out, 0, (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof *out);
+        input_products(call, weights[k], biases[k], h, gates[k]);
+    memset(out, 0,
+           (size_t)mb_elements(call, &mb_out(call->step, attention_decoder, out)) * sizeof *out);
     for (int32_t n = 0; n + 1 < way.length; n++) {
         int64_t at = mb_way_at(&way, n);
-        mb_matrix before = {call->inputs[2], h, 1};
+        mb_matrix before = {mb_in(call, attention_decoder, start), h, 1};
         if (n > 0)
             before = (mb_matrix){out + mb_way_at(&way, n - 1) * 2 * h, way.aside * 2 * h, 1};
         MB_NAME(gemm)
@@ -106,8 +119,7 @@ MB_KERNEL(attention_decoder) {
         for (int k = 0; k < 2; k++) {
             MB_NAME(gemm)
             (way.sides, g, h, (mb_matrix){out + at * 2 * h + h, way.aside * 2 * h, 1},
-             (mb_matrix){call->inputs[5 + 2 * k] + (int64_t)d * g, g, 1}, gates[k] + at * g,
-             way.aside * g, 1);
+             (mb_matrix){weights[k] + (int64_t)d * g, g, 1}, gates[k] + at * g, way.aside * g, 1);
             for (int32_t s = 0; s < way.sides; s++) {
                 float *z = gates[k] + (at + s * way.aside) * g;
                 add_cell(h, z, z + 2 * h, z + 3 * h, out + (at + s * way.aside) * 2 * h);
@@ -189,40 +201,51 @@ static void zero_place(const mb_way *way, int32_t n, int32_t width, float *x) {
 //    dalpha (B, T, L). dstart is the running gradient of the state before, dqueries at n first
 // that of the context.
 MB_KERNEL(attention_decoder_grad) {
-    mb_way way = mb_way_of(call, &call->step->inputs[1].shape);
-    int32_t h = mb_width(&call->step->inputs[1]), g = 4 * h;
-    int32_t d = call->step->inputs[4].shape.dims[1] - h;
-    const float *dout = call->inputs[0], *weight = call->inputs[2];
-    float *dx = call->outputs[2], *dstart = call->outputs[3], *dqueries = call->outputs[5];
-    for (int32_t output = 2; output < 7; output++)
+    mb_way way = mb_way_of(call, &mb_in(call->step, attention_decoder_grad, x).shape);
+    int32_t h = mb_width(&mb_in(call->step, attention_decoder_grad, x)), g = 4 * h;
+    int32_t d = mb_in(call->step, attention_decoder_grad, weight_f).shape.dims[1] - h;
+    const float *dout = mb_in(call, attention_decoder_grad, dout);
+    const float *weight = mb_in(call, attention_decoder_grad, attention);
+    float *dx = mb_out(call, attention_decoder_grad, dx);
+    float *dstart = mb_out(call, attention_decoder_grad, dstart);
+    float *dqueries = mb_out(call, attention_decoder_grad, dqueries);
+    float *dkeys = mb_out(call, attention_decoder_grad, dkeys);
+    const float *weights[2] = {mb_in(call, attention_decoder_grad, weight_f),
+                               mb_in(call, attention_decoder_grad, weight_b)};
+    const float *gates[2] = {mb_in(call, attention_decoder_grad, gates_f),
+                             mb_in(call, attention_decoder_grad, gates_b)};
+    float *dz[2] = {mb_out(call, attention_decoder_grad, dz_f),
+                    mb_out(call, attention_decoder_grad, dz_b)};
+    for (int32_t output = MB_OUTPUT(attention_decoder_grad, dx);
+         output <= MB_OUTPUT(attention_decoder_grad, dkeys); output++)
         fill_zero(call, output);
     for (int k = 0; k < 2; k++)
-        zero_place(&way, way.length - 1, g, call->outputs[k]);
+        zero_place(&way, way.length - 1, g, dz[k]);
     for (int32_t n = way.length - 2; n >= 0; n--) {
         int64_t at = mb_way_at(&way, n);
         for (int32_t s = 0; s < way.sides; s++) {
             int64_t here = at + s * way.aside;
             for (int k = 0; k < 2; k++)
                 decoder_cell_grad(h, dout + here * 2 * h, dstart + (int64_t)s * h,
-                                  call->inputs[9 + k] + here * g, call->outputs[k] + here * g);
+                                  gates[k] + here * g, dz[k] + here * g);
             memcpy(dqueries + here * h, dout + here * 2 * h + h, (size_t)h * sizeof *dqueries);
         }
         for (int k = 0; k < 2; k++)
             MB_NAME(gemm)
-        (way.sides, h, g, (mb_matrix){call->outputs[k] + at * g, way.aside * g, 1},
-         (mb_matrix){call->inputs[4 + k] + (int64_t)d * g, 1, g}, dqueries + at * h, way.aside * h,
-         1);
+        (way.sides, h, g, (mb_matrix){dz[k] + at * g, way.aside * g, 1},
+         (mb_matrix){weights[k] + (int64_t)d * g, 1, g}, dqueries + at * h, way.aside * h, 1);
         for (int32_t s = 0; s < way.sides; s++) {
             int64_t side = s * way.aside, here = at + side;
-            attention a = {.v = call->inputs[3],
-                           .q = call->inputs[7] + here * h,
-                           .keys = call->inputs[8] + side * h,
-                           .x = call->inputs[1] + side * h,
-                           .alpha = call->inputs[6] + here * way.length,
-                           .dv = call->outputs[4],
-                           .dkeys = call->outputs[6] + side * h,
+            attention a = {.v = mb_in(call, attention_decoder_grad, score),
+                           .q = mb_in(call, attention_decoder_grad, queries) + here * h,
+                           .keys = mb_in(call, attention_decoder_grad, keys) + side * h,
+                           .x = mb_in(call, attention_decoder_grad, x) + side * h,
+                           .alpha = mb_in(call, attention_decoder_grad, alpha) + here * way.length,
+                           .dv = mb_out(call, attention_decoder_grad, dscore),
+                           .dkeys = dkeys + side * h,
                            .dx = dx + side * h,
-                           .dalpha = call->outputs[7] + here * way.length};
+                           .dalpha =
+                               mb_out(call, attention_decoder_grad, dalpha) + here * way.length};
             attend_grad(&way, h, &a, dqueries + here * h);
         }
         MB_NAME(gemm)
@@ -230,6 +253,6 @@ MB_KERNEL(attention_decoder_grad) {
          (mb_matrix){weight, 1, h}, dstart, h, 0);
     }
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &call->step->inputs[1]), h, h, (mb_matrix){call->outputs[6], h, 1},
-     (mb_matrix){weight + (int64_t)h * h, 1, h}, dx, h, 1);
+    ((int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder_grad, x)), h, h,
+     (mb_matrix){dkeys, h, 1}, (mb_matrix){weight + (int64_t)h * h, 1, h}, dx, h, 1);
 }

@@ -22,8 +22,8 @@ static double within(int32_t rows, int32_t width, const float *x) {
 
 // a (B, D), b (B, D) -> (1)
 MB_KERNEL(mean_discrepancy) {
-    int32_t width = mb_width(&call->step->inputs[0]), rows = call->rows;
-    const float *a = call->inputs[0], *b = call->inputs[1];
+    int32_t width = mb_width(&mb_in(call->step, mean_discrepancy, a)), rows = call->rows;
+    const float *a = mb_in(call, mean_discrepancy, a), *b = mb_in(call, mean_discrepancy, b);
     double between = 0.0;
     for (int32_t i = 0; i < rows; i++)
         for (int32_t j = 0; j < rows; j++)
@@ -42,10 +42,11 @@ static void pull(int32_t width, double weight, const float *x, const float *othe
 // a, b, dloss -> da_i = dloss * 4 / (B^2 D^2) * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j)
 // (a_i - a_j)
 MB_KERNEL(mean_discrepancy_grad) {
-    int32_t width = mb_width(&call->step->inputs[0]), rows = call->rows;
-    const float *a = call->inputs[0], *b = call->inputs[1];
+    int32_t width = mb_width(&mb_in(call->step, mean_discrepancy_grad, a)), rows = call->rows;
+    const float *a = mb_in(call, mean_discrepancy_grad, a);
+    const float *b = mb_in(call, mean_discrepancy_grad, b);
     double pairs = (double)rows * rows, square = (double)width * width;
-    double weight = 4.0 * (double)call->inputs[2][0] / (pairs * square);
+    double weight = 4.0 * (double)mb_in(call, mean_discrepancy_grad, dloss)[0] / (pairs * square);
     memset(call->outputs[0], 0, (size_t)rows * (size_t)width * sizeof(float));
     for (int32_t i = 0; i < rows; i++) {
         const float *row = a + (int64_t)i * width;

@@ -21,7 +21,7 @@ MB_KERNEL(relu) {
 // dx = dy where y > 0, else 0.
 MB_KERNEL(relu_grad) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    const float *restrict dy = call->inputs[0], *restrict y = call->inputs[1];
+    const float *restrict dy = mb_in(call, relu_grad, dy), *restrict y = mb_in(call, relu_grad, y);
     float *restrict dx = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
@@ -29,7 +29,7 @@ MB_KERNEL(relu_grad) {
 
 MB_KERNEL(add) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    const float *restrict a = call->inputs[0], *restrict b = call->inputs[1];
+    const float *restrict a = mb_in(call, add, a), *restrict b = mb_in(call, add, b);
     float *restrict y = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         y[i] = a[i] + b[i];
@@ -37,7 +37,7 @@ MB_KERNEL(add) {
 
 MB_KERNEL(multiply) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    const float *restrict a = call->inputs[0], *restrict b = call->inputs[1];
+    const float *restrict a = mb_in(call, multiply, a), *restrict b = mb_in(call, multiply, b);
     float *restrict y = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         y[i] = a[i] * b[i];
@@ -54,7 +54,8 @@ MB_KERNEL(sigmoid) {
 // dx = dy * y * (1 - y)
 MB_KERNEL(sigmoid_grad) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    const float *restrict dy = call->inputs[0], *restrict y = call->inputs[1];
+    const float *restrict dy = mb_in(call, sigmoid_grad, dy);
+    const float *restrict y = mb_in(call, sigmoid_grad, y);
     float *restrict dx = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         dx[i] = dy[i] * y[i] * (1.0f - y[i]);
@@ -71,7 +72,7 @@ MB_KERNEL(tanh) {
 // dx = dy * (1 - y^2)
 MB_KERNEL(tanh_grad) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
-    const float *restrict dy = call->inputs[0], *restrict y = call->inputs[1];
+    const float *restrict dy = mb_in(call, tanh_grad, dy), *restrict y = mb_in(call, tanh_grad, y);
     float *restrict dx = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
         dx[i] = dy[i] * (1.0f - y[i] * y[i]);
@@ -89,7 +90,7 @@ MB_KERNEL(scale) {
 }
 
 MB_KERNEL(idle_weights) {
-    memcpy(call->outputs[0], call->inputs[0],
+    memcpy(call->outputs[0], mb_in(call, idle_weights, x),
            (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
 }
 
@@ -116,13 +117,14 @@ MB_KERNEL(concat) {
 MB_KERNEL(scaled_concat) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
-    int32_t width = mb_width(&step->outputs[0]), scales = mb_width(&step->inputs[0]), begin = 0;
-    for (int32_t k = 1; k < step->input_count; k++) {
-        int32_t part = mb_width(&step->inputs[k]),
-                column = step->params.scaled_concat.column + k - 1;
+    int32_t width = mb_width(&step->outputs[0]), begin = 0;
+    int32_t scales = mb_width(&mb_in(step, scaled_concat, scales));
+    for (int32_t k = 0; k < mb_last_count(step, scaled_concat, x); k++) {
+        int32_t part = mb_width(&mb_in_last(step, scaled_concat, x, k));
+        int32_t column = step->params.scaled_concat.column + k;
         for (int64_t r = 0; r < vectors; r++) {
-            float s = call->inputs[0][r * scales + column];
-            const float *restrict x = call->inputs[k] + r * part;
+            float s = mb_in(call, scaled_concat, scales)[r * scales + column];
+            const float *restrict x = mb_in_last(call, scaled_concat, x, k) + r * part;
             float *restrict y = call->outputs[0] + r * width + begin;
             for (int32_t j = 0; j < part; j++)
                 y[j] = s * x[j];
@@ -135,11 +137,14 @@ MB_KERNEL(scaled_concat) {
 MB_KERNEL(scaled_concat_grad_part) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
-    int32_t width = mb_width(&step->inputs[0]), scales = mb_width(&step->inputs[1]);
+    int32_t width = mb_width(&mb_in(step, scaled_concat_grad_part, dy));
+    int32_t scales = mb_width(&mb_in(step, scaled_concat_grad_part, scales));
     int32_t part = mb_width(&step->outputs[0]);
+    const float *whole = mb_in(call, scaled_concat_grad_part, dy);
+    const float *factors = mb_in(call, scaled_concat_grad_part, scales);
     for (int64_t r = 0; r < vectors; r++) {
-        float s = call->inputs[1][r * scales + step->params.scaled_concat.column];
-        const float *restrict dy = call->inputs[0] + r * width + step->params.scaled_concat.begin;
+        float s = factors[r * scales + step->params.scaled_concat.column];
+        const float *restrict dy = whole + r * width + step->params.scaled_concat.begin;
         float *restrict dx = call->outputs[0] + r * part;
         for (int32_t j = 0; j < part; j++)
             dx[j] = s * dy[j];
@@ -150,14 +155,17 @@ MB_KERNEL(scaled_concat_grad_part) {
 MB_KERNEL(scaled_concat_grad_scales) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
-    int32_t width = mb_width(&step->inputs[0]), scales = mb_width(&step->outputs[0]), begin = 0;
+    int32_t width = mb_width(&mb_in(step, scaled_concat_grad_scales, dy)), begin = 0;
+    int32_t scales = mb_width(&step->outputs[0]);
+    const float *dy = mb_in(call, scaled_concat_grad_scales, dy);
     memset(call->outputs[0], 0, (size_t)(vectors * scales) * sizeof(float));
-    for (int32_t k = 1; k < step->input_count; k++) {
-        int32_t part = mb_width(&step->inputs[k]),
-                column = step->params.scaled_concat.column + k - 1;
+    for (int32_t k = 0; k < mb_last_count(step, scaled_concat_grad_scales, x); k++) {
+        int32_t part = mb_width(&mb_in_last(step, scaled_concat_grad_scales, x, k));
+        int32_t column = step->params.scaled_concat.column + k;
+        const float *x = mb_in_last(call, scaled_concat_grad_scales, x, k);
         for (int64_t r = 0; r < vectors; r++)
             call->outputs[0][r * scales + column] =
-                mb_dot_of(part, call->inputs[0] + r * width + begin, call->inputs[k] + r * part);
+                mb_dot_of(part, dy + r * width + begin, x + r * part);
         begin += part;
     }
 }

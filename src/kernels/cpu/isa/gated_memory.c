@@ -53,24 +53,30 @@ static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate
 // -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns.
 MB_KERNEL(gated_memory) {
     const mb_step *step = call->step;
-    memory_sizes n = {call->rows, step->outputs[0].shape.dims[1], mb_width(&step->inputs[0]),
-                      mb_width(&step->outputs[0]), mb_width(&step->outputs[1])};
-    const float *candidate = call->inputs[1];
-    float *memory = call->outputs[0];
-    gate_pointers gates[2];
-    for (int32_t k = 0; k < 2; k++) {
-        const float *const *in = call->inputs + 2 + 4 * k;
-        gates[k] = (gate_pointers){in[0],
-                                   in[1],
-                                   in[2],
-                                   in[3],
-                                   &step->params.gated_memory.gates[k],
-                                   call->outputs[1 + k],
-                                   call->outputs[3 + k]};
+    memory_sizes n = {call->rows, mb_out(step, gated_memory, u).shape.dims[1],
+                      mb_width(&mb_in(step, gated_memory, x)),
+                      mb_width(&mb_out(step, gated_memory, u)),
+                      mb_width(&mb_out(step, gated_memory, r_1))};
+    const float *candidate = mb_in(call, gated_memory, candidate);
+    float *memory = mb_out(call, gated_memory, u);
+    const gate_pointers gates[2] = {{.weight_1 = mb_in(call, gated_memory, w_1),
+                                     .bias_1 = mb_in(call, gated_memory, b_1),
+                                     .weight_2 = mb_in(call, gated_memory, v_1),
+                                     .bias_2 = mb_in(call, gated_memory, a_1),
+                                     .dropout = &step->params.gated_memory.gates[0],
+                                     .hidden = mb_out(call, gated_memory, r_1),
+                                     .gate = mb_out(call, gated_memory, g_1)},
+                                    {.weight_1 = mb_in(call, gated_memory, w_2),
+                                     .bias_1 = mb_in(call, gated_memory, b_2),
+                                     .weight_2 = mb_in(call, gated_memory, v_2),
+                                     .bias_2 = mb_in(call, gated_memory, a_2),
+                                     .dropout = &step->params.gated_memory.gates[1],
+                                     .hidden = mb_out(call, gated_memory, r_2),
+                                     .gate = mb_out(call, gated_memory, g_2)}};
+    for (int32_t k = 0; k < 2; k++)
         MB_NAME(gemm)
-        (n.rows * n.steps, n.hidden, n.x, (mb_matrix){call->inputs[0], n.x, 1},
-         (mb_matrix){gates[k].weight_1, n.hidden, 1}, gates[k].hidden, n.hidden, 0);
-    }
+    (n.rows * n.steps, n.hidden, n.x, (mb_matrix){mb_in(call, gated_memory, x), n.x, 1},
+     (mb_matrix){gates[k].weight_1, n.hidden, 1}, gates[k].hidden, n.hidden, 0);
     for (int32_t t = 0; t < n.steps; t++) {
         for (int32_t k = 0; k < 2; k++)
             gate_step(call, &n, &gates[k], memory, t);
@@ -137,27 +143,38 @@ static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, in
 // -> dx (B, T, D), dc, s_1, s_2 (B, T, H), z_1, z_2 (B, T, M), running gradient (B, M). Assigns.
 MB_KERNEL(gated_memory_grad) {
     const mb_step *step = call->step;
-    memory_sizes n = {call->rows, step->outputs[0].shape.dims[1], mb_width(&step->outputs[0]),
-                      mb_width(&step->outputs[1]), mb_width(&step->outputs[2])};
-    gate_gradients gates[2];
-    for (int32_t k = 0; k < 2; k++)
-        gates[k] = (gate_gradients){.weight_1 = call->inputs[7 + 2 * k],
-                                    .weight_2 = call->inputs[8 + 2 * k],
-                                    .hidden = call->inputs[3 + k],
-                                    .gate = call->inputs[5 + k],
-                                    .scale = scale_of(call, &step->params.gated_memory.gates[k]),
-                                    .dhidden = call->outputs[2 + k],
-                                    .dgate = call->outputs[4 + k]};
-    float *running = call->outputs[6];
+    memory_sizes n = {call->rows, mb_out(step, gated_memory_grad, dx).shape.dims[1],
+                      mb_width(&mb_out(step, gated_memory_grad, dx)),
+                      mb_width(&mb_out(step, gated_memory_grad, dcandidate)),
+                      mb_width(&mb_out(step, gated_memory_grad, s_1))};
+    const mb_dropout_setting *dropouts = step->params.gated_memory.gates;
+    const gate_gradients gates[2] = {{.weight_1 = mb_in(call, gated_memory_grad, w_1),
+                                      .weight_2 = mb_in(call, gated_memory_grad, v_1),
+                                      .hidden = mb_in(call, gated_memory_grad, r_1),
+                                      .gate = mb_in(call, gated_memory_grad, g_1),
+                                      .scale = scale_of(call, &dropouts[0]),
+                                      .dhidden = mb_out(call, gated_memory_grad, s_1),
+                                      .dgate = mb_out(call, gated_memory_grad, z_1)},
+                                     {.weight_1 = mb_in(call, gated_memory_grad, w_2),
+                                      .weight_2 = mb_in(call, gated_memory_grad, v_2),
+                                      .hidden = mb_in(call, gated_memory_grad, r_2),
+                                      .gate = mb_in(call, gated_memory_grad, g_2),
+                                      .scale = scale_of(call, &dropouts[1]),
+                                      .dhidden = mb_out(call, gated_memory_grad, s_2),
+                                      .dgate = mb_out(call, gated_memory_grad, z_2)}};
+    const float *du = mb_in(call, gated_memory_grad, du);
+    const float *candidate = mb_in(call, gated_memory_grad, candidate);
+    const float *memory = mb_in(call, gated_memory_grad, u);
+    float *dcandidate = mb_out(call, gated_memory_grad, dcandidate);
+    float *running = mb_out(call, gated_memory_grad, room);
     memset(running, 0, (size_t)n.rows * (size_t)n.memory * sizeof *running);
     for (int32_t t = n.steps - 1; t >= 0; t--) {
         for (int32_t b = 0; b < n.rows; b++) {
             int64_t at = step_at(&n, b, t, n.memory);
-            memory_cell_grad(n.memory, call->inputs[0] + at,
-                             t > 0 ? call->inputs[2] + at - n.memory : NULL, call->inputs[1] + at,
-                             gates[0].gate + at, gates[1].gate + at,
-                             running + (int64_t)b * n.memory, call->outputs[1] + at,
-                             gates[0].dgate + at, gates[1].dgate + at);
+            memory_cell_grad(n.memory, du + at, t > 0 ? memory + at - n.memory : NULL,
+                             candidate + at, gates[0].gate + at, gates[1].gate + at,
+                             running + (int64_t)b * n.memory, dcandidate + at, gates[0].dgate + at,
+                             gates[1].dgate + at);
         }
         for (int32_t k = 0; k < 2; k++)
             gate_step_grad(&n, &gates[k], t, running);
@@ -165,5 +182,5 @@ MB_KERNEL(gated_memory_grad) {
     for (int32_t k = 0; k < 2; k++)
         MB_NAME(gemm)
     (n.rows * n.steps, n.x, n.hidden, (mb_matrix){gates[k].dhidden, n.hidden, 1},
-     (mb_matrix){gates[k].weight_1, 1, n.hidden}, call->outputs[0], n.x, k);
+     (mb_matrix){gates[k].weight_1, 1, n.hidden}, mb_out(call, gated_memory_grad, dx), n.x, k);
 }

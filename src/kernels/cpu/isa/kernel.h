@@ -15,7 +15,7 @@
 // Head of the kernel of an op.
 #define MB_KERNEL(name) void MB_NAME(name)(const mb_cpu_call *call)
 
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) MB_KERNEL(name);
+#define MB_OP(NAME, name, ...) MB_KERNEL(name);
 #include "graph/ops.def"
 #undef MB_OP
 

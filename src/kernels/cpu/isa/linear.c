@@ -22,17 +22,17 @@ static void cut_negative(int32_t vectors, int32_t outputs, int32_t row, float *y
 MB_KERNEL(linear) {
     enum { BLOCK = 1 << 16, FEWEST = 512 };
     const mb_step *step = call->step;
-    int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[0]);
-    int32_t inputs = mb_width(&step->inputs[0]), outputs = mb_width(&step->outputs[0]);
+    int32_t vectors = (int32_t)mb_vectors(call, &mb_in(step, linear, x));
+    int32_t inputs = mb_width(&mb_in(step, linear, x)), outputs = mb_width(&step->outputs[0]);
     int32_t block = vectors < BLOCK / FEWEST ? BLOCK / (vectors + 1) / FEWEST * FEWEST : FEWEST;
     for (int32_t o = 0; o < outputs; o += block) {
         int32_t columns = outputs - o < block ? outputs - o : block;
         float *y = call->outputs[0] + o;
         MB_NAME(gemm)
-        (vectors, columns, inputs, (mb_matrix){call->inputs[0], inputs, 1},
-         (mb_matrix){call->inputs[1] + o, outputs, 1}, y, outputs, 0);
-        if (step->input_count == 3)
-            add_bias(vectors, columns, outputs, call->inputs[2] + o, y);
+        (vectors, columns, inputs, (mb_matrix){mb_in(call, linear, x), inputs, 1},
+         (mb_matrix){mb_in(call, linear, weight) + o, outputs, 1}, y, outputs, 0);
+        if (mb_has(step, linear, bias))
+            add_bias(vectors, columns, outputs, mb_in(call, linear, bias) + o, y);
         if (step->params.linear.relu)
             cut_negative(vectors, columns, outputs, y);
     }
@@ -42,14 +42,17 @@ MB_KERNEL(linear) {
 // Assigns.
 MB_KERNEL(linear_thirds) {
     const mb_step *step = call->step;
-    int32_t inputs = mb_width(&step->inputs[0]), outputs = mb_width(&step->outputs[0]);
+    int32_t inputs = mb_width(&mb_in(step, linear_thirds, x1));
+    int32_t outputs = mb_width(&mb_out(step, linear_thirds, y1));
     for (int32_t k = 0; k < 3; k++) {
-        int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[k]);
-        mb_matrix x = {call->inputs[k], inputs, 1};
-        mb_matrix weight = {call->inputs[3] + k * outputs, 3 * (int64_t)outputs, 1};
-        MB_NAME(gemm)(vectors, outputs, inputs, x, weight, call->outputs[k], outputs, 0);
-        if (step->input_count == 5)
-            add_bias(vectors, outputs, outputs, call->inputs[4] + k * outputs, call->outputs[k]);
+        int32_t vectors = (int32_t)mb_vectors(call, &(&mb_in(step, linear_thirds, x1))[k]);
+        mb_matrix x = {(&mb_in(call, linear_thirds, x1))[k], inputs, 1};
+        float *y = (&mb_out(call, linear_thirds, y1))[k];
+        mb_matrix weight = {mb_in(call, linear_thirds, weight) + k * outputs, 3 * (int64_t)outputs,
+                            1};
+        MB_NAME(gemm)(vectors, outputs, inputs, x, weight, y, outputs, 0);
+        if (mb_has(step, linear_thirds, bias))
+            add_bias(vectors, outputs, outputs, mb_in(call, linear_thirds, bias) + k * outputs, y);
     }
 }
 
@@ -57,15 +60,17 @@ MB_KERNEL(linear_thirds) {
 // Assigns.
 MB_KERNEL(linear_grad_input) {
     const mb_step *step = call->step;
-    int32_t blocks = step->input_count - 1, inputs = mb_width(&step->outputs[0]);
+    int32_t blocks = mb_last_count(step, linear_grad_input, dy);
     int32_t vectors = (int32_t)mb_vectors(call, &step->outputs[0]);
-    int32_t row = step->inputs[blocks].shape.dims[0]; // all outputs of W
-    const float *weight = call->inputs[blocks] + step->params.linear.first_output;
+    int32_t inputs = mb_width(&step->outputs[0]);
+    int32_t row = mb_in(step, linear_grad_input, weight).shape.dims[0]; // all outputs of W
+    const float *weight = mb_in(call, linear_grad_input, weight) + step->params.linear.first_output;
     for (int32_t k = 0; k < blocks; k++) {
-        int32_t outputs = mb_width(&step->inputs[k]);
+        const float *dy = mb_in_last(call, linear_grad_input, dy, k);
+        int32_t outputs = mb_width(&mb_in_last(step, linear_grad_input, dy, k));
         MB_NAME(gemm)
-        (vectors, inputs, outputs, (mb_matrix){call->inputs[k], outputs, 1},
-         (mb_matrix){weight, 1, row}, call->outputs[0], inputs, k > 0);
+        (vectors, inputs, outputs, (mb_matrix){dy, outputs, 1}, (mb_matrix){weight, 1, row},
+         call->outputs[0], inputs, k > 0);
         weight += outputs;
     }
 }
@@ -73,18 +78,19 @@ MB_KERNEL(linear_grad_input) {
 // dW (I, all O): columns of block k = xk^T dyk. Assigns.
 MB_KERNEL(linear_grad_weight) {
     const mb_step *step = call->step;
-    int32_t inputs = mb_width(&step->inputs[0]), row = 0; // all outputs
-    for (int32_t k = 1; k < step->input_count; k += 2)
-        row += mb_width(&step->inputs[k]);
+    int32_t inputs = mb_width(&mb_in(step, linear_grad_weight, x)), row = 0; // all outputs
+    for (int32_t k = 0; k < mb_turns(step, linear_grad_weight); k++)
+        row += mb_width(&mb_in_turn(step, linear_grad_weight, dy, k));
     mb_cpu_range part = mb_cpu_range_of(call, inputs, 16);
     float *gradient = call->outputs[0] + part.first * row;
-    for (int32_t k = 0; k < step->input_count; k += 2) {
-        int32_t vectors = (int32_t)mb_vectors(call, &step->inputs[k]);
-        int32_t outputs = mb_width(&step->inputs[k + 1]);
+    for (int32_t k = 0; k < mb_turns(step, linear_grad_weight); k++) {
+        const float *x = mb_in_turn(call, linear_grad_weight, x, k);
+        const float *dy = mb_in_turn(call, linear_grad_weight, dy, k);
+        int32_t vectors = (int32_t)mb_vectors(call, &mb_in_turn(step, linear_grad_weight, x, k));
+        int32_t outputs = mb_width(&mb_in_turn(step, linear_grad_weight, dy, k));
         MB_NAME(gemm)
-        ((int32_t)(part.end - part.first), outputs, vectors,
-         (mb_matrix){call->inputs[k] + part.first, 1, inputs},
-         (mb_matrix){call->inputs[k + 1], outputs, 1}, gradient, row, 0);
+        ((int32_t)(part.end - part.first), outputs, vectors, (mb_matrix){x + part.first, 1, inputs},
+         (mb_matrix){dy, outputs, 1}, gradient, row, 0);
         gradient += outputs;
     }
 }

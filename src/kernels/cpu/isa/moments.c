@@ -42,40 +42,42 @@ MB_KERNEL(overlap) {
         const float *u = call->inputs[0] + (int64_t)k * width;
         MB_NAME(gemm)
         (rows, rows, width, (mb_matrix){u, stride, 1}, (mb_matrix){u, 1, stride},
-         call->outputs[1] + k * size, rows, 0);
+         mb_out(call, overlap, grams) + k * size, rows, 0);
     }
     double sum = 0.0;
     for (int32_t p = 0; p < pairs->count; p++) {
-        const float *a = call->outputs[1] + pairs->parts[p][0] * size;
-        const float *b = call->outputs[1] + pairs->parts[p][1] * size;
+        const float *a = mb_out(call, overlap, grams) + pairs->parts[p][0] * size;
+        const float *b = mb_out(call, overlap, grams) + pairs->parts[p][1] * size;
         for (int64_t i = 0; i < size; i++)
             sum += (double)a[i] * (double)b[i];
     }
-    call->outputs[0][0] = (float)(sum / ((double)width * width));
+    mb_out(call, overlap, loss)[0] = (float)(sum / ((double)width * width));
 }
 
 // du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i
 MB_KERNEL(overlap_grad) {
     const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &call->step->inputs[0].shape;
+    const mb_shape *shape = &mb_in(call->step, overlap_grad, u).shape;
     int32_t parts = shape->dims[1], width = shape->dims[2], rows = call->rows;
     int64_t stride = (int64_t)parts * width, size = (int64_t)rows * rows;
-    float scale = (float)(2.0 * (double)call->inputs[2][0] / ((double)width * width));
-    float *sum = call->outputs[1];
+    double dloss = (double)mb_in(call, overlap_grad, dloss)[0];
+    float scale = (float)(2.0 * dloss / ((double)width * width));
+    const float *grams = mb_in(call, overlap_grad, grams);
+    float *sum = mb_out(call, overlap_grad, room);
     for (int32_t k = 0; k < parts; k++) {
         memset(sum, 0, (size_t)size * sizeof *sum);
         for (int32_t p = 0; p < pairs->count; p++) {
             const uint8_t *pair = pairs->parts[p];
             if (pair[0] != k && pair[1] != k)
                 continue;
-            const float *gram = call->inputs[1] + (pair[0] == k ? pair[1] : pair[0]) * size;
+            const float *gram = grams + (pair[0] == k ? pair[1] : pair[0]) * size;
             for (int64_t i = 0; i < size; i++)
                 sum[i] += scale * gram[i];
         }
         MB_NAME(gemm)
         (rows, width, rows, (mb_matrix){sum, rows, 1},
-         (mb_matrix){call->inputs[0] + (int64_t)k * width, stride, 1},
-         call->outputs[0] + (int64_t)k * width, stride, 0);
+         (mb_matrix){mb_in(call, overlap_grad, u) + (int64_t)k * width, stride, 1},
+         mb_out(call, overlap_grad, du) + (int64_t)k * width, stride, 0);
     }
 }
 
@@ -116,38 +118,41 @@ static double norm_of(const float *x, int32_t count) {
 // loss (1) = 1/pairs * sum of the L2 norms of their rows
 MB_KERNEL(moment_discrepancy) {
     const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &call->step->inputs[0].shape;
+    const mb_shape *shape = &mb_in(call->step, moment_discrepancy, x).shape;
     int32_t width = shape->dims[2];
     int64_t stride = (int64_t)shape->dims[1] * width;
+    const float *x = mb_in(call, moment_discrepancy, x);
+    const float *centered = mb_in(call, moment_discrepancy, centered);
+    float *differences = mb_out(call, moment_discrepancy, differences);
     for (int32_t begin = 0; begin < width; begin += COLUMNS)
         for (int32_t p = 0; p < pairs->count; p++) {
             double moments[2][MOMENTS][COLUMNS];
             int32_t columns = block_width(width, begin);
             for (int32_t side = 0; side < 2; side++) {
                 int64_t at = (int64_t)pairs->parts[p][side] * width + begin;
-                moments_of(call->inputs[0] + at, call->inputs[1] + at, call->rows, stride, columns,
-                           moments[side]);
+                moments_of(x + at, centered + at, call->rows, stride, columns, moments[side]);
             }
             for (int32_t k = 0; k < MOMENTS; k++)
                 for (int32_t j = 0; j < columns; j++)
-                    call->outputs[1][(p * MOMENTS + k) * width + begin + j] =
+                    differences[(p * MOMENTS + k) * width + begin + j] =
                         (float)(moments[0][k][j] - moments[1][k][j]);
         }
     double sum = 0.0;
     for (int32_t i = 0; i < pairs->count * MOMENTS; i++)
-        sum += norm_of(call->outputs[1] + (int64_t)i * width, width);
-    call->outputs[0][0] = (float)(sum / pairs->count);
+        sum += norm_of(differences + (int64_t)i * width, width);
+    mb_out(call, moment_discrepancy, loss)[0] = (float)(sum / pairs->count);
 }
 
 // Gradients of the loss by the five moments of part `part`, times k for the k-th, divided by B.
 static void moment_weights(const mb_cpu_call *call, int32_t part, int32_t begin, int32_t columns,
                            double scales[MB_MAX_PAIRS][MOMENTS], float weights[MOMENTS][COLUMNS]) {
     const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    int32_t width = mb_width(&call->step->inputs[1]);
+    int32_t width = mb_width(&mb_in(call->step, moment_discrepancy_grad, differences));
+    const float *differences = mb_in(call, moment_discrepancy_grad, differences);
     for (int32_t k = 0; k < MOMENTS; k++) {
         double sum[COLUMNS] = {0};
         for (int32_t p = 0; p < pairs->count; p++) {
-            const float *difference = call->inputs[1] + (p * MOMENTS + k) * width + begin;
+            const float *difference = differences + (p * MOMENTS + k) * width + begin;
             double scale = pairs->parts[p][0] == part ? scales[p][k] : -scales[p][k];
             if (pairs->parts[p][0] == part || pairs->parts[p][1] == part)
                 for (int32_t j = 0; j < columns; j++)
@@ -162,15 +167,20 @@ static void moment_weights(const mb_cpu_call *call, int32_t part, int32_t begin,
 // second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B.
 MB_KERNEL(moment_discrepancy_grad) {
     const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &call->step->inputs[0].shape;
+    const mb_shape *shape = &mb_in(call->step, moment_discrepancy_grad, centered).shape;
     int32_t parts = shape->dims[1], width = shape->dims[2];
     int64_t stride = (int64_t)parts * width;
+    const float *centered = mb_in(call, moment_discrepancy_grad, centered);
+    const float *differences = mb_in(call, moment_discrepancy_grad, differences);
+    double dloss = (double)mb_in(call, moment_discrepancy_grad, dloss)[0];
+    float *dx = mb_out(call, moment_discrepancy_grad, dx);
+    float *dcentered = mb_out(call, moment_discrepancy_grad, dcentered);
     double scales[MB_MAX_PAIRS][MOMENTS];
     for (int32_t p = 0; p < pairs->count; p++)
         for (int32_t k = 0; k < MOMENTS; k++) {
-            double norm = norm_of(call->inputs[1] + (int64_t)(p * MOMENTS + k) * width, width);
+            double norm = norm_of(differences + (int64_t)(p * MOMENTS + k) * width, width);
             bool nothing = call->step->params.pairs.zero_norm_gradient && norm == 0.0;
-            scales[p][k] = nothing ? 0.0 : (double)call->inputs[2][0] / (pairs->count * norm);
+            scales[p][k] = nothing ? 0.0 : dloss / (pairs->count * norm);
         }
     for (int32_t part = 0; part < parts; part++)
         for (int32_t begin = 0; begin < width; begin += COLUMNS) {
@@ -180,9 +190,9 @@ MB_KERNEL(moment_discrepancy_grad) {
             for (int32_t b = 0; b < call->rows; b++) {
                 int64_t at = b * stride + (int64_t)part * width + begin;
                 for (int32_t j = 0; j < columns; j++) {
-                    float c = call->inputs[0][at + j];
-                    call->outputs[0][at + j] = weights[0][j];
-                    call->outputs[1][at + j] =
+                    float c = centered[at + j];
+                    dx[at + j] = weights[0][j];
+                    dcentered[at + j] =
                         c * (weights[1][j] +
                              c * (weights[2][j] + c * (weights[3][j] + c * weights[4][j])));
                 }

@@ -28,18 +28,19 @@ static float variance_of(const float *x, int32_t width, float mean) {
 
 // x (B', D), w (D), b (D) -> y (B', D), statistics (B', 2): mean and 1 / sqrt(variance + 1e-5)
 MB_KERNEL(layer_norm) {
-    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
-    int32_t width = mb_width(&call->step->outputs[0]);
-    const float *restrict w = call->inputs[1], *restrict b = call->inputs[2];
+    int64_t vectors = mb_vectors(call, &mb_out(call->step, layer_norm, y));
+    int32_t width = mb_width(&mb_out(call->step, layer_norm, y));
+    const float *restrict w = mb_in(call, layer_norm, weight);
+    const float *restrict b = mb_in(call, layer_norm, bias);
     for (int64_t r = 0; r < vectors; r++) {
-        const float *restrict x = call->inputs[0] + r * width;
-        float *restrict y = call->outputs[0] + r * width;
+        const float *restrict x = mb_in(call, layer_norm, x) + r * width;
+        float *restrict y = mb_out(call, layer_norm, y) + r * width;
         float mean = mean_of(x, width);
         float scale = 1.0f / sqrtf(variance_of(x, width, mean) + epsilon);
         for (int32_t j = 0; j < width; j++)
             y[j] = (x[j] - mean) * scale * w[j] + b[j];
-        call->outputs[1][2 * r] = mean;
-        call->outputs[1][2 * r + 1] = scale;
+        mb_out(call, layer_norm, statistics)[2 * r] = mean;
+        mb_out(call, layer_norm, statistics)[2 * r + 1] = scale;
     }
 }
 
@@ -68,12 +69,15 @@ static void mean_products(const float *restrict dy, const float *restrict x,
 MB_KERNEL(layer_norm_grad) {
     int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
     int32_t width = mb_width(&call->step->outputs[0]);
-    const float *restrict w = call->inputs[3];
+    const float *restrict w = mb_in(call, layer_norm_grad, weight);
     for (int64_t r = 0; r < vectors; r++) {
-        const float *restrict dy = call->inputs[0] + r * width;
-        const float *restrict x = call->inputs[1] + r * width;
+        const float *restrict dy = mb_in(call, layer_norm_grad, dy) + r * width;
+        const float *restrict x = mb_in(call, layer_norm_grad, x) + r * width;
         float *restrict dx = call->outputs[0] + r * width;
-        float mean = call->inputs[2][2 * r], scale = call->inputs[2][2 * r + 1], mean_g, mean_gn;
+        float mean = mb_in(call, layer_norm_grad, statistics)[2 * r];
+        float scale = mb_in(call, layer_norm_grad, statistics)[2 * r + 1];
+        float mean_g;
+        float mean_gn;
         mean_products(dy, x, w, mean, scale, width, &mean_g, &mean_gn);
         for (int32_t j = 0; j < width; j++)
             dx[j] = (dy[j] * w[j] - mean_g - (x[j] - mean) * scale * mean_gn) * scale;
@@ -82,14 +86,15 @@ MB_KERNEL(layer_norm_grad) {
 
 // dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n, row after row
 MB_KERNEL(layer_norm_grad_weight) {
-    int64_t vectors = mb_vectors(call, &call->step->inputs[0]);
-    int32_t width = mb_width(&call->step->inputs[0]);
+    int64_t vectors = mb_vectors(call, &mb_in(call->step, layer_norm_grad_weight, dy));
+    int32_t width = mb_width(&mb_in(call->step, layer_norm_grad_weight, dy));
     float *restrict dw = call->outputs[0];
     memset(dw, 0, (size_t)width * sizeof *dw);
     for (int64_t r = 0; r < vectors; r++) {
-        const float *restrict dy = call->inputs[0] + r * width;
-        const float *restrict x = call->inputs[1] + r * width;
-        float mean = call->inputs[2][2 * r], scale = call->inputs[2][2 * r + 1];
+        const float *restrict dy = mb_in(call, layer_norm_grad_weight, dy) + r * width;
+        const float *restrict x = mb_in(call, layer_norm_grad_weight, x) + r * width;
+        float mean = mb_in(call, layer_norm_grad_weight, statistics)[2 * r];
+        float scale = mb_in(call, layer_norm_grad_weight, statistics)[2 * r + 1];
         for (int32_t j = 0; j < width; j++)
             dw[j] += dy[j] * ((x[j] - mean) * scale);
     }

@@ -77,24 +77,28 @@ static const mb_parameter *updated(const mb_cpu_call *call) {
 MB_KERNEL(linear_update) {
     const mb_parameter *parameter = updated(call);
     int64_t at = parameter->offset;
-    for (int32_t k = 0; k < call->step->input_count; k += 2) {
-        const mb_operand *x = &call->step->inputs[k];
-        int32_t inputs = mb_width(x), outputs = mb_width(&call->step->inputs[k + 1]);
+    for (int32_t k = 0; k < mb_turns(call->step, linear_update); k++) {
+        const mb_operand *x = &mb_in_turn(call->step, linear_update, x, k);
+        const mb_operand *dy = &mb_in_turn(call->step, linear_update, dy, k);
+        int32_t inputs = mb_width(x), outputs = mb_width(dy);
         product_update(call, at, parameter->shape.dims[0], inputs, outputs,
-                       (int32_t)mb_vectors(call, x), (mb_matrix){call->inputs[k], 1, inputs},
-                       (mb_matrix){call->inputs[k + 1], outputs, 1});
+                       (int32_t)mb_vectors(call, x),
+                       (mb_matrix){mb_in_turn(call, linear_update, x, k), 1, inputs},
+                       (mb_matrix){mb_in_turn(call, linear_update, dy, k), outputs, 1});
         at += outputs;
     }
 }
 
 // dF[k] (I, O) = x^T dy[:, k]
 MB_KERNEL(rank_linear_update) {
-    const mb_shape *dy = &call->step->inputs[1].shape; // (B, K, O)
-    int32_t inputs = mb_width(&call->step->inputs[0]), ranks = dy->dims[1], outputs = dy->dims[2];
+    const mb_shape *dy = &mb_in(call->step, rank_linear_update, dy).shape; // (B, K, O)
+    int32_t inputs = mb_width(&mb_in(call->step, rank_linear_update, x));
+    int32_t ranks = dy->dims[1];
+    int32_t outputs = dy->dims[2];
     int64_t factor = updated(call)->offset;
     for (int32_t k = 0; k < ranks; k++)
-        product_update(
-            call, factor + (int64_t)k * inputs * outputs, outputs, inputs, outputs, call->rows,
-            (mb_matrix){call->inputs[0], 1, inputs},
-            (mb_matrix){call->inputs[1] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1});
+        product_update(call, factor + (int64_t)k * inputs * outputs, outputs, inputs, outputs,
+                       call->rows, (mb_matrix){mb_in(call, rank_linear_update, x), 1, inputs},
+                       (mb_matrix){mb_in(call, rank_linear_update, dy) + (int64_t)k * outputs,
+                                   (int64_t)ranks * outputs, 1});
 }

@@ -27,7 +27,7 @@ typedef struct outer_product {
     int32_t first_row;   // of the masks
 } outer_product;
 
-// Factors at inputs[first] and the two after it.
+// Factors from inputs[first] on.
 static outer_product product_of(const mb_cpu_call *call, int first) {
     const mb_operand *operands = call->step->inputs + first;
     outer_product z = {.a = call->inputs[first],
@@ -115,10 +115,11 @@ static int32_t smaller(int64_t left, int32_t most) {
 // y (B, O) = Z W + b. Assigns.
 MB_KERNEL(outer_linear) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
-    outer_product z = product_of(call, 0);
-    int32_t outputs = mb_width(&call->step->outputs[0]);
-    const float *weight = call->inputs[3], *bias = call->inputs[4];
-    float *y = call->outputs[0];
+    outer_product z = product_of(call, MB_INPUT(outer_linear, a));
+    int32_t outputs = mb_width(&mb_out(call->step, outer_linear, y));
+    const float *weight = mb_in(call, outer_linear, weight);
+    const float *bias = mb_in(call, outer_linear, bias);
+    float *y = mb_out(call, outer_linear, y);
     for (int32_t b = 0; b < call->rows; b++)
         memcpy(y + (int64_t)b * outputs, bias, (size_t)outputs * sizeof *y);
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
@@ -174,18 +175,22 @@ static void contract(const outer_product *z, int64_t b, int64_t first, int32_t c
 // dZ = mask * (dy (B, O) W^T) a block at a time, contracted at once to da, dv, dl. Assigns.
 MB_KERNEL(outer_linear_grad_inputs) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
-    outer_product z = product_of(call, 1);
-    outer_gradients gradients = {call->outputs[0], call->outputs[1], call->outputs[2]};
-    int32_t outputs = mb_width(&call->step->inputs[0]);
-    for (int k = 0; k < 3; k++)
+    outer_product z = product_of(call, MB_INPUT(outer_linear_grad_inputs, a));
+    outer_gradients gradients = {mb_out(call, outer_linear_grad_inputs, da),
+                                 mb_out(call, outer_linear_grad_inputs, dv),
+                                 mb_out(call, outer_linear_grad_inputs, dl)};
+    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_inputs, dy));
+    for (int k = MB_OUTPUT(outer_linear_grad_inputs, da);
+         k <= MB_OUTPUT(outer_linear_grad_inputs, dl); k++)
         memset(call->outputs[k], 0,
                (size_t)mb_elements(call, &call->step->outputs[k]) * sizeof(float));
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
         int32_t count = smaller(z.width - first, BLOCK_WIDTH);
-        mb_matrix w = {call->inputs[4] + first * outputs, 1, outputs};
+        mb_matrix w = {mb_in(call, outer_linear_grad_inputs, weight) + first * outputs, 1, outputs};
         for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
             int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
-            mb_matrix dy = {call->inputs[0] + (int64_t)row * outputs, outputs, 1};
+            mb_matrix dy = {mb_in(call, outer_linear_grad_inputs, dy) + (int64_t)row * outputs,
+                            outputs, 1};
             MB_NAME(gemm)(rows, count, outputs, dy, w, block, BLOCK_WIDTH, 0);
             for (int32_t r = 0; r < rows; r++) {
                 apply_mask(&z, row + r, first, count, block + (int64_t)r * BLOCK_WIDTH);
@@ -195,14 +200,16 @@ MB_KERNEL(outer_linear_grad_inputs) {
     }
 }
 
-// Rows [first, first + count) and columns [o, o + columns) of dW = Z^T dy (B, O), `ldc` apart.
+// Rows [first, first + count) and columns [o, o + columns) of dW = Z^T dy (B, O), `ldc` apart. The
+// update has the inputs of the gradient.
 static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_t first,
                          int32_t count, int32_t o, int32_t columns, float *dw, int64_t ldc) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
-    int32_t outputs = mb_width(&call->step->inputs[3]);
+    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_weight, dy));
     for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
         int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
-        mb_matrix dy = {call->inputs[3] + (int64_t)row * outputs + o, outputs, 1};
+        mb_matrix dy = {mb_in(call, outer_linear_grad_weight, dy) + (int64_t)row * outputs + o,
+                        outputs, 1};
         make_block(z, row, rows, first, count, block);
         MB_NAME(gemm)
         (count, columns, rows, (mb_matrix){block, 1, BLOCK_WIDTH}, dy, dw, ldc, row > 0);
@@ -211,8 +218,8 @@ static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_
 
 // dW (P*Q*R, O). Assigns.
 MB_KERNEL(outer_linear_grad_weight) {
-    outer_product z = product_of(call, 0);
-    int32_t outputs = mb_width(&call->step->inputs[3]);
+    outer_product z = product_of(call, MB_INPUT(outer_linear_grad_weight, a));
+    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_weight, dy));
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH)
         weight_block(call, &z, first, smaller(z.width - first, BLOCK_WIDTH), 0, outputs,
                      call->outputs[0] + first * outputs, outputs);
@@ -222,10 +229,10 @@ MB_KERNEL(outer_linear_grad_weight) {
 MB_KERNEL(outer_linear_update) {
     enum { STEP_WIDTH = MB_DROPOUT_GROUP, STEP_OUTPUTS = 128 };
     _Alignas(64) float dw[STEP_WIDTH * STEP_OUTPUTS];
-    outer_product z = product_of(call, 0);
+    outer_product z = product_of(call, MB_INPUT(outer_linear_update, a));
     mb_adam adam = MB_NAME(adam_of)(call);
     int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
-    int32_t outputs = mb_width(&call->step->inputs[3]);
+    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_update, dy));
     mb_cpu_range inputs = mb_cpu_range_of(call, z.width, STEP_WIDTH);
     for (int64_t first = inputs.first; first < inputs.end; first += STEP_WIDTH) {
         int32_t count = smaller(inputs.end - first, STEP_WIDTH);

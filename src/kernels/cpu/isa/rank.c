@@ -4,25 +4,27 @@
 
 // y (B, K, O): y[:, k] = x (B, I) F[k] (I, O). Assigns.
 MB_KERNEL(rank_linear) {
-    const mb_shape *factor = &call->step->inputs[1].shape;
+    const mb_shape *factor = &mb_in(call->step, rank_linear, factor).shape;
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
-    (call->rows, outputs, inputs, (mb_matrix){call->inputs[0], inputs, 1},
-     (mb_matrix){call->inputs[1] + (int64_t)k * inputs * outputs, outputs, 1},
+    (call->rows, outputs, inputs, (mb_matrix){mb_in(call, rank_linear, x), inputs, 1},
+     (mb_matrix){mb_in(call, rank_linear, factor) + (int64_t)k * inputs * outputs, outputs, 1},
      call->outputs[0] + (int64_t)k * outputs, (int64_t)ranks * outputs, 0);
 }
 
 // dx (B, I) = sum over k of dy[:, k] F[k]^T. Assigns.
 MB_KERNEL(rank_linear_grad_input) {
-    const mb_shape *factor = &call->step->inputs[1].shape;
+    const mb_shape *factor = &mb_in(call->step, rank_linear_grad_input, factor).shape;
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
     (call->rows, inputs, outputs,
-     (mb_matrix){call->inputs[0] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1},
-     (mb_matrix){call->inputs[1] + (int64_t)k * inputs * outputs, 1, outputs}, call->outputs[0],
-     inputs, k > 0);
+     (mb_matrix){mb_in(call, rank_linear_grad_input, dy) + (int64_t)k * outputs,
+                 (int64_t)ranks * outputs, 1},
+     (mb_matrix){mb_in(call, rank_linear_grad_input, factor) + (int64_t)k * inputs * outputs, 1,
+                 outputs},
+     call->outputs[0], inputs, k > 0);
 }
 
 // dF[k] (I, O) = x^T dy[:, k]. Assigns.
@@ -31,18 +33,19 @@ MB_KERNEL(rank_linear_grad_weight) {
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
-    (inputs, outputs, call->rows, (mb_matrix){call->inputs[0], 1, inputs},
-     (mb_matrix){call->inputs[1] + (int64_t)k * outputs, (int64_t)ranks * outputs, 1},
+    (inputs, outputs, call->rows, (mb_matrix){mb_in(call, rank_linear_grad_weight, x), 1, inputs},
+     (mb_matrix){mb_in(call, rank_linear_grad_weight, dy) + (int64_t)k * outputs,
+                 (int64_t)ranks * outputs, 1},
      call->outputs[0] + (int64_t)k * inputs * outputs, outputs, 0);
 }
 
 // y (B, H) = b + sum over k of w[k] * u[:, k]
 MB_KERNEL(weighted_sum) {
-    const mb_shape *shape = &call->step->inputs[1].shape;
+    const mb_shape *shape = &mb_in(call->step, weighted_sum, values).shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
-    const float *w = call->inputs[0], *bias = call->inputs[2];
+    const float *w = mb_in(call, weighted_sum, weights), *bias = mb_in(call, weighted_sum, bias);
     for (int32_t b = 0; b < call->rows; b++) {
-        const float *u = call->inputs[1] + (int64_t)b * ranks * hidden;
+        const float *u = mb_in(call, weighted_sum, values) + (int64_t)b * ranks * hidden;
         float *y = call->outputs[0] + (int64_t)b * hidden;
         for (int32_t j = 0; j < hidden; j++)
             y[j] = w[0] * u[j];
@@ -56,13 +59,14 @@ MB_KERNEL(weighted_sum) {
 
 // dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j]
 MB_KERNEL(weighted_sum_grad_weights) {
-    const mb_shape *shape = &call->step->inputs[1].shape;
+    const mb_shape *shape = &mb_in(call->step, weighted_sum_grad_weights, values).shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
     for (int32_t k = 0; k < ranks; k++) {
         double sum = 0.0;
         for (int32_t b = 0; b < call->rows; b++) {
-            const float *dy = call->inputs[0] + (int64_t)b * hidden;
-            const float *u = call->inputs[1] + ((int64_t)b * ranks + k) * hidden;
+            const float *dy = mb_in(call, weighted_sum_grad_weights, dy) + (int64_t)b * hidden;
+            const float *u =
+                mb_in(call, weighted_sum_grad_weights, values) + ((int64_t)b * ranks + k) * hidden;
             for (int32_t j = 0; j < hidden; j++)
                 sum += (double)dy[j] * (double)u[j];
         }
@@ -76,8 +80,8 @@ MB_KERNEL(weighted_sum_grad_values) {
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t k = 0; k < ranks; k++) {
-            const float *dy = call->inputs[0] + (int64_t)b * hidden;
-            float w = call->inputs[1][k];
+            const float *dy = mb_in(call, weighted_sum_grad_values, dy) + (int64_t)b * hidden;
+            float w = mb_in(call, weighted_sum_grad_values, weights)[k];
             float *du = call->outputs[0] + ((int64_t)b * ranks + k) * hidden;
             for (int32_t j = 0; j < hidden; j++)
                 du[j] = w * dy[j];

@@ -33,20 +33,23 @@ static void lstm_cell(int32_t hidden, float *z, const float *cell_before, float 
 // z (B, T, 4H), W (H, 4H), b (4H) -> hidden (B, T, H), cell (B, T, H), gates (B, T, 4H) activated.
 //   gates[t] = z[t] + b + hidden[t-1] W;  c[t] = f*c[t-1] + i*g;  hidden[t] = o*tanh(c[t])
 MB_KERNEL(lstm) {
-    mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
-    int32_t h = mb_width(&call->step->outputs[0]), g = 4 * h;
-    float *hidden = call->outputs[0], *cell = call->outputs[1], *gates = call->outputs[2];
+    mb_way way = mb_way_of(call, &mb_out(call->step, lstm, hidden).shape);
+    int32_t h = mb_width(&mb_out(call->step, lstm, hidden)), g = 4 * h;
+    const float *z = mb_in(call, lstm, z), *bias = mb_in(call, lstm, bias);
+    float *hidden = mb_out(call, lstm, hidden);
+    float *cell = mb_out(call, lstm, cell);
+    float *gates = mb_out(call, lstm, gates);
     for (int32_t n = 0; n < way.length; n++) {
         int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
         for (int32_t s = 0; s < way.sides; s++) {
             int64_t gate = (at + s * way.aside) * g;
             for (int32_t j = 0; j < g; j++)
-                gates[gate + j] = call->inputs[0][gate + j] + call->inputs[2][j];
+                gates[gate + j] = z[gate + j] + bias[j];
         }
         if (n > 0)
             MB_NAME(gemm)
         (way.sides, g, h, (mb_matrix){hidden + before * h, way.aside * h, 1},
-         (mb_matrix){call->inputs[1], g, 1}, gates + at * g, way.aside * g, 1);
+         (mb_matrix){mb_in(call, lstm, weight), g, 1}, gates + at * g, way.aside * g, 1);
         for (int32_t s = 0; s < way.sides; s++) {
             int64_t here = at + s * way.aside;
             lstm_cell(h, gates + here * g, n > 0 ? cell + (before + s * way.aside) * h : NULL,
@@ -94,27 +97,28 @@ static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *dc
 // there are -> dz (B, T, 4H), dstate (S, 2H).
 MB_KERNEL(lstm_grad) {
     const mb_step *step = call->step;
-    mb_way way = mb_way_of(call, &step->inputs[0].shape);
-    int32_t h = mb_width(&step->inputs[0]), g = 4 * h;
-    bool hidden = step->params.lstm_grad.hidden;
-    const float *dhidden = hidden ? call->inputs[3] : NULL;
-    const float *dcell = step->params.lstm_grad.cell ? call->inputs[hidden ? 4 : 3] : NULL;
-    const float *cell = call->inputs[0];
-    float *dz = call->outputs[0], *dstate = call->outputs[1];
+    mb_way way = mb_way_of(call, &mb_in(step, lstm_grad, cell).shape);
+    int32_t h = mb_width(&mb_in(step, lstm_grad, cell)), g = 4 * h;
+    const float *const *given = &mb_in(call, lstm_grad, dhidden); // or dcell
+    const float *dhidden = step->params.lstm_grad.hidden ? *given++ : NULL;
+    const float *dcell = step->params.lstm_grad.cell ? *given : NULL;
+    const float *cell = mb_in(call, lstm_grad, cell);
+    float *dz = mb_out(call, lstm_grad, dz), *dstate = mb_out(call, lstm_grad, room);
     memset(dstate, 0, (size_t)way.sides * 2 * (size_t)h * sizeof *dstate);
     for (int32_t n = way.length - 1; n >= 0; n--) {
         int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
         for (int32_t s = 0; s < way.sides; s++) {
             int64_t here = at + s * way.aside;
             lstm_cell_grad(h, dhidden != NULL ? dhidden + here * h : NULL,
-                           dcell != NULL ? dcell + here * h : NULL, call->inputs[1] + here * g,
-                           cell + here * h, n > 0 ? cell + (before + s * way.aside) * h : NULL,
+                           dcell != NULL ? dcell + here * h : NULL,
+                           mb_in(call, lstm_grad, gates) + here * g, cell + here * h,
+                           n > 0 ? cell + (before + s * way.aside) * h : NULL,
                            dstate + (int64_t)s * 2 * h, dz + here * g);
         }
         if (n > 0) // gradient of hidden[t-1]
             MB_NAME(gemm)
         (way.sides, h, g, (mb_matrix){dz + at * g, way.aside * g, 1},
-         (mb_matrix){call->inputs[2], 1, g}, dstate, 2 * h, 0);
+         (mb_matrix){mb_in(call, lstm_grad, weight), 1, g}, dstate, 2 * h, 0);
     }
 }
 
@@ -122,13 +126,13 @@ MB_KERNEL(lstm_grad) {
 MB_KERNEL(delay) {
     mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
     int32_t width = mb_width(&call->step->outputs[0]);
-    const float *start = call->step->input_count == 2 ? call->inputs[1] : NULL;
+    const float *start = mb_has(call->step, delay, start) ? mb_in(call, delay, start) : NULL;
     for (int32_t n = 0; n < way.length; n++)
         for (int32_t s = 0; s < way.sides; s++) {
             float *y = call->outputs[0] + (mb_way_at(&way, n) + s * way.aside) * width;
             size_t bytes = (size_t)width * sizeof *y;
             if (n > 0)
-                memcpy(y, call->inputs[0] + (mb_way_at(&way, n - 1) + s * way.aside) * width,
+                memcpy(y, mb_in(call, delay, x) + (mb_way_at(&way, n - 1) + s * way.aside) * width,
                        bytes);
             else if (start != NULL)
                 memcpy(y, start + (int64_t)s * width, bytes);

@@ -3,10 +3,11 @@
 
 // y (B, H) = sum over k of w[b, k] * u[b, k*H ...]
 MB_KERNEL(mix) {
-    int32_t parts = mb_width(&call->step->inputs[0]), hidden = mb_width(&call->step->outputs[0]);
+    int32_t parts = mb_width(&mb_in(call->step, mix, weights));
+    int32_t hidden = mb_width(&call->step->outputs[0]);
     for (int32_t b = 0; b < call->rows; b++) {
-        const float *w = call->inputs[0] + (int64_t)b * parts;
-        const float *u = call->inputs[1] + (int64_t)b * parts * hidden;
+        const float *w = mb_in(call, mix, weights) + (int64_t)b * parts;
+        const float *u = mb_in(call, mix, values) + (int64_t)b * parts * hidden;
         float *y = call->outputs[0] + (int64_t)b * hidden;
         for (int32_t j = 0; j < hidden; j++)
             y[j] = w[0] * u[j];
@@ -18,11 +19,13 @@ MB_KERNEL(mix) {
 
 // dw (B, K): dw[b, k] = sum over j of dy[b, j] * u[b, k*H + j]
 MB_KERNEL(mix_grad_weights) {
-    int32_t parts = mb_width(&call->step->outputs[0]), hidden = mb_width(&call->step->inputs[0]);
+    int32_t parts = mb_width(&call->step->outputs[0]);
+    int32_t hidden = mb_width(&mb_in(call->step, mix_grad_weights, dy));
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t k = 0; k < parts; k++) {
-            const float *dy = call->inputs[0] + (int64_t)b * hidden;
-            const float *u = call->inputs[1] + ((int64_t)b * parts + k) * hidden;
+            const float *dy = mb_in(call, mix_grad_weights, dy) + (int64_t)b * hidden;
+            const float *u =
+                mb_in(call, mix_grad_weights, values) + ((int64_t)b * parts + k) * hidden;
             double sum = 0.0;
             for (int32_t j = 0; j < hidden; j++)
                 sum += (double)dy[j] * (double)u[j];
@@ -32,11 +35,12 @@ MB_KERNEL(mix_grad_weights) {
 
 // du (B, K*H): du[b, k*H + j] = w[b, k] * dy[b, j]
 MB_KERNEL(mix_grad_values) {
-    int32_t parts = mb_width(&call->step->inputs[1]), hidden = mb_width(&call->step->inputs[0]);
+    int32_t parts = mb_width(&mb_in(call->step, mix_grad_values, weights));
+    int32_t hidden = mb_width(&mb_in(call->step, mix_grad_values, dy));
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t k = 0; k < parts; k++) {
-            const float *dy = call->inputs[0] + (int64_t)b * hidden;
-            float w = call->inputs[1][(int64_t)b * parts + k];
+            const float *dy = mb_in(call, mix_grad_values, dy) + (int64_t)b * hidden;
+            float w = mb_in(call, mix_grad_values, weights)[(int64_t)b * parts + k];
             float *du = call->outputs[0] + ((int64_t)b * parts + k) * hidden;
             for (int32_t j = 0; j < hidden; j++)
                 du[j] = w * dy[j];

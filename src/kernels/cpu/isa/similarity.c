@@ -16,14 +16,14 @@ MB_KERNEL(unit_rows) {
     int32_t width = mb_width(&step->inputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
         const float *restrict x = call->inputs[0] + r * width;
-        float *restrict y = call->outputs[0] + r * width;
+        float *restrict y = mb_out(call, unit_rows, y) + r * width;
         double norm = sqrt(dot(x, x, width));
         bool zero = step->params.unit_rows.keep_zero && norm == 0.0;
         float inverse =
             zero ? 0.0f : (float)(1.0 / (norm + (double)step->params.unit_rows.epsilon));
         for (int32_t j = 0; j < width; j++)
             y[j] = x[j] * inverse;
-        call->outputs[1][r] = inverse;
+        mb_out(call, unit_rows, inverse)[r] = inverse;
     }
 }
 
@@ -31,12 +31,13 @@ MB_KERNEL(unit_rows) {
 // constant for the gradient.
 MB_KERNEL(unit_rows_grad) {
     const mb_step *step = call->step;
-    int64_t vectors = mb_vectors(call, &step->inputs[0]);
-    int32_t width = mb_width(&step->inputs[0]);
+    int64_t vectors = mb_vectors(call, &mb_in(step, unit_rows_grad, dy));
+    int32_t width = mb_width(&mb_in(step, unit_rows_grad, dy));
     for (int64_t r = 0; r < vectors; r++) {
-        const float *restrict dy = call->inputs[0] + r * width;
-        const float *restrict y = call->inputs[1] + r * width;
-        float *restrict dx = call->outputs[0] + r * width, inverse = call->inputs[2][r];
+        const float *restrict dy = mb_in(call, unit_rows_grad, dy) + r * width;
+        const float *restrict y = mb_in(call, unit_rows_grad, y) + r * width;
+        float *restrict dx = call->outputs[0] + r * width;
+        float inverse = mb_in(call, unit_rows_grad, inverse)[r];
         double share = 1.0 - (double)step->params.unit_rows.epsilon * (double)inverse;
         double product = step->params.unit_rows.constant_norm ? 0.0 : dot(dy, y, width);
         float along = (float)(share > 0.0 ? product / share : product);
@@ -48,11 +49,11 @@ MB_KERNEL(unit_rows_grad) {
 // s = x q^T (B, B); loss (1) = (1/B) sum over b of log(sum over j of exp(s[b, j])) - s[b, b], and
 // p (B, B) = softmax of s over j.
 MB_KERNEL(contrastive) {
-    int32_t rows = call->rows, width = mb_width(&call->step->inputs[0]);
-    float *scores = call->outputs[1];
+    int32_t rows = call->rows, width = mb_width(&mb_in(call->step, contrastive, x));
+    float *scores = mb_out(call, contrastive, probabilities);
     MB_NAME(gemm)
-    (rows, rows, width, (mb_matrix){call->inputs[0], width, 1},
-     (mb_matrix){call->inputs[1], 1, width}, scores, rows, 0);
+    (rows, rows, width, (mb_matrix){mb_in(call, contrastive, x), width, 1},
+     (mb_matrix){mb_in(call, contrastive, q), 1, width}, scores, rows, 0);
     double sum = 0.0;
     for (int32_t b = 0; b < rows; b++) {
         float *s = scores + (int64_t)b * rows;
@@ -66,21 +67,25 @@ MB_KERNEL(contrastive) {
         for (int32_t j = 0; j < rows; j++)
             s[j] = (float)exp((double)s[j] - total);
     }
-    call->outputs[0][0] = (float)(sum / rows);
+    mb_out(call, contrastive, loss)[0] = (float)(sum / rows);
 }
 
 // ds (B, B) = dloss/B * (p - identity); dx (B, D) = ds q, dq (B, D) = ds^T x.
 MB_KERNEL(contrastive_grad) {
-    int32_t rows = call->rows, width = mb_width(&call->step->inputs[0]);
-    float scale = call->inputs[3][0] / (float)rows, *ds = call->outputs[2];
+    int32_t rows = call->rows, width = mb_width(&mb_in(call->step, contrastive_grad, x));
+    float scale = mb_in(call, contrastive_grad, dloss)[0] / (float)rows;
+    float *ds = mb_out(call, contrastive_grad, room);
     for (int32_t b = 0; b < rows; b++)
         for (int32_t j = 0; j < rows; j++)
             ds[(int64_t)b * rows + j] =
-                scale * (call->inputs[2][(int64_t)b * rows + j] - (b == j ? 1.0f : 0.0f));
+                scale * (mb_in(call, contrastive_grad, probabilities)[(int64_t)b * rows + j] -
+                         (b == j ? 1.0f : 0.0f));
     MB_NAME(gemm)
-    (rows, width, rows, (mb_matrix){ds, rows, 1}, (mb_matrix){call->inputs[1], width, 1},
-     call->outputs[0], width, 0);
+    (rows, width, rows, (mb_matrix){ds, rows, 1},
+     (mb_matrix){mb_in(call, contrastive_grad, q), width, 1}, mb_out(call, contrastive_grad, dx),
+     width, 0);
     MB_NAME(gemm)
-    (rows, width, rows, (mb_matrix){ds, 1, rows}, (mb_matrix){call->inputs[0], width, 1},
-     call->outputs[1], width, 0);
+    (rows, width, rows, (mb_matrix){ds, 1, rows},
+     (mb_matrix){mb_in(call, contrastive_grad, x), width, 1}, mb_out(call, contrastive_grad, dq),
+     width, 0);
 }

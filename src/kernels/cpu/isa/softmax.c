@@ -26,7 +26,8 @@ MB_KERNEL(softmax_grad) {
     int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
     int32_t width = mb_width(&call->step->outputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
-        const float *dy = call->inputs[0] + r * width, *y = call->inputs[1] + r * width;
+        const float *dy = mb_in(call, softmax_grad, dy) + r * width;
+        const float *y = mb_in(call, softmax_grad, y) + r * width;
         float *dx = call->outputs[0] + r * width;
         double sum = 0.0;
         for (int32_t j = 0; j < width; j++)

@@ -27,27 +27,30 @@ static void sum_block(const mb_layer *l, const float *weight, int32_t count, con
 
 MB_KERNEL(source_linear) {
     const mb_step *step = call->step;
-    int32_t inputs = step->inputs[0].shape.dims[1], outputs = mb_width(&step->outputs[0]);
-    bool keeps = step->outputs[1].shape.dims[0] == 2;
-    mb_layer l = mb_layer_of(call, inputs, outputs, keeps, call->outputs[1], call->outputs[2]);
+    int32_t inputs = mb_in(step, source_linear, weight).shape.dims[1];
+    int32_t outputs = mb_width(&mb_out(step, source_linear, y));
+    bool keeps = mb_out(step, source_linear, room).shape.dims[0] == 2;
+    const float *weight = mb_in(call, source_linear, weight);
+    float *y = mb_out(call, source_linear, y), *room = mb_out(call, source_linear, room);
+    mb_layer l = mb_layer_of(call, inputs, outputs, keeps, room, mb_out(call, source_linear, sums));
     mb_random_mask mask = mb_source_mask(call, 0);
     l.sums += (int64_t)call->first_row * MB_PANEL;
     for (int32_t p = 0; !call->begun && p < l.panels; p++)
         mb_clear_sums(&l, p, l.rows);
     for (int32_t i = 0; !call->begun && i < inputs; i += MB_SOURCE_BLOCK) {
         int32_t count = mb_least(MB_SOURCE_BLOCK, inputs - i);
-        float *x = keeps ? (float *)l.x + (int64_t)i * call->max_rows : call->outputs[1];
+        float *x = keeps ? (float *)l.x + (int64_t)i * call->max_rows : room;
         x += (int64_t)call->first_row * (keeps ? count : MB_SOURCE_BLOCK);
         mb_fill_block(call, &mask, call->indices, l.rows, i, count, inputs, x);
-        sum_block(&l, call->inputs[0] + (int64_t)i * outputs, count, x);
+        sum_block(&l, weight + (int64_t)i * outputs, count, x);
     }
-    const float *bias = step->input_count == 2 ? call->inputs[1] : NULL;
+    const float *bias = mb_has(step, source_linear, bias) ? mb_in(call, source_linear, bias) : NULL;
     float lowest = step->params.source.relu ? 0.0f : -INFINITY;
     for (int32_t r = 0; r < l.rows; r++)
         for (int32_t o = 0; o < outputs; o++) {
-            float y =
+            float sum =
                 l.sums[((int64_t)o / MB_PANEL * call->max_rows + r) * MB_PANEL + o % MB_PANEL];
-            y += bias != NULL ? bias[o] : 0.0f;
-            call->outputs[0][(int64_t)r * outputs + o] = y < lowest ? lowest : y; // NaN stays NaN
+            sum += bias != NULL ? bias[o] : 0.0f;
+            y[(int64_t)r * outputs + o] = sum < lowest ? lowest : sum; // NaN stays NaN
         }
 }

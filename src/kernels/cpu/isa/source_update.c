@@ -192,7 +192,8 @@ static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
 MB_KERNEL(source_linear_update) {
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
     int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
-    mb_layer l = mb_layer_of(call, inputs, outputs, true, call->outputs[0], call->outputs[1]);
+    mb_layer l = mb_layer_of(call, inputs, outputs, true, mb_out(call, source_linear_update, room),
+                             mb_out(call, source_linear_update, sums));
     mb_random_mask mask = mb_source_mask(call, 1);
     bool shared = call->parts > 1;
     if (shared && call->phase == 0) {

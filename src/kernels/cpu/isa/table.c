@@ -10,7 +10,7 @@ const mb_cpu_isa MB_NAME(isa) = {
     .description = "cpu " MB_TEXT(MB_ISA),
     .kernels =
         {
-#define MB_OP(NAME, name, fewest, most, outputs, gradient) [MB_OP_##NAME] = MB_NAME(name),
+#define MB_OP(NAME, name, ...) [MB_OP_##NAME] = MB_NAME(name),
 #include "graph/ops.def"
 #undef MB_OP
         },
