@@ -17,6 +17,7 @@ typedef struct sweep_trial {
     int32_t missing; // runs of it that are not done
     bool selected;   // its selection value is known:
     double selection;
+    mb_run_result *parts; // (fold_count) that wait for the choice, or NULL; see sweep_parts.c
 } sweep_trial;
 
 typedef struct sweep_cell {
@@ -26,7 +27,9 @@ typedef struct sweep_cell {
     int32_t search_count;      // trials: settings, then seeds
     int32_t *search;
     int32_t search_done; // the first search_done trials of the search have scores
-    int32_t chosen;      // setting, or -1
+    int32_t best;        // of the settings that were completed since the start, or -1:
+    double best_mean;
+    int32_t chosen; // setting, or -1
     int32_t final_count;
     int32_t *final;
 } sweep_cell;
@@ -102,9 +105,22 @@ mb_status sweep_find_missing(mb_sweep *sweep, int32_t trial, mb_error *error);
 // Asks for all parts of a trial. Runs of it that have been scored on their selection part alone are
 // trained again.
 mb_status sweep_ask_whole(mb_sweep *sweep, int32_t trial, mb_error *error);
+mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec,
+                               const char *device, const mb_run_result *result);
 mb_run_spec sweep_run_of(const mb_sweep *sweep, const mb_job *job);
 // The same for the threads of a pool, with plans.
 mb_status sweep_specify(void *sweep, const mb_job *job, mb_run_spec *spec, mb_error *error);
+
+// sweep_parts.c: whether a run can be scored on more than its selection part.
+bool sweep_has_other_parts(const sweep_trial *trial, int32_t fold);
+// Takes the other parts out of a result, to wait for the choice.
+void sweep_hold_back(sweep_trial *trial, int32_t fold, mb_run_result *result);
+// A trial is complete: parts that cannot be chosen any more go.
+void sweep_weigh_parts(mb_sweep *sweep, const sweep_trial *trial);
+// Records the parts of a trial that wait, if they are all there; afterwards none waits.
+mb_status sweep_record_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
+void sweep_drop_parts(mb_sweep *sweep, const sweep_cell *cell);
+void sweep_free_parts(mb_sweep *sweep);
 
 // sweep_groups.c: gives a job its group, cost and memory.
 mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
