@@ -1,4 +1,5 @@
 // The program: finds the subcommand and turns its status into the exit code.
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +47,9 @@ static int say(const char *who, mb_status status, mb_error *error) {
 }
 
 int main(int argc, char **argv) {
+    enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE); // the tables of a run go back to the system with it
     if (argc < 2) {
         print_help(stderr);
         return MB_USAGE;
