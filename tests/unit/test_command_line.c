@@ -54,7 +54,7 @@ static mb_status with_line(values *v, mb_status (*use)(const mb_command_line *li
          .letter = 'n', .whole = &v->number, .least = -8, .most = 8},
         {"mode", "NAME", "{}", .choice = &v->mode, .choices = modes, .choice_count = 6,
          .any_case = true},
-        {.others = others},
+        {.included = others},
         {"seed", "S", "{}", .seed = &v->seed},
         {"rate", "X", "{}", .real = &v->rate, .least = 0, .most = 2, .above = true},
         {"read", "WORD", "whatever it makes of it", .read = read_twice, .target = v},
@@ -304,9 +304,9 @@ static void test_help_is_asked_for(void **state) {
     values v;
     attempt a;
     take("--help", &v, &a);
-    assert_true(a.operands.helped);
+    assert_true(a.operands.help_shown);
     take("-n 2 -h --nonsense", &v, &a);
-    assert_true(a.operands.helped && v.number == 2);
+    assert_true(a.operands.help_shown && v.number == 2);
     refuse("--nonsense --help", "unknown option '--nonsense'; 'merbench try --help' lists the "
                                 "options");
 }

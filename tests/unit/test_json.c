@@ -125,11 +125,10 @@ static void test_strings(void **state) {
                  (unsigned char)damaged[i][0]);
         refuse_text(text, message);
     }
-    refuse_text("\"\\x41\"", "column 3: expected one of \"\\/bfnrtu behind a backslash, found "
+    refuse_text("\"\\x41\"", "column 3: expected one of \"\\/bfnrtu after a backslash, found "
                              "'x41'");
-    refuse_text("\"\\",
-                "column 3: expected one of \"\\/bfnrtu behind a backslash, found the end of "
-                "the text");
+    refuse_text("\"\\", "column 3: expected one of \"\\/bfnrtu after a backslash, found the end of "
+                        "the text");
     refuse_text("\"\\u12g4\"", "column 4: expected four hexadecimal digits, found '12g4'");
     refuse_text("\"\\u12", "column 4: expected four hexadecimal digits, found '12'");
     refuse_text("\"\\u0000\"", "expected a string without zero characters, found \\u0000");

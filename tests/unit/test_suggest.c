@@ -34,8 +34,8 @@ static void test_near(void **state) {
                        .name = "mia",
                        .known = models,
                        .count = 3,
-                       .before = "--",
-                       .otherwise = "not said",
+                       .prefix = "--",
+                       .hint = "not said",
                        .quote = '"'},
          "unknown model \"--mia\"; did you mean \"--misa\"?");
 }
@@ -44,7 +44,7 @@ static void test_far(void **state) {
     (void)state;
     mb_unknown unknown = {.what = "model", .name = "transformer", .known = models, .count = 3};
     says(&unknown, "unknown model 'transformer'; known: attention, lmf, misa");
-    unknown.otherwise = "'model' lists them";
+    unknown.hint = "'model' lists them";
     says(&unknown, "unknown model 'transformer'; 'model' lists them");
     says(&(mb_unknown){.what = "plan", .name = "", .known = NULL}, "unknown plan ''; known: none");
     char text[64];

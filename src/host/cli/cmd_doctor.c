@@ -34,7 +34,7 @@ typedef struct arguments {
     mb_device_choice choice; // --gpu
 } arguments;
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const mb_command_option options[] = {
         {"entries", "N", "name the first N entries of a finding (default 5)",
          .whole = &given->entries, .least = 1, .most = 1000000},
@@ -57,8 +57,8 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
     *given = (arguments){.entries = 5};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->path = operands.count > 0 ? operands.items[0] : NULL;
     if (given->device && given->path != NULL)
@@ -123,9 +123,9 @@ static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_e
 
 mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
     arguments given;
-    bool helped = false;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);

@@ -45,7 +45,7 @@ typedef struct arguments {
     bool force;
 } arguments;
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const char *datasets[MB_MOST_DATASETS];
     int32_t dataset = 0;
     mb_import_options *import = &given->import;
@@ -80,8 +80,8 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
                                   .least = 2};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     if (strcmp(operands.items[0], "mertools") != 0)
         return mb_fail(error, MB_USAGE, "expected 'mertools' as the kind of folder, found '%s'",
@@ -123,9 +123,9 @@ static mb_status import(const arguments *given, mb_error *error) {
 
 mb_status mb_cmd_import(int argc, char **argv, mb_error *error) {
     arguments given = {.import.threads = mb_default_threads()};
-    bool helped = false;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status == MB_OK && !helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status == MB_OK && !help_shown)
         status = import(&given, error);
     free(given.import.features.items);
     for (int m = 0; m < MB_MODALITY_COUNT; m++)

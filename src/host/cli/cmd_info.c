@@ -210,7 +210,7 @@ mb_status mb_cmd_info(int argc, char **argv, mb_error *error) {
     bool json = false;
     mb_operands operands;
     mb_status status = parse(argc, argv, &json, &operands, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     mb_corpus corpus;
     description known = {0};

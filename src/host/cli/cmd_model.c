@@ -100,7 +100,7 @@ static mb_status set_option(request *r, const char *text, mb_error *error) {
     return mb_fail_in(error, status, "--set: model %s: ", r->model->name);
 }
 
-static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     bool about_a_model = false;
     int32_t type = MB_UTT;
     const mb_command_option options[] = {
@@ -131,8 +131,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
                    .batch = 32};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     r->config.feature_type = (mb_feature_type)type;
     if (operands.count == 0 && (about_a_model || r->type_given))
@@ -285,9 +285,9 @@ static mb_status list_models(bool json, mb_error *error) {
 mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     request r;
     costs c;
-    bool helped = false;
-    mb_status status = parse(argc, argv, &r, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &r, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     if (r.model == NULL)
         return list_models(r.json, error);

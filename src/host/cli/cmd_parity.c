@@ -107,7 +107,8 @@ static mb_status print_json(cJSON *files, mb_error *error) {
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,
                        mb_operands *operands, mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
-    const mb_command_option options[] = {mb_json_option(json), {.others = devices}, {.name = NULL}};
+    const mb_command_option options[] = {
+        mb_json_option(json), {.included = devices}, {.name = NULL}};
     const mb_command_line line = {.program = "merbench parity",
                                   .usage = usage,
                                   .notes = notes,
@@ -126,7 +127,7 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
     mb_operands operands;
     mb_device *device = NULL;
     mb_status status = parse(argc, argv, &json, &choice, &operands, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     status = mb_device_choice_open(&choice, &device, error);
     if (status != MB_OK)

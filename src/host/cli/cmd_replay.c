@@ -27,7 +27,7 @@ static const char usage[] =
     "there is one; otherwise both are named, and the results may differ in rounding. Options ask\n"
     "for another device.";
 
-static mb_status parse(int argc, char **argv, replay_options *given, bool *helped,
+static mb_status parse(int argc, char **argv, replay_options *given, bool *help_shown,
                        mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
     const mb_command_option options[] = {
@@ -42,7 +42,7 @@ static mb_status parse(int argc, char **argv, replay_options *given, bool *helpe
                           "processor); where fewer are left, threads share the work of a fold"),
         {"list", NULL, "print the keys of the trials of the plan that ran last",
          .given = &given->list},
-        {.others = devices},
+        {.included = devices},
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench replay",
                                   .usage = usage,
@@ -54,10 +54,10 @@ static mb_status parse(int argc, char **argv, replay_options *given, bool *helpe
     mb_device_choice_options(&given->device, devices);
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
+    *help_shown = operands.help_shown;
     if (status == MB_OK)
         status = mb_device_choice_check(&given->device, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->results = operands.items[0];
     given->key = operands.count > 1 ? operands.items[1] : NULL;
@@ -137,9 +137,9 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
 
 mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
     replay_options options = {.threads = mb_default_threads()};
-    bool helped = false;
-    mb_status status = parse(argc, argv, &options, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &options, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     mb_ledger *ledger = NULL;
     mb_ledger_trial trial = {.description = NULL};

@@ -32,14 +32,15 @@ static const char notes[] =
     "The plan format is described in docs/plan-format.md.\n"
     "example: merbench run configs/quickstart.json --data demo --results demo/results.db";
 
-static mb_status parse(int argc, char **argv, run_options *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, run_options *given, bool *help_shown,
+                       mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
     const mb_command_option options[] = {
         {"results", "FILE", "the ledger; made when it is missing (default results.db)",
          .text = &given->results},
         {"data", "DIR", "where the corpora of the plan are (default: the plan's folder)",
          .text = &given->data},
-        {.others = devices},
+        {.included = devices},
         mb_threads_option(&given->threads,
                           "on cpu, runs that are trained at a time, {} (default: one a processor); "
                           "where fewer are left, threads share the work of a run; a GPU trains "
@@ -58,10 +59,10 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *helped, 
     mb_device_choice_options(&given->choice, devices);
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
+    *help_shown = operands.help_shown;
     if (status == MB_OK)
         status = mb_device_choice_check(&given->choice, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->plan = operands.items[0];
     if (given->results[0] == '\0')
@@ -292,9 +293,9 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
 
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     run_options options = {.results = "results.db", .threads = mb_default_threads()};
-    bool helped = false;
-    mb_status status = parse(argc, argv, &options, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &options, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     mb_interrupt interrupt; // before a driver is asked for anything: it may start threads
     mb_interrupt_begin(&interrupt);

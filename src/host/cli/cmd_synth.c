@@ -32,7 +32,7 @@ static mb_status keep_text(const char *option, char *text, void *target, mb_erro
     return MB_OK;
 }
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const char *datasets[MB_MOST_DATASETS];
     mb_command_option like = mb_dataset_option("like", datasets, &given->dataset);
     like.any_case = true;
@@ -62,7 +62,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
     *given = (arguments){.seed = 1, .scale = 1};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
+    *help_shown = operands.help_shown;
     return status;
 }
 
@@ -95,10 +95,10 @@ static void print_result(const char *path, const mb_corpus *corpus) {
 
 mb_status mb_cmd_synth(int argc, char **argv, mb_error *error) {
     arguments given;
-    bool helped = false;
+    bool help_shown = false;
     mb_synth_options options;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status != MB_OK || helped)
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     status = read_options(&given, &options, error);
     if (status == MB_OK)

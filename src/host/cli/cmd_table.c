@@ -34,7 +34,7 @@ static bool are_one(const char *path, const char *other) {
            a.st_ino == b.st_ino;
 }
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     int32_t format = MB_TABLE_TEXT, phase = MB_TABLE_FINAL;
     const mb_command_option options[] = {
         {"format", "FORMAT", "{} (default text)", .letter = 'f', .choice = &format,
@@ -62,8 +62,8 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
     *given = (arguments){0};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->results = operands.items[0];
     given->options.format = (mb_table_format)format;
@@ -93,9 +93,9 @@ static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error
 
 mb_status mb_cmd_table(int argc, char **argv, mb_error *error) {
     arguments given;
-    bool helped = false;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     mb_ledger *ledger = NULL;
     status = mb_ledger_open(given.results, MB_LEDGER_READ, &ledger, error);

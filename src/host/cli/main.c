@@ -77,6 +77,6 @@ int main(int argc, char **argv) {
                                       .name = argv[1],
                                       .known = names,
                                       .count = COMMAND_COUNT,
-                                      .otherwise = "'merbench --help' lists the commands"});
+                                      .hint = "'merbench --help' lists the commands"});
     return say("merbench", status, &error);
 }

@@ -45,7 +45,7 @@ static mb_status no_such_plan(const mb_ledger *ledger, const mb_table *table, mb
                                                      .name = asked,
                                                      .known = names,
                                                      .count = table->plan_count,
-                                                     .otherwise = last});
+                                                     .hint = last});
     mb_fail_in(error, status, "%s: ", mb_ledger_path(ledger));
     free(names);
     return status;
