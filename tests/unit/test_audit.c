@@ -132,7 +132,7 @@ static void test_values(void **state) {
     expect(&small, MB_WARNING, "zero-utterances", "sound-UTT", 1, "'u1'");
     small.utterance_values[3] = 0.75f;
     memcpy(small.utterance_values + 15, small.utterance_values + 6, 3 * sizeof(float));
-    expect(&small, MB_NOTE, "equal-utterances", "sound-UTT", 1, "'f\xc3\xbcnf' as 'zwei'");
+    expect(&small, MB_NOTE, "equal-utterances", "sound-UTT", 1, "'f\xc3\xbcnf' equals 'zwei'");
     small.utterance_values[15] = 0.125f;
     for (int i = 0; i < 6; i++)
         small.utterance_values[3 * i + 2] = 7;

@@ -199,7 +199,7 @@ static void test_foreign_files(void **state) {
     small_corpus_init(&small);
     expect_refused(small.path, "No such file");
     expect_refused(small.folder, "a folder");
-    expect_refused("/dev/null", "no plain file");
+    expect_refused("/dev/null", "something other than a regular file");
     write_bytes(small.path, (const unsigned char *)"", 0);
     expect_refused(small.path, "an empty file");
     write_bytes(small.path, (const unsigned char *)"name,emotion\n", 13);
@@ -317,16 +317,16 @@ static void test_sealed_but_wrong(void **state) {
     expect_change_refused(&small, emotions_short, "expected 6 entries, found 5");
     expect_change_refused(&small, emotions_are_a_group, "expected a dataset, found a group");
     expect_change_refused(&small, row_out_of_range, "'train', entry 1: expected a row below 6");
-    expect_change_refused(&small, labels_changed, "names, labels and splits have digest");
+    expect_change_refused(&small, labels_changed, "names, labels and splits: expected digest");
     expect_change_refused(&small, offsets_falling, "'zwei': expected at least one frame");
     expect_change_refused(&small, offsets_empty_utterance, "'zwei': expected at least one frame");
     expect_change_refused(&small, offsets_short, "expected 7 entries, found 6");
     expect_change_refused(&small, level_wrong, "expected one frame at utterance level, found 2");
     expect_change_refused(&small, attribute_missing, "no attribute 'dimension'");
-    expect_change_refused(&small, dataset_unknown, "knows no dataset 'Merry'");
+    expect_change_refused(&small, dataset_unknown, "dataset 'Merry' is unknown to this version");
     expect_change_refused(&small, external_link, "no object /utterances/emotion");
-    expect_change_refused(&small, external_values, "values in another file");
-    expect_change_refused(&small, absurd_size, "the shape asks for");
+    expect_change_refused(&small, external_values, "the values are in another file");
+    expect_change_refused(&small, absurd_size, "the shape needs");
     small_corpus_free(&small);
 }
 
@@ -350,7 +350,7 @@ static void test_wrong_content_is_not_written(void **state) {
     expect_unwritten(&small, "expected UTF-8");
     small.names[3] = "drei";
     small.splits[0].name = "a/b";
-    expect_unwritten(&small, "'a/b' is no usable name");
+    expect_unwritten(&small, "'a/b' is not a usable name");
     small.splits[0].name = "train";
     small.valences[1] = INFINITY;
     expect_unwritten(&small, "infinite");

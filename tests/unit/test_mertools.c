@@ -109,7 +109,7 @@ static void test_choice(void **state) {
     mb_corpus_close(&corpus);
     options.modality[MB_TEXT] = (mb_names){one, 1};
     assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
-    assert_non_null(strstr(error.message, "is named by --text and by --video"));
+    assert_non_null(strstr(error.message, "is given to --text and to --video"));
     mb_corpus_close(&corpus);
     options.modality[MB_TEXT] = (mb_names){0};
     options.features = (mb_names){wrong, 1};
@@ -131,7 +131,7 @@ static void test_wrong_dataset(void **state) {
     mb_corpus_close(&corpus);
     options.labels = MB_FIXTURES "/mertools/cmumosi/label.npz";
     assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
-    assert_non_null(strstr(error.message, "11 of 11 utterances have no features"));
+    assert_non_null(strstr(error.message, "11 of 11 utterances have neither a file"));
     assert_non_null(strstr(error.message, "\n  'train-4'\n  ..."));
     mb_corpus_close(&corpus);
     options.labels = NULL;
