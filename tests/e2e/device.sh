@@ -37,9 +37,9 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
         expect 2 $command --precision
         complains '--precision'
         expect 2 $command --precision tf32 --device cpu
-        complains '--precision tf32: GPUs alone have it, it does not go with --device cpu'
+        complains '--precision tf32: only available on GPUs, not with --device cpu'
         expect 2 $command --isa portable --precision tf32
-        complains '--precision tf32: GPUs alone have it, it does not go with --isa portable'
+        complains '--precision tf32: only available on GPUs, not with --isa portable'
         quiet
         for number in -1 1.5 one 1x 99999999999 ''; do
             expect 2 $command --gpu "$number"
@@ -49,9 +49,9 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
         expect 2 $command --gpu
         complains '--gpu'
         expect 2 $command --gpu 1 --device cpu
-        complains '--gpu 1: it names a GPU, it does not go with --device cpu'
+        complains '--gpu 1: selects a GPU, not valid with --device cpu'
         expect 2 $command --isa portable --gpu 0
-        complains '--gpu 0: it names a GPU, it does not go with --isa portable'
+        complains '--gpu 0: selects a GPU, not valid with --isa portable'
         quiet
         expect 0 ${command%% *} --help
         prints '--precision NAME'
@@ -92,7 +92,7 @@ expect 0 replay cpu.db "$key" --device cpu
 expect 0 replay portable.db "$key" --precision float32
 prints 'identical'
 expect 2 replay portable.db "$key" --precision tf32
-complains 'it does not go with --isa portable'
+complains 'not with --isa portable'
 if "$MERBENCH" parity "$FIXTURE" --isa avx2 >/dev/null 2>&1; then
     capture "$MERBENCH" replay portable.db "$key" --isa avx2
     LAST="merbench replay portable.db $key --isa avx2"
@@ -120,7 +120,7 @@ expect 2 doctor --devices
 expect 2 doctor --device --gpu x
 complains "--gpu: expected the number of a GPU, from 0, found 'x'"
 expect 2 doctor q.h5 --gpu 0
-complains '--gpu: it goes with --device'
+complains '--gpu: only valid with --device'
 quiet
 expect 2 info --device
 expect 0 run plan.json --results auto.db --no-table
@@ -150,7 +150,7 @@ cpu*)
     expect 4 doctor --device --gpu 0
     complains "--gpu 0: $reason"
     expect 4 run plan.json --results gpu.db --precision tf32
-    complains "--precision tf32: GPUs alone have it, and $reason; float32 works"
+    complains "--precision tf32: only available on GPUs, but $reason; float32 works"
     missing gpu.db
     ;;
 *)

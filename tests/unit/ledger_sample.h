@@ -119,7 +119,7 @@ static inline void fill_sample(sample *s, const char *key, int32_t fold) {
         .fold = fold,
         .device = "cpu test",
         .version = "0",
-        .part = &s->fold,
+        .parts = &s->fold,
         .tests = s->test_parts,
         .test_count = 2,
         .class_count = CLASSES,

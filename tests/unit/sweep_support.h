@@ -94,7 +94,7 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
     if (status == MB_OK)
         status = mb_sweep_open(&plan, &interrupt, &sweep, error);
     if (status == MB_OK && !config->backend->shares_host_memory)
-        mb_sweep_train_apart(sweep);
+        mb_sweep_use_device_memory(sweep);
     if (status == MB_OK)
         status = mb_ledger_open(path, MB_LEDGER_WRITE, &ledger, error);
     if (status == MB_OK)

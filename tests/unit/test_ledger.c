@@ -92,7 +92,7 @@ static void parts_come_later(void **state) {
     scores.score.waf = 0.75;
     assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_OK);
     assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
-    assert_int_equal(extent, MB_LEDGER_WHOLE);
+    assert_int_equal(extent, MB_LEDGER_ALL_PARTS);
     assert_sample(ledger, KEY, 0);
     assert_int_equal(mb_ledger_get_scores(ledger, KEY, &there, &found_scores, &error), MB_OK);
     assert_true(there && found_scores.score.waf == 0.75);

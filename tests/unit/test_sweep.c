@@ -199,8 +199,8 @@ static int scored_in_search(const char *results, int32_t *chosen_runs) {
         for (int32_t k = 0; k < trial.fold_count; k++) {
             mb_ledger_extent extent;
             assert_int_equal(mb_ledger_get_extent(ledger, trial.key, k, &extent, &error), MB_OK);
-            *chosen_runs += chosen && extent == MB_LEDGER_WHOLE;
-            scored += !chosen && extent == MB_LEDGER_WHOLE;
+            *chosen_runs += chosen && extent == MB_LEDGER_ALL_PARTS;
+            scored += !chosen && extent == MB_LEDGER_ALL_PARTS;
         }
         assert_int_equal(isnan(entries[i].scores.score.waf), !chosen);
         mb_ledger_trial_free(&trial);

@@ -1,4 +1,4 @@
-// merbench parity: runs fixture files and prints the worst error of each group.
+// merbench parity: runs reference files and prints the worst error of each group of tensors.
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,18 +13,16 @@
 static const char usage[] =
     "usage: merbench parity FILE.h5... [--json] [OPTIONS]\n"
     "\n"
-    "Runs each file's model on its stored inputs and parameters and compares outputs, losses, "
-    "every\n"
-    "gradient and twenty Adam steps (or a whole training loop) with the stored values of the\n"
-    "reference toolkit. Errors are relative L2 errors per tensor; a line shows the tensor that is\n"
-    "worst in relation to its limit. Dropout cases use the stored masks. Files of data rules "
-    "(mapping,\n"
-    "alignment, folds) and of metrics are checked likewise. With --precision tf32 the limits are\n"
-    "wider where nothing is trained.";
+    "Runs the model of each file on the stored inputs and parameters, and compares outputs,\n"
+    "losses, every gradient and twenty Adam steps (or a whole training loop) with the stored\n"
+    "values of the reference toolkit. Errors are relative L2 errors per tensor; each line shows\n"
+    "the tensor that is worst in relation to its limit. Dropout cases use the stored masks. Files\n"
+    "of data rules (mapping, alignment, folds) and of metrics are checked in the same way. With\n"
+    "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 3 a limit is broken or a file cannot be used,\n"
-    "            4 nothing fails, but a model or kind of file is not supported";
+    "exit codes: 0 everything holds, 3 a limit is exceeded or a file cannot be used,\n"
+    "            4 nothing fails, but a model or a kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {
     return status == MB_OK ? "holds" : status == MB_UNSUPPORTED ? "unsupported" : "fails";

@@ -1,4 +1,4 @@
-// The program: finds the subcommand and turns its status into the exit code.
+// The program: calls the subcommand and turns its status into the exit code.
 #include <stdio.h>
 #include <string.h>
 
@@ -30,18 +30,19 @@ static void print_help(FILE *stream) {
                     "findings,\n            4 unsupported\n");
 }
 
-// Output that did not arrive (a full disk, a closed pipe) is a failure of its own.
+// Output that could not be written (full disk, closed pipe) is a failure, too.
 static mb_status flush_output(mb_error *error) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return MB_OK;
     return mb_fail(error, MB_FAILED, "cannot write to standard output");
 }
 
-static int say(const char *who, mb_status status, mb_error *error) {
-    // Names out of files and arguments do not command the terminal.
+// Prints the message, if there is one, and returns the exit code.
+static int finish(const char *program, mb_status status, mb_error *error) {
+    // Messages quote files and arguments, which must not be able to control the terminal.
     mb_make_plain(error->message, "\n");
     if (error->message[0] != '\0')
-        fprintf(stderr, "%s: %s\n", who, error->message);
+        fprintf(stderr, "%s: %s\n", program, error->message);
     return status;
 }
 
@@ -53,11 +54,11 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
-        return say("merbench", flush_output(&error), &error);
+        return finish("merbench", flush_output(&error), &error);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("merbench " MERBENCH_VERSION);
-        return say("merbench", flush_output(&error), &error);
+        return finish("merbench", flush_output(&error), &error);
     }
     const char *names[COMMAND_COUNT];
     for (int i = 0; i < COMMAND_COUNT; i++) {
@@ -67,9 +68,9 @@ int main(int argc, char **argv) {
         mb_status status = commands[i].run(argc - 1, argv + 1, &error);
         if (status == MB_OK)
             status = flush_output(&error);
-        char who[64];
-        snprintf(who, sizeof who, "merbench %s", commands[i].name);
-        return say(who, status, &error);
+        char program[64];
+        snprintf(program, sizeof program, "merbench %s", commands[i].name);
+        return finish(program, status, &error);
     }
     mb_status status =
         mb_fail_unknown(&error, MB_USAGE,
@@ -78,5 +79,5 @@ int main(int argc, char **argv) {
                                       .known = names,
                                       .count = COMMAND_COUNT,
                                       .hint = "'merbench --help' lists the commands"});
-    return say("merbench", status, &error);
+    return finish("merbench", status, &error);
 }

@@ -23,14 +23,14 @@ void mb_grid_free(mb_grid *grid) {
     *grid = (mb_grid){0};
 }
 
-static char **place(const mb_grid *grid, int32_t row, int32_t column) {
+static char **slot_at(const mb_grid *grid, int32_t row, int32_t column) {
     return &grid->texts[(size_t)row * (size_t)grid->column_count + (size_t)column];
 }
 
 void mb_grid_set(mb_grid *grid, int32_t row, int32_t column, const char *format, ...) {
     if (grid->failed)
         return;
-    char **text = place(grid, row, column);
+    char **text = slot_at(grid, row, column);
     free(*text);
     va_list arguments;
     va_start(arguments, format);
@@ -42,7 +42,7 @@ void mb_grid_set(mb_grid *grid, int32_t row, int32_t column, const char *format,
 }
 
 static const char *text_at(const mb_grid *grid, int32_t row, int32_t column) {
-    const char *text = *place(grid, row, column);
+    const char *text = *slot_at(grid, row, column);
     return text != NULL ? text : "";
 }
 

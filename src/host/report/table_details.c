@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/people.h"
+#include "report/dialect.h"
 
 static bool finish(mb_grid *grid, const mb_dialect *dialect, FILE *out) {
     if (!grid->failed)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "merbench/dataset.h"
-#include "report/people.h"
+#include "report/dialect.h"
 
 static const mb_dialect dialects[] = {
     [MB_TABLE_TEXT] = {.escape = mb_text_plain,
@@ -136,7 +136,7 @@ static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *
             "where values are predicted, this is the score of their sign, zeros left out");
 }
 
-static bool print_people(const mb_table *table, FILE *out) {
+static bool print_document(const mb_table *table, FILE *out) {
     const mb_dialect *dialect = &dialects[table->options.format];
     if (!print_title(table, dialect, out))
         return false;
@@ -175,7 +175,7 @@ mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FIL
         else if (options->format == MB_TABLE_JSON)
             mb_table_print_json(&table, out);
         else
-            done = print_people(&table, out);
+            done = print_document(&table, out);
         if (!done)
             status = mb_out_of_memory(error, "a table");
         else if (ferror(out))

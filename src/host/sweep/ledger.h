@@ -76,9 +76,9 @@ mb_status mb_ledger_put_trial(mb_ledger *ledger, const mb_ledger_trial *trial, m
 typedef struct mb_ledger_run {
     const char *trial_key;
     int32_t fold;
-    const char *device;  // "cpu avx512"
-    const char *version; // merbench version
-    const mb_fold *part; // names and rows of the predictions
+    const char *device;   // "cpu avx512"
+    const char *version;  // merbench version
+    const mb_fold *parts; // names and rows of the predictions
     const mb_part *tests;
     int32_t test_count;
     int32_t class_count, value_count;
@@ -110,7 +110,7 @@ mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
 typedef enum mb_ledger_extent {
     MB_LEDGER_NOTHING,
     MB_LEDGER_SELECTION, // curves, and predictions on the selection part
-    MB_LEDGER_WHOLE,     // on the held-out part or the test sets, too
+    MB_LEDGER_ALL_PARTS, // on the held-out part or the test sets, too
 } mb_ledger_extent;
 mb_status mb_ledger_get_extent(mb_ledger *ledger, const char *trial_key, int32_t fold,
                                mb_ledger_extent *extent, mb_error *error);

@@ -130,12 +130,12 @@ mb_status mb_query_close(mb_query *query, mb_status status, mb_error *error) {
     return status;
 }
 
-// The place of a parameter; the statement must have it.
-static int place_of(mb_query *query, const char *name) {
-    int place = sqlite3_bind_parameter_index(query->statement, name);
-    assert(place > 0);
+// The index of a parameter; the statement must have it.
+static int parameter_index(mb_query *query, const char *name) {
+    int index = sqlite3_bind_parameter_index(query->statement, name);
+    assert(index > 0);
     query->bound++;
-    return place;
+    return index;
 }
 
 static void note(mb_query *query, int result) {
@@ -144,23 +144,23 @@ static void note(mb_query *query, int result) {
 }
 
 void mb_query_bind_integer(mb_query *query, const char *name, int64_t value) {
-    note(query, sqlite3_bind_int64(query->statement, place_of(query, name), value));
+    note(query, sqlite3_bind_int64(query->statement, parameter_index(query, name), value));
 }
 
 void mb_query_bind_real(mb_query *query, const char *name, double value) {
-    int place = place_of(query, name);
-    note(query, isnan(value) ? sqlite3_bind_null(query->statement, place)
-                             : sqlite3_bind_double(query->statement, place, value));
+    int index = parameter_index(query, name);
+    note(query, isnan(value) ? sqlite3_bind_null(query->statement, index)
+                             : sqlite3_bind_double(query->statement, index, value));
 }
 
 void mb_query_bind_text(mb_query *query, const char *name, const char *text) {
-    int place = place_of(query, name);
-    note(query, sqlite3_bind_text(query->statement, place, text, -1, SQLITE_STATIC));
+    int index = parameter_index(query, name);
+    note(query, sqlite3_bind_text(query->statement, index, text, -1, SQLITE_STATIC));
 }
 
 void mb_query_bind_blob(mb_query *query, const char *name, const void *bytes, size_t count) {
-    int place = place_of(query, name);
-    note(query, sqlite3_bind_blob64(query->statement, place, bytes, count, SQLITE_STATIC));
+    int index = parameter_index(query, name);
+    note(query, sqlite3_bind_blob64(query->statement, index, bytes, count, SQLITE_STATIC));
 }
 
 void mb_query_bind_scores(mb_query *query, const char *prefix, const mb_scores *scores) {

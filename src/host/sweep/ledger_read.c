@@ -127,7 +127,7 @@ static mb_status read_predictions(mb_query *query, const run_row *run, mb_predic
 }
 
 // Where the predictions of the current row belong; NULL = out of memory.
-static mb_predictions *place_of(mb_query *query, mb_run_result *result, mb_error *error) {
+static mb_predictions *predictions_of_row(mb_query *query, mb_run_result *result, mb_error *error) {
     switch (mb_query_choice(query, predictions_role, mb_ledger_roles, ROLE_COUNT)) {
     case ROLE_SELECT:
         return &result->select_predictions;
@@ -155,7 +155,7 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_r
         status = mb_query_next(&query, &row, error);
         if (status != MB_OK || !row)
             break;
-        mb_predictions *predictions = place_of(&query, result, error);
+        mb_predictions *predictions = predictions_of_row(&query, result, error);
         status =
             predictions != NULL ? read_predictions(&query, run, predictions, error) : MB_FAILED;
     }

@@ -231,10 +231,10 @@ static mb_status put_all_predictions(mb_ledger *ledger, int64_t id, const mb_led
     const mb_run_result *result = run->result;
     mb_status status = MB_OK;
     if (result->select_predictions.count > 0)
-        status = put_predictions(ledger, id, run, 0, ROLE_SELECT, &run->part->select,
+        status = put_predictions(ledger, id, run, 0, ROLE_SELECT, &run->parts->select,
                                  &result->select_predictions, error);
     if (status == MB_OK && result->held_predictions.count > 0)
-        status = put_predictions(ledger, id, run, 1, ROLE_HELD, &run->part->held,
+        status = put_predictions(ledger, id, run, 1, ROLE_HELD, &run->parts->held,
                                  &result->held_predictions, error);
     for (int32_t i = 0; status == MB_OK && i < result->test_count; i++)
         status = put_predictions(ledger, id, run, 2 + i, ROLE_TEST, &run->tests[i],

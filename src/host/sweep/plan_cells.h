@@ -12,8 +12,8 @@ mb_status mb_plan_read_cells(const mb_json *root, mb_sweep_plan *plan, mb_error 
 mb_status mb_cell_make_settings(const mb_json *root, const mb_json *entry,
                                 const mb_sweep_plan *plan, mb_sweep_cell *cell, mb_error *error);
 
-// Checks that every name in "settings" and "grid" of `place` is known to one of the models.
-mb_status mb_check_hyper_names(const mb_json *place, const mb_model *const *models,
+// Checks that every name in "settings" and "grid" of `object` is known to one of the models.
+mb_status mb_check_hyper_names(const mb_json *object, const mb_model *const *models,
                                int32_t model_count, mb_error *error);
 
 #endif

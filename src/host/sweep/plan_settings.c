@@ -34,9 +34,9 @@ static mb_status check_names(const mb_json *object, const mb_model *const *model
     return MB_OK;
 }
 
-mb_status mb_check_hyper_names(const mb_json *place, const mb_model *const *models,
+mb_status mb_check_hyper_names(const mb_json *object, const mb_model *const *models,
                                int32_t model_count, mb_error *error) {
-    mb_json settings = mb_json_member(place, "settings"), grid = mb_json_member(place, "grid");
+    mb_json settings = mb_json_member(object, "settings"), grid = mb_json_member(object, "grid");
     if (settings.value != NULL && !cJSON_IsObject(settings.value))
         return mb_json_expect(&settings, "an object", error);
     bool paper = cJSON_IsString(grid.value) && strcmp(grid.value->valuestring, "paper") == 0;
@@ -73,9 +73,9 @@ static mb_status read_axis(const mb_option *option, const mb_json *list, axis *a
 
 // Looks for the hyper-parameter in one place (the cell's entry, or the plan); *found says whether
 // the place speaks of it.
-static mb_status look(const mb_option *option, const mb_json *place, axis *a, bool *found,
+static mb_status look(const mb_option *option, const mb_json *object, axis *a, bool *found,
                       mb_error *error) {
-    mb_json settings = mb_json_member(place, "settings"), grid = mb_json_member(place, "grid");
+    mb_json settings = mb_json_member(object, "settings"), grid = mb_json_member(object, "grid");
     mb_json fixed = mb_json_member(&settings, option->name);
     mb_json list = mb_json_member(&grid, option->name);
     *found = true;

@@ -21,9 +21,9 @@ typedef struct mb_worker {
 struct mb_pool {
     mb_pool_config config;
     pthread_mutex_t mutex;
-    pthread_cond_t work;   // see mb_pool_announce
-    pthread_cond_t result; // there is an outcome
-    atomic_int moment;     // how often it was announced
+    pthread_cond_t work;      // see mb_pool_announce
+    pthread_cond_t result;    // there is an outcome
+    atomic_int announcements; // how often it was announced
     atomic_int stop;
     atomic_llong steps;
     mb_job_heap waiting;

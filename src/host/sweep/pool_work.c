@@ -51,7 +51,7 @@ static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
 }
 
 // A disk that cannot keep up must not fill the memory with results.
-static bool crowded(const mb_pool *pool) {
+static bool has_too_many_outcomes(const mb_pool *pool) {
     return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads + pool->config.array_size;
 }
 
@@ -180,12 +180,12 @@ static void train_waves(mb_worker *w, int32_t count) {
 // What an idle thread waits for.
 typedef struct change {
     const mb_pool *pool;
-    int32_t moment; // when it began to wait
+    int32_t announcements; // when it began to wait
 } change;
 
 static bool unchanged(const void *context) {
     const change *c = context;
-    return atomic_load_explicit(&c->pool->moment, memory_order_relaxed) == c->moment;
+    return atomic_load_explicit(&c->pool->announcements, memory_order_relaxed) == c->announcements;
 }
 
 // An idle thread takes part in the work of one that trains, of those the one with the fewest
@@ -202,7 +202,7 @@ static void wait_or_assist(mb_pool *pool) {
         pthread_cond_wait(&pool->work, &pool->mutex);
         return;
     }
-    change c = {pool, atomic_load(&pool->moment)};
+    change c = {pool, atomic_load(&pool->announcements)};
     busy->helpers++;
     pthread_mutex_unlock(&pool->mutex);
     executor->assist(busy->cache.device, unchanged, &c);
@@ -215,7 +215,7 @@ void *mb_pool_work(void *worker) {
     mb_pool *pool = w->pool;
     pthread_mutex_lock(&pool->mutex);
     while (!atomic_load(&pool->stop)) {
-        int32_t count = crowded(pool) ? 0 : take_jobs(pool, w->taken);
+        int32_t count = has_too_many_outcomes(pool) ? 0 : take_jobs(pool, w->taken);
         if (count == 0) {
             wait_or_assist(pool);
             continue;

@@ -24,7 +24,7 @@ typedef struct replay {
     const mb_replay_options *options;
     FILE *out;
     mb_trial_spec spec;
-    int32_t told, compared;
+    int32_t reported, compared;
     replay_fold *folds;    // (fold_count)
     mb_run_result *again;  // (fold_count)
     char difference[1024]; // the first one, with its fold
@@ -68,16 +68,16 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
 }
 
 // Tells, in their order, of the folds that are done.
-static mb_status tell(replay *r, mb_error *error) {
+static mb_status report_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
-    for (; r->told < r->spec.folds->fold_count && status == MB_OK; r->told++) {
-        const replay_fold *f = &r->folds[r->told];
+    for (; r->reported < r->spec.folds->fold_count && status == MB_OK; r->reported++) {
+        const replay_fold *f = &r->folds[r->reported];
         if (f->recorded && !f->trained)
             break;
         if (f->recorded)
-            status = compare_fold(r, r->told, error);
+            status = compare_fold(r, r->reported, error);
         else
-            fprintf(r->out, "fold %d: not recorded\n", r->told);
+            fprintf(r->out, "fold %d: not recorded\n", r->reported);
         fflush(r->out);
     }
     return status;
@@ -150,10 +150,10 @@ static mb_status take_next(replay *r, mb_pool *pool, mb_error *error) {
         mb_run_result_free(&outcome->result);
     }
     free(outcome);
-    return status == MB_OK ? tell(r, error) : status;
+    return status == MB_OK ? report_folds(r, error) : status;
 }
 
-static bool waits(const replay_fold *fold, const char *device) {
+static bool is_pending(const replay_fold *fold, const char *device) {
     return fold->recorded && !fold->trained && strcmp(fold->device, device) == 0;
 }
 
@@ -173,7 +173,7 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
     mb_pool *pool = NULL;
     mb_status status = mb_pool_open(&config, &pool, error);
     for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
-        if (waits(&r->folds[k], recorded))
+        if (is_pending(&r->folds[k], recorded))
             status = add_fold(r, pool, k, error);
     while (status == MB_OK && mb_pool_pending(pool) > 0)
         status = take_next(r, pool, error);
@@ -192,7 +192,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
     const mb_backend *backend = device->backend;
     status = backend->describe(device, &now, error);
     for (int32_t k = first; k < r->spec.folds->fold_count && status == MB_OK; k++)
-        if (waits(&r->folds[k], recorded))
+        if (is_pending(&r->folds[k], recorded))
             memcpy(r->folds[k].now, now.text, sizeof now.text);
     if (status == MB_OK && strcmp(recorded, now.text) != 0)
         fprintf(r->out, "fold %d was recorded on %s; it is trained again on %s\n", first, recorded,
@@ -204,7 +204,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
     return status;
 }
 
-static mb_status look_up(replay *r, int32_t fold, mb_error *error) {
+static mb_status find_recorded(replay *r, int32_t fold, mb_error *error) {
     replay_fold *f = &r->folds[fold];
     mb_status status = mb_ledger_get_extent(r->ledger, r->key, fold, &f->recorded, error);
     return status == MB_OK && f->recorded
@@ -215,12 +215,12 @@ static mb_status look_up(replay *r, int32_t fold, mb_error *error) {
 static mb_status replay_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
     for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
-        status = look_up(r, k, error);
+        status = find_recorded(r, k, error);
     for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
         if (r->folds[k].recorded && !r->folds[k].trained)
             status = train_like(r, k, error);
     if (status == MB_OK)
-        status = tell(r, error);
+        status = report_folds(r, error);
     if (status == MB_OK)
         status = compare_scores(r, error);
     if (status != MB_OK)

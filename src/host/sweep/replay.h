@@ -9,8 +9,8 @@
 #include "sweep/trial.h"
 
 // Looks for the trial's corpus, which is known by its digests, in the files and folders (their
-// *.h5) `places`; *path is malloc'ed. MB_BAD_INPUT when none of them has it.
-mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places, int place_count,
+// *.h5) `paths`; *path is malloc'ed. MB_BAD_INPUT when none of them has it.
+mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths, int path_count,
                                 char **path, mb_error *error);
 
 typedef struct mb_replay_options {

@@ -57,8 +57,8 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     return status;
 }
 
-void mb_sweep_train_apart(mb_sweep *sweep) {
-    sweep->apart = true;
+void mb_sweep_use_device_memory(mb_sweep *sweep) {
+    sweep->device_memory = true;
 }
 
 void mb_sweep_close(mb_sweep *sweep) {
@@ -138,13 +138,13 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     if (cell->search == NULL)
         return mb_out_of_memory(error, "the list of trials");
     // What is chosen among several settings is scored on its other parts when it has been chosen.
-    bool whole = cell->plan->setting_count == 1;
+    bool all_parts = cell->plan->setting_count == 1;
     sweep->totals.settings += cell->plan->setting_count;
     for (int32_t s = 0; s < cell->plan->setting_count; s++)
         for (int32_t i = 0; i < seeds->count; i++) {
             int32_t *trial = &cell->search[cell->search_count];
             mb_status status =
-                sweep_add_trial(sweep, index, s, seeds->seeds[i], whole, trial, error);
+                sweep_add_trial(sweep, index, s, seeds->seeds[i], all_parts, trial, error);
             if (status == MB_OK)
                 status = link_trial(sweep, index, false, *trial, error);
             if (status != MB_OK)
@@ -182,7 +182,7 @@ static mb_status finish_search(mb_sweep *sweep, const sweep_cell *cell, mb_error
     int32_t seeds = sweep->plan->search_seeds.count;
     mb_status status = MB_OK;
     for (int32_t i = 0; i < seeds && status == MB_OK; i++)
-        status = sweep_ask_whole(sweep, cell->search[cell->chosen * seeds + i], error);
+        status = sweep_request_all_parts(sweep, cell->search[cell->chosen * seeds + i], error);
     return status;
 }
 

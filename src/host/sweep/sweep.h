@@ -19,7 +19,7 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
 void mb_sweep_close(mb_sweep *sweep); // NULL is fine
 
 // Before the preparation: the sweep will be trained on devices with memory of their own.
-void mb_sweep_train_apart(mb_sweep *sweep);
+void mb_sweep_use_device_memory(mb_sweep *sweep);
 
 // Finds out what is done and what is missing, and loads what the missing runs need. With `record`
 // the plan and its trials are written to the ledger. `ledger` NULL: nothing is done yet.

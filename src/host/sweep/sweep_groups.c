@@ -65,7 +65,7 @@ static bool belongs(const sweep_group *group, const mb_run_spec *spec, const mb_
 }
 
 static int64_t bytes_of(const mb_sweep *sweep, const sweep_group *group) {
-    return sweep->apart ? group->cost.device_bytes : group->cost.shared_bytes;
+    return sweep->device_memory ? group->cost.device_bytes : group->cost.shared_bytes;
 }
 
 static void drop_plans(mb_sweep *sweep, sweep_group *group) {
@@ -140,7 +140,7 @@ mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_set
     sweep_group *group = &sweep->groups[job->group];
     int64_t runs = ++group->runs, most = MB_POOL_MOST_RUNS;
     int64_t together = runs < most ? runs : most, array = together * bytes_of(sweep, group);
-    int64_t host_bytes = sweep->apart ? group->cost.host_bytes : 0;
+    int64_t host_bytes = sweep->device_memory ? group->cost.host_bytes : 0;
     if (array > sweep->totals.array_bytes)
         sweep->totals.array_bytes = array;
     if (together * host_bytes > sweep->totals.array_host_bytes)

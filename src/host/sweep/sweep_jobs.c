@@ -52,7 +52,7 @@ static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error 
         return status;
     spec.dataset = cell->dataset;
     mb_job *job = &sweep->jobs[sweep->job_count];
-    *job = (mb_job){.trial = index, .fold = fold, .selection_only = !trial->whole};
+    *job = (mb_job){.trial = index, .fold = fold, .selection_only = !trial->all_parts};
     mb_run_spec run = mb_trial_spec_run(&spec, fold);
     run.selection_only = job->selection_only;
     status = sweep_group_job(sweep, &run, &described.setting, job, error);
@@ -97,8 +97,9 @@ static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, 
         mb_ledger_extent extent = MB_LEDGER_NOTHING;
         if (sweep->ledger != NULL)
             status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
-        bool enough = extent == MB_LEDGER_WHOLE || (extent == MB_LEDGER_SELECTION &&
-                                                    !(trial->whole && has_other_parts(trial, k)));
+        bool enough =
+            extent == MB_LEDGER_ALL_PARTS ||
+            (extent == MB_LEDGER_SELECTION && !(trial->all_parts && has_other_parts(trial, k)));
         *recorded += extent != MB_LEDGER_NOTHING;
         trial->missing += !enough;
         if (status == MB_OK && !enough)
@@ -126,14 +127,14 @@ mb_status sweep_find_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
     return status;
 }
 
-mb_status sweep_ask_whole(mb_sweep *sweep, int32_t index, mb_error *error) {
+mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
     int32_t recorded, others = 0;
     for (int32_t k = 0; k < trial->folds->fold_count; k++)
         others += has_other_parts(trial, k);
-    if (!trial->whole) // these count as runs of their own
+    if (!trial->all_parts) // these count as runs of their own
         sweep->totals.runs += others;
-    trial->whole = true;
+    trial->all_parts = true;
     if (trial->missing > 0) // it is asked for again when these are done
         return MB_OK;
     mb_status status = add_missing(sweep, index, &recorded, error);

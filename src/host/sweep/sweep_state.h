@@ -13,7 +13,7 @@ typedef struct sweep_trial {
     int32_t cell, setting; // of the first cell that has this trial
     uint32_t seed;
     const mb_fold_set *folds;
-    bool whole;      // all its parts are asked for; otherwise its selection parts alone
+    bool all_parts;  // all its parts are asked for; otherwise its selection parts alone
     int32_t missing; // runs of it that are not done
     bool selected;   // its selection value is known:
     double selection;
@@ -72,7 +72,7 @@ struct mb_sweep {
     int32_t trial_count, trial_capacity;
     int32_t *key_slots; // open addressing by key; -1 = free
     int32_t key_slot_count;
-    bool apart; // the device has memory of its own
+    bool device_memory; // the device has memory of its own
     // Threads that train look up what their jobs stand for, while the lists may grow: of trials,
     // groups, datasets of cells, plans_kept.
     pthread_mutex_t lists;
@@ -93,15 +93,15 @@ mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
 void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                     mb_trial *trial);
 // Adds a trial, or finds it when another cell has it already; jobs are made of its missing runs.
-// whole: as in sweep_trial.
-mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed, bool whole,
-                          int32_t *index, mb_error *error);
+// all_parts: as in sweep_trial.
+mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
+                          bool all_parts, int32_t *index, mb_error *error);
 
 // sweep_jobs.c: makes jobs of what the ledger lacks of a trial that is new to the sweep.
 mb_status sweep_find_missing(mb_sweep *sweep, int32_t trial, mb_error *error);
 // Asks for all parts of a trial. Runs of it that have been scored on their selection part alone are
 // trained again.
-mb_status sweep_ask_whole(mb_sweep *sweep, int32_t trial, mb_error *error);
+mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
 mb_run_spec sweep_run_of(const mb_sweep *sweep, const mb_job *job);
 // The same for the threads of a pool, with plans.
 mb_status sweep_specify(void *sweep, const mb_job *job, mb_run_spec *spec, mb_error *error);

@@ -89,7 +89,7 @@ static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_sco
         .fold = outcome->job.fold,
         .device = t->device,
         .version = MERBENCH_VERSION,
-        .part = spec.fold,
+        .parts = spec.fold,
         .tests = spec.tests,
         .test_count = spec.test_count,
         .class_count = spec.config.class_count,
@@ -123,8 +123,8 @@ static mb_status record(training *t, const mb_outcome *outcome, mb_error *error)
         return MB_OK;
     trial->selection = mb_selection_of_trial(&scores);
     trial->selected = true;
-    if (trial->whole && outcome->job.selection_only) // was asked for in the meantime
-        status = sweep_ask_whole(sweep, outcome->job.trial, error);
+    if (trial->all_parts && outcome->job.selection_only) // was asked for in the meantime
+        status = sweep_request_all_parts(sweep, outcome->job.trial, error);
     return status == MB_OK ? sweep_advance(sweep, error) : status;
 }
 

@@ -83,7 +83,7 @@ done
 prints '--device auto: cuda cudasim sm_90'
 
 expect 0 doctor --device --gpu 2
-check 'GPU 0 is left alone' gpu_says 0 'not tried'
+check 'GPU 0 is left alone' gpu_says 0 'not tested'
 check 'GPU 2 works' gpu_says 2 'works (self-test'
 check 'free memory of GPU 2' gpu_says 2 ' GiB free'
 prints '--gpu 2: cuda cudasim sm_90'

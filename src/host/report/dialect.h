@@ -1,6 +1,6 @@
 // What the printers of text, Markdown and LaTeX share.
-#ifndef MB_REPORT_PEOPLE_H
-#define MB_REPORT_PEOPLE_H
+#ifndef MB_REPORT_DIALECT_H
+#define MB_REPORT_DIALECT_H
 
 #include "report/grid.h"
 #include "report/table_data.h"
