@@ -224,7 +224,7 @@ static void wrong_types_are_told(void **state) {
         {NULL, "UPDATE runs SET best_epoch = 5000000000",
          "column best_epoch, row id=1: expected an integer of 32 bits, found 5000000000"},
         {"runs", "PRAGMA ignore_check_constraints = ON; UPDATE runs SET status = 'half'",
-         "column status, row id=1: expected one of the names that there are, found half"},
+         "column status, row id=1: expected one of the known names, found half"},
         {NULL, "UPDATE epochs SET select_loss = 'low' WHERE epoch = 1",
          "table epochs, column select_loss, row run=1 epoch=1: expected a real number, found a "
          "text"},

@@ -343,7 +343,7 @@ static void assert_refused(mb_ledger *ledger, mb_table_options options, mb_statu
 static void wrong_wishes_are_refused(void **state) {
     scratch *here = *state;
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    assert_refused(ledger, (mb_table_options){0}, MB_BAD_INPUT, "holds no plan yet");
+    assert_refused(ledger, (mb_table_options){0}, MB_BAD_INPUT, "there is no plan yet");
     mb_ledger_close(ledger);
     ledger = fill_ledger(here, false);
     assert_refused(ledger, (mb_table_options){.metric = "maf"}, MB_USAGE, "did you mean 'waf'");

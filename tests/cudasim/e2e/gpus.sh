@@ -74,7 +74,7 @@ gpu_says() {
 }
 expect 0 doctor --device
 check 'GPU 0 works' gpu_says 0 'works (self-test'
-check 'GPU 1 is not used' gpu_says 1 'not used: GPU 0 comes first (--gpu N chooses others)'
+check 'GPU 1 is not used' gpu_says 1 'not used: GPU 0 comes first (--gpu N selects another)'
 check 'free memory of GPU 0' gpu_says 0 ' GiB free'
 for gpu in 1 2; do
     CHECKS=$((CHECKS + 1))
