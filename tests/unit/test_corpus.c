@@ -110,7 +110,7 @@ static void test_same_bytes(void **state) {
     size_t first_size, second_size;
     write_small(&small);
     unsigned char *first = read_file(small.path, &first_size);
-    // Other order of splits and features in memory, another NaN: the same content.
+    // Splits and features in another order, and another NaN: the content is the same.
     mb_split split = small.splits[0];
     small.splits[0] = small.splits[2];
     small.splits[2] = split;
@@ -164,7 +164,7 @@ static void test_truncated_at_every_length(void **state) {
     small_corpus_free(&small);
 }
 
-// A flipped bit is found on opening, or on loading when it lies in a value.
+// A flipped bit is found when the file is opened or, if it is in a value, when that is loaded.
 static void test_every_byte_counts(void **state) {
     (void)state;
     small_corpus small;
@@ -187,7 +187,7 @@ static void test_every_byte_counts(void **state) {
         else
             assert_int_equal(status, MB_BAD_INPUT);
     }
-    // Only the zero padding of the block with the seal means nothing.
+    // Only the zero padding of the seal's block may change.
     assert_true(unnoticed < 512);
     free(bytes);
     small_corpus_free(&small);
@@ -213,7 +213,7 @@ static void test_foreign_files(void **state) {
     small_corpus_free(&small);
 }
 
-// Changes one thing in a sealed file through HDF5 and seals it again.
+// Makes one change to a sealed file through HDF5 and seals it again.
 typedef void change_file(hid_t file);
 
 static void expect_change_refused(small_corpus *small, change_file *change, const char *part) {
@@ -401,7 +401,7 @@ static void test_interrupted_while_writing(void **state) {
     assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, &error), MB_FAILED);
     sigprocmask(SIG_SETMASK, &before, NULL);
     assert_non_null(strstr(error.message, "interrupted"));
-    char left[512]; // of the file and of the one beside it
+    char left[512]; // names of the file and of the temporary file
     glob_t found;
     snprintf(left, sizeof left, "%s*", small.path);
     assert_int_equal(glob(left, 0, NULL, &found), GLOB_NOMATCH);

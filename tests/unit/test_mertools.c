@@ -1,4 +1,4 @@
-// The importer against the small folders in fixtures/mertools, value by value.
+// The importer on the small folders in fixtures/mertools, checked value by value.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void test_labels(void **state) {
                     (isnan(valences[i]) && isnan(corpus.valences[i])));
     }
     assert_string_equal(corpus.names[0],
-                        "sample_00444"); // the order of the file, not the alphabet's
+                        "sample_00444"); // the order of the file, not alphabetical
     assert_string_equal(corpus.names[15], "\xe6\xb5\x8b\xe8\xaf\x95_1");
     assert_int_equal(corpus.split_count, 3);
     assert_int_equal(mb_corpus_split(&corpus, "train")->count, 12);

@@ -1,4 +1,5 @@
-// The reader of .npy files: dtypes, orders, squeezing, and wrong files of every kind.
+// The reader of .npy files: dtypes, byte and index orders, squeezing, and wrong files of
+// every kind.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,8 +34,8 @@ static file make(int version, const char *header, const void *values, size_t siz
     return made;
 }
 
-// The bytes are copied to memory of their exact size, so that the sanitizer sees every step too
-// far.
+// The bytes are copied to memory of their exact size, so that the sanitizer notices reads past
+// the end.
 static mb_status read(const unsigned char *bytes, size_t size, mb_frames *frames, mb_error *error) {
     unsigned char *copy = malloc(size > 0 ? size : 1);
     assert_non_null(copy);
@@ -197,7 +198,7 @@ static void test_wrong_starts(void **state) {
     refuse(&huge, "longer than the file");
 }
 
-// No prefix of a file is a file, and no changed byte crashes.
+// No truncated file is accepted, and no changed byte leads to a crash.
 static void test_prefixes_and_changes(void **state) {
     (void)state;
     file made =

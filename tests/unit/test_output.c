@@ -1,4 +1,4 @@
-// Files that appear whole or not at all: what is there after every way to end, and what is not.
+// Files that appear complete or not at all: what exists after every way to end, and what does not.
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static void put(const char *path, const char *text) {
     assert_int_equal(fclose(file), 0);
 }
 
-// The folder holds `path` with this text and nothing else, or nothing at all where it is NULL.
+// The folder holds `path` with this text and nothing else, or nothing at all if the text is NULL.
 static void holds(const place *here, const char *text) {
     char found[64] = "";
     int count = 0;
@@ -78,7 +78,7 @@ static void test_appears(void **state) {
     assert_int_equal(mb_output_write(&output, "two", 3, &error), MB_OK);
     assert_int_equal(mb_output_finish(&output, &error), MB_OK);
     umask(mask);
-    mb_output_abandon(&output); // has nothing to do
+    mb_output_abandon(&output); // does nothing
     holds(&here, "one two");
     assert_int_equal(permissions(here.path), 0640);
     remove_place(&here);
@@ -116,7 +116,7 @@ static void test_abandoned(void **state) {
     remove_place(&here);
 }
 
-// What a full disk does, too: a write comes back short, and the next one with an error.
+// Like on a full disk, one write is short and the next one fails.
 static void test_no_room(void **state) {
     (void)state;
     enum { LIMIT = 1 << 20 };
@@ -160,7 +160,7 @@ static void test_folder_is_gone(void **state) {
     assert_int_not_equal(access(here.folder, F_OK), 0);
 }
 
-// The name was taken by a folder meanwhile: it cannot be replaced.
+// A folder of this name was created meanwhile. It cannot be replaced.
 static void test_name_is_taken(void **state) {
     (void)state;
     place here;
@@ -177,7 +177,7 @@ static void test_name_is_taken(void **state) {
     remove_place(&here);
 }
 
-// Signals wait until the file is there, or gone, and end the process then.
+// Signals are delayed until the file is complete or removed, and kill the process then.
 static void test_signals(void **state) {
     (void)state;
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};

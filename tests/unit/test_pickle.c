@@ -1,4 +1,4 @@
-// The restricted pickle reader: what numpy writes is read; everything else is refused by name.
+// The restricted pickle reader: it reads the pickles of numpy and refuses everything else by name.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -172,7 +172,7 @@ static void test_damaged(void **state) {
     refuse(deep, 2002, "nested more than 1000 deep");
 }
 
-// A list that holds itself, many times over: finite memory, and freed without running in circles.
+// A list that contains itself many times needs finite memory and is freed without endless loops.
 static void test_circles(void **state) {
     (void)state;
     mb_pickle *pickle;
@@ -186,7 +186,7 @@ static void test_circles(void **state) {
     mb_pickle_free(pickle);
 }
 
-// Copying a long text again and again would fill memory from a small file.
+// A small file could fill the memory by copying a long text again and again.
 static void test_unfolding(void **state) {
     (void)state;
     enum { TEXT = 20000, CALLS = 20000 };
@@ -280,7 +280,8 @@ static unsigned char *read_file(const char *path, size_t *size) {
     return bytes;
 }
 
-// Opens and reads a changed copy of the file; any answer is fine but a crash or a wrong status.
+// Opens and reads a changed copy of the file. It may be accepted or refused, but with the right
+// status and without a crash.
 static mb_status try_file(const char *path, const unsigned char *bytes, size_t size,
                           mb_error *error) {
     FILE *file = fopen(path, "wb");

@@ -98,7 +98,7 @@ static void test_without_tests(void **state) {
     (void)state;
     sample s;
     fill(&s, "IEMOCAPFour", 0);
-    mb_ledger_scores scores = score(&s); // as the reference: the selection parts are the score
+    mb_ledger_scores scores = score(&s); // as in the reference, the selection parts give the score
     assert_string_equal(scores.score_part, "folds");
     assert_true(scores.score.waf == 0.625);
     for (int k = 0; k < FOLDS; k++)
@@ -142,7 +142,7 @@ static void test_refused(void **state) {
     refuse(&s, "fold 0: expected predictions");
     fill(&s, "CMUMOSI", 1);
     s.results[0].best_epoch = 2;
-    refuse(&s, "fold 0: the best epoch 2 is none of 2");
+    refuse(&s, "fold 0: expected a best epoch below 2, found 2");
 }
 
 int main(void) {

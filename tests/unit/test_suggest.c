@@ -1,4 +1,4 @@
-// Messages about names that nobody knows.
+// Messages about unknown names.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static void says(const mb_unknown *unknown, const char *expected) {
 
 static void test_near(void **state) {
     (void)state;
-    // A letter less, more, another, two swapped, other capitals.
+    // A letter is missing, added, replaced; two are swapped; upper and lower case differ.
     static const char *const slips[] = {"atention", "attentionn", "attemtion", "attnetion",
                                         "ATTENTION"};
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
@@ -52,7 +52,7 @@ static void test_far(void **state) {
     assert_string_equal(text, "");
 }
 
-// However long the names are, the message has an end, and is cut between names.
+// The length of the message is limited, however long the names are, and it is cut between names.
 static void test_long(void **state) {
     (void)state;
     static char names[40][32];

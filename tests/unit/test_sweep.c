@@ -1,4 +1,4 @@
-// Sweeps: choice of settings, final seeds, resuming, and that threads and restarts change no bit.
+// Sweeps: choice of settings, final seeds, resuming; threads and restarts do not change a bit.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static int tear_down(void **state) {
 // ---- a trainer that only makes up selection values --------------------------------------------
 
 enum { FOREVER = 1000000 };
-static atomic_int calls_left; // until it fails
+static atomic_int calls_left; // calls of make_up before it fails
 
 static mb_predictions made_up(const mb_run_spec *spec, int32_t count) {
     mb_predictions p = {.count = count};
@@ -89,7 +89,8 @@ static void expect_start(const char *plan, const char *results, mb_train_functio
         fail_msg("%s", error.message);
 }
 
-// What the ledger says of the plan's first cell; `selection` of every final seed, NaN = any.
+// Checks the first cell of the plan in the ledger. `selection` is that of every final seed; NaN
+// = any.
 static void check_cell(const char *results, int32_t search, int32_t final, const char *chosen,
                        double selection) {
     mb_ledger *ledger = open_results(&folder, results);
@@ -160,8 +161,8 @@ static void test_choice(void **state) {
     }
 }
 
-// Search seeds that are final seeds too are trained again for the chosen setting, to be scored on
-// the other parts; what another plan has scored is not.
+// Search seeds that are also final seeds are trained again for the chosen setting, to be scored on
+// the other parts, unless another plan has scored them already.
 static void test_shared_seeds(void **state) {
     (void)state;
     char plan[1024];
@@ -180,7 +181,7 @@ static void test_shared_seeds(void **state) {
 
 // ---- parts on demand --------------------------------------------------------------------------
 
-// Predictions on other parts than the selection part, of the trials of a cell's search.
+// Counts the search trials of a cell that have predictions on parts other than the selection part.
 static int scored_in_search(const char *results, int32_t *chosen_runs) {
     mb_ledger *ledger = open_results(&folder, results);
     mb_error error = {.message = ""};
@@ -211,7 +212,7 @@ static int scored_in_search(const char *results, int32_t *chosen_runs) {
     return scored;
 }
 
-// Only what was chosen is scored on its other parts.
+// Only the chosen setting is scored on its other parts.
 static void test_parts_of_the_chosen(void **state) {
     (void)state;
     static const char *const finals[] = {"", "1"};
@@ -229,7 +230,7 @@ static void test_parts_of_the_chosen(void **state) {
     }
 }
 
-// A trainer that comes to other numbers the second time.
+// A trainer that gives other results the second time.
 static mb_status drift(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                        const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                        mb_error *error) {
@@ -249,11 +250,10 @@ static void test_drift(void **state) {
     atomic_store(&calls_left, FOREVER);
     assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_FAILED);
     assert_non_null(strstr(error.message,
-                           "trained again on the same device for its scores, it comes "
-                           "to other numbers than before: training loss of epoch 1: "
-                           "stored 1, now 1.5"));
+                           "trained again on the same device, the run gives other results "
+                           "than before: training loss of epoch 1: stored 1, now 1.5"));
     assert_non_null(strstr(error.message, "2 of 3 runs are done"));
-    // Another device may: what it comes to is recorded in place of the other one's.
+    // Another device may give other results, which replace the recorded ones.
     sweep_device = "another";
     assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_OK);
     sweep_device = "test";
@@ -261,7 +261,7 @@ static void test_drift(void **state) {
     assert_int_equal(totals.runs_moved, 1);
 }
 
-// However often the power goes, the sweep gets there, and trains nothing twice.
+// However often the sweep is killed, it completes in the end, and trains no run twice.
 static void test_power_cuts(void **state) {
     (void)state;
     char plan[1024];
@@ -288,7 +288,7 @@ static void test_power_cuts(void **state) {
 
 static atomic_int training; // runs that have begun
 
-// Three runs at a time: seed 1 fails, then seed 2, and seed 3 is finished behind them.
+// Three runs at a time: seed 1 fails, then seed 2, and seed 3 finishes after them.
 static mb_status fail_twice(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                             const atomic_int *stop, atomic_llong *steps_done,
                             mb_run_result *results, mb_error *error) {
@@ -301,7 +301,7 @@ static mb_status fail_twice(mb_device_cache *cache, const mb_run_spec *specs, in
     return make_up(cache, specs, run_count, stop, steps_done, results, error);
 }
 
-// What was finished is recorded, however many other runs fail; the first failure is told.
+// Finished runs are recorded, however many others fail, and the first failure is reported.
 static void test_failures(void **state) {
     (void)state;
     char plan[1024];
@@ -332,7 +332,8 @@ static mb_status lose_device(mb_device_cache *cache, const mb_run_spec *specs, i
     return MB_OK;
 }
 
-// The message is the device's; what was finished is recorded, and the next start trains the rest.
+// The message is that of the device. Finished runs are recorded, and the next start trains
+// the rest.
 static void test_lost_device(void **state) {
     (void)state;
     char plan[1024], progress[128];
@@ -372,7 +373,7 @@ static void test_threads(void **state) {
     }
 }
 
-// The other protocol: the same trials by name, other results, also for any number of threads.
+// The other protocol gives other results for the same settings, also with any number of threads.
 static void test_strict(void **state) {
     (void)state;
     static const char plan[] =

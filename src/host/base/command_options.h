@@ -16,8 +16,8 @@ typedef struct mb_option_list {
 
 void mb_option_list_add(mb_option_list *list, const mb_command_option *table);
 
-// The values of an option: "cpu, cuda or auto", "1..8", "above 0 and up to 2"; "" if any text will
-// do.
+// The values of an option: "cpu, cuda or auto", "1..8", "above 0 and up to 2"; "" if any text
+// will do.
 void mb_option_describe(const mb_command_option *option, char *text, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
-// Holds SIGINT, SIGTERM and SIGHUP back and lets the program poll for them. The signals are blocked
-// in the thread that begins and in the threads that it starts. Threads that already exist, such as
-// those of a GPU driver, may still receive them: then a handler records the signal and the thread
-// continues.
+// Holds SIGINT, SIGTERM and SIGHUP back and lets the program poll for them. The signals are
+// blocked in the thread that begins and in the threads that it starts. Threads that already exist,
+// such as those of a GPU driver, may still receive them: then a handler records the signal and the
+// thread continues.
 #ifndef MB_BASE_INTERRUPT_H
 #define MB_BASE_INTERRUPT_H
 

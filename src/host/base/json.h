@@ -1,6 +1,6 @@
-// Strict reading of JSON files on top of cJSON. Every error names the file and the position in it:
-// line and column for syntax, a path for values ("plan.json: cells[2].grid.hidden_dim[0]: expected
-// ...").
+// Strict reading of JSON files on top of cJSON. Every error names the file and the position in
+// it: line and column for syntax, a path for values ("plan.json: cells[2].grid.hidden_dim[0]:
+// expected ...").
 #ifndef MB_BASE_JSON_H
 #define MB_BASE_JSON_H
 
@@ -63,16 +63,16 @@ mb_json mb_json_next(const mb_json *element);
 // Returns MB_BAD_INPUT; the message is prefixed with the file and the path.
 mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-// Returns MB_BAD_INPUT; the message is "expected EXPECTED, found ..." with a description of the
-// value.
+// Returns MB_BAD_INPUT; the message is "expected EXPECTED, found ..." with a description of
+// the value.
 mb_status mb_json_expect(const mb_json *at, const char *expected, mb_error *error);
 // The path alone: "cells[2].grid".
 void mb_json_path(const mb_json *at, char *path, size_t size);
 
 // Checks that this is an object whose keys are all in `allowed` (NULL-terminated).
 mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_error *error);
-// Returns MB_BAD_INPUT for an unknown name at this position; the message suggests the nearest known
-// one.
+// Returns MB_BAD_INPUT for an unknown name at this position; the message suggests the nearest
+// known one.
 mb_status mb_json_unknown(const mb_json *at, const char *what, const char *name,
                           const char *const *known, int known_count, mb_error *error);
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// The number that follows `key` at the start of a line; -1 if there is no such line or no number
-// ("max").
+// The number that follows `key` at the start of a line; -1 if there is no such line or no
+// number ("max").
 static int64_t number_in(const char *path, const char *key) {
     FILE *file = fopen(path, "r");
     if (file == NULL)

@@ -1,6 +1,6 @@
-// Files that appear complete or not at all. They are written to the same folder under a temporary
-// name and renamed when all of the content is on disk, so that a failure leaves an existing file
-// untouched.
+// Files that appear complete or not at all. They are written to the same folder under a
+// temporary name and renamed when all of the content is on disk, so that a failure leaves an
+// existing file untouched.
 #ifndef MB_BASE_OUTPUT_H
 #define MB_BASE_OUTPUT_H
 

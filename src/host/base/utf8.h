@@ -1,5 +1,5 @@
-// UTF-8 text, on top of utf8proc: whether it is valid, how wide it is, and what must not be
-// printed.
+// UTF-8 text, on top of utf8proc: whether it is valid, how wide it is, and what must not
+// be printed.
 #ifndef MB_BASE_UTF8_H
 #define MB_BASE_UTF8_H
 

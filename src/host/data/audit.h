@@ -34,8 +34,8 @@ void mb_audit_free(mb_audit *audit);
 // The number of findings of this severity.
 int mb_audit_count(const mb_audit *audit, mb_severity severity);
 
-// Used by audit*.c: a finding in the making. mb_check_finish adds it to the audit, unless it has no
-// entries.
+// Used by audit*.c: a finding in the making. mb_check_finish adds it to the audit, unless it has
+// no entries.
 typedef struct mb_check {
     mb_audit *audit;
     mb_finding finding;

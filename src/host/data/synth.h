@@ -1,6 +1,6 @@
-// Synthetic corpora with the sizes, splits, class balance and utterance names of a dataset, and
-// with features that carry a signal of known strength. The numbers are from the sources in
-// docs/datasets.md.
+// Synthetic corpora with the sizes, splits, class balance and utterance names of a dataset,
+// and with features that carry a signal of known strength. The numbers are from the sources
+// in docs/datasets.md.
 #ifndef MB_DATA_SYNTH_H
 #define MB_DATA_SYNTH_H
 

@@ -1,5 +1,5 @@
-// Prints the entries of a table, with a row per feature combination and a column per dataset and
-// model.
+// Prints the entries of a table, with a row per feature combination and a column per dataset
+// and model.
 #include <inttypes.h>
 #include <stdlib.h>
 

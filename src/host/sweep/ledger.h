@@ -18,8 +18,8 @@ typedef struct mb_ledger mb_ledger;
 
 // MB_LEDGER_WRITE creates the file if it does not exist and locks it against other writers, which
 // get a message that names this process. Readers can open it at any time, thanks to the write-ahead
-// log. A closed ledger is a single file. A ledger that was created but never written
-// to is removed again.
+// log. A closed ledger is a single file. A ledger that was created but not used is
+// removed again.
 typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE } mb_ledger_mode;
 
 // MB_BAD_INPUT: the file is not a SQLite database, not a ledger, or has another schema version.
@@ -110,8 +110,8 @@ mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
 mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
                                 const mb_ledger_scores *scores, mb_error *error);
 
-// How much of a run is recorded. A run that diverged counts as complete: nothing more can be
-// scored.
+// How much of a run is recorded. A run that diverged counts as complete: nothing more can
+// be scored.
 typedef enum mb_ledger_extent {
     MB_LEDGER_NOTHING,
     MB_LEDGER_SELECTION, // curves, and predictions on the selection part

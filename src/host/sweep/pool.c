@@ -106,7 +106,7 @@ void mb_pool_close(mb_pool *pool) {
     free(pool);
 }
 
-// Room for what is known of groups.
+// Reserves memory for the array sizes of the jobs' groups.
 static mb_status reserve_groups(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error) {
     int32_t groups = pool->group_count;
     for (int32_t i = 0; i < count; i++)

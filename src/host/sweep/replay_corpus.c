@@ -21,7 +21,7 @@ static int is_corpus_file(const struct dirent *entry) {
     return length > 3 && strcmp(entry->d_name + length - 3, ".h5") == 0;
 }
 
-// The first *.h5 of the folder, by name, that has the corpus.
+// Finds the first *.h5 of the folder, by name, that is the corpus of the trial.
 static mb_status search_folder(const mb_trial *trial, const char *folder, char **path, int *looked,
                                mb_error *error) {
     struct dirent **entries = NULL;
@@ -74,7 +74,7 @@ mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths,
     if (*path == NULL)
         return mb_fail(error, MB_BAD_INPUT,
                        "none of the %d files *.h5 in %s is the corpus of the trial: %s with the "
-                       "digest %s and the same features; --data names other folders",
+                       "digest %s and the same features; --data gives other folders",
                        looked, path_count == 1 ? paths[0] : "the folders", trial->dataset,
                        trial->corpus_digest);
     return MB_OK;

@@ -51,7 +51,7 @@ static int32_t *slot_of(const mb_sweep *sweep, const char *key) {
     }
 }
 
-// Room for one more trial.
+// Reserves memory for one more trial.
 static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     if (sweep->trial_count < sweep->trial_capacity)
         return MB_OK;
@@ -77,7 +77,7 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     return MB_OK;
 }
 
-// A trial that the sweep has not had so far, under the next number.
+// Appends a trial that is not in the list yet.
 static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cell, int32_t setting,
                          bool all_parts, mb_ledger_trial *record, mb_error *error) {
     int32_t index = sweep->trial_count;

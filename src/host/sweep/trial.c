@@ -32,7 +32,7 @@ static bool add_features(cJSON *object, const mb_trial *trial) {
     return true;
 }
 
-// Model options stand under "options", those of the optimiser beside the rest of the training.
+// The options of the model are in "options", those of the optimiser at the top level.
 static bool add_setting(cJSON *object, const mb_trial *trial) {
     cJSON *options = cJSON_CreateObject();
     if (!add(object, "options", options))
