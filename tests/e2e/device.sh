@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --device, --gpu, --isa and --precision, and what is said where no GPU can be used.
+# --device, --gpu, --isa and --precision, and the messages if no GPU can be used.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -62,7 +62,7 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
     }
 done
 
-# ---- instruction sets: the plain one is everywhere
+# ---- instruction sets: every processor has the portable one
 expect 0 run plan.json --isa portable --results portable.db
 complains 'on cpu portable'
 expect 0 run plan.json --device cpu --results cpu.db
@@ -82,7 +82,7 @@ done
 expect 0 parity "$FIXTURE" --isa portable --precision float32 --json
 prints '"holds"'
 
-# ---- replay takes the instruction set of the ledger, and names both when it is told another
+# ---- replay uses the instruction set of the ledger, and names both if another one is given
 key=$("$MERBENCH" replay portable.db --list | sed -n '1s/ .*//p')
 expect 0 replay portable.db "$key"
 prints 'identical'
@@ -105,7 +105,7 @@ else
     skip 'this processor has one instruction set'
 fi
 
-# ---- what there is, and whether it works
+# ---- doctor --device: the devices, and whether they work
 expect 0 doctor --device
 prints 'portable   works'
 matches '^--device auto: (cpu|cuda) '
@@ -129,7 +129,7 @@ expect 0 run plan.json --dry-run --results none.db
 prints "device                 $automatic"
 missing none.db
 
-# ---- where no GPU can be used: exit code 4, the reason, nothing made
+# ---- no GPU can be used: exit code 4, the reason, and no files are created
 case $automatic in
 cpu*)
     reason=$("$MERBENCH" doctor --device --json |

@@ -1,6 +1,6 @@
 #!/bin/bash
 # merbench import, info and doctor on small made-up folders: what they print, and every kind of bad
-# input with its exit code, its message, and nothing left behind.
+# input, with its exit code and message, and without leaving files behind.
 source "$(dirname "$0")/lib.sh"
 FOLDERS=$TESTS/fixtures/mertools
 
@@ -11,7 +11,7 @@ broken() {
 import_broken() { expect "$1" import mertools broken --dataset MER2023 -o x.h5; }
 nothing_left() { check 'nothing is left behind' [ -z "$(ls -A . | grep -E '^x\.h5')" ]; }
 
-# ---- what works
+# ---- successful imports
 expect 0 import --help
 prints '--allow-nonfinite'
 expect 0 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o mer.h5
@@ -143,7 +143,7 @@ expect 3 run nan.json --results nan.db
 complains "utterance 'val-1', frame 0, column 2: expected a finite value, found nan"
 missing nan.db
 missing nan.db-lock
-# of two bad files the first in the order of the utterances is named, whatever the threads do
+# of two bad files the first one in the order of the utterances is reported, whatever the threads do
 broken && : >$feature/sample_00037.npy && : >$feature/sample_00407.npy
 for threads in 1 2 8 8 8; do
     expect 3 import mertools broken --dataset MER2023 -o x.h5 --threads $threads

@@ -1,5 +1,5 @@
 #!/bin/bash
-# merbench synth: same bytes for the same options, and every wrong use is refused with its exit code.
+# merbench synth: the same options give the same bytes, and every wrong use is refused with its exit code.
 set -u
 merbench=$1 scratch=$2
 rm -rf "$scratch" && mkdir -p "$scratch" && cd "$scratch" || exit 1
@@ -10,7 +10,7 @@ fail() {
     failures=$((failures + 1))
 }
 
-# expect CODE PATTERN ARGUMENTS...: the exit code, and what its message says.
+# expect CODE PATTERN ARGUMENTS...: checks the exit code and the message.
 expect() {
     local code=$1 pattern=$2
     shift 2
