@@ -94,7 +94,7 @@ static void test_calls(void **state) {
            "found a function and an integer");
     REFUSE("\x80\x02"
            "cnumpy\nndarray\n)R.",
-           "numpy.ndarray is not called");
+           "expected a function to call, found the class numpy.ndarray");
     REFUSE("\x80\x02"
            "cnumpy\ndtype\n)R.",
            "a numpy dtype has no name");
@@ -130,7 +130,7 @@ static void test_calls(void **state) {
     REFUSE("\x80\x02"
            "c_codecs\nencode\nU\x01"
            "aU\x05utf-8\x86R.",
-           "'latin1' only");
+           "expected a string and 'latin1'");
     REFUSE("\x80\x02]Nb.", "a list has no state");
     REFUSE("\x80\x02"
            "cnumpy\ndtype\nU\x02"
@@ -159,8 +159,8 @@ static void test_damaged(void **state) {
            "of 9 bytes is too large");
     REFUSE("\x80\x02}K\x01\x85"
            "a.",
-           "expected a list to add to, found a dict");
-    REFUSE("\x80\x02](K\x01u.", "expected a dict to add to, found a list");
+           "expected a list to extend, found a dict");
+    REFUSE("\x80\x02](K\x01u.", "expected a dict to extend, found a list");
     REFUSE("\x80\x02}(K\x01u.", "a key has no value");
     REFUSE("\x80\x02}(K\x01s.", "needs 3 values, there are 1");
     REFUSE("\x80\x02"

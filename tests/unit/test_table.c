@@ -209,7 +209,7 @@ static void notes_follow_the_metric(void **state) {
         for (int j = 0; j < 4; j++)
             expected |= strcmp(mb_score_names[i], of_signs[j]) == 0;
         char *printed = print(ledger, (mb_table_options){.metric = mb_score_names[i]});
-        assert_int_equal(strstr(printed, "the score of their sign") != NULL, expected);
+        assert_int_equal(strstr(printed, "the score of the sign") != NULL, expected);
         assert_non_null(strstr(printed, mb_score_table[i].title));
         free(printed);
     }
