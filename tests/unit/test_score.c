@@ -58,6 +58,7 @@ static void fill(sample *s, const char *dataset, int32_t test_count) {
         if (s->corpus.rules->value_count > 0)
             s->tests[k].values = s->values[k];
         r->tests = &s->tests[k];
+        r->test_count = test_count;
     }
 }
 
@@ -102,7 +103,7 @@ static void test_without_tests(void **state) {
     assert_string_equal(scores.score_part, "folds");
     assert_true(scores.score.waf == 0.625);
     for (int k = 0; k < FOLDS; k++)
-        s.folds[k].held.count = 2;
+        s.folds[k].held.count = s.results[k].held_predictions.count = 2;
     scores = score(&s);
     assert_true(scores.score.waf == 0.375);
     assert_true(scores.select.waf == 0.625);
@@ -136,7 +137,7 @@ static void test_refused(void **state) {
     sample s;
     fill(&s, "CMUMOSI", 1);
     s.tests[1].count = 2;
-    refuse(&s, "fold 1: expected predictions on the 3 rows of test1, found 2");
+    refuse(&s, "fold 1: expected predictions for the 3 rows of test1, found 2");
     fill(&s, "CMUMOSI", 1);
     s.tests[0].values = NULL;
     refuse(&s, "fold 0: expected predictions");
