@@ -21,7 +21,7 @@ expect 0 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o again.h5 --thre
 check 'quiet means no progress' [ ! -s "$STDERR" ]
 same mer.h5 again.h5
 expect 0 import mertools "$FOLDERS/cmumosi" --dataset CMUMOSI -o mosi.h5
-complains "the modality of 'words' is not known"
+complains "the modality of 'words' is unknown"
 expect 0 import mertools "$FOLDERS/cmumosi" --dataset CMUMOSI -o mosi.h5 --text words --force
 says_not 'is not known'
 expect 0 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o part.h5 --features wavlm-tiny-UTT,bert-tiny-UTT
