@@ -97,7 +97,7 @@ static void test_other_dataset(void **state) {
     bench_close(&b);
 }
 
-// ---- what is asked for --------------------------------------------------------------------------
+// ---- requested parts --------------------------------------------------------------------------
 
 static void test_selection_only(void **state) {
     (void)state;

@@ -18,7 +18,7 @@
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { SIGNAL_COUNT = sizeof signals / sizeof *signals };
 
-// ---- a thread that nobody told of signals -----------------------------------------------------
+// ---- a thread that does not know of interrupts -------------------------------------------------
 
 // This thread reads from a pipe, as the thread of a library might, until it gets a byte.
 typedef struct bystander {

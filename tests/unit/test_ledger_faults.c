@@ -109,7 +109,7 @@ static void killed_writer_loses_no_run(void **state) {
     assert_false(exists(here->path, "-lock"));
 }
 
-// ---- files that are no ledgers ----------------------------------------------------------------
+// ---- files that are not ledgers ----------------------------------------------------------------
 
 static void execute(const char *path, const char *sql) {
     sqlite3 *database;
@@ -268,10 +268,10 @@ static void flipped_bytes_never_crash(void **state) {
     FILE *file = fopen(here->path, "r+b");
     assert_non_null(file);
     int refused = 0;
-    for (long place = 0; place < info.st_size; place += 97) {
-        fseek(file, place, SEEK_SET);
+    for (long position = 0; position < info.st_size; position += 97) {
+        fseek(file, position, SEEK_SET);
         int byte = fgetc(file);
-        fseek(file, place, SEEK_SET);
+        fseek(file, position, SEEK_SET);
         fputc(byte ^ 0xff, file);
         fflush(file);
         mb_error error = {.message = ""};
@@ -285,7 +285,7 @@ static void flipped_bytes_never_crash(void **state) {
         else
             assert_true(error.message[0] != '\0' && ++refused > 0);
         mb_ledger_close(ledger);
-        fseek(file, place, SEEK_SET);
+        fseek(file, position, SEEK_SET);
         fputc(byte, file);
         fflush(file);
     }
@@ -294,7 +294,7 @@ static void flipped_bytes_never_crash(void **state) {
     assert_int_equal(read_the_run(here), 0);
 }
 
-// ---- places that cannot be written ------------------------------------------------------------
+// ---- folders that cannot be written ------------------------------------------------------------
 
 // Becomes a user who may read the folder but not write it (root may write anywhere).
 static bool become_reader(const scratch *here) {

@@ -45,7 +45,7 @@ static void schema_keeps_its_text(void **state) {
     assert_string_equal(digest, SCHEMA_DIGEST);
 }
 
-// ---- a ledger of before -----------------------------------------------------------------------
+// ---- an older ledger ---------------------------------------------------------------------------
 
 static void restore(const scratch *here, const char *fixture) {
     char path[512];

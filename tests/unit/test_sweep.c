@@ -26,7 +26,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-// ---- a trainer that only makes up selection values --------------------------------------------
+// ---- a trainer with invented selection values --------------------------------------------------
 
 enum { FOREVER = 1000000 };
 static atomic_int calls_left; // calls of make_up before it fails

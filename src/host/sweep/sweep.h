@@ -41,8 +41,8 @@ typedef struct mb_sweep_totals {
     int64_t shared_bytes;     // of all features
     int64_t run_bytes;        // of the largest run
     int64_t array_host_bytes; // page-locked memory of the array that needs most of it
-    int64_t array_bytes; // of the largest array that there can be, MB_POOL_MOST_RUNS runs at most
-    long long steps;     // model-steps trained
+    int64_t array_bytes;      // of the largest possible array, with at most MB_POOL_MOST_RUNS runs
+    long long steps;          // model-steps trained
 } mb_sweep_totals;
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
