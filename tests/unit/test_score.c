@@ -57,8 +57,8 @@ static void fill(sample *s, const char *dataset, int32_t test_count) {
             s->tests[k].logits = s->logits[k];
         if (s->corpus.rules->value_count > 0)
             s->tests[k].values = s->values[k];
-        r->tests = &s->tests[k];
         r->test_count = test_count;
+        r->tests = &s->tests[k];
     }
 }
 
@@ -103,7 +103,11 @@ static void test_without_tests(void **state) {
     assert_string_equal(scores.score_part, "folds");
     assert_true(scores.score.waf == 0.625);
     for (int k = 0; k < FOLDS; k++)
-        s.folds[k].held.count = s.results[k].held_predictions.count = 2;
+        s.folds[k].held.count = 2;
+    scores = score(&s); // there are no predictions on these yet
+    assert_true(isnan(scores.score.waf) && scores.select.waf == 0.625);
+    for (int k = 0; k < FOLDS; k++)
+        s.results[k].held_predictions.count = 2;
     scores = score(&s);
     assert_true(scores.score.waf == 0.375);
     assert_true(scores.select.waf == 0.625);

@@ -1,4 +1,5 @@
 // The program: calls the subcommand and turns its status into the exit code.
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +48,9 @@ static int finish(const char *program, mb_status status, mb_error *error) {
 }
 
 int main(int argc, char **argv) {
+    enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     if (argc < 2) {
         print_help(stderr);
         return MB_USAGE;

@@ -27,69 +27,71 @@ static bool has_word(const char *name, const char *word) {
     return false;
 }
 
+// Words in names of features that tell their modality.
+static const struct {
+    int32_t modality;
+    const char *words[48];
+} known_words[] = {
+    {MB_AUDIO, {"audio", "acoustic", "prosody"}},
+    {MB_VIDEO, {"video", "visual", "face"}},
+    {MB_TEXT, {"text", "transcript"}},
+    {MB_AUDIO,
+     {"wav2vec", "hubert", "chinese-hubert", "wavlm", "data2vec", "whisper", "vggish", "opensmile",
+      "egemaps", "is09", "is10", "is13", "compare", "mel", "mfcc", "emotion2vec", "covarep",
+      "distilhubert"}},
+    {MB_VIDEO,
+     {"clip", "resnet", "senet", "manet", "videomae", "dinov2", "emonet", "eva", "eva02", "vit",
+      "ferplus", "msceleb", "affectnet", "imagenet", "densenet", "i3d", "openface", "facet"}},
+    {MB_TEXT,
+     {"bert",
+      "roberta",
+      "chinese-roberta",
+      "deberta",
+      "chinese-deberta",
+      "albert",
+      "macbert",
+      "chinese-macbert",
+      "lert",
+      "chinese-lert",
+      "pert",
+      "chinese-pert",
+      "electra",
+      "chinese-electra",
+      "xlnet",
+      "chinese-xlnet",
+      "gpt",
+      "gpt2",
+      "llama",
+      "llama2",
+      "alpaca",
+      "baichuan",
+      "baichuan2",
+      "chatglm",
+      "chatglm2",
+      "falcon",
+      "vicuna",
+      "bloom",
+      "stablelm",
+      "moss",
+      "opt",
+      "qwen",
+      "simcse",
+      "sentence",
+      "wenzhong",
+      "lsa",
+      "tfidf",
+      "charhash",
+      "wordvec",
+      "glove",
+      "word2vec",
+      "fasttext"}},
+};
+
 int32_t mb_guess_modality(const char *feature_name) {
-    static const struct {
-        int32_t modality;
-        const char *words[48];
-    } known[] = {
-        {MB_AUDIO, {"audio", "acoustic", "prosody"}},
-        {MB_VIDEO, {"video", "visual", "face"}},
-        {MB_TEXT, {"text", "transcript"}},
-        {MB_AUDIO,
-         {"wav2vec", "hubert", "chinese-hubert", "wavlm", "data2vec", "whisper", "vggish",
-          "opensmile", "egemaps", "is09", "is10", "is13", "compare", "mel", "mfcc", "emotion2vec",
-          "covarep", "distilhubert"}},
-        {MB_VIDEO,
-         {"clip", "resnet", "senet", "manet", "videomae", "dinov2", "emonet", "eva", "eva02", "vit",
-          "ferplus", "msceleb", "affectnet", "imagenet", "densenet", "i3d", "openface", "facet"}},
-        {MB_TEXT,
-         {"bert",
-          "roberta",
-          "chinese-roberta",
-          "deberta",
-          "chinese-deberta",
-          "albert",
-          "macbert",
-          "chinese-macbert",
-          "lert",
-          "chinese-lert",
-          "pert",
-          "chinese-pert",
-          "electra",
-          "chinese-electra",
-          "xlnet",
-          "chinese-xlnet",
-          "gpt",
-          "gpt2",
-          "llama",
-          "llama2",
-          "alpaca",
-          "baichuan",
-          "baichuan2",
-          "chatglm",
-          "chatglm2",
-          "falcon",
-          "vicuna",
-          "bloom",
-          "stablelm",
-          "moss",
-          "opt",
-          "qwen",
-          "simcse",
-          "sentence",
-          "wenzhong",
-          "lsa",
-          "tfidf",
-          "charhash",
-          "wordvec",
-          "glove",
-          "word2vec",
-          "fasttext"}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        for (int w = 0; known[i].words[w] != NULL; w++)
-            if (has_word(feature_name, known[i].words[w]))
-                return known[i].modality;
+    for (size_t i = 0; i < sizeof known_words / sizeof *known_words; i++)
+        for (int w = 0; known_words[i].words[w] != NULL; w++)
+            if (has_word(feature_name, known_words[i].words[w]))
+                return known_words[i].modality;
     return -1;
 }
 

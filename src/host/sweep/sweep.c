@@ -45,7 +45,7 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
         sweep_cell *cell = &(*sweep)->cells[c];
         cell->plan = &plan->cells[c];
-        cell->chosen = -1;
+        cell->chosen = cell->best = -1;
         status = sweep_check_cell(*sweep, cell, error);
         if (status == MB_OK)
             status = check_interrupt(*sweep, error);
@@ -71,6 +71,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep->cells);
     free(sweep->trials);
     free(sweep->key_slots);
+    sweep_free_parts(sweep);
     sweep_free_groups(sweep);
     free(sweep->jobs);
     pthread_mutex_destroy(&sweep->lists);
@@ -137,7 +138,7 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     cell->search = calloc(count + 1, sizeof *cell->search);
     if (cell->search == NULL)
         return mb_out_of_memory(error, "the list of trials");
-    // With several settings, only the chosen one is scored on its other parts, after the choice.
+    // With several settings, only the chosen one is recorded on its other parts, after the choice.
     bool all_parts = cell->plan->setting_count == 1;
     sweep->totals.settings += cell->plan->setting_count;
     for (int32_t s = 0; s < cell->plan->setting_count; s++)
@@ -224,6 +225,7 @@ mb_status sweep_advance(mb_sweep *sweep, mb_error *error) {
         if (status != MB_OK)
             return status;
         status = start_final(sweep, c, error);
+        sweep_drop_parts(sweep, cell);
         if (sweep->record) {
             mb_status ended =
                 mb_ledger_end(sweep->ledger, status == MB_OK, status == MB_OK ? error : NULL);
@@ -268,7 +270,8 @@ static int64_t final_runs_to_come(const mb_sweep *sweep, const sweep_cell *cell)
     const mb_sweep_plan *plan = sweep->plan;
     const mb_fold_set *folds = sweep->trials[cell->search[0]].folds;
     bool other_parts = folds->test_count > 0 || folds->folds[0].held.count > 0;
-    bool again = cell->plan->setting_count > 1 && other_parts;
+    bool again =
+        plan->protocol == MB_PROTOCOL_STRICT && cell->plan->setting_count > 1 && other_parts;
     int64_t seeds = plan->final_seeds.count == 0 && again ? plan->search_seeds.count : 0;
     for (int32_t i = 0; i < plan->final_seeds.count; i++) {
         bool searched = false;

@@ -41,6 +41,11 @@ static mb_trial_spec spec_of(const mb_sweep *sweep, const sweep_trial *trial, mb
                            .dataset = cell->dataset};
 }
 
+// Under the protocol strict, other parts are not even evaluated before the choice.
+static bool is_strict(const mb_sweep *sweep) {
+    return sweep->plan->protocol == MB_PROTOCOL_STRICT;
+}
+
 static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
     sweep_cell *cell = &sweep->cells[trial->cell];
@@ -53,7 +58,8 @@ static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error 
         return status;
     spec.dataset = cell->dataset;
     mb_job *job = &sweep->jobs[sweep->job_count];
-    *job = (mb_job){.trial = index, .fold = fold, .selection_only = !trial->all_parts};
+    *job = (mb_job){
+        .trial = index, .fold = fold, .selection_only = !trial->all_parts && is_strict(sweep)};
     mb_run_spec run = mb_trial_spec_run(&spec, fold);
     run.selection_only = job->selection_only;
     status = sweep_group_job(sweep, &run, &described.setting, job, error);
@@ -83,11 +89,6 @@ mb_status sweep_specify(void *owner, const mb_job *job, mb_run_spec *run, mb_err
 
 // ---- missing runs -----------------------------------------------------------------------------
 
-// Whether a run has parts to be scored on besides its selection part.
-static bool has_other_parts(const sweep_trial *trial, int32_t fold) {
-    return trial->folds->test_count > 0 || trial->folds->folds[fold].held.count > 0;
-}
-
 // Makes jobs of the folds that are not recorded, or are recorded with fewer parts than the trial
 // needs. *recorded is the number of folds that are recorded with any parts.
 static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, mb_error *error) {
@@ -98,9 +99,9 @@ static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, 
         mb_ledger_extent extent = MB_LEDGER_NOTHING;
         if (sweep->ledger != NULL)
             status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
-        bool enough =
-            extent == MB_LEDGER_ALL_PARTS ||
-            (extent == MB_LEDGER_SELECTION && !(trial->all_parts && has_other_parts(trial, k)));
+        bool enough = extent == MB_LEDGER_ALL_PARTS ||
+                      (extent == MB_LEDGER_SELECTION &&
+                       !(trial->all_parts && sweep_has_other_parts(trial, k)));
         *recorded += extent != MB_LEDGER_NOTHING;
         trial->missing += !enough;
         if (status == MB_OK && !enough)
@@ -130,15 +131,13 @@ mb_status sweep_find_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
 
 mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
-    int32_t recorded, others = 0;
-    for (int32_t k = 0; k < trial->folds->fold_count; k++)
-        others += has_other_parts(trial, k);
-    if (!trial->all_parts) // runs that are trained again are counted twice
-        sweep->totals.runs += others;
+    int32_t recorded;
     trial->all_parts = true;
     if (trial->missing > 0) // sweep_train.c calls this again when the missing runs are done
         return MB_OK;
-    mb_status status = add_missing(sweep, index, &recorded, error);
-    sweep->totals.runs_done += others - trial->missing;
+    mb_status status = sweep_record_parts(sweep, index, error);
+    if (status == MB_OK)
+        status = add_missing(sweep, index, &recorded, error);
+    sweep->totals.runs += trial->missing;
     return status;
 }

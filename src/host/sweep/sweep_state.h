@@ -13,10 +13,11 @@ typedef struct sweep_trial {
     int32_t cell, setting; // of the first cell that has this trial
     uint32_t seed;
     const mb_fold_set *folds;
-    bool all_parts;  // all its parts are asked for; otherwise its selection parts alone
+    bool all_parts;  // scores on all parts are needed; otherwise on the selection parts alone
     int32_t missing; // number of its runs that are not done
     bool selected;   // `selection` is known
     double selection;
+    mb_run_result *parts; // (fold_count) held back until the choice, or NULL; see sweep_parts.c
 } sweep_trial;
 
 typedef struct sweep_cell {
@@ -26,6 +27,8 @@ typedef struct sweep_cell {
     int32_t search_count;
     int32_t *search;     // indices of the trials of the search, by setting and then by seed
     int32_t search_done; // the first search_done trials have selection values
+    int32_t best;        // the best setting of those completed since the start, or -1
+    double best_mean;    // of `best`
     int32_t chosen;      // index of the chosen setting, or -1
     int32_t final_count;
     int32_t *final;
@@ -72,7 +75,7 @@ struct mb_sweep {
     int32_t trial_count, trial_capacity;
     int32_t *key_slots; // hash table of trials by key, with open addressing; -1 = free
     int32_t key_slot_count;
-    bool device_memory; // the device has memory of its own
+    bool device_memory; // the device has its own memory
     // Worker threads turn jobs into specifications of runs while the lists may grow. The mutex
     // protects the trials, the groups, the datasets of the cells, and plans_kept.
     pthread_mutex_t lists;
@@ -99,12 +102,26 @@ mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32
 
 // sweep_jobs.c: makes jobs of the missing runs of a trial that is new to the sweep.
 mb_status sweep_find_missing(mb_sweep *sweep, int32_t trial, mb_error *error);
-// Requests that a trial is scored on all its parts. Its runs that were scored on their selection
-// part alone are trained again.
+// Requests scores of a trial on all its parts. They are recorded if they were held back; otherwise
+// runs that were scored on their selection part alone are trained again.
 mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
+// A run in the form in which the ledger records it.
+mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec,
+                               const char *device, const mb_run_result *result);
 mb_run_spec sweep_run_of(const mb_sweep *sweep, const mb_job *job);
 // The same for the threads of a pool, including the compiled plans.
 mb_status sweep_specify(void *sweep, const mb_job *job, mb_run_spec *spec, mb_error *error);
+
+// sweep_parts.c: whether a run has parts to be scored on besides its selection part.
+bool sweep_has_other_parts(const sweep_trial *trial, int32_t fold);
+// Moves the other parts out of a result and holds them back until the choice.
+void sweep_hold_back(sweep_trial *trial, int32_t fold, mb_run_result *result);
+// Must be called when a trial is complete. Drops held-back parts that cannot be chosen any more.
+void sweep_weigh_parts(mb_sweep *sweep, const sweep_trial *trial);
+// Records the parts of a trial that were held back, if none is missing, and drops them.
+mb_status sweep_record_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
+void sweep_drop_parts(mb_sweep *sweep, const sweep_cell *cell);
+void sweep_free_parts(mb_sweep *sweep);
 
 // sweep_groups.c: gives a job its group, cost and memory.
 mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,

@@ -80,22 +80,28 @@ static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run
     return status;
 }
 
+mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec,
+                               const char *device, const mb_run_result *result) {
+    return (mb_ledger_run){
+        .trial_key = trial->key,
+        .fold = spec->fold_index,
+        .device = device,
+        .version = MERBENCH_VERSION,
+        .parts = spec->fold,
+        .tests = spec->tests,
+        .test_count = spec->test_count,
+        .class_count = spec->config.class_count,
+        .value_count = spec->config.value_count,
+        .result = result,
+    };
+}
+
 static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_scores *scores,
                      mb_error *error) {
     mb_sweep *sweep = t->sweep;
     mb_run_spec spec = sweep_run_of(sweep, &outcome->job);
-    mb_ledger_run run = {
-        .trial_key = sweep->trials[outcome->job.trial].key,
-        .fold = outcome->job.fold,
-        .device = t->device,
-        .version = MERBENCH_VERSION,
-        .parts = spec.fold,
-        .tests = spec.tests,
-        .test_count = spec.test_count,
-        .class_count = spec.config.class_count,
-        .value_count = spec.config.value_count,
-        .result = &outcome->result,
-    };
+    mb_ledger_run run =
+        sweep_ledger_run(&sweep->trials[outcome->job.trial], &spec, t->device, &outcome->result);
     mb_ledger_extent before;
     mb_status status = mb_ledger_get_extent(sweep->ledger, run.trial_key, run.fold, &before, error);
     if (status != MB_OK || before == MB_LEDGER_NOTHING)
@@ -104,11 +110,13 @@ static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_sco
     return status == MB_OK ? mb_ledger_replace_run(sweep->ledger, &run, scores, error) : status;
 }
 
-static mb_status record(training *t, const mb_outcome *outcome, mb_error *error) {
+static mb_status record(training *t, mb_outcome *outcome, mb_error *error) {
     mb_sweep *sweep = t->sweep;
     sweep_trial *trial = &sweep->trials[outcome->job.trial];
     mb_ledger_scores scores;
     bool complete = trial->missing == 1;
+    if (!trial->all_parts && outcome->result.status == MB_RUN_DONE)
+        sweep_hold_back(trial, outcome->job.fold, &outcome->result);
     mb_status status = complete ? score(sweep, trial, outcome, &scores, error) : MB_OK;
     if (status == MB_OK)
         status = put(t, outcome, complete ? &scores : NULL, error);
@@ -123,8 +131,10 @@ static mb_status record(training *t, const mb_outcome *outcome, mb_error *error)
         return MB_OK;
     trial->selection = mb_selection_of_trial(&scores);
     trial->selected = true;
-    if (trial->all_parts && outcome->job.selection_only) // requested in the meantime
+    if (trial->all_parts) // may have been requested after a run of it began
         status = sweep_request_all_parts(sweep, outcome->job.trial, error);
+    else
+        sweep_weigh_parts(sweep, trial);
     return status == MB_OK ? sweep_advance(sweep, error) : status;
 }
 
