@@ -1,4 +1,4 @@
-// Sweeps: choice of settings, final seeds, resuming, and that threads and restarts change no bit.
+// Sweeps: choice of settings, final seeds, resuming; threads and restarts do not change a bit.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,10 +26,10 @@ static int tear_down(void **state) {
     return 0;
 }
 
-// ---- a trainer that only makes up selection values --------------------------------------------
+// ---- a trainer with invented selection values -------------------------------------------------
 
 enum { FOREVER = 1000000 };
-static atomic_int calls_left; // until it fails
+static atomic_int calls_left; // calls of make_up before it fails
 
 static mb_predictions made_up(const mb_run_spec *spec, int32_t count) {
     mb_predictions p = {.count = count};
@@ -92,7 +92,8 @@ static void expect_start(const char *plan, const char *results, mb_train_functio
         fail_msg("%s", error.message);
 }
 
-// What the ledger says of the plan's first cell; `selection` of every final seed, NaN = any.
+// Checks the first cell of the plan in the ledger. `selection` is that of every final seed; NaN
+// = any.
 static void check_cell(const char *results, int32_t search, int32_t final, const char *chosen,
                        double selection) {
     mb_ledger *ledger = open_results(&folder, results);
@@ -168,8 +169,8 @@ static void test_choice(void **state) {
     }
 }
 
-// Search seeds that are final seeds too are not trained twice; every setting with every seed needs
-// no final phase.
+// Search seeds that are also final seeds are not trained twice. A search that trains every setting
+// with every seed needs no final seeds.
 static void test_shared_seeds(void **state) {
     (void)state;
     char plan[1024];
@@ -188,7 +189,7 @@ static void test_shared_seeds(void **state) {
 
 // ---- parts on demand --------------------------------------------------------------------------
 
-// Predictions on other parts than the selection part, of the trials of a cell's search.
+// Counts the search trials of a cell that have predictions on parts other than the selection part.
 static int scored_in_search(const char *results, int32_t *chosen_runs) {
     mb_ledger *ledger = open_results(&folder, results);
     mb_error error = {.message = ""};
@@ -207,8 +208,8 @@ static int scored_in_search(const char *results, int32_t *chosen_runs) {
         for (int32_t k = 0; k < trial.fold_count; k++) {
             mb_ledger_extent extent;
             assert_int_equal(mb_ledger_get_extent(ledger, trial.key, k, &extent, &error), MB_OK);
-            *chosen_runs += chosen && extent == MB_LEDGER_WHOLE;
-            scored += !chosen && extent == MB_LEDGER_WHOLE;
+            *chosen_runs += chosen && extent == MB_LEDGER_ALL_PARTS;
+            scored += !chosen && extent == MB_LEDGER_ALL_PARTS;
         }
         assert_int_equal(isnan(entries[i].scores.score.waf), !chosen);
         mb_ledger_trial_free(&trial);
@@ -219,8 +220,8 @@ static int scored_in_search(const char *results, int32_t *chosen_runs) {
     return scored;
 }
 
-// Only what was chosen is recorded on its other parts; under strict it is evaluated there only when
-// it has been chosen, in a training of its own.
+// Only the chosen setting is recorded on its other parts. Under strict it is evaluated on them only
+// after the choice, for which it is trained again.
 static void test_parts_of_the_chosen(void **state) {
     (void)state;
     static const char *const finals[] = {"", "1"};
@@ -242,7 +243,7 @@ static void test_parts_of_the_chosen(void **state) {
     }
 }
 
-// A trainer that comes to other numbers the second time.
+// A trainer that gives other results the second time.
 static mb_status drift(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                        const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                        mb_error *error) {
@@ -263,11 +264,10 @@ static void test_drift(void **state) {
     atomic_store(&calls_left, FOREVER);
     assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_FAILED);
     assert_non_null(strstr(error.message,
-                           "trained again on the same device for its scores, it comes "
-                           "to other numbers than before: training loss of epoch 1: "
-                           "stored 1, now 1.5"));
+                           "trained again on the same device, the run gives other results "
+                           "than before: training loss of epoch 1: stored 1, now 1.5"));
     assert_non_null(strstr(error.message, "2 of 3 runs are done"));
-    // Another device may: what it comes to is recorded in place of the other one's.
+    // Another device may give other results, which replace the recorded ones.
     sweep_device = "another";
     assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_OK);
     sweep_device = "test";
@@ -275,7 +275,7 @@ static void test_drift(void **state) {
     assert_int_equal(totals.runs_moved, 1);
 }
 
-// However often the power goes, the sweep gets there.
+// However often the sweep is killed, it completes in the end.
 static void test_power_cuts(void **state) {
     (void)state;
     char plan[1024];
@@ -303,7 +303,7 @@ static void test_power_cuts(void **state) {
 
 static atomic_int training; // runs that have begun
 
-// Three runs at a time: seed 1 fails, then seed 2, and seed 3 is finished behind them.
+// Three runs at a time: seed 1 fails, then seed 2, and seed 3 finishes after them.
 static mb_status fail_twice(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                             const atomic_int *stop, atomic_llong *steps_done,
                             mb_run_result *results, mb_error *error) {
@@ -316,7 +316,7 @@ static mb_status fail_twice(mb_device_cache *cache, const mb_run_spec *specs, in
     return make_up(cache, specs, run_count, stop, steps_done, results, error);
 }
 
-// What was finished is recorded, however many other runs fail; the first failure is told.
+// Finished runs are recorded, however many others fail, and the first failure is reported.
 static void test_failures(void **state) {
     (void)state;
     char plan[1024];
@@ -347,7 +347,7 @@ static mb_status lose_device(mb_device_cache *cache, const mb_run_spec *specs, i
     return MB_OK;
 }
 
-// The message is the device's; what was finished is recorded, and the next start trains the rest.
+// The message is that of the device. Finished runs are recorded; the next start trains the rest.
 static void test_lost_device(void **state) {
     (void)state;
     char plan[1024], progress[128];
@@ -387,7 +387,7 @@ static void test_threads(void **state) {
     }
 }
 
-// The other protocol: the same trials by name, other results, also for any number of threads.
+// The other protocol gives other results for the same settings, also with any number of threads.
 static void test_strict(void **state) {
     (void)state;
     static const char plan[] =

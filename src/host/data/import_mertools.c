@@ -17,7 +17,8 @@
 
 // ---- modalities -------------------------------------------------------------------------------
 
-// Whether a part of the name (between signs) starts with the word, without regard to case.
+// Whether a component of the name starts with the word, without regard to case. Components are
+// separated by characters other than letters and digits.
 static bool has_word(const char *name, const char *word) {
     for (const char *at = name; *at != '\0'; at++)
         if ((at == name || !isalnum((unsigned char)at[-1])) &&
@@ -118,7 +119,7 @@ static mb_status join_path(char path[PATH_MAX], const char *folder, const char *
     return MB_OK;
 }
 
-// The folders in the folder of features; other entries are let go.
+// Lists the subfolders of the feature folder; other entries are ignored.
 static mb_status list_features(const char *folder, char ***names, int *count, mb_error *error) {
     char path[PATH_MAX];
     mb_status status = mb_list_folder(folder, names, count, error);
@@ -164,7 +165,7 @@ static mb_status check_asked(const mb_import_options *options, char **there, int
         for (int i = 0; i < options->modality[m].count && status == MB_OK; i++)
             for (int other = 0; other < m; other++)
                 if (contains(&options->modality[other], options->modality[m].items[i]))
-                    status = mb_fail(error, MB_BAD_INPUT, "feature '%s' is named by %s and by %s",
+                    status = mb_fail(error, MB_BAD_INPUT, "feature '%s' is given to %s and to %s",
                                      options->modality[m].items[i], option[other], option[m]);
     }
     return status;
@@ -184,7 +185,8 @@ static mb_status find_labels(const mb_import_options *options, char path[PATH_MA
     const char *given = options->labels;
     if (given != NULL && (strchr(given, '/') != NULL || access(given, F_OK) == 0)) {
         int length = snprintf(path, PATH_MAX, "%s", given);
-        return length < PATH_MAX ? MB_OK : mb_fail(error, MB_BAD_INPUT, "%s: too long", given);
+        return length < PATH_MAX ? MB_OK
+                                 : mb_fail(error, MB_BAD_INPUT, "%s: the path is too long", given);
     }
     const char *name = given != NULL ? given : mb_mertools_label_file(options->rules);
     mb_status status = join_path(path, options->folder, name, error);

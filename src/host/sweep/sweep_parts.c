@@ -1,9 +1,10 @@
-// Held-out parts and test sets of the trials of a search.
+// Handles the other parts of search trials: held-out parts and test sets.
 //
-// Only those of the chosen setting are recorded. Under the protocol strict they are evaluated after
-// the choice, for which the chosen trials are trained again. Under mertools they are evaluated when
-// a run ends, as its weights are at hand, and wait in memory until the setting of the cell is
-// chosen: those of the best setting so far, and of settings that are not complete yet.
+// Only the results of the chosen setting on its other parts are recorded. Under the protocol strict
+// they are evaluated after the choice, and the chosen trials are trained again for that. Under
+// mertools they are evaluated when a run ends, because its weights are still in memory. The results
+// are then kept in memory until the setting of the cell is chosen, for the best setting so far and
+// for all settings that are not complete yet.
 #include <stdlib.h>
 
 #include "sweep/choice.h"
@@ -31,7 +32,7 @@ void sweep_free_parts(mb_sweep *sweep) {
         drop(&sweep->trials[i]);
 }
 
-// Moves what belongs to other parts than the selection part.
+// Moves the results on all parts other than the selection part.
 static void move_parts(mb_run_result *from, mb_run_result *to) {
     to->held = from->held;
     to->held_predictions = from->held_predictions;
@@ -49,10 +50,10 @@ void sweep_hold_back(sweep_trial *trial, int32_t fold, mb_run_result *result) {
         trial->parts = calloc((size_t)trial->folds->fold_count, sizeof *trial->parts);
     mb_run_result *kept = trial->parts != NULL ? &trial->parts[fold] : &none;
     move_parts(result, kept);
-    mb_run_result_free(&none); // without memory for it the run is trained again, if need be
+    mb_run_result_free(&none); // out of memory: if the run is chosen, it is trained again
 }
 
-// Of a setting; false when a trial of it is not complete.
+// Whether all trials of a setting have selection values; *mean receives their mean.
 static bool is_complete(const mb_sweep *sweep, const sweep_cell *cell, int32_t setting,
                         double *mean) {
     int32_t seeds = sweep->plan->search_seeds.count;
@@ -87,9 +88,10 @@ void sweep_weigh_parts(mb_sweep *sweep, const sweep_trial *trial) {
 
 // ---- recording --------------------------------------------------------------------------------
 
-// The runs of a trial with the parts that were held back; *complete: none is missing.
-static mb_status put_together(mb_sweep *sweep, sweep_trial *trial, mb_run_result *results,
-                              bool *complete, mb_error *error) {
+// Reads the runs of a trial from the ledger and adds the parts that were held back. *complete: no
+// part is missing.
+static mb_status assemble_runs(mb_sweep *sweep, sweep_trial *trial, mb_run_result *results,
+                               bool *complete, mb_error *error) {
     mb_status status = MB_OK;
     *complete = true;
     for (int32_t k = 0; k < trial->folds->fold_count && status == MB_OK && *complete; k++) {
@@ -97,7 +99,7 @@ static mb_status put_together(mb_sweep *sweep, sweep_trial *trial, mb_run_result
         status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
         if (status == MB_OK)
             status = mb_ledger_get_run(sweep->ledger, trial->key, k, &results[k], error);
-        if (status != MB_OK || extent == MB_LEDGER_WHOLE || !sweep_has_other_parts(trial, k))
+        if (status != MB_OK || extent == MB_LEDGER_ALL_PARTS || !sweep_has_other_parts(trial, k))
             continue;
         mb_run_result *parts = &trial->parts[k];
         *complete = parts->test_count > 0 || parts->held_predictions.count > 0;
@@ -136,7 +138,7 @@ mb_status sweep_record_parts(mb_sweep *sweep, int32_t index, mb_error *error) {
         return mb_out_of_memory(error, "runs of a trial");
     mb_status status = mb_ledger_begin(sweep->ledger, error);
     if (status == MB_OK) {
-        status = put_together(sweep, trial, results, &complete, error);
+        status = assemble_runs(sweep, trial, results, &complete, error);
         if (status == MB_OK && complete)
             status = record(sweep, index, results, error);
         mb_status ended =
