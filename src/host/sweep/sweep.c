@@ -69,9 +69,9 @@ void mb_sweep_close(mb_sweep *sweep) {
         free(sweep->cells[c].final);
     }
     free(sweep->cells);
+    sweep_free_parts(sweep);
     free(sweep->trials);
     free(sweep->key_slots);
-    sweep_free_parts(sweep);
     sweep_free_groups(sweep);
     free(sweep->jobs);
     pthread_mutex_destroy(&sweep->lists);
