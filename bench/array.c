@@ -143,7 +143,7 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
     *array = (mb_bench_array){.device = device,
                               .cache = {.device = device},
                               .plan = plan,
-                              .number = mb_device_numbers(device, 1),
+                              .launch_id = mb_device_launch_ids(device, 1),
                               .run_count = run_count,
                               .steps_per_epoch = data->dataset.utterance_count / info->max_rows,
                               .launch_steps = launch_steps > 0
@@ -174,7 +174,7 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
 static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(array->plan);
     mb_launch launched = {
-        .number = array->number,
+        .id = array->launch_id,
         .run_count = array->run_count,
         .first_step = first,
         .step_count = count,

@@ -11,7 +11,7 @@
 typedef struct mb_bench_array {
     mb_device *device;
     const mb_plan *plan;
-    uint64_t number;         // of its launches
+    uint64_t launch_id;      // of its own plan
     int32_t run_count;       // A
     int32_t steps_per_epoch; // S, rows of the tables
     int32_t launch_steps;    // steps of one launch

@@ -37,9 +37,9 @@ static int64_t floats_read(const mb_plan *plan, const mb_step *step, int32_t i) 
     case MB_OP_SLICE:
     case MB_OP_LAST_STEP:
         return floats_of(plan, &step->outputs[0]);
-    case MB_OP_SCALED_CONCAT_GRAD_PART:
-        return i == MB_INPUT(scaled_concat_grad_part, dy) ? floats_of(plan, &step->outputs[0])
-                                                          : floats_of(plan, input);
+    case MB_OP_SCALED_CONCAT_GRAD_INPUT:
+        return i == MB_INPUT(scaled_concat_grad_input, dy) ? floats_of(plan, &step->outputs[0])
+                                                           : floats_of(plan, input);
     case MB_OP_LINEAR_GRAD_INPUT: { // of W, the outputs that the blocks dy stand for
         int64_t outputs = 0;
         for (int32_t k = 0; k < mb_last_count(step, linear_grad_input, dy); k++)
@@ -71,7 +71,7 @@ static int64_t features_read(const mb_plan *plan, const mb_step *step) {
                    ? 0
                    : rows * mb_shape_last(&mb_in(step, source_linear, weight).shape);
     case MB_OP_SOURCE_LINEAR_UPDATE: // x (2, B, I)
-        return 2 * rows * mb_shape_last(&mb_out(step, source_linear_update, room).shape);
+        return 2 * rows * mb_shape_last(&mb_out(step, source_linear_update, x_buffer).shape);
     default:
         return 0;
     }

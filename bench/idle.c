@@ -108,8 +108,8 @@ static mb_backend idle_backend(void) {
     backend.shares_host_memory = false;
     backend.executor = &idle_executor;
     backend.allocate = backend.allocate_host = allocate;
-    backend.release = backend.release_host = backend.release_beside = release;
-    backend.upload = backend.upload_async = backend.upload_beside = backend.copy = copy;
+    backend.release = backend.release_host = backend.release_concurrent = release;
+    backend.upload = backend.upload_async = backend.upload_concurrent = backend.copy = copy;
     backend.download = download;
     backend.download_async = download_async;
     backend.zero = zero;

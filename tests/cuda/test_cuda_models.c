@@ -42,7 +42,7 @@ static void check_results(const comparison *o, int32_t run, int32_t rows) {
     const mb_plan_info *info = o->cuda->info;
     const struct {
         const char *name;
-        mb_place place;
+        mb_location place;
     } places[] = {{"features", info->features},
                   {"emos_out", info->emos_out},
                   {"vals_out", info->vals_out},

@@ -320,7 +320,7 @@ static void test_every_op_ran(void **state) {
 
 typedef struct named_place {
     const char *name;
-    mb_place place;
+    mb_location place;
 } named_place;
 
 static double size_of_tensor(const float *values, int64_t count) {

@@ -1,4 +1,4 @@
-// What runs read: many streams, parts on other datasets, selection alone, plans made once.
+// What runs read: many streams, parts on other datasets, selection parts alone, shared plans.
 #include "trainer_support.h"
 
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void assert_same_training(const mb_run_result *a, const mb_run_result *b)
 
 enum { TESTED = 20, FIRST_TESTED = 100 };
 
-// The test part's utterances alone, in another place of the memory.
+// A copy of the utterances of the test part alone.
 typedef struct copied {
     mb_dataset datasets[2];
     float *values[3];
@@ -148,7 +148,7 @@ static void test_plans_made_once(void **state) {
 
 static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3)};
 
-// A map of every stream, side by side.
+// One linear map for each stream, concatenated.
 static void build_many(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor maps[MB_MAX_STREAMS];
     for (int32_t i = 0; i < MB_MAX_STREAMS; i++) {
@@ -197,7 +197,7 @@ static void test_many_streams(void **state) {
         assert_same_result(&together[i], &alone);
         mb_run_result_free(&alone);
     }
-    // The last one counts.
+    // The model reads the last stream.
     float *values = calloc(UTTERANCES * 9, sizeof *values);
     dataset.streams[MB_MAX_STREAMS - 1].values = values;
     train(&b.specs[0], 1, &changed);

@@ -1,4 +1,4 @@
-// Multiply-accumulates of a step, with so many rows: the rules that ops.def names.
+// The cost rules that ops.def names: the multiply-accumulates of an op, for a batch of `rows` rows.
 #include "graph/cost.h"
 
 static int64_t elements(const mb_operand *operand, int32_t rows) {
@@ -13,7 +13,7 @@ static int64_t width(const mb_operand *operand) {
     return mb_shape_last(&operand->shape);
 }
 
-// Numbers that are moved, or come each from a few others.
+// The op moves numbers, or computes each from a few others.
 static int64_t no_products(const mb_step *step, int32_t rows) {
     (void)step;
     (void)rows;
@@ -43,9 +43,9 @@ static int64_t linear_grad_input(const mb_step *step, int32_t rows) {
 
 static int64_t linear_grad_weight(const mb_step *step, int32_t rows) {
     int64_t cost = 0;
-    for (int32_t k = 0; k < mb_turns(step, linear_grad_weight); k++)
-        cost += elements(&mb_in_turn(step, linear_grad_weight, x, k), rows) *
-                width(&mb_in_turn(step, linear_grad_weight, dy, k));
+    for (int32_t k = 0; k < mb_group_count(step, linear_grad_weight); k++)
+        cost += elements(&mb_in_group(step, linear_grad_weight, x, k), rows) *
+                width(&mb_in_group(step, linear_grad_weight, dy, k));
     return cost;
 }
 
@@ -53,10 +53,10 @@ static int64_t source_linear(const mb_step *step, int32_t rows) {
     return rows * elements(&mb_in(step, source_linear, weight), rows);
 }
 
-// The room is as wide as x.
+// The x_buffer is as wide as x.
 static int64_t source_linear_update(const mb_step *step, int32_t rows) {
     return elements(&mb_in(step, source_linear_update, dy), rows) *
-           width(&mb_out(step, source_linear_update, room));
+           width(&mb_out(step, source_linear_update, x_buffer));
 }
 
 static int64_t rank_linear(const mb_step *step, int32_t rows) {
@@ -107,13 +107,13 @@ static int64_t weighted_sum_grad_weights(const mb_step *step, int32_t rows) {
 
 // ---- sequences --------------------------------------------------------------------------------
 
-// Every element of a query meets all keys.
+// Every element of a query is multiplied with all keys.
 static int64_t attention_scores(const mb_step *step, int32_t rows) {
     return elements(&mb_in(step, attention_scores, queries), rows) *
            mb_in(step, attention_scores, keys).shape.dims[1];
 }
 
-// Every weight (B, N, Lq, Lk) meets a vector of D / N values.
+// Every weight (B, N, Lq, Lk) is multiplied with D / N values.
 static int64_t attention_apply(const mb_step *step, int32_t rows) {
     const mb_operand *weights = &mb_in(step, attention_apply, weights);
     return elements(weights, rows) *
@@ -126,7 +126,7 @@ static int64_t attention_apply_transposed(const mb_step *step, int32_t rows) {
            (width(&mb_in(step, attention_apply_transposed, values)) / weights->shape.dims[1]);
 }
 
-// Every vector of y meets the whole filter.
+// Every vector of y takes the whole filter.
 static int64_t convolve(const mb_step *step, int32_t rows) {
     return vectors(&mb_out(step, convolve, y), rows) *
            elements(&mb_in(step, convolve, filter), rows);
@@ -137,7 +137,7 @@ static int64_t convolve_grad_input(const mb_step *step, int32_t rows) {
            elements(&mb_in(step, convolve_grad_input, filter), rows);
 }
 
-// Every vector of dy meets as many vectors of x as the filter is wide.
+// Every vector of dy is multiplied with as many vectors of x as the filter is wide.
 static int64_t convolve_grad_weight(const mb_step *step, int32_t rows) {
     const mb_operand *x = &mb_in(step, convolve_grad_weight, x);
     const mb_operand *dy = &mb_in(step, convolve_grad_weight, dy);
@@ -171,8 +171,8 @@ static int64_t gated_memory_grad(const mb_step *step, int32_t rows) {
             elements(&mb_in(step, gated_memory_grad, v_2), rows));
 }
 
-// Products with both cells, which see so many numbers, with the attention's weight, and so many of
-// queries with keys or values.
+// Products of both cells, which read `seen` numbers, products with the attention weight, and
+// `products` products of queries with keys or values.
 static int64_t decoder_products(const mb_operand *x, int64_t seen, const mb_operand *alpha,
                                 int64_t products, int32_t rows) {
     int64_t h = width(x);
@@ -185,7 +185,7 @@ static int64_t attention_decoder(const mb_step *step, int32_t rows) {
     return decoder_products(x, seen, &mb_out(step, attention_decoder, alpha), 2, rows);
 }
 
-// The backward pass leaves out the part of the cells that saw y.
+// The backward pass omits the columns of the cells that read y.
 static int64_t attention_decoder_grad(const mb_step *step, int32_t rows) {
     const mb_operand *x = &mb_in(step, attention_decoder_grad, x);
     return decoder_products(x, width(x), &mb_in(step, attention_decoder_grad, alpha), 4, rows);
@@ -193,7 +193,7 @@ static int64_t attention_decoder_grad(const mb_step *step, int32_t rows) {
 
 // ---- rows against rows ------------------------------------------------------------------------
 
-// Three kernels for each pair of rows; two in the gradient.
+// Three values of k(x, y) for each pair of rows; two in the gradient.
 static int64_t mean_discrepancy(const mb_step *step, int32_t rows) {
     return 3 * rows * elements(&mb_in(step, mean_discrepancy, a), rows);
 }

@@ -11,7 +11,7 @@ typedef struct compilation {
     int32_t max_rows;
     mb_graph_outputs outputs;
     mb_tensor cross_entropy, mean_squared_error, total;
-    mb_tensor *gradients; // by forward tensor; all absent when only evaluating
+    mb_tensor *gradients; // by forward tensor; all MB_NO_TENSOR in a plan that evaluates
     mb_schedule schedule;
     int64_t *offsets; // by tensor
 } compilation;
@@ -22,7 +22,7 @@ static mb_tensor sum(mb_graph *graph, mb_tensor a, mb_tensor b) {
     return mb_add(graph, a, b);
 }
 
-// total = interloss + cross entropy + mean squared error, each only where it exists.
+// total = interloss + cross entropy + mean squared error, as far as they exist.
 static void build_losses(compilation *c) {
     c->total = c->outputs.interloss;
     if (c->outputs.emos_out != MB_NO_TENSOR) {
@@ -39,7 +39,7 @@ static void build_losses(compilation *c) {
         mb_graph_refuse(c->graph, "a graph without class and value outputs has no loss");
 }
 
-// Losses and the backward pass.
+// Adds losses and the backward pass.
 static mb_status build(compilation *c, mb_error *error) {
     if (c->mode != MB_PLAN_EVALUATE)
         build_losses(c);
@@ -86,8 +86,7 @@ static mb_status schedule(compilation *c, mb_error *error) {
     if (c->mode == MB_PLAN_TRAIN) {
         for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++)
             if (is_parameter(graph, tensor) && c->gradients[tensor] != MB_NO_TENSOR)
-                c->schedule.kept[c->gradients[tensor]] =
-                    false; // its update reads it, then it may go
+                c->schedule.kept[c->gradients[tensor]] = false; // not needed after its update
         status = mb_schedule_add_updates(&c->schedule, c->gradients, error);
     }
     if (status == MB_OK)
@@ -103,16 +102,16 @@ static mb_operand operand_of(const compilation *c, const mb_plan *plan, mb_tenso
     return (mb_operand){MB_SPACE_ARENA, c->offsets[tensor], info->shape};
 }
 
-static mb_place place_of(const compilation *c, mb_tensor tensor) {
+static mb_location location_of(const compilation *c, mb_tensor tensor) {
     if (tensor == MB_NO_TENSOR)
-        return (mb_place){.offset = -1};
-    return (mb_place){c->offsets[tensor], c->graph->tensors[tensor].shape};
+        return (mb_location){.offset = -1};
+    return (mb_location){c->offsets[tensor], c->graph->tensors[tensor].shape};
 }
 
-// Parameters in the order of their making, each on its own cache lines.
+// Lays parameters out in the order in which they were recorded, each on its own cache lines.
 static void lay_out_parameters(const compilation *c, mb_plan *plan) {
     mb_graph *graph = c->graph;
-    plan->parameters = graph->parameters; // the plan takes the list over
+    plan->parameters = graph->parameters; // the plan takes the list
     graph->parameters = NULL;
     plan->info.parameters = plan->parameters;
     plan->info.parameter_count = graph->parameter_count;
@@ -139,7 +138,7 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     if (c->offsets == NULL)
         return mb_out_of_memory(error, "plan");
     mb_status status =
-        mb_schedule_place(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
+        mb_schedule_assign_memory(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
     if (status != MB_OK)
         return status;
     size_t operands = 0;
@@ -171,15 +170,15 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     plan->info.trains = c->mode == MB_PLAN_TRAIN;
     plan->info.mask_floats = c->graph->mask_floats;
     plan->info.mask_count = c->graph->mask_count;
-    plan->info.masks = plan->masks = c->graph->masks; // taken over, like the parameters
+    plan->info.masks = plan->masks = c->graph->masks; // taken, like the parameters
     c->graph->masks = NULL;
-    plan->info.features = place_of(c, c->outputs.features);
-    plan->info.emos_out = place_of(c, c->outputs.emos_out);
-    plan->info.vals_out = place_of(c, c->outputs.vals_out);
-    plan->info.interloss = place_of(c, c->outputs.interloss);
-    plan->info.cross_entropy = place_of(c, c->cross_entropy);
-    plan->info.mean_squared_error = place_of(c, c->mean_squared_error);
-    plan->info.total = place_of(c, c->total);
+    plan->info.features = location_of(c, c->outputs.features);
+    plan->info.emos_out = location_of(c, c->outputs.emos_out);
+    plan->info.vals_out = location_of(c, c->outputs.vals_out);
+    plan->info.interloss = location_of(c, c->outputs.interloss);
+    plan->info.cross_entropy = location_of(c, c->cross_entropy);
+    plan->info.mean_squared_error = location_of(c, c->mean_squared_error);
+    plan->info.total = location_of(c, c->total);
     return MB_OK;
 }
 

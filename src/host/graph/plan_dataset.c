@@ -1,4 +1,4 @@
-// What a plan reads of a dataset.
+// Checks that a dataset has what a plan reads.
 #include "graph/ops.h"
 
 static mb_status check_stream(const mb_dataset *dataset, int32_t index, int32_t width,
@@ -18,7 +18,7 @@ static mb_status check_stream(const mb_dataset *dataset, int32_t index, int32_t 
     return MB_OK;
 }
 
-// The last dimension of x of a step that takes its input from a stream.
+// The width of x of an op that reads a stream.
 static int32_t source_width(const mb_step *step) {
     if (step->op == MB_OP_GATHER)
         return mb_shape_last(&step->outputs[0].shape);

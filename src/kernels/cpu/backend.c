@@ -182,7 +182,8 @@ static bool lacks_gradient(const mb_plan *plan, const mb_step *step, int32_t wid
            widest < plan->parameters[step->params.update.parameter].fewest_rows;
 }
 
-static void keep_rows(mb_place place, const float *arena, int64_t first, int32_t rows, float *to) {
+static void keep_rows(mb_location place, const float *arena, int64_t first, int32_t rows,
+                      float *to) {
     if (place.offset < 0 || to == NULL)
         return;
     int64_t width = mb_shape_elements(&place.shape, 1);
@@ -357,8 +358,8 @@ const mb_backend mb_cpu_backend = {
     .upload = cpu_copy,
     .upload_async = cpu_copy,
     .download_async = cpu_copy,
-    .upload_beside = cpu_copy,
-    .release_beside = cpu_release,
+    .upload_concurrent = cpu_copy,
+    .release_concurrent = cpu_release,
     .download = cpu_copy,
     .zero = cpu_zero,
     .copy = cpu_copy,

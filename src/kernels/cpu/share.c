@@ -1,7 +1,7 @@
 #include "cpu/share.h"
 
 // See the head of ops.def.
-typedef enum sharing { WHOLE, BY_ROWS, BY_PARTS, ALONG_TIME, IN_PHASES } sharing;
+typedef enum sharing { WHOLE, BY_ROWS, BY_SHARES, ALONG_TIME, IN_PHASES } sharing;
 
 static const unsigned char sharings[MB_OP_COUNT] = {
 #define MB_OP(NAME, name, gradient, cost, sharing, ...) [MB_OP_##NAME] = sharing,

@@ -169,7 +169,7 @@ static void cuda_release(mb_device *device, void *memory) {
     release_on(of(device), memory, of(device)->stream);
 }
 
-static void cuda_release_beside(mb_device *device, void *memory) {
+static void cuda_release_concurrent(mb_device *device, void *memory) {
     release_on(of(device), memory, of(device)->beside);
 }
 
@@ -222,8 +222,8 @@ static mb_status cuda_upload(mb_device *device, void *to, const void *from, size
 }
 
 // The thread waits until the data is there, so what it hands over is ready for every stream.
-static mb_status cuda_upload_beside(mb_device *device, void *to, const void *from, size_t bytes,
-                                    mb_error *error) {
+static mb_status cuda_upload_concurrent(mb_device *device, void *to, const void *from, size_t bytes,
+                                        mb_error *error) {
     cudaStream_t stream = of(device)->beside;
     mb_status status = transfer(device, stream, to, from, bytes, cudaMemcpyHostToDevice, error);
     return status == MB_OK ? wait_for(device, stream, error) : status;
@@ -332,8 +332,8 @@ static const mb_backend cuda_backend = {
     .upload = cuda_upload,
     .upload_async = cuda_upload_async,
     .download_async = cuda_download_async,
-    .upload_beside = cuda_upload_beside,
-    .release_beside = cuda_release_beside,
+    .upload_concurrent = cuda_upload_concurrent,
+    .release_concurrent = cuda_release_concurrent,
     .download = cuda_download,
     .zero = cuda_zero,
     .copy = cuda_copy,

@@ -27,10 +27,10 @@ MB_CUDA_OP(slice) {
 }
 
 // dy (B', W), s (B', N) -> dx (B', D) = s[column] * dy[begin ...]
-MB_CUDA_OP(scaled_concat_grad_part) {
+MB_CUDA_OP(scaled_concat_grad_input) {
     cut_problem problem = {};
-    problem.x = mb_in(call, scaled_concat_grad_part, dy);
-    problem.scales = mb_in(call, scaled_concat_grad_part, scales);
+    problem.x = mb_in(call, scaled_concat_grad_input, dy);
+    problem.scales = mb_in(call, scaled_concat_grad_input, scales);
     problem.begin = call->step->params.scaled_concat.begin;
     problem.scale = call->step->params.scaled_concat.column;
     mb_columns(call, problem);

@@ -25,7 +25,7 @@ struct mb_step_tables {
 
 // A step of a plan as a CUDA graph.
 struct mb_captured {
-    uint64_t number; // of the launch that it is for; 0: an empty place
+    uint64_t id; // mb_launch.id of the captured launch; 0: an empty entry
     cudaGraphExec_t graph;
     uint64_t used; // when, counting launches
 };

@@ -40,7 +40,7 @@ static mb_status find_captured(mb_cuda_device *cuda, const mb_plan *plan, const 
     mb_captured *oldest = &cuda->captured[0];
     for (mb_captured &captured : cuda->captured) {
         *found = &captured;
-        if (captured.number == launch->number)
+        if (captured.id == launch->id)
             return MB_OK;
         oldest = captured.used < oldest->used ? &captured : oldest;
     }
@@ -50,7 +50,7 @@ static mb_status find_captured(mb_cuda_device *cuda, const mb_plan *plan, const 
     if (status != MB_OK)
         mb_captured_free(oldest);
     else
-        oldest->number = launch->number;
+        oldest->id = launch->id;
     return status;
 }
 
@@ -110,7 +110,7 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
                        launch->run_count, MOST_RUNS);
     bool timed = launch->op_seconds != NULL;
     mb_status status = reserve(cuda, launch->run_count, error);
-    bool captures = launch->number != 0 && launch->step_count > 1 && !cuda->waits && !timed;
+    bool captures = launch->id != 0 && launch->step_count > 1 && !cuda->waits && !timed;
     if (status == MB_OK && timed)
         status = mb_op_clock_reserve(&cuda->clock, plan->step_count, error);
     if (status == MB_OK && captures)

@@ -161,7 +161,7 @@ MB_CUDA_OP(gated_memory_grad) {
     problem.candidate = mb_in(call, gated_memory_grad, candidate);
     problem.memory = mb_in(call, gated_memory_grad, u);
     problem.dcandidate = mb_out(call, gated_memory_grad, dcandidate);
-    problem.running = mb_out(call, gated_memory_grad, room);
+    problem.running = mb_out(call, gated_memory_grad, workspace);
     auto &first = problem.gates[0], &second = problem.gates[1];
     first.weight_1 = mb_in(call, gated_memory_grad, w_1);
     first.weight_2 = mb_in(call, gated_memory_grad, v_1);

@@ -245,12 +245,12 @@ template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     const mb_step *step = call->step;
     weight_gradient<Epilogue> problem = {};
-    int32_t widest = 0, blocks = mb_turns(step, linear_grad_weight);
+    int32_t widest = 0, blocks = mb_group_count(step, linear_grad_weight);
     problem.tables = call->tables;
     problem.epilogue = epilogue;
     for (int32_t block = 0; block < blocks; block++) {
-        problem.x[block] = mb_in_turn(call, linear_grad_weight, x, block);
-        problem.dy[block] = mb_in_turn(call, linear_grad_weight, dy, block);
+        problem.x[block] = mb_in_group(call, linear_grad_weight, x, block);
+        problem.dy[block] = mb_in_group(call, linear_grad_weight, dy, block);
         int32_t outputs = mb_view_width(problem.dy[block]);
         problem.row += outputs;
         widest = outputs > widest ? outputs : widest;

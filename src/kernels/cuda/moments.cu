@@ -55,8 +55,8 @@ static __global__ void overlap_kernel(mb_tables tables, mb_view grams, mb_pairs 
     int64_t size = (int64_t)rows * rows;
     double sum = 0.0;
     for (int32_t p = 0; p < pairs.count; p++) {
-        const float *a = mb_at(grams, run) + pairs.parts[p][0] * size;
-        const float *b = mb_at(grams, run) + pairs.parts[p][1] * size;
+        const float *a = mb_at(grams, run) + pairs.slices[p][0] * size;
+        const float *b = mb_at(grams, run) + pairs.slices[p][1] * size;
         for (int64_t i = threadIdx.x; i < size; i += OVERLAP_THREADS)
             sum += (double)a[i] * (double)b[i];
     }
@@ -93,7 +93,7 @@ struct overlap_gradient {
             int64_t size = (int64_t)k * k, at = (int64_t)i * k + p;
             float sum = 0.0f;
             for (int32_t q = 0; q < pairs->count; q++) {
-                int32_t first = pairs->parts[q][0], second = pairs->parts[q][1];
+                int32_t first = pairs->slices[q][0], second = pairs->slices[q][1];
                 if (first == part || second == part)
                     sum = fmaf(scale, grams[(first == part ? second : first) * size + at], sum);
             }
@@ -160,7 +160,7 @@ static __global__ void moment_differences_kernel(mb_tables tables, mb_view x, mb
     int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
     int32_t begin = (int32_t)blockIdx.x * 32, pair = (int32_t)blockIdx.z;
     for (int32_t side = 0; side < 2; side++) {
-        int64_t at = (int64_t)pairs.parts[pair][side] * width + begin + lane;
+        int64_t at = (int64_t)pairs.slices[pair][side] * width + begin + lane;
         double powers[MOMENTS];
         add_powers(mb_at(x, run) + at, mb_at(c, run) + at, warp, begin + lane < width ? rows : 0,
                    mb_view_elements(x, 1), powers);
@@ -238,7 +238,7 @@ struct discrepancy_gradient {
         int32_t width = mb_view_width(differences);
         double sum = 0.0;
         for (int32_t p = 0; p < pairs.count; p++) {
-            int32_t first = pairs.parts[p][0], second = pairs.parts[p][1];
+            int32_t first = pairs.slices[p][0], second = pairs.slices[p][1];
             int64_t at = (int64_t)(p * MOMENTS + k) * width + column;
             double difference = (double)mb_at(differences, run)[at];
             if (first == part || second == part)

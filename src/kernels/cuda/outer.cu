@@ -154,7 +154,7 @@ MB_CUDA_OP(outer_linear) {
     problem.weight = mb_in(call, outer_linear, weight);
     problem.bias = mb_in(call, outer_linear, bias);
     problem.y = mb_out(call, outer_linear, y);
-    problem.room = mb_out(call, outer_linear, room);
+    problem.room = mb_out(call, outer_linear, workspace);
     problem.outputs = mb_view_width(problem.y);
     problem.parts = problem.room.shape.dims[1];
     problem.columns = up_to(up_to(problem.z.width, problem.parts), MB_OUTER_GROUP) * MB_OUTER_GROUP;

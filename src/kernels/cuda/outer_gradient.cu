@@ -243,7 +243,7 @@ MB_CUDA_OP(outer_linear_grad_inputs) {
     problem.da = mb_out(call, outer_linear_grad_inputs, da);
     problem.dv = mb_out(call, outer_linear_grad_inputs, dv);
     problem.dl = mb_out(call, outer_linear_grad_inputs, dl);
-    problem.room = mb_out(call, outer_linear_grad_inputs, room);
+    problem.room = mb_out(call, outer_linear_grad_inputs, workspace);
     problem.outputs = mb_view_width(problem.dy);
     problem.row_tiles = (call->max_rows + MB_OUTER_ROWS - 1) / MB_OUTER_ROWS;
     int32_t r = mb_view_width(problem.dl),

@@ -245,7 +245,7 @@ MB_CUDA_OP(lstm_grad) {
     if (step->params.lstm_grad.cell)
         problem.dcell = *given;
     problem.dz = mb_out(call, lstm_grad, dz);
-    problem.dstate = mb_out(call, lstm_grad, room);
+    problem.dstate = mb_out(call, lstm_grad, workspace);
     int32_t h = mb_view_width(problem.cell);
     int32_t sides = mb_way_of(problem.cell, call->max_rows, problem.recurrence).sides;
     int64_t bytes = (int64_t)MB_SIDES * 6 * h * (int64_t)sizeof(float);

@@ -1,7 +1,7 @@
 // First layers: linear maps of features of utterances, and the updates of their weights. B rows, I
 // inputs, O outputs; x (B, I) is made where it is read. Reference: src/kernels/cpu/isa/source.c.
 //
-// Where updates begin the next step (source_pass.cu), x W is summed in parts of MB_SOURCE_PART
+// Where updates begin the next step (source_pass.cu), x W is summed in parts of MB_SOURCE_CHUNK
 // inputs, whoever makes them, and then part by part: a step that was begun has the bits of one that
 // was not.
 #include "cuda/source.cuh"
@@ -19,7 +19,8 @@ struct strip_of_rows {
     __device__ void fetch(int32_t k, int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
         static_assert((int)MB_TILE_K == (int)MB_DROPOUT_COUNTERS,
                       "a strip is one place of a group");
-        static_assert((int)MB_SOURCE_PART % (int)MB_DROPOUT_GROUP == 0, "parts begin with a group");
+        static_assert((int)MB_SOURCE_CHUNK % (int)MB_DROPOUT_GROUP == 0,
+                      "parts begin with a group");
 #pragma unroll
         for (int e = 0; e < strip.COUNT; e++) {
             int p, i;
@@ -89,11 +90,11 @@ struct source_product {
     };
 
     __device__ bool begin(int32_t run, int32_t part, tile &t) const {
-        int32_t rows = tables.rows[run], first = part * MB_SOURCE_PART;
+        int32_t rows = tables.rows[run], first = part * MB_SOURCE_CHUNK;
         int32_t left = source.width - first;
         t.m = rows;
         t.n = outputs;
-        t.k = in_parts && left > MB_SOURCE_PART ? (int32_t)MB_SOURCE_PART : left;
+        t.k = in_parts && left > MB_SOURCE_CHUNK ? (int32_t)MB_SOURCE_CHUNK : left;
         t.pitch = mb_view_width(to);
         t.relu = relu;
         t.x.x = mb_source_rows_of(source, tables, run, 0);
@@ -207,7 +208,8 @@ struct source_update {
 };
 
 MB_CUDA_OP(source_linear_update) {
-    mb_source source = mb_source_of(call, mb_view_width(mb_out(call, source_linear_update, room)));
+    mb_source source =
+        mb_source_of(call, mb_view_width(mb_out(call, source_linear_update, x_buffer)));
     if (mb_source_begins(call->plan)) {
         mb_source_pass(call, source);
         return;

@@ -3,7 +3,7 @@
 // are at hand, the sums of x W for the batch of the next step. W is read once less a step.
 //
 // Reference: source_update and source_product of source.cu, one after the other. A block of 128
-// threads takes MB_SOURCE_PART inputs x 64 outputs of W, in strips of 32 inputs. Of a strip, a
+// threads takes MB_SOURCE_CHUNK inputs x 64 outputs of W, in strips of 32 inputs. Of a strip, a
 // thread has 4 x 4 weights with their moments in registers, and of the sums 4 rows x 4 outputs over
 // all strips:
 //     wait for the strip's x (both batches, copied on the side), drop
@@ -23,7 +23,7 @@ static constexpr int32_t PLACES = MB_DROPOUT_COUNTERS;
 static constexpr int32_t OWN_ROWS = ROWS * PLACES / THREADS;
 
 static_assert(STRIP == 2 * PLACES && (int)MB_DROPOUT_GROUP % STRIP == 0 &&
-                  (int)MB_SOURCE_PART % (int)MB_DROPOUT_GROUP == 0,
+                  (int)MB_SOURCE_CHUNK % (int)MB_DROPOUT_GROUP == 0,
               "a strip is two places of a group");
 static_assert(STRIP / 4 * OUTPUTS / 4 == THREADS && ROWS == STRIP,
               "a thread has 4 x 4 weights of a strip and 4 x 4 sums");
@@ -198,7 +198,8 @@ static __global__ void __launch_bounds__(THREADS, 4)
     __shared__ pass_memory memory;
     int32_t run = (int32_t)blockIdx.y, tiles = (pass.outputs + OUTPUTS - 1) / OUTPUTS;
     int32_t part = (int32_t)blockIdx.x / tiles, j0 = (int32_t)blockIdx.x % tiles * OUTPUTS;
-    int32_t begin = part * MB_SOURCE_PART, end = begin + MB_SOURCE_PART, inputs = pass.source.width;
+    int32_t begin = part * MB_SOURCE_CHUNK, end = begin + MB_SOURCE_CHUNK,
+            inputs = pass.source.width;
     int32_t ti = (int32_t)threadIdx.x / (OUTPUTS / 4) * 4;
     int32_t tj = (int32_t)threadIdx.x % (OUTPUTS / 4) * 4;
     int32_t rows = pass.tables.rows[run], next_rows = pass.tables.next_rows[run];
@@ -250,7 +251,7 @@ void mb_source_pass(const mb_cuda_call *call, const mb_source &source) {
     pass.weights = mb_step_weights{mb_update_of(call)};
     pass.outputs = mb_view_width(pass.dy);
     pass.max_rows = call->max_rows;
-    int32_t parts = (source.width + MB_SOURCE_PART - 1) / MB_SOURCE_PART;
+    int32_t parts = (source.width + MB_SOURCE_CHUNK - 1) / MB_SOURCE_CHUNK;
     int32_t tiles = (pass.outputs + OUTPUTS - 1) / OUTPUTS;
     dim3 grid((unsigned)(parts * tiles), (unsigned)call->run_count);
     MB_LAUNCH(source_pass_kernel, grid, dim3(THREADS), 0, call->stream, pass);

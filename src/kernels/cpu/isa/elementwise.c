@@ -134,14 +134,14 @@ MB_KERNEL(scaled_concat) {
 }
 
 // dy (B', W), s (B', N) -> dx (B', D) = s[column] * dy[begin ...]
-MB_KERNEL(scaled_concat_grad_part) {
+MB_KERNEL(scaled_concat_grad_input) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
-    int32_t width = mb_width(&mb_in(step, scaled_concat_grad_part, dy));
-    int32_t scales = mb_width(&mb_in(step, scaled_concat_grad_part, scales));
+    int32_t width = mb_width(&mb_in(step, scaled_concat_grad_input, dy));
+    int32_t scales = mb_width(&mb_in(step, scaled_concat_grad_input, scales));
     int32_t part = mb_width(&step->outputs[0]);
-    const float *whole = mb_in(call, scaled_concat_grad_part, dy);
-    const float *factors = mb_in(call, scaled_concat_grad_part, scales);
+    const float *whole = mb_in(call, scaled_concat_grad_input, dy);
+    const float *factors = mb_in(call, scaled_concat_grad_input, scales);
     for (int64_t r = 0; r < vectors; r++) {
         float s = factors[r * scales + step->params.scaled_concat.column];
         const float *restrict dy = whole + r * width + step->params.scaled_concat.begin;

@@ -166,7 +166,7 @@ MB_KERNEL(gated_memory_grad) {
     const float *candidate = mb_in(call, gated_memory_grad, candidate);
     const float *memory = mb_in(call, gated_memory_grad, u);
     float *dcandidate = mb_out(call, gated_memory_grad, dcandidate);
-    float *running = mb_out(call, gated_memory_grad, room);
+    float *running = mb_out(call, gated_memory_grad, workspace);
     memset(running, 0, (size_t)n.rows * (size_t)n.memory * sizeof *running);
     for (int32_t t = n.steps - 1; t >= 0; t--) {
         for (int32_t b = 0; b < n.rows; b++) {

@@ -79,15 +79,15 @@ MB_KERNEL(linear_grad_input) {
 MB_KERNEL(linear_grad_weight) {
     const mb_step *step = call->step;
     int32_t inputs = mb_width(&mb_in(step, linear_grad_weight, x)), row = 0; // all outputs
-    for (int32_t k = 0; k < mb_turns(step, linear_grad_weight); k++)
-        row += mb_width(&mb_in_turn(step, linear_grad_weight, dy, k));
+    for (int32_t k = 0; k < mb_group_count(step, linear_grad_weight); k++)
+        row += mb_width(&mb_in_group(step, linear_grad_weight, dy, k));
     mb_cpu_range part = mb_cpu_range_of(call, inputs, 16);
     float *gradient = call->outputs[0] + part.first * row;
-    for (int32_t k = 0; k < mb_turns(step, linear_grad_weight); k++) {
-        const float *x = mb_in_turn(call, linear_grad_weight, x, k);
-        const float *dy = mb_in_turn(call, linear_grad_weight, dy, k);
-        int32_t vectors = (int32_t)mb_vectors(call, &mb_in_turn(step, linear_grad_weight, x, k));
-        int32_t outputs = mb_width(&mb_in_turn(step, linear_grad_weight, dy, k));
+    for (int32_t k = 0; k < mb_group_count(step, linear_grad_weight); k++) {
+        const float *x = mb_in_group(call, linear_grad_weight, x, k);
+        const float *dy = mb_in_group(call, linear_grad_weight, dy, k);
+        int32_t vectors = (int32_t)mb_vectors(call, &mb_in_group(step, linear_grad_weight, x, k));
+        int32_t outputs = mb_width(&mb_in_group(step, linear_grad_weight, dy, k));
         MB_NAME(gemm)
         ((int32_t)(part.end - part.first), outputs, vectors, (mb_matrix){x + part.first, 1, inputs},
          (mb_matrix){dy, outputs, 1}, gradient, row, 0);

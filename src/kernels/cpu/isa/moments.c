@@ -46,8 +46,8 @@ MB_KERNEL(overlap) {
     }
     double sum = 0.0;
     for (int32_t p = 0; p < pairs->count; p++) {
-        const float *a = mb_out(call, overlap, grams) + pairs->parts[p][0] * size;
-        const float *b = mb_out(call, overlap, grams) + pairs->parts[p][1] * size;
+        const float *a = mb_out(call, overlap, grams) + pairs->slices[p][0] * size;
+        const float *b = mb_out(call, overlap, grams) + pairs->slices[p][1] * size;
         for (int64_t i = 0; i < size; i++)
             sum += (double)a[i] * (double)b[i];
     }
@@ -63,11 +63,11 @@ MB_KERNEL(overlap_grad) {
     double dloss = (double)mb_in(call, overlap_grad, dloss)[0];
     float scale = (float)(2.0 * dloss / ((double)width * width));
     const float *grams = mb_in(call, overlap_grad, grams);
-    float *sum = mb_out(call, overlap_grad, room);
+    float *sum = mb_out(call, overlap_grad, workspace);
     for (int32_t k = 0; k < parts; k++) {
         memset(sum, 0, (size_t)size * sizeof *sum);
         for (int32_t p = 0; p < pairs->count; p++) {
-            const uint8_t *pair = pairs->parts[p];
+            const uint8_t *pair = pairs->slices[p];
             if (pair[0] != k && pair[1] != k)
                 continue;
             const float *gram = grams + (pair[0] == k ? pair[1] : pair[0]) * size;
@@ -129,7 +129,7 @@ MB_KERNEL(moment_discrepancy) {
             double moments[2][MOMENTS][COLUMNS];
             int32_t columns = block_width(width, begin);
             for (int32_t side = 0; side < 2; side++) {
-                int64_t at = (int64_t)pairs->parts[p][side] * width + begin;
+                int64_t at = (int64_t)pairs->slices[p][side] * width + begin;
                 moments_of(x + at, centered + at, call->rows, stride, columns, moments[side]);
             }
             for (int32_t k = 0; k < MOMENTS; k++)
@@ -153,8 +153,8 @@ static void moment_weights(const mb_cpu_call *call, int32_t part, int32_t begin,
         double sum[COLUMNS] = {0};
         for (int32_t p = 0; p < pairs->count; p++) {
             const float *difference = differences + (p * MOMENTS + k) * width + begin;
-            double scale = pairs->parts[p][0] == part ? scales[p][k] : -scales[p][k];
-            if (pairs->parts[p][0] == part || pairs->parts[p][1] == part)
+            double scale = pairs->slices[p][0] == part ? scales[p][k] : -scales[p][k];
+            if (pairs->slices[p][0] == part || pairs->slices[p][1] == part)
                 for (int32_t j = 0; j < columns; j++)
                     sum[j] += scale * (double)difference[j];
         }

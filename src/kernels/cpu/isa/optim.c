@@ -77,14 +77,14 @@ static const mb_parameter *updated(const mb_cpu_call *call) {
 MB_KERNEL(linear_update) {
     const mb_parameter *parameter = updated(call);
     int64_t at = parameter->offset;
-    for (int32_t k = 0; k < mb_turns(call->step, linear_update); k++) {
-        const mb_operand *x = &mb_in_turn(call->step, linear_update, x, k);
-        const mb_operand *dy = &mb_in_turn(call->step, linear_update, dy, k);
+    for (int32_t k = 0; k < mb_group_count(call->step, linear_update); k++) {
+        const mb_operand *x = &mb_in_group(call->step, linear_update, x, k);
+        const mb_operand *dy = &mb_in_group(call->step, linear_update, dy, k);
         int32_t inputs = mb_width(x), outputs = mb_width(dy);
         product_update(call, at, parameter->shape.dims[0], inputs, outputs,
                        (int32_t)mb_vectors(call, x),
-                       (mb_matrix){mb_in_turn(call, linear_update, x, k), 1, inputs},
-                       (mb_matrix){mb_in_turn(call, linear_update, dy, k), outputs, 1});
+                       (mb_matrix){mb_in_group(call, linear_update, x, k), 1, inputs},
+                       (mb_matrix){mb_in_group(call, linear_update, dy, k), outputs, 1});
         at += outputs;
     }
 }

@@ -103,7 +103,7 @@ MB_KERNEL(lstm_grad) {
     const float *dhidden = step->params.lstm_grad.hidden ? *given++ : NULL;
     const float *dcell = step->params.lstm_grad.cell ? *given : NULL;
     const float *cell = mb_in(call, lstm_grad, cell);
-    float *dz = mb_out(call, lstm_grad, dz), *dstate = mb_out(call, lstm_grad, room);
+    float *dz = mb_out(call, lstm_grad, dz), *dstate = mb_out(call, lstm_grad, workspace);
     memset(dstate, 0, (size_t)way.sides * 2 * (size_t)h * sizeof *dstate);
     for (int32_t n = way.length - 1; n >= 0; n--) {
         int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;

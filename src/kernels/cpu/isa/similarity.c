@@ -74,7 +74,7 @@ MB_KERNEL(contrastive) {
 MB_KERNEL(contrastive_grad) {
     int32_t rows = call->rows, width = mb_width(&mb_in(call->step, contrastive_grad, x));
     float scale = mb_in(call, contrastive_grad, dloss)[0] / (float)rows;
-    float *ds = mb_out(call, contrastive_grad, room);
+    float *ds = mb_out(call, contrastive_grad, workspace);
     for (int32_t b = 0; b < rows; b++)
         for (int32_t j = 0; j < rows; j++)
             ds[(int64_t)b * rows + j] =

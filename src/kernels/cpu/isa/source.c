@@ -29,18 +29,18 @@ MB_KERNEL(source_linear) {
     const mb_step *step = call->step;
     int32_t inputs = mb_in(step, source_linear, weight).shape.dims[1];
     int32_t outputs = mb_width(&mb_out(step, source_linear, y));
-    bool keeps = mb_out(step, source_linear, room).shape.dims[0] == 2;
+    bool keeps = mb_out(step, source_linear, x_buffer).shape.dims[0] == 2;
     const float *weight = mb_in(call, source_linear, weight);
-    float *y = mb_out(call, source_linear, y), *room = mb_out(call, source_linear, room);
+    float *y = mb_out(call, source_linear, y), *room = mb_out(call, source_linear, x_buffer);
     mb_layer l = mb_layer_of(call, inputs, outputs, keeps, room, mb_out(call, source_linear, sums));
     mb_random_mask mask = mb_source_mask(call, 0);
     l.sums += (int64_t)call->first_row * MB_PANEL;
     for (int32_t p = 0; !call->begun && p < l.panels; p++)
         mb_clear_sums(&l, p, l.rows);
-    for (int32_t i = 0; !call->begun && i < inputs; i += MB_SOURCE_BLOCK) {
-        int32_t count = mb_least(MB_SOURCE_BLOCK, inputs - i);
+    for (int32_t i = 0; !call->begun && i < inputs; i += MB_SOURCE_GROUP) {
+        int32_t count = mb_least(MB_SOURCE_GROUP, inputs - i);
         float *x = keeps ? (float *)l.x + (int64_t)i * call->max_rows : room;
-        x += (int64_t)call->first_row * (keeps ? count : MB_SOURCE_BLOCK);
+        x += (int64_t)call->first_row * (keeps ? count : MB_SOURCE_GROUP);
         mb_fill_block(call, &mask, call->indices, l.rows, i, count, inputs, x);
         sum_block(&l, weight + (int64_t)i * outputs, count, x);
     }

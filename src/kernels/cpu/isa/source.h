@@ -1,6 +1,6 @@
 // What the kernels of first layers share: source.c makes y, source_update.c steps W.
 //
-// Rooms: x of the step with number t lies in half t % 2 of the first, in blocks of MB_SOURCE_BLOCK
+// Rooms: x of the step with number t lies in half t % 2 of the first, in blocks of MB_SOURCE_GROUP
 // inputs. Sums and dy lie in panels of MB_PANEL columns, (panels, B, MB_PANEL), in the second: the
 // sums of all parts in the place of one.
 #ifndef MB_KERNELS_CPU_SOURCE_H
@@ -19,7 +19,7 @@ typedef struct mb_layer {
     const mb_cpu_call *call;
     int32_t inputs, outputs, panels;
     int32_t rows, next_rows;
-    const float *x; // (blocks, rows, MB_SOURCE_BLOCK), the last one narrower
+    const float *x; // (blocks, rows, MB_SOURCE_GROUP), the last one narrower
     float *next_x;
     float *sums; // (panels, B, MB_PANEL)
     float *dy;   // (panels, B, MB_PANEL)
@@ -48,7 +48,7 @@ static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *
     for (int32_t r = 0; r < rows; r++, x += count) {
         const float *features = mb_features_of(stream, indices[r]);
         int32_t copied = features == NULL ? 0 : there;
-        int32_t ahead = copied == 0 ? 0 : mb_least(MB_SOURCE_BLOCK, dimension - first - copied);
+        int32_t ahead = copied == 0 ? 0 : mb_least(MB_SOURCE_GROUP, dimension - first - copied);
         for (int32_t i = 0; i < ahead; i += 16)
             __builtin_prefetch(features + first + copied + i); // of the next block
         if (copied > 0 && mask->threshold > 0) {

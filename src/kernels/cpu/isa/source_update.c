@@ -152,7 +152,7 @@ static void update_strip(const mb_layer *l, const mb_adam *adam, const strip *s,
 // x of the next step, the block of inputs from `first` on.
 static void fill_next(const mb_layer *l, const mb_random_mask *mask, int32_t first) {
     mb_fill_block(l->call, mask, l->call->next_indices, l->next_rows, first,
-                  mb_least(MB_SOURCE_BLOCK, l->inputs - first), l->inputs,
+                  mb_least(MB_SOURCE_GROUP, l->inputs - first), l->inputs,
                   l->next_x + (int64_t)first * l->call->max_rows);
 }
 
@@ -172,7 +172,7 @@ static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
     const mb_cpu_call *call = l->call;
     int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
     int64_t block = (int64_t)first * call->max_rows;
-    int32_t count = mb_least(MB_SOURCE_BLOCK, l->inputs - first);
+    int32_t count = mb_least(MB_SOURCE_GROUP, l->inputs - first);
     for (int32_t o = (int32_t)outputs.first; o < outputs.end; o += STRIP_COLUMNS)
         for (int32_t k = 0; k < count; k += MB_SOURCE_STRIP) {
             strip s = {.at = weight + (int64_t)(first + k) * l->outputs + o,
@@ -192,20 +192,21 @@ static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
 MB_KERNEL(source_linear_update) {
     const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
     int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
-    mb_layer l = mb_layer_of(call, inputs, outputs, true, mb_out(call, source_linear_update, room),
-                             mb_out(call, source_linear_update, sums));
+    mb_layer l =
+        mb_layer_of(call, inputs, outputs, true, mb_out(call, source_linear_update, x_buffer),
+                    mb_out(call, source_linear_update, sums));
     mb_random_mask mask = mb_source_mask(call, 1);
     bool shared = call->parts > 1;
     if (shared && call->phase == 0) {
-        mb_cpu_range mine = mb_cpu_range_of(call, inputs, MB_SOURCE_BLOCK);
-        for (int32_t i = (int32_t)mine.first; i < mine.end; i += MB_SOURCE_BLOCK)
+        mb_cpu_range mine = mb_cpu_range_of(call, inputs, MB_SOURCE_GROUP);
+        for (int32_t i = (int32_t)mine.first; i < mine.end; i += MB_SOURCE_GROUP)
             fill_next(&l, &mask, i);
         return;
     }
     mb_cpu_range mine = mb_cpu_range_of(call, outputs, MB_PANEL);
     mb_adam adam = MB_NAME(adam_of)(call);
     begin_panels(&l, mine);
-    for (int32_t i = 0; i < inputs; i += MB_SOURCE_BLOCK) {
+    for (int32_t i = 0; i < inputs; i += MB_SOURCE_GROUP) {
         if (!shared)
             fill_next(&l, &mask, i);
         update_block(&l, &adam, i, mine);
