@@ -16,9 +16,9 @@ typedef struct mb_bench_options {
     bool json, evaluate, no_ceilings;
 } mb_bench_options;
 
-// Into `options` what the command line says; *helped when help was all
+// Into `options` what the command line says; *help_shown when help was all
 // that was wanted, and was printed.
-mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *helped,
+mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *help_shown,
                          mb_error *error);
 
 // Waits until so many processes have left a file in the folder: then all begin at once.

@@ -84,9 +84,6 @@ extern const mb_backend mb_cpu_backend;
 // lacks it.
 mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error);
 
-// The description of the CPU executor that NULL chooses, for the ledger: "cpu avx512".
-const char *mb_cpu_description(void);
-
 // The CUDA executor, or NULL in a build without CUDA. Its `open` takes the first usable GPU and
 // computes products in float32.
 const mb_backend *mb_cuda_backend(void);

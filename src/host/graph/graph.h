@@ -39,7 +39,6 @@ struct mb_graph {
     int32_t max_rows; // of a batch
 };
 
-mb_shape mb_shape_of(int32_t count, const int32_t *dims);
 bool mb_shape_equal(const mb_shape *a, const mb_shape *b);
 
 // Makes room for one more element of a list. False, and a failure of the graph, when out of memory.

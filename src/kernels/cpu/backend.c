@@ -56,10 +56,6 @@ static const mb_cpu_isa *best_isa(void) {
     return isas[i];
 }
 
-const char *mb_cpu_description(void) {
-    return best_isa()->description;
-}
-
 // Denormal numbers count as zero while a plan runs: Adam's moments of dying weights would slow it
 // down.
 static unsigned flush_denormals(void) {
