@@ -25,7 +25,7 @@ typedef struct bench {
 
 // ---- command line -------------------------------------------------------------------------------
 
-static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     int32_t hidden = 128;
     mb_command_option settings[MB_BENCH_OPTIONS];
     const mb_command_option options[] = {
@@ -34,7 +34,7 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
         {"steps", "N", "training steps of each run (5)", .whole = &r->steps, .least = 1,
          .most = 100000},
         mb_bench_hidden_option(&hidden),
-        {.others = settings},
+        {.included = settings},
         {"spoil", NULL, "change a bit of the results, to check that the comparison finds it",
          .given = &r->spoil},
         {"json", NULL, "a line of JSON for every array", .given = &r->json},
@@ -52,8 +52,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
     mb_bench_settings_options(&r->settings, settings);
     mb_operands none;
     mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
-    *helped = none.helped;
-    if (status != MB_OK || none.helped)
+    *help_shown = none.help_shown;
+    if (status != MB_OK || none.help_shown)
         return status;
     return mb_bench_settings_finish(&r->settings, hidden, error);
 }
@@ -221,10 +221,10 @@ static mb_status prepare(bench *b, mb_error *error) {
 
 int main(int argc, char **argv) {
     request r;
-    bool helped = false;
+    bool help_shown = false;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &helped, &error);
-    if (helped)
+    mb_status status = parse(argc, argv, &r, &help_shown, &error);
+    if (help_shown)
         return MB_OK;
     bench b = {.request = &r};
     if (status == MB_OK)

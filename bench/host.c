@@ -131,7 +131,7 @@ static void print(const request *r, const mb_idle_counts *one, const mb_idle_cou
            copies, bytes, waits, (long long)one->allocations);
 }
 
-static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     const mb_command_option options[] = {
         {"models", "N", "runs of the array (720)", .whole = &r->models, .least = 1, .most = 4096},
         {"rows", "N", "rows of the training part (1056)", .whole = &r->rows, .least = 1,
@@ -149,19 +149,19 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
         .options = options};
     mb_operands none;
     mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
-    *helped = none.helped;
+    *help_shown = none.help_shown;
     return status;
 }
 
 int main(int argc, char **argv) {
     request r = {.models = 720, .rows = 1056, .selected = 330, .epochs = 1000};
-    bool helped = false;
+    bool help_shown = false;
     runs all = {.features = NULL};
     mb_idle_counts one, many;
     double shorter = 0, longer = 0;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &helped, &error);
-    if (helped)
+    mb_status status = parse(argc, argv, &r, &help_shown, &error);
+    if (help_shown)
         return MB_OK;
     if (status == MB_OK)
         status = open_runs(&r, &all, &error);

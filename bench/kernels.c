@@ -35,14 +35,15 @@ typedef struct bench {
 
 // ---- command line -------------------------------------------------------------------------------
 
-static mb_status parse_options(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+static mb_status parse_options(int argc, char **argv, request *r, bool *help_shown,
+                               mb_error *error) {
     mb_command_option settings[MB_BENCH_OPTIONS];
     const mb_command_option options[] = {
         {"models", "A,A,...", "models of an array (1,8,24,120,240,720)", .wholes = &r->models,
          .least = 1, .most = 65535},
         {"hidden", "H,H,...", "hidden_dim (64,128,256)", .wholes = &r->hidden, .least = 1,
          .most = 4096},
-        {.others = settings},
+        {.included = settings},
         {"evaluation-rows", "N", "rows of an evaluation step (256)", .whole = &r->evaluation_rows,
          .least = 1, .most = 65536},
         {"milliseconds", "N", "least time of a measurement (50)", .whole = &r->milliseconds,
@@ -61,18 +62,18 @@ static mb_status parse_options(int argc, char **argv, request *r, bool *helped, 
     mb_bench_settings_options(&r->settings, settings);
     mb_operands none;
     mb_status status = mb_command_line_parse(&command_line, argc, argv, &none, error);
-    *helped = none.helped;
+    *help_shown = none.help_shown;
     return status;
 }
 
-static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     *r = (request){.models = {6, {1, 8, 24, 120, 240, 720}},
                    .hidden = {3, {64, 128, 256}},
                    .evaluation_rows = 256,
                    .milliseconds = 50,
                    .repeats = 5};
-    mb_status status = parse_options(argc, argv, r, helped, error);
-    if (status != MB_OK || *helped)
+    mb_status status = parse_options(argc, argv, r, help_shown, error);
+    if (status != MB_OK || *help_shown)
         return status;
     for (int32_t i = 0; status == MB_OK && i < r->hidden.count; i++)
         status = mb_bench_settings_finish(&r->settings, r->hidden.items[i], error);
@@ -217,10 +218,10 @@ static mb_status measure_device(bench *b, mb_error *error) {
 
 int main(int argc, char **argv) {
     request r;
-    bool helped = false;
+    bool help_shown = false;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &helped, &error);
-    if (helped)
+    mb_status status = parse(argc, argv, &r, &help_shown, &error);
+    if (help_shown)
         return MB_OK;
     bench b = {.request = &r};
     if (status == MB_OK)

@@ -37,13 +37,13 @@ enum { LEAST_STEPS = 8 };
 
 // ---- command line -------------------------------------------------------------------------------
 
-static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     int32_t hidden = 128;
     mb_command_option settings[MB_BENCH_OPTIONS];
     const mb_command_option options[] = {
         {"models", "A", "models of the array (1)", .whole = &r->models, .least = 1, .most = 65535},
         mb_bench_hidden_option(&hidden),
-        {.others = settings},
+        {.included = settings},
         {"milliseconds", "N", "time as many steps as take N ms; at least 8 training steps (200)",
          .whole = &r->milliseconds, .least = 1, .most = 100000},
         {"repeats", "N", "whole steps: take the median of N measurements (3)", .whole = &r->repeats,
@@ -67,8 +67,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
     mb_bench_settings_options(&r->settings, settings);
     mb_operands none;
     mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
-    *helped = none.helped;
-    if (status != MB_OK || none.helped)
+    *help_shown = none.help_shown;
+    if (status != MB_OK || none.help_shown)
         return status;
     return mb_bench_settings_finish(&r->settings, hidden, error);
 }
@@ -178,10 +178,10 @@ static void release(bench *b) {
 
 int main(int argc, char **argv) {
     request r;
-    bool helped = false;
+    bool help_shown = false;
     mb_error error = {.message = ""};
-    mb_status status = parse(argc, argv, &r, &helped, &error);
-    if (helped)
+    mb_status status = parse(argc, argv, &r, &help_shown, &error);
+    if (help_shown)
         return MB_OK;
     bench b = {.request = &r};
     if (status == MB_OK)

@@ -124,7 +124,7 @@ each_moves "$lines_attention" linear_update '(B, 24) (B, 8) -> attention_mlp.lin
     $((3 * (4 * (96 + 32) + 24 * 192)))
 # A third of W; W once and x, which is all three inputs, once; the outer product without its
 # workspace.
-each_moves "$lines_mult" linear_grad_input '(B, 1, 16) (48, 16) -> (B, 1, 16)' $((3 * 4 * (64 + 256 + 64)))
+each_moves "$lines_mult" linear_grad_input '(48, 16) (B, 1, 16) -> (B, 1, 16)' $((3 * 4 * (64 + 256 + 64)))
 each_moves "$lines_misa" linear_thirds '(B, 6, 8) (B, 6, 8) (B, 6, 8) (24, 8) (24) -> (B, 6, 8) (B, 6, 8) (B, 6, 8)' \
     $((3 * 4 * (192 + 192 + 24 + 3 * 192)))
 each_moves "$lines_tfn" outer_linear '(B, 9) (B, 9) (B, 9) (8, 729) (8) -> (B, 8) (B, 1, 8)' \

@@ -213,11 +213,11 @@ static void release(bench *b) {
 
 int main(int argc, char **argv) {
     mb_bench_options parsed;
-    bool helped = false;
+    bool help_shown = false;
     mb_error error = {.message = ""};
     figures result = {0};
-    mb_status status = mb_bench_parse(argc, argv, &parsed, &helped, &error);
-    if (helped)
+    mb_status status = mb_bench_parse(argc, argv, &parsed, &help_shown, &error);
+    if (help_shown)
         return MB_OK;
     bench b = {.options = &parsed};
     if (status == MB_OK) {

@@ -25,7 +25,7 @@ static mb_status read_meeting(const char *option, char *text, void *target, mb_e
 }
 
 static mb_status parse_line(int argc, char **argv, mb_bench_options *o, int32_t *hidden,
-                            bool *helped, mb_error *error) {
+                            bool *help_shown, mb_error *error) {
     mb_command_option settings[MB_BENCH_OPTIONS];
     const mb_command_option options[] = {
         {"models", "A", "models that train at the same time (as many as threads)",
@@ -35,7 +35,7 @@ static mb_status parse_line(int argc, char **argv, mb_bench_options *o, int32_t 
         {"helpers", "N", "CPU: N more threads assist with their steps (0)", .whole = &o->helpers,
          .most = MB_MAX_THREADS},
         mb_bench_hidden_option(hidden),
-        {.others = settings},
+        {.included = settings},
         mb_bench_launch_option(&o->launch_steps),
         {"steps", "N", "steps of each model in a repeat (200)", .whole = &o->steps, .least = 1,
          .most = 100000000},
@@ -61,17 +61,17 @@ static mb_status parse_line(int argc, char **argv, mb_bench_options *o, int32_t 
     mb_bench_settings_options(&o->settings, settings);
     mb_operands none;
     mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
-    *helped = none.helped;
+    *help_shown = none.help_shown;
     return status;
 }
 
-mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *o, bool *helped,
+mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *o, bool *help_shown,
                          mb_error *error) {
     *o = (mb_bench_options){.threads = 1, .steps = 200, .repeats = 7, .warmup = 20};
     mb_bench_settings_start(&o->settings);
     int32_t hidden = 128;
-    mb_status status = parse_line(argc, argv, o, &hidden, helped, error);
-    if (status != MB_OK || *helped)
+    mb_status status = parse_line(argc, argv, o, &hidden, help_shown, error);
+    if (status != MB_OK || *help_shown)
         return status;
     status = mb_bench_settings_finish(&o->settings, hidden, error);
     if (status != MB_OK)

@@ -16,8 +16,8 @@ typedef struct mb_bench_options {
     bool json, evaluate, no_ceilings;
 } mb_bench_options;
 
-// Reads the command line into `options`. *helped: help was asked for and has been printed.
-mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *helped,
+// Reads the command line into `options`. *help_shown: help was asked for and has been printed.
+mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *help_shown,
                          mb_error *error);
 
 // Puts a file in the folder and waits until `processes` processes have done so, so that all begin

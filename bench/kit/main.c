@@ -23,7 +23,7 @@ static const char notes[] =
     "stages, in this order:";
 
 typedef struct request {
-    bool helped, programs;
+    bool help_shown, programs;
     const char *only;
 } request;
 
@@ -46,7 +46,7 @@ static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error 
     kit->python = getenv("PYTHON");
     mb_operands none;
     mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);
-    r->helped = none.helped;
+    r->help_shown = none.help_shown;
     if (kit->python == NULL || kit->python[0] == '\0')
         kit->python = "python3";
     if (kit->minutes == 0.0)
@@ -107,10 +107,10 @@ static mb_status run(mb_kit *kit, mb_error *error) {
 
 int main(int argc, char **argv) {
     mb_kit kit = {.home = NULL};
-    request r = {.helped = false};
+    request r = {.help_shown = false};
     mb_error error = {.message = ""};
     mb_status status = parse(argc, argv, &kit, &r, &error);
-    if (r.helped)
+    if (r.help_shown)
         return MB_OK;
     if (status == MB_OK)
         status = mb_kit_choose(&kit, r.only, &error);

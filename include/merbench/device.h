@@ -81,9 +81,6 @@ extern const mb_backend mb_cpu_backend;
 // the best that the processor has). MB_UNSUPPORTED when the processor or the build lacks it.
 mb_status mb_cpu_open(const char *isa_name, mb_device **device, mb_error *error);
 
-// The executor that NULL chooses, for the ledger: "cpu avx512".
-const char *mb_cpu_description(void);
-
 // The CUDA executor; NULL in a build without CUDA. Opening it takes the first GPU that can be used,
 // and makes products in float32.
 const mb_backend *mb_cuda_backend(void);

@@ -2,7 +2,7 @@
 # shellcheck shell=bash source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# The commands, from the one list that the program itself is made from.
+# The commands, read from the same list as the program uses.
 COMMANDS=$(sed -n 's/^MB_COMMAND(\([a-z_]*\),.*/\1/p' "$TESTS/../src/host/cli/commands.def")
 check 'the list of commands can be read' [ "$(echo "$COMMANDS" | wc -w)" -ge 5 ]
 
@@ -43,7 +43,7 @@ complains 'unknown command'
 expect 2 $'run\n'
 complains 'unknown command'
 
-# A slip of one letter finds the command: one dropped, one doubled, two exchanged.
+# The command is suggested after a typing error: a letter dropped, doubled, or two swapped.
 for command in $COMMANDS; do
     rest=${command:2}
     for slip in "${command:0:1}$rest" "${command:0:1}$command" "${command:1:1}${command:0:1}$rest"; do
@@ -53,11 +53,11 @@ for command in $COMMANDS; do
         quiet
     done
 done
-# What resembles nothing gets no guess.
+# There is no suggestion for a name that resembles no command.
 expect 2 zzzzzzzzzzzz
 says_not 'did you mean'
 
-# Every command explains itself, refuses what it does not know, and wants its arguments.
+# Every command has a help, refuses unknown options, and requires its arguments.
 for command in $COMMANDS; do
     expect 0 "$command" --help
     prints 'usage: merbench'
@@ -76,7 +76,7 @@ for command in $COMMANDS; do
     quiet
 done
 
-# Who takes --device takes --gpu, and nobody else.
+# The commands that take --device take --gpu, and no others do.
 takers=
 for command in $COMMANDS; do
     expect 0 "$command" --help
@@ -93,12 +93,12 @@ for command in $COMMANDS; do
 done
 check 'commands that take --device' [ "$(xargs -n 1 <<<"$takers" | sort | xargs)" = 'doctor parity replay run' ]
 
-# Files that are not there, by every command that reads one: exit code 3, the name in the message.
+# Missing files, with every command that reads one: exit code 3, and the name is in the message.
 expect 3 info absent.h5
 complains 'absent.h5'
 expect 3 doctor absent.h5
 complains 'absent.h5'
-# Such a name does not control the terminal, nor turn the direction of the line.
+# Such a name can neither control the terminal nor reverse the direction of the line.
 expect 3 info $'absent\x1b[31m\xe2\x80\xae.h5'
 complains 'absent?[31m?.h5'
 expect 3 run absent.json

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --device, --gpu, --isa and --precision, and what is said where no GPU can be used.
+# --device, --gpu, --isa and --precision, and the messages if no GPU can be used.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -37,9 +37,9 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
         expect 2 $command --precision
         complains '--precision'
         expect 2 $command --precision tf32 --device cpu
-        complains '--precision tf32: GPUs alone have it, it does not go with --device cpu'
+        complains '--precision tf32: only available on GPUs, not with --device cpu'
         expect 2 $command --isa portable --precision tf32
-        complains '--precision tf32: GPUs alone have it, it does not go with --isa portable'
+        complains '--precision tf32: only available on GPUs, not with --isa portable'
         quiet
         for number in -1 1.5 one 1x 99999999999 ''; do
             expect 2 $command --gpu "$number"
@@ -49,9 +49,9 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
         expect 2 $command --gpu
         complains '--gpu'
         expect 2 $command --gpu 1 --device cpu
-        complains '--gpu 1: it names a GPU, it does not go with --device cpu'
+        complains '--gpu 1: selects a GPU, not valid with --device cpu'
         expect 2 $command --isa portable --gpu 0
-        complains '--gpu 0: it names a GPU, it does not go with --isa portable'
+        complains '--gpu 0: selects a GPU, not valid with --isa portable'
         quiet
         expect 0 ${command%% *} --help
         prints '--precision NAME'
@@ -62,7 +62,7 @@ for command in "run plan.json" "replay r.db 0123456" "parity $FIXTURE"; do
     }
 done
 
-# ---- instruction sets: the plain one is everywhere
+# ---- instruction sets: every processor has the portable one
 expect 0 run plan.json --isa portable --results portable.db
 complains 'on cpu portable'
 expect 0 run plan.json --device cpu --results cpu.db
@@ -82,7 +82,7 @@ done
 expect 0 parity "$FIXTURE" --isa portable --precision float32 --json
 prints '"holds"'
 
-# ---- replay takes the instruction set of the ledger, and names both when it is told another
+# ---- replay uses the instruction set of the ledger, and names both if another one is given
 key=$("$MERBENCH" replay portable.db --list | sed -n '1s/ .*//p')
 expect 0 replay portable.db "$key"
 prints 'identical'
@@ -92,7 +92,7 @@ expect 0 replay cpu.db "$key" --device cpu
 expect 0 replay portable.db "$key" --precision float32
 prints 'identical'
 expect 2 replay portable.db "$key" --precision tf32
-complains 'it does not go with --isa portable'
+complains 'not with --isa portable'
 if "$MERBENCH" parity "$FIXTURE" --isa avx2 >/dev/null 2>&1; then
     capture "$MERBENCH" replay portable.db "$key" --isa avx2
     LAST="merbench replay portable.db $key --isa avx2"
@@ -105,7 +105,7 @@ else
     skip 'this processor has one instruction set'
 fi
 
-# ---- what there is, and whether it works
+# ---- doctor --device: the devices, and whether they work
 expect 0 doctor --device
 prints 'portable   works'
 matches '^--device auto: (cpu|cuda) '
@@ -120,7 +120,7 @@ expect 2 doctor --devices
 expect 2 doctor --device --gpu x
 complains "--gpu: expected the number of a GPU, from 0, found 'x'"
 expect 2 doctor q.h5 --gpu 0
-complains '--gpu: it goes with --device'
+complains '--gpu: only valid with --device'
 quiet
 expect 2 info --device
 expect 0 run plan.json --results auto.db --no-table
@@ -129,7 +129,7 @@ expect 0 run plan.json --dry-run --results none.db
 prints "device                 $automatic"
 missing none.db
 
-# ---- where no GPU can be used: exit code 4, the reason, nothing made
+# ---- no GPU can be used: exit code 4, the reason, and no files are created
 case $automatic in
 cpu*)
     reason=$("$MERBENCH" doctor --device --json |
@@ -150,7 +150,7 @@ cpu*)
     expect 4 doctor --device --gpu 0
     complains "--gpu 0: $reason"
     expect 4 run plan.json --results gpu.db --precision tf32
-    complains "--precision tf32: GPUs alone have it, and $reason; float32 works"
+    complains "--precision tf32: only available on GPUs, but $reason; float32 works"
     missing gpu.db
     ;;
 *)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # merbench import, info and doctor on small made-up folders: what they print, and every kind of bad
-# input with its exit code, its message, and nothing left behind.
+# input, with its exit code and message, and without leaving files behind.
 source "$(dirname "$0")/lib.sh"
 FOLDERS=$TESTS/fixtures/mertools
 
@@ -11,7 +11,7 @@ broken() {
 import_broken() { expect "$1" import mertools broken --dataset MER2023 -o x.h5; }
 nothing_left() { check 'nothing is left behind' [ -z "$(ls -A . | grep -E '^x\.h5')" ]; }
 
-# ---- what works
+# ---- successful imports
 expect 0 import --help
 prints '--allow-nonfinite'
 expect 0 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o mer.h5
@@ -21,7 +21,7 @@ expect 0 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o again.h5 --thre
 check 'quiet means no progress' [ ! -s "$STDERR" ]
 same mer.h5 again.h5
 expect 0 import mertools "$FOLDERS/cmumosi" --dataset CMUMOSI -o mosi.h5
-complains "the modality of 'words' is not known"
+complains "the modality of 'words' is unknown"
 expect 0 import mertools "$FOLDERS/cmumosi" --dataset CMUMOSI -o mosi.h5 --text words --force
 says_not 'is not known'
 expect 0 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o part.h5 --features wavlm-tiny-UTT,bert-tiny-UTT
@@ -69,7 +69,7 @@ expect 0 doctor --help
 state() { ls -A1 | grep -v '^\.std'; sha256sum -- *.h5; }
 before=$(state)
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o mer.h5
-complains 'mer.h5: exists already; --force replaces it'
+complains 'mer.h5: the file exists; --force replaces it'
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o nowhere/mer.h5
 complains "cannot write into the folder 'nowhere': No such file"
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MER2023 -o .
@@ -101,7 +101,7 @@ complains "utterance 'sample_00296': 'emo': expected 0 to 5 or one of happy"
 expect 3 import mertools "$FOLDERS/mer2023" --dataset MELD --labels label-6way.npz -o x.h5
 complains "utterance 'sample_00407': 'emo': expected 0 to 6 or one of anger"
 expect 3 import mertools "$FOLDERS/mer2023" --dataset CMUMOSI --labels label-6way.npz -o x.h5
-complains "dataset CMUMOSI needs a member 'val_corpus'; there is none"
+complains "dataset CMUMOSI needs a member 'val_corpus', found none"
 check 'nothing changed' [ "$before" = "$(state)" ]
 
 broken && : >broken/label-6way.npz && import_broken 3
@@ -112,10 +112,10 @@ complains 'expected an .npz file'
 # ---- feature files
 feature=broken/features/wavlm-tiny-UTT
 broken && rm $feature/sample_00407.npy && import_broken 3
-complains "feature 'wavlm-tiny-UTT': 1 of 16 utterances have no features; expected UTTERANCE.npy or a folder"
+complains "feature 'wavlm-tiny-UTT': 1 of 16 utterances have neither a file UTTERANCE.npy nor a folder UTTERANCE"
 complains "  'sample_00407'"
 broken && rm $feature/*.npy && import_broken 3
-complains '16 of 16 utterances have no features'
+complains '16 of 16 utterances have neither a file'
 complains '  ...'
 broken && : >$feature/sample_00407.npy && import_broken 3
 complains 'sample_00407.npy: offset 0: expected an .npy file, found an empty file'
@@ -143,7 +143,7 @@ expect 3 run nan.json --results nan.db
 complains "utterance 'val-1', frame 0, column 2: expected a finite value, found nan"
 missing nan.db
 missing nan.db-lock
-# of two bad files the first in the order of the utterances is named, whatever the threads do
+# of two bad files the first one in the order of the utterances is reported, whatever the threads do
 broken && : >$feature/sample_00037.npy && : >$feature/sample_00407.npy
 for threads in 1 2 8 8 8; do
     expect 3 import mertools broken --dataset MER2023 -o x.h5 --threads $threads
@@ -159,7 +159,7 @@ complains 'frames before it have 3'
 broken && rm -r broken/features/* && import_broken 3
 complains 'there are no feature folders'
 broken && rm $feature/sample_00407.npy && mkfifo $feature/sample_00407.npy && import_broken 3
-complains 'expected a plain file'
+complains 'expected a regular file'
 nothing_left
 
 # ---- corpora
@@ -173,7 +173,7 @@ complains 'short.h5: the corpus is truncated: expected'
 expect 3 doctor short.h5
 cp mer.h5 changed.h5 && printf 'x' | dd of=changed.h5 bs=1 seek=1000 conv=notrunc status=none
 expect 3 info changed.h5
-complains 'changed.h5: the corpus was damaged or changed'
+complains 'changed.h5: the corpus is damaged or was changed'
 cp mer.h5 long.h5 && echo >>long.h5
 expect 3 info long.h5
 complains 'followed by foreign data'

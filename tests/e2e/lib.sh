@@ -1,13 +1,13 @@
 # Helpers of the end-to-end tests. A test sources this file first:
 #
 #     source "$(dirname "$0")/lib.sh"
-#     expect 0 info corpus.h5            # run the program, demand an exit code
-#     says 'utterances: 12'              # demand a text on stdout or stderr of the last run
+#     expect 0 info corpus.h5            # runs the program and checks its exit code
+#     says 'utterances: 12'              # checks for a text on stdout or stderr of the last run
 #     finish                             # last line: prints the counts, exits 0 or 1
 #
 # After sourcing: $MERBENCH is the program (absolute), $TESTS the folder tests/, $SCRATCH an empty
-# folder that is also the working folder. A failed check is printed with the command and its output; the
-# test goes on, so that one run shows all failures. A test that ends before `finish` has failed.
+# folder that is also the working folder. A failed check is printed with the command and its output, and
+# the test continues, so that one run shows all failures. A test that ends before `finish` has failed.
 # Called as: bash TEST.sh MERBENCH_BINARY SCRATCH_DIR TESTS_DIR
 # shellcheck shell=bash
 
@@ -23,7 +23,7 @@ mkdir -p -- "$2" || exit 2
 SCRATCH=$(realpath -- "$2")
 TESTS=$(realpath -- "$3") || exit 2
 [ -x "$MERBENCH" ] || { echo "$MERBENCH is not an executable" >&2; exit 2; }
-# Only what stands below the scratch folder goes, and never a folder that is something else.
+# Deletes only the contents of a scratch folder, never those of any other folder.
 case $SCRATCH in
 / | "$HOME" | "$TESTS" | "$PWD") echo "$SCRATCH cannot be the scratch folder" >&2; exit 2 ;;
 esac
@@ -71,7 +71,7 @@ check() {
     "$@" || fail "$text"
 }
 
-# capture COMMAND [ARGUMENT...]: runs any command, keeps its output and exit code, judges nothing.
+# capture COMMAND [ARGUMENT...]: runs any command and keeps its output and exit code without a check.
 capture() {
     LAST=$*
     "$@" >"$STDOUT" 2>"$STDERR" </dev/null
@@ -93,11 +93,11 @@ expect() {
     elif [ "$STATUS" -ne "$code" ]; then
         fail "expected exit code $code"
     elif [ "$code" -ne 0 ] && [ ! -s "$STDERR" ] && [ ! -s "$STDOUT" ]; then
-        fail "exit code $code without a word"
+        fail "exit code $code without a message"
     fi
 }
 
-# says TEXT / says_not TEXT: fixed text in (not in) what the last run printed, on either stream.
+# says TEXT / says_not TEXT: the last run printed (did not print) the fixed text, on either stream.
 says() {
     CHECKS=$((CHECKS + 1))
     cat "$STDOUT" "$STDERR" | grep -qF -- "$1" || fail "expected the text '$1'"
@@ -117,13 +117,13 @@ complains() {
     grep -qF -- "$1" "$STDERR" || fail "expected the text '$1' on stderr"
 }
 
-# matches REGEX: an extended regular expression on a line of either stream.
+# matches REGEX: a line of either stream matches the extended regular expression.
 matches() {
     CHECKS=$((CHECKS + 1))
     cat "$STDOUT" "$STDERR" | grep -qE -- "$1" || fail "expected a line that matches '$1'"
 }
 
-# quiet: the last run left nothing on stdout (the rule for wrong usage and failures).
+# quiet: the last run printed nothing on stdout (the rule for wrong usage and failures).
 quiet() {
     CHECKS=$((CHECKS + 1))
     [ ! -s "$STDOUT" ] || fail "expected nothing on stdout"
@@ -137,7 +137,7 @@ missing() {
     CHECKS=$((CHECKS + 1))
     if [ -e "$1" ] || [ -L "$1" ]; then fail "did not expect the file $1"; fi
 }
-# same FILE FILE: byte for byte.
+# same FILE FILE: the files are equal, byte for byte.
 same() {
     CHECKS=$((CHECKS + 1))
     cmp -- "$1" "$2" || fail "expected $1 and $2 to be equal"
@@ -152,12 +152,12 @@ digest() {
     }) | sha256sum
 }
 
-# done_runs LEDGER PLAN: how many runs are recorded (0 where there is no ledger yet)
+# done_runs LEDGER PLAN: prints the number of recorded runs (0 if there is no ledger yet)
 done_runs() {
     "$MERBENCH" run "$2" --results "$1" --device cpu --dry-run 2>/dev/null | sed -n 's/^done already *//p'
 }
 
-# wait_for COUNT LEDGER PLAN: until so many runs are recorded, or the program has ended
+# wait_for COUNT LEDGER PLAN: waits until COUNT runs are recorded, or the program has ended
 wait_for() {
     local n
     for _ in $(seq 600); do
@@ -169,7 +169,7 @@ wait_for() {
     return 1
 }
 
-# start ARGUMENTS...: the program in the background, in a process group of its own so that it takes SIGINT
+# start ARGUMENTS...: starts the program in the background, in its own process group so that it gets SIGINT
 start() {
     set -m
     "$MERBENCH" "$@" >"$STDOUT" 2>"$STDERR" </dev/null &
@@ -177,7 +177,7 @@ start() {
     set +m
     LAST="merbench $* (in the background)"
 }
-# ended CODE: waits for it
+# ended CODE: waits for it to end with this exit code
 ended() {
     CHECKS=$((CHECKS + 1))
     wait "$PID"
@@ -185,13 +185,13 @@ ended() {
     [ "$STATUS" -eq "$1" ] || fail "expected exit code $1"
 }
 
-# skip TEXT: says aloud what this machine cannot test.
+# skip TEXT: reports what cannot be tested on this machine.
 skip() {
     SKIPS=$((SKIPS + 1))
     echo "SKIPPED: $*"
 }
 
-# must COMMAND...: a step of the preparation; the test cannot go on without it.
+# must COMMAND...: a step of the preparation. The test ends if it fails.
 must() {
     "$@" || { fail "preparation: $*"; finish; }
 }

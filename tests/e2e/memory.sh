@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The memory of a sweep: the corpus once, and for each thread 3.2 times the parameters of a large model and
-# its activations, beside some 40 MiB of program and libraries.
+# The memory of a sweep: the corpus once and, for each thread, 3.2 times the parameters of a large model plus
+# its activations. The program and its libraries take about 40 MiB more.
 source "$(dirname "$0")/lib.sh"
 
-# A sanitizer keeps memory of its own: there the sweeps run, and their peak is not judged.
+# Sanitizers need memory themselves: with them the sweeps run, but their peak is not checked.
 sanitized=no
 if grep -qE '__asan_init|__tsan_init' "$MERBENCH"; then
     sanitized=yes
@@ -34,7 +34,7 @@ for threads in 1 2; do
         [ "$peak" -le "$bound" ]
 done
 
-# No room for the best weights of a large model: a message, and nothing recorded.
+# Without space for the best weights of a large model there is a message, and nothing is recorded.
 export TMPDIR=$SCRATCH/missing
 rm -f results.db
 expect 1 run plan.json --results results.db --threads 1 --no-table

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# merbench model: the list, one model's options and costs, and wrong arguments.
+# merbench model: the list, the options and costs of a model, and wrong arguments.
 source "$(dirname "$0")/lib.sh"
 
 expect 0 model

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# merbench parity: stored values of the reference hold; other files are refused with their exit codes.
+# merbench parity: the stored values of the reference hold; other files are refused with the right exit codes.
 source "$(dirname "$0")/lib.sh"
 
 expect 0 parity "$TESTS"/fixtures/{attention,mfn,graph_mfn,mfm}/*.h5 "$TESTS"/fixtures/trainloop/attention_mer2023.h5

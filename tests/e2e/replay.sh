@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Replay of a trial with folds: on any number of threads, from several devices, of a part of the folds.
+# Replay of a trial with folds: on any number of threads, from several devices, with only some folds recorded.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -20,7 +20,7 @@ prints 'scores: identical'
 cp "$STDOUT" alone
 for threads in 2 5 16; do
     expect 0 replay all.db "$key" --threads $threads
-    check "$threads threads print what one does" cmp "$STDOUT" alone
+    check "$threads threads print the same as one" cmp "$STDOUT" alone
 done
 expect 0 replay all.db "$key"
 check 'so do as many as there are processors' cmp "$STDOUT" alone
@@ -29,7 +29,7 @@ complains "--threads: expected a whole number 1..1024, found '0'"
 expect 2 replay all.db "$key" --threads two
 complains "--threads: expected a whole number 1..1024, found 'two'"
 
-# ---- parts of a trial, and of several devices
+# ---- some folds of a trial, recorded on several devices
 if command -v sqlite3 >/dev/null; then
     cp all.db some.db
     must sqlite3 some.db "delete from epochs where run in (select id from runs where fold in (1, 3));

@@ -1,5 +1,5 @@
 #!/bin/bash
-# merbench synth: same bytes for the same options, and every wrong use is refused with its exit code.
+# merbench synth: the same options give the same bytes, and every wrong use is refused with its exit code.
 set -u
 merbench=$1 scratch=$2
 rm -rf "$scratch" && mkdir -p "$scratch" && cd "$scratch" || exit 1
@@ -10,7 +10,7 @@ fail() {
     failures=$((failures + 1))
 }
 
-# expect CODE PATTERN ARGUMENTS...: the exit code, and what its message says.
+# expect CODE PATTERN ARGUMENTS...: checks the exit code and the message.
 expect() {
     local code=$1 pattern=$2
     shift 2
@@ -30,7 +30,7 @@ cmp -s first.h5 third.h5 && fail "another seed gave the same bytes"
 expect 0 'synth-video-FRA  4 dimensions' --like simsv2 --scale 0.1 --frames \
     --dims audio=6,text=5,video=4 --signal text=0 -o frames.h5
 cp first.h5 kept.h5
-expect 3 'exists already' --like sims -o first.h5
+expect 3 'the file exists' --like sims -o first.h5
 cmp first.h5 kept.h5 || fail "a refused file was changed"
 expect 0 'synthetic SIMS' --like sims --scale 0.1 -o first.h5 --force
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# merbench table from outside: formats, files, wrong usage, results files that cannot be used.
+# merbench table from outside: formats, files, wrong usage, ledgers that cannot be used.
 source "$(dirname "$0")/lib.sh"
 
 must "$MERBENCH" synth --like quickstart -o quickstart.h5
@@ -15,7 +15,7 @@ must "$MERBENCH" run plan.json --quiet --no-table
 check 'a finished sweep leaves one file' [ "$(echo results.db*)" = results.db ]
 before=$(sha256sum results.db)
 
-# Every format, to stdout and to a file, and twice the same.
+# Every format, to stdout and to a file, with the same result both times.
 for format in text markdown latex csv json; do
     expect 0 table results.db --format "$format"
     prints tiny
@@ -29,11 +29,11 @@ for format in text markdown latex csv json; do
     prints 'dropout=0.2' # fixed settings, too
 done
 check 'text: the best of two is marked' grep -q '^\(text\|video\)  *\* [0-9]' first.text
-check 'csv: a line an entry' [ "$(wc -l <first.csv)" = 3 ]
+check 'csv: one line per entry' [ "$(wc -l <first.csv)" = 3 ]
 expect 0 table results.db --metric acc --plan tiny --phase search
 prints 'accuracy'
 
-# A table does not replace the results, nor half of a file.
+# A table replaces neither the ledger, nor half of a file.
 expect 2 table results.db -o results.db
 complains 'results.db'
 expect 1 table results.db -o no/such/folder/table.txt
@@ -62,7 +62,7 @@ expect 3 table results.db --plan tinny
 complains "did you mean 'tiny'"
 quiet
 
-# Files that are no results.
+# Files that are not ledgers.
 expect 3 table quickstart.h5
 complains 'quickstart.h5'
 head -c 20000 results.db >cut.db

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Rules of the house that a machine can hold: no file is longer than 500 lines; calls that are banned; headers
-# that nobody includes; headers that do not compile alone; sources that no list of CMake has.
+# Rules of the house that a machine can hold: no file is longer than 500 lines, no function longer than 60; calls that are
+# banned; headers that nobody includes; headers that do not compile alone; sources that no list of CMake has.
 #
 #     tests/rules/house.sh ROOT COMPILER FLAGS...      what compiles a header of the host
 #
@@ -21,6 +21,28 @@ sources=$(find include src bench tests -name '*.[ch]' -o -name '*.cu' -o -name '
 while read -r lines file; do
     [ "$file" = total ] || [ "$lines" -le 500 ] || found "$file: $lines lines, 500 are the most"
 done < <(xargs wc -l <<<"$sources")
+
+# A function begins where a line at the margin opens a brace, or the last line of its parameters does. The switch over
+# the opcodes of pickles is a list.
+while read -r lines place name; do
+    [ "$lines" -le 60 ] || [ "$name" = "data/pickle.c:execute" ] || found "$place: $lines lines, 60 are the most of a function"
+done < <(xargs awk '
+    FNR == 1 { begun = 0 }
+    /^[A-Za-z_].*\($|^[A-Za-z_].*\(.*[,{]$/ && !/= \{$/ { head = $0; head_line = FNR }
+    /\) (const )?\{$/ && (/^[A-Za-z_]/ || before ~ /,$/) && !begun && head != "" { begun = head_line }
+    { before = $0 }
+    /^}/ && begun {
+        name = head
+        sub(/\(.*/, "", name)
+        sub(/.*[ *]/, "", name)
+        file = FILENAME
+        sub(/^src\/host\//, "", file)
+        print FNR - begun + 1, FILENAME ":" begun, file ":" name
+        begun = 0
+        head = ""
+        functions++
+    }
+    END { if (functions < 1000) print 1000, "only", functions " functions were found" }' <<<"$sources")
 
 # What cannot bound what it writes or tell what it read, and what ends the process behind the caller's back.
 while IFS= read -r line; do

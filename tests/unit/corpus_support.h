@@ -1,4 +1,4 @@
-// A small corpus in memory for tests: six utterances, three splits, one feature of either level.
+// A small corpus in memory for tests: six utterances, three splits, one feature of each level.
 #ifndef MB_TESTS_CORPUS_SUPPORT_H
 #define MB_TESTS_CORPUS_SUPPORT_H
 
@@ -77,7 +77,7 @@ static void small_corpus_init(small_corpus *small) {
 static void small_corpus_free(small_corpus *small) {
     unlink(small->path);
     if (rmdir(small->folder) != 0)
-        abort(); // something was left behind
+        abort(); // a file was left behind
 }
 
 #endif

@@ -1,4 +1,4 @@
-// What the tests of the ledger share: a scratch folder, and a run that holds every kind of number.
+// Shared by the tests of the ledger: a scratch folder, and a run with every kind of number.
 #ifndef MB_TESTS_LEDGER_SAMPLE_H
 #define MB_TESTS_LEDGER_SAMPLE_H
 
@@ -119,7 +119,7 @@ static inline void fill_sample(sample *s, const char *key, int32_t fold) {
         .fold = fold,
         .device = "cpu test",
         .version = "0",
-        .part = &s->fold,
+        .parts = &s->fold,
         .tests = s->test_parts,
         .test_count = 2,
         .class_count = CLASSES,
@@ -162,7 +162,7 @@ static inline void make_ledger(const scratch *here) {
     mb_ledger_close(ledger);
 }
 
-// Equal to the bit; of a NaN only that it is one.
+// Equal bits, or both NaN.
 static inline void assert_same_doubles(const double *a, const double *b, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (!(isnan(a[i]) && isnan(b[i])))
@@ -186,7 +186,7 @@ static inline void assert_same_predictions(const mb_predictions *a, const mb_pre
         assert_memory_equal(a->values, b->values, (size_t)a->count * sizeof(float));
 }
 
-// Whether something of a run is there.
+// Whether any part of a run is recorded.
 static inline mb_status has_run(mb_ledger *ledger, const char *key, int32_t fold, bool *there,
                                 mb_error *error) {
     mb_ledger_extent extent;
@@ -195,7 +195,7 @@ static inline mb_status has_run(mb_ledger *ledger, const char *key, int32_t fold
     return status;
 }
 
-// The run of fill_sample(key, fold) is there, bit for bit.
+// The run of fill_sample(key, fold) is recorded, bit for bit.
 static inline void assert_sample(mb_ledger *ledger, const char *key, int32_t fold) {
     mb_error error = {.message = ""};
     mb_run_result found;

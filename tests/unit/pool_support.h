@@ -1,4 +1,4 @@
-// A pool of worker threads with a trainer that trains nothing but writes down what it was given.
+// A pool of worker threads with trainers that only record the runs that they are given.
 #ifndef TESTS_POOL_SUPPORT_H
 #define TESTS_POOL_SUPPORT_H
 
@@ -17,7 +17,7 @@
 #include "merbench/executor.h"
 #include "sweep/pool.h"
 
-// What the trainers below write down; `seed` of a run is its number.
+// The records of the trainers below. The seed of a run is its number.
 static struct {
     pthread_mutex_t mutex;
     int count;
@@ -32,7 +32,7 @@ static inline void close_device(mb_device *device) {
     free(device);
 }
 
-static const mb_executor no_executor; // nobody can assist
+static const mb_executor no_executor; // without `assist`
 
 static const mb_backend fake = {.name = "fake",
                                 .shares_host_memory = true,

@@ -1,4 +1,4 @@
-// Comparison of ledgers.
+// Compares two ledgers.
 #ifndef MB_TESTS_SWEEP_COMPARE_H
 #define MB_TESTS_SWEEP_COMPARE_H
 
@@ -30,7 +30,8 @@ static inline void load_run(mb_ledger *ledger, const char *key, int32_t fold,
         fail_msg("%s", error.message);
 }
 
-// Every trial of one ledger is in the other, with the same bits. Returns the number of runs.
+// Checks that every trial of one ledger is in the other, with the same bits. Returns the number
+// of runs.
 static inline int same_results(const sweep_folder *folder, const char *a, const char *b) {
     mb_ledger *left = open_results(folder, a), *right = open_results(folder, b);
     mb_error error = {.message = ""};

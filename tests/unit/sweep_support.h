@@ -38,7 +38,7 @@ static inline void sweep_folder_close(sweep_folder *folder) {
         abort();
 }
 
-// FOLDER/FILE: a corpus like the dataset, small.
+// Writes FOLDER/FILE, a small corpus like the dataset.
 static inline void sweep_folder_add(const sweep_folder *folder, const char *file,
                                     const char *dataset, double scale, bool frames) {
     mb_synth_options options;
@@ -64,7 +64,7 @@ static inline void sweep_folder_add(const sweep_folder *folder, const char *file
     "\"features\": {\"audio\": \"synth-audio-UTT\", \"text\": \"synth-text-UTT\", "                \
     "\"video\": \"synth-video-UTT\"}"
 
-// A plan from its text, with corpora in the folder.
+// Makes a plan from its text, with the corpora of the folder.
 static inline mb_status sweep_plan_from(const sweep_folder *folder, const char *text,
                                         mb_sweep_plan *plan, mb_error *error) {
     cJSON *document = NULL;
@@ -77,8 +77,8 @@ static inline mb_status sweep_plan_from(const sweep_folder *folder, const char *
     return status;
 }
 
-// Opens, prepares, trains, closes: one start of the program with a plan.
-static const char *sweep_device = "test"; // for the ledger
+// Opens, prepares, trains and closes a sweep, as one start of the program does.
+static const char *sweep_device = "test"; // recorded in the ledger
 
 static inline mb_status sweep_start(const sweep_folder *folder, const char *text,
                                     const char *results, const mb_pool_config *config,
@@ -94,7 +94,7 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
     if (status == MB_OK)
         status = mb_sweep_open(&plan, &interrupt, &sweep, error);
     if (status == MB_OK && !config->backend->shares_host_memory)
-        mb_sweep_train_apart(sweep);
+        mb_sweep_use_device_memory(sweep);
     if (status == MB_OK)
         status = mb_ledger_open(path, MB_LEDGER_WRITE, &ledger, error);
     if (status == MB_OK)

@@ -1,4 +1,4 @@
-// The audit: each defect, put into a sound corpus alone, is found and named, and nothing else is.
+// The audit: a single defect in a sound corpus is found and named, and nothing else is.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,12 +27,12 @@ static mb_audit audit(const small_corpus *small) {
         mb_audit_corpus(&corpus, 2, &found, &error) != MB_OK)
         fail_msg("%s", error.message);
     for (int32_t f = 0; f < corpus.feature_count; f++)
-        assert_null(corpus.features[f].values); // one at a time
+        assert_null(corpus.features[f].values); // features are loaded one at a time
     mb_corpus_close(&corpus);
     return found;
 }
 
-// Exactly one finding.
+// Expects exactly one finding.
 static void expect(const small_corpus *small, mb_severity severity, const char *check,
                    const char *subject, int64_t count, const char *entry) {
     mb_audit found = audit(small);
@@ -73,7 +73,7 @@ static void test_labels(void **state) {
     small.valences[3] = NAN;
     expect(&small, MB_NOTE, "missing-valence", "test1", 1, "'drei'");
     small.valences[3] = 0;
-    small.emotions[3] = MB_EMOTION_MISSING; // the only one of its class, too
+    small.emotions[3] = MB_EMOTION_MISSING; // also the only utterance of its class
     mb_audit found = audit(&small);
     assert_int_equal(mb_audit_count(&found, MB_ERROR), 1);
     assert_string_equal(found.findings[0].check, "missing-emotion");
@@ -132,7 +132,7 @@ static void test_values(void **state) {
     expect(&small, MB_WARNING, "zero-utterances", "sound-UTT", 1, "'u1'");
     small.utterance_values[3] = 0.75f;
     memcpy(small.utterance_values + 15, small.utterance_values + 6, 3 * sizeof(float));
-    expect(&small, MB_NOTE, "equal-utterances", "sound-UTT", 1, "'f\xc3\xbcnf' as 'zwei'");
+    expect(&small, MB_NOTE, "equal-utterances", "sound-UTT", 1, "'f\xc3\xbcnf' equals 'zwei'");
     small.utterance_values[15] = 0.125f;
     for (int i = 0; i < 6; i++)
         small.utterance_values[3 * i + 2] = 7;

@@ -1,4 +1,4 @@
-// Which setting a search chooses: ties, values that are no number, diverged trials, missing seeds.
+// The choice of a setting: ties, NaN, diverged trials, missing seeds.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,19 +36,19 @@ static void settings_are_compared_by_their_means(void **state) {
     } cases[] = {
         {{{0.5, 0.6}, {0.9, 0.4}, {0.6, 0.6}}, 1},
         {{{-3, -2}, {-1, -2}, {-2, -2}}, 1},
-        // ties: the earlier one
+        // ties go to the earlier setting
         {{{0.1, 0.1}, {0.4, 0.6}, {0.6, 0.4}}, 1},
         {{{0, 0}, {-0.0, -0.0}, {0, -0.0}}, 0},
-        // one seed that diverged or is no number outweighs the other
+        // a seed that diverged or is NaN outweighs the other
         {{{0.99, DIVERGED}, {0.1, 0.2}, {0.1, 0.1}}, 1},
         {{{UNDEFINED, 0.99}, {0.1, 0.2}, {0.1, 0.1}}, 1},
         {{{0.1, 0.1}, {UNDEFINED, UNDEFINED}, {0.2, 0.1}}, 2},
         {{{-1e300, -1e300}, {DIVERGED, 0.5}, {0.5, UNDEFINED}}, 0},
-        // nothing but failures: the first one is trained
+        // all settings failed: the first one is chosen
         {{{DIVERGED, 0.5}, {DIVERGED, DIVERGED}, {DIVERGED, 0.9}}, 0},
         {{{UNDEFINED, 0.5}, {DIVERGED, DIVERGED}, {DIVERGED, 0.9}}, 0},
         {{{DIVERGED, 0.5}, {UNDEFINED, UNDEFINED}, {INFINITY, DIVERGED}}, 0},
-        // missing seeds: passed over, however good the others are
+        // settings with missing seeds are skipped, however good their other seeds are
         {{{0.9, NONE}, {0.1, 0.2}, {NONE, NONE}}, 1},
         {{{0.9, NONE}, {DIVERGED, 0.2}, {0.9, NONE}}, 1},
         {{{NONE, NONE}, {UNDEFINED, 0.2}, {0.9, NONE}}, 1},

@@ -1,4 +1,4 @@
-// Command lines: what values become, what is refused and how, and the help.
+// Command lines: how values are parsed, what is refused with which message, and the help.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ static mb_status read_twice(const char *option, char *text, void *target, mb_err
     return MB_OK;
 }
 
-// Runs `use` on a line with these values.
+// Calls `use` with a command line that parses into these values.
 static mb_status with_line(values *v, mb_status (*use)(const mb_command_line *line, void *context),
                            void *context) {
     static const char *const levels[] = {"low", "middle", "high"};
@@ -54,7 +54,7 @@ static mb_status with_line(values *v, mb_status (*use)(const mb_command_line *li
          .letter = 'n', .whole = &v->number, .least = -8, .most = 8},
         {"mode", "NAME", "{}", .choice = &v->mode, .choices = modes, .choice_count = 6,
          .any_case = true},
-        {.others = others},
+        {.included = others},
         {"seed", "S", "{}", .seed = &v->seed},
         {"rate", "X", "{}", .real = &v->rate, .least = 0, .most = 2, .above = true},
         {"read", "WORD", "whatever it makes of it", .read = read_twice, .target = v},
@@ -70,7 +70,7 @@ static mb_status with_line(values *v, mb_status (*use)(const mb_command_line *li
 }
 
 typedef struct attempt {
-    char text[2048]; // words, each ended by zero
+    char text[2048]; // words, each with a terminating zero
     char *words[MOST_WORDS + 2];
     int count;
     mb_operands operands;
@@ -82,7 +82,7 @@ static mb_status parse_words(const mb_command_line *line, void *context) {
     return mb_command_line_parse(line, a->count, a->words, &a->operands, &a->error);
 }
 
-// `text` is cut at blanks; "''" is an empty word.
+// `text` is split at blanks; "''" is an empty word.
 static mb_status parse(const char *text, values *v, attempt *a) {
     *a = (attempt){.count = 0};
     *v = (values){.number = 5, .level = "low", .sizes = {2, {7, 8}}, .seed = 1, .rate = 0.5};
@@ -110,7 +110,7 @@ static void test_values(void **state) {
     (void)state;
     values v;
     attempt a;
-    take("a", &v, &a); // start values stay
+    take("a", &v, &a); // values keep their defaults
     assert_false(v.quiet || v.text_given);
     assert_true(v.number == 5 && v.seed == 1 && v.rate == 0.5 && v.sizes.count == 2);
     assert_null(v.text);
@@ -149,7 +149,8 @@ static void test_names(void **state) {
     take("a -qtw", &v, &a);
     assert_true(v.quiet);
     assert_string_equal(v.text, "w");
-    take("a --qui --num 2 --te=w --size 3", &v, &a); // a whole name, though another begins like it
+    // --size is a full name, although another name begins with it.
+    take("a --qui --num 2 --te=w --size 3", &v, &a);
     assert_true(v.quiet && v.number == 2 && v.sizes.count == 1 && v.sizes.items[0] == 3);
     refuse("a --s 3", "option '--s' could be --size, --sizes-of-all, --seed");
     refuse("a --nmber 3", "unknown option '--nmber'; did you mean '--number'?");
@@ -298,15 +299,15 @@ static void test_help(void **state) {
     free(text);
 }
 
-// Help is all that is done, whatever stands behind it, and whatever is missing.
+// With --help nothing else is done, whatever follows it and whatever is missing.
 static void test_help_is_asked_for(void **state) {
     (void)state;
     values v;
     attempt a;
     take("--help", &v, &a);
-    assert_true(a.operands.helped);
+    assert_true(a.operands.help_shown);
     take("-n 2 -h --nonsense", &v, &a);
-    assert_true(a.operands.helped && v.number == 2);
+    assert_true(a.operands.help_shown && v.number == 2);
     refuse("--nonsense --help", "unknown option '--nonsense'; 'merbench try --help' lists the "
                                 "options");
 }

@@ -110,7 +110,7 @@ static void test_same_bytes(void **state) {
     size_t first_size, second_size;
     write_small(&small);
     unsigned char *first = read_file(small.path, &first_size);
-    // Other order of splits and features in memory, another NaN: the same content.
+    // Splits and features in another order, and another NaN: the content is the same.
     mb_split split = small.splits[0];
     small.splits[0] = small.splits[2];
     small.splits[2] = split;
@@ -164,7 +164,7 @@ static void test_truncated_at_every_length(void **state) {
     small_corpus_free(&small);
 }
 
-// A flipped bit is found on opening, or on loading when it lies in a value.
+// A flipped bit is found when the file is opened or, if it is in a value, when that is loaded.
 static void test_every_byte_counts(void **state) {
     (void)state;
     small_corpus small;
@@ -187,7 +187,7 @@ static void test_every_byte_counts(void **state) {
         else
             assert_int_equal(status, MB_BAD_INPUT);
     }
-    // Only the zero padding of the block with the seal means nothing.
+    // Only the zero padding of the seal's block may change.
     assert_true(unnoticed < 512);
     free(bytes);
     small_corpus_free(&small);
@@ -199,7 +199,7 @@ static void test_foreign_files(void **state) {
     small_corpus_init(&small);
     expect_refused(small.path, "No such file");
     expect_refused(small.folder, "a folder");
-    expect_refused("/dev/null", "no plain file");
+    expect_refused("/dev/null", "something other than a regular file");
     write_bytes(small.path, (const unsigned char *)"", 0);
     expect_refused(small.path, "an empty file");
     write_bytes(small.path, (const unsigned char *)"name,emotion\n", 13);
@@ -213,7 +213,7 @@ static void test_foreign_files(void **state) {
     small_corpus_free(&small);
 }
 
-// Changes one thing in a sealed file through HDF5 and seals it again.
+// Makes one change to a sealed file through HDF5 and seals it again.
 typedef void change_file(hid_t file);
 
 static void expect_change_refused(small_corpus *small, change_file *change, const char *part) {
@@ -317,16 +317,16 @@ static void test_sealed_but_wrong(void **state) {
     expect_change_refused(&small, emotions_short, "expected 6 entries, found 5");
     expect_change_refused(&small, emotions_are_a_group, "expected a dataset, found a group");
     expect_change_refused(&small, row_out_of_range, "'train', entry 1: expected a row below 6");
-    expect_change_refused(&small, labels_changed, "names, labels and splits have digest");
+    expect_change_refused(&small, labels_changed, "names, labels and splits: expected digest");
     expect_change_refused(&small, offsets_falling, "'zwei': expected at least one frame");
     expect_change_refused(&small, offsets_empty_utterance, "'zwei': expected at least one frame");
     expect_change_refused(&small, offsets_short, "expected 7 entries, found 6");
     expect_change_refused(&small, level_wrong, "expected one frame at utterance level, found 2");
     expect_change_refused(&small, attribute_missing, "no attribute 'dimension'");
-    expect_change_refused(&small, dataset_unknown, "knows no dataset 'Merry'");
+    expect_change_refused(&small, dataset_unknown, "dataset 'Merry' is unknown to this version");
     expect_change_refused(&small, external_link, "no object /utterances/emotion");
-    expect_change_refused(&small, external_values, "values in another file");
-    expect_change_refused(&small, absurd_size, "the shape asks for");
+    expect_change_refused(&small, external_values, "the values are in another file");
+    expect_change_refused(&small, absurd_size, "the shape needs");
     small_corpus_free(&small);
 }
 
@@ -350,7 +350,7 @@ static void test_wrong_content_is_not_written(void **state) {
     expect_unwritten(&small, "expected UTF-8");
     small.names[3] = "drei";
     small.splits[0].name = "a/b";
-    expect_unwritten(&small, "'a/b' is no usable name");
+    expect_unwritten(&small, "'a/b' is not a usable name");
     small.splits[0].name = "train";
     small.valences[1] = INFINITY;
     expect_unwritten(&small, "infinite");
@@ -401,7 +401,7 @@ static void test_interrupted_while_writing(void **state) {
     assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, &error), MB_FAILED);
     sigprocmask(SIG_SETMASK, &before, NULL);
     assert_non_null(strstr(error.message, "interrupted"));
-    char left[512]; // of the file and of the one beside it
+    char left[512]; // names of the file and of the temporary file
     glob_t found;
     snprintf(left, sizeof left, "%s*", small.path);
     assert_int_equal(glob(left, 0, NULL, &found), GLOB_NOMATCH);

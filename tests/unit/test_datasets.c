@@ -1,4 +1,5 @@
-// What runs read: many streams, parts on other datasets, selection alone, plans made once.
+// The inputs of runs: many streams, parts with other datasets, the selection part alone,
+// shared plans.
 #include "trainer_support.h"
 
 #include <stdio.h>
@@ -37,7 +38,7 @@ static void assert_same_training(const mb_run_result *a, const mb_run_result *b)
 
 enum { TESTED = 20, FIRST_TESTED = 100 };
 
-// The test part's utterances alone, in another place of the memory.
+// The utterances of the test part alone, at another address.
 typedef struct copied {
     mb_dataset datasets[2];
     float *values[3];
@@ -96,7 +97,7 @@ static void test_other_dataset(void **state) {
     bench_close(&b);
 }
 
-// ---- what is asked for --------------------------------------------------------------------------
+// ---- requested parts --------------------------------------------------------------------------
 
 static void test_selection_only(void **state) {
     (void)state;

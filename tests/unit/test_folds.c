@@ -1,4 +1,4 @@
-// Folds against the reference's, and what both protocols promise.
+// Folds compared with those of the reference, and the rules of both protocols.
 #include <hdf5.h>
 #include <math.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include "data/h5.h"
 #include "merbench/folds.h"
 
-// A corpus without features whose splits tile the utterances 0, 1, 2 ... in order.
+// A corpus without features. Its splits cover the utterances 0, 1, 2 ... in order.
 typedef struct table {
     mb_corpus corpus;
     mb_split splits[6];
@@ -109,8 +109,8 @@ static mb_h5 *open_fixture(void) {
     return h5;
 }
 
-// The reference's permutation is given. Ours of the positions is learnt from a first call; rows are
-// then laid out so that a second call draws exactly the reference's.
+// The permutation of the reference is given. A first call shows which permutation the engine draws.
+// The rows are then arranged so that a second call draws exactly that of the reference.
 static void check_random_folds(const mb_h5 *h5, const char *group) {
     int64_t count, *permutation = integers_of(h5, group, "permutation", -1, &count);
     const int counts[] = {(int)count, 1, 1, 1};
@@ -187,7 +187,8 @@ static void mark(const mb_part *part, int *seen) {
         seen[part->rows[i]]++;
 }
 
-// Interleaved sessions: file order is kept inside a session, and every row is in one part only.
+// Interleaved sessions: rows keep the order of the file within a session, and every row is in one
+// part only.
 static void check_protocol(const char *dataset, const char *const *splits, const int *counts,
                            mb_protocol protocol) {
     table *made = make_table(dataset, splits, counts);

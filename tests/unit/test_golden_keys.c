@@ -1,6 +1,6 @@
-// Descriptions and keys of twenty trials, all models twice, byte for byte as they were first
-// written: ledgers of today stay readable and their trials are found again.
-// tests/fixtures/keys/trials.txt has a line a trial: the key, a blank, the description.
+// Descriptions and keys of twenty trials, two per model, byte for byte as they were first written,
+// so that today's ledgers stay readable and their trials are found again.
+// tests/fixtures/keys/trials.txt has one line per trial: the key, a blank, the description.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static const char *const models[MODELS] = {"attention", "tfn",       "lmf", "mis
                                            "mfn",       "graph_mfn", "mfm", "mctn", "mult"};
 static const char *const datasets[4] = {"MER2023", "CMUMOSI", "IEMOCAPSix", "SIMSv2"};
 
-// The value of a hyper-parameter in trial i: start values first, then what lies far from them.
+// The value of a hyper-parameter in trial i: first the defaults, then values far from them.
 static double value_of(const mb_option *option, int i) {
     if (i < MODELS)
         return option->initial;

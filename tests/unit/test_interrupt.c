@@ -1,5 +1,5 @@
-// Signals that are held back: whoever gets them, they are told of and do nothing else; afterwards
-// all is as it was.
+// Signals that are held back: whichever thread receives them, they are reported and have no other
+// effect. Afterwards the mask and the handlers are as before.
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -18,20 +18,20 @@
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { SIGNAL_COUNT = sizeof signals / sizeof *signals };
 
-// ---- a thread that nobody told of signals -----------------------------------------------------
+// ---- a thread that does not know of interrupts -------------------------------------------------
 
-// It reads from a pipe, as a library's thread may, until it gets a byte.
+// This thread reads from a pipe, as the thread of a library might, until it gets a byte.
 typedef struct bystander {
     pthread_t thread;
     int pipe[2];
-    atomic_int reads; // that have returned
+    atomic_int reads; // number of reads that have returned
     ssize_t got;
 } bystander;
 
 static void *stand_by(void *context) {
     bystander *b = context;
     char byte;
-#ifdef __SANITIZE_THREAD__ // it does not let handlers run during a read
+#ifdef __SANITIZE_THREAD__ // the sanitizer delays handlers during a read
     while (poll(&(struct pollfd){.fd = b->pipe[0], .events = POLLIN}, 1, -1) < 0)
         continue;
 #endif
@@ -46,7 +46,7 @@ static void bystander_start(bystander *b) {
     assert_int_equal(pthread_create(&b->thread, NULL, stand_by, b), 0);
 }
 
-// Its read must not have been disturbed.
+// The read of the thread must not have been interrupted.
 static void bystander_end(bystander *b) {
     assert_int_equal(atomic_load(&b->reads), 0);
     assert_int_equal(write(b->pipe[1], "x", 1), 1);
@@ -62,7 +62,7 @@ static void nap(void) {
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
-// Another thread may take its time to get a signal.
+// It may take a while until another thread receives a signal.
 static bool comes(mb_interrupt *interrupt) {
     for (int i = 0; i < 10000 && !mb_interrupt_came(interrupt); i++)
         nap();
@@ -76,7 +76,7 @@ static void own_handler(int number) {
     atomic_fetch_add(&own_calls, 1);
 }
 
-// Handler and flags of the three signals, and the mask of this thread.
+// The handlers and flags of the three signals, and the mask of this thread.
 typedef struct treatment {
     struct sigaction actions[SIGNAL_COUNT];
     sigset_t mask;
@@ -105,7 +105,7 @@ static void expect_treatment(const treatment *expected) {
         assert_int_equal(sigismember(&now.mask, number), sigismember(&expected->mask, number));
 }
 
-// What the tests begin with, however they were started: own_handler, nothing blocked.
+// The tests begin with own_handler and no blocked signals, however the program was started.
 static treatment started_with;
 
 static int set_up(void **state) {
@@ -156,10 +156,10 @@ static void test_process(void **state) {
             mb_interrupt_begin(&interrupt);
             for (int times = 0; times < 3; times++)
                 assert_int_equal(kill(getpid(), signals[i]), 0);
-            nap(); // whoever of the two threads is faster, the signal is told of
+            nap(); // the signal is reported whichever of the two threads is faster
             assert_true(comes(&interrupt));
             assert_int_equal(interrupt.signal, signals[i]);
-            assert_true(mb_interrupt_came(&interrupt)); // it is not forgotten
+            assert_true(mb_interrupt_came(&interrupt)); // a second call reports it, too
             mb_interrupt_end(&interrupt);
             if (accompanied)
                 bystander_end(&b);
@@ -167,7 +167,7 @@ static void test_process(void **state) {
     assert_int_equal(atomic_load(&own_calls), 0);
 }
 
-// A thread that is started while signals are held back is never disturbed: they wait.
+// A thread that is started while signals are held back is never interrupted.
 static void test_younger_thread(void **state) {
     (void)state;
     bystander b = {.got = 0};
@@ -193,11 +193,11 @@ static void test_again(void **state) {
     assert_int_equal(pthread_kill(b.thread, SIGINT), 0);
     assert_true(comes(&first));
     raise(SIGTERM);
-    mb_interrupt_end(&first); // takes what still waits
+    mb_interrupt_end(&first); // collects the pending signal
     expect_treatment(&before);
     assert_int_equal(atomic_load(&own_calls), 0);
 
-    raise(SIGHUP); // as before
+    raise(SIGHUP); // still ignored
     assert_int_equal(atomic_load(&own_calls), 1);
 
     mb_interrupt_begin(&second);
@@ -235,7 +235,7 @@ static void test_ignored(void **state) {
     bystander_end(&b);
 }
 
-// Signals that the caller itself had blocked are told of all the same, and stay blocked.
+// Signals that the caller had blocked itself are reported, too, and stay blocked.
 static void test_blocked(void **state) {
     (void)state;
     mb_interrupt interrupt;
@@ -252,7 +252,7 @@ static void test_blocked(void **state) {
     expect_treatment(&before);
 }
 
-// Both learn of a signal that comes while the inner one is under way.
+// Both interrupts report a signal that arrives while the inner one is active.
 static void test_nested(void **state) {
     (void)state;
     bystander b;
@@ -268,11 +268,11 @@ static void test_nested(void **state) {
     assert_true(mb_interrupt_came(&outer));
     assert_int_equal(outer.signal, SIGINT);
 
-    // The end of the inner one is not that of the outer one.
+    // The outer interrupt is still active after the end of the inner one.
     assert_int_equal(pthread_kill(b.thread, SIGTERM), 0);
     while (outer.signal != SIGTERM && comes(&outer))
         nap();
-    mb_interrupt_begin(&inner); // what came before its beginning is nothing to it
+    mb_interrupt_begin(&inner); // does not report earlier signals
     assert_false(mb_interrupt_came(&inner));
     mb_interrupt_end(&inner);
     mb_interrupt_end(&outer);
@@ -303,7 +303,7 @@ static void relay_await(relay *r, int stage) {
     pthread_mutex_unlock(&r->lock);
 }
 
-// Begins before the other one and ends while that is under way.
+// Begins before the other interrupt and ends while that is active.
 static void *first_to_end(void *context) {
     relay *r = context;
     mb_interrupt interrupt;
@@ -338,7 +338,8 @@ static void test_two_threads(void **state) {
     bystander_end(&b);
 }
 
-// Signals from all sides while threads begin and end: none is lost on the process.
+// Signals arrive from everywhere while threads begin and end interrupts. None of them kills
+// the process.
 enum { CHURNERS = 4, ROUNDS = 300 };
 
 static void *churn(void *context) {
@@ -361,7 +362,7 @@ static void test_churn(void **state) {
     treatment before;
     bystander_start(&b);
     treatment_get(&before);
-    mb_interrupt whole; // otherwise a signal may come in a moment when nobody holds it back
+    mb_interrupt whole; // otherwise a signal might arrive while no interrupt is active
     mb_interrupt_begin(&whole);
     for (int i = 0; i < CHURNERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);

@@ -26,7 +26,7 @@ static cJSON *parse(const char *text) {
 static void refuse(const char *text, size_t length, const char *message) {
     cJSON *document = NULL;
     mb_error error = {.message = ""};
-    // A copy of exactly this length, so that reading behind it is noticed by the sanitizer.
+    // A copy of exactly this length, so that the sanitizer notices reads past its end.
     char *copy = malloc(length > 0 ? length : 1);
     assert_non_null(copy);
     memcpy(copy, text, length);
@@ -35,7 +35,7 @@ static void refuse(const char *text, size_t length, const char *message) {
     if (status != MB_BAD_INPUT || document != NULL)
         fail_msg("'%s' was taken", text);
     const char *found = strstr(error.message, message);
-    if (found == NULL || strlen(found) != strlen(message)) // the message ends so
+    if (found == NULL || strlen(found) != strlen(message)) // the message must end with it
         fail_msg("'%s': expected '%s', found '%s'", text, message, error.message);
 }
 
@@ -43,7 +43,7 @@ static void refuse_text(const char *text, const char *message) {
     refuse(text, strlen(text), message);
 }
 
-// Where it is, what was expected, what was found.
+// Messages have the position, what was expected and what was found.
 static void test_grammar(void **state) {
     (void)state;
     refuse_text("", "t.json: line 1, column 1: expected a value, found the end of the text");
@@ -99,7 +99,7 @@ static void test_words_and_numbers(void **state) {
                  beyond[i]);
         refuse_text(beyond[i], message);
     }
-    // cJSON would cut it behind the 63rd digit.
+    // cJSON would truncate it after the 63rd digit.
     memset(text, '1', 64);
     text[64] = '\0';
     refuse_text(text, "line 1, column 1: expected a number of at most 60 characters, found "
@@ -125,11 +125,10 @@ static void test_strings(void **state) {
                  (unsigned char)damaged[i][0]);
         refuse_text(text, message);
     }
-    refuse_text("\"\\x41\"", "column 3: expected one of \"\\/bfnrtu behind a backslash, found "
+    refuse_text("\"\\x41\"", "column 3: expected one of \"\\/bfnrtu after a backslash, found "
                              "'x41'");
-    refuse_text("\"\\",
-                "column 3: expected one of \"\\/bfnrtu behind a backslash, found the end of "
-                "the text");
+    refuse_text("\"\\", "column 3: expected one of \"\\/bfnrtu after a backslash, found the end of "
+                        "the text");
     refuse_text("\"\\u12g4\"", "column 4: expected four hexadecimal digits, found '12g4'");
     refuse_text("\"\\u12", "column 4: expected four hexadecimal digits, found '12'");
     refuse_text("\"\\u0000\"", "expected a string without zero characters, found \\u0000");
@@ -150,14 +149,14 @@ static void test_keys(void **state) {
     refuse_text("{\"\\ud83d\\ude00\":1,\"😀\":2}", "found \"😀\" twice");
     refuse_text("{\"\\n/\":1,\"\\u000a\\/\":2}", "found \"\\u000a\\/\" twice");
     refuse_text("{\"\":1,\"\":2}", "line 1, column 7: expected every key once, found \"\" twice");
-    // The first that occurs again, whatever the order of the keys.
+    // The first key that is repeated is reported, whatever the order of the keys.
     refuse_text("{\"z\":1,\"a\":2,\"z\":3,\"a\":4}",
                 "column 14: expected every key once, found \"z\" twice");
     cJSON_Delete(
         parse("{\"a\":{\"a\":{\"a\":1}},\"ab\":[{\"a\":1},{\"a\":2}],\"A\":1,\"\":2,\"b\":3}"));
 }
 
-// One more than a limit is refused, and the limit named; the limit itself is not.
+// A document at the limit is accepted. One more is refused, and the message names the limit.
 static void test_limits(void **state) {
     (void)state;
     cJSON *document = NULL;
@@ -205,7 +204,7 @@ static void test_first(void **state) {
     assert_null(document);
 }
 
-// Time must not grow with the square of the size: of lists, of keys, of elements that are walked.
+// The time must not grow with the square of the number of elements, of keys, or of steps of a walk.
 static void test_large(void **state) {
     (void)state;
     enum { COUNT = 200000 };
@@ -287,7 +286,7 @@ static void test_getters(void **state) {
         "plan.json: cells[0].dim[3]: expected an integer 1..4096, found \"64\"",
         "plan.json: cells[0].dim[4]: expected an integer 1..4096, found nothing"};
     mb_json at = mb_json_first(&dim);
-    for (int i = 0; i < 5; i++) { // the fifth is not there
+    for (int i = 0; i < 5; i++) { // the fifth is missing
         int64_t value = 0;
         mb_status status = mb_json_integer(&at, 1, 4096, &value, &error);
         assert_int_equal(status, i == 0 ? MB_OK : MB_BAD_INPUT);
@@ -333,7 +332,7 @@ static void check_canonical(const char *text, const char *canonical) {
     cJSON *document = parse(text);
     char *found = mb_json_canonical(document);
     assert_string_equal(found, canonical);
-    cJSON *again = parse(found); // a fixed point
+    cJSON *again = parse(found); // canonical text stays the same
     char *twice = mb_json_canonical(again);
     assert_string_equal(twice, canonical);
     free(found);
@@ -354,7 +353,7 @@ static void test_canonical(void **state) {
     check_canonical("[[], {}, false]", "[[],{},false]");
 }
 
-// Every number comes back from its text with the same bits.
+// The text of every number reads back as the same bits.
 static void test_numbers(void **state) {
     (void)state;
     uint64_t bits = 0x9E3779B97F4A7C15u;

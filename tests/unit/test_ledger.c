@@ -1,4 +1,4 @@
-// The ledger: round trips to the bit, refusals that leave nothing behind, plans, cells and links.
+// The ledger: bit-exact round trips, refusals that record nothing, plans, cells and links.
 #include "ledger_sample.h"
 
 static void round_trip_keeps_every_bit(void **state) {
@@ -63,7 +63,7 @@ static void diverged_run_keeps_its_cause(void **state) {
     mb_ledger_close(ledger);
 }
 
-// Of a run that was scored on its selection part alone; then the whole one takes its place.
+// A run that was scored on its selection part alone is replaced by the complete one.
 static void parts_come_later(void **state) {
     scratch *here = *state;
     mb_error error = {.message = ""};
@@ -83,7 +83,7 @@ static void parts_come_later(void **state) {
     assert_int_equal(found.test_count, 0);
     assert_int_equal(found.select_predictions.count, SELECT_ROWS);
     mb_run_result_free(&found);
-    s.result.test_count = 1; // one is missing
+    s.result.test_count = 1; // a test set is missing
     assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "expected 2 test sets, found 1"));
     assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
@@ -92,7 +92,7 @@ static void parts_come_later(void **state) {
     scores.score.waf = 0.75;
     assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_OK);
     assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
-    assert_int_equal(extent, MB_LEDGER_WHOLE);
+    assert_int_equal(extent, MB_LEDGER_ALL_PARTS);
     assert_sample(ledger, KEY, 0);
     assert_int_equal(mb_ledger_get_scores(ledger, KEY, &there, &found_scores, &error), MB_OK);
     assert_true(there && found_scores.score.waf == 0.75);
@@ -113,7 +113,7 @@ static void wrong_runs_are_refused_whole(void **state) {
     s.result.status = MB_RUN_STOPPED;
     assert_int_equal(mb_ledger_put_run(ledger, &s.run, NULL, &error), MB_FAILED);
     fill_sample(&s, KEY, 1);
-    s.tests[1].count = 2; // more predictions than rows, found after most of the run was written
+    s.tests[1].count = 2; // more predictions than rows: found after most of the run is written
     assert_int_equal(mb_ledger_put_run(ledger, &s.run, NULL, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "test2"));
     bool there;
@@ -153,7 +153,7 @@ static void plans_come_back_newest_first(void **state) {
     put_plan(ledger, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "two");
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, "{\"hidden_dim\":64}", &error), MB_OK);
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 7, "{}", &error), MB_FAILED);
-    put_plan(ledger, PLAN, "one"); // again: what was chosen stays
+    put_plan(ledger, PLAN, "one"); // again: the choice is kept
     mb_ledger_plan *plans;
     int32_t count;
     assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
@@ -250,7 +250,7 @@ static void groups_can_be_undone(void **state) {
     assert_int_equal(mb_ledger_get_trial(ledger, KEY, &trial, &error), MB_BAD_INPUT);
     assert_int_equal(mb_ledger_begin(ledger, &error), MB_OK);
     put_trial(ledger, KEY, 1);
-    mb_ledger_close(ledger); // not ended: undone
+    mb_ledger_close(ledger); // the group was not ended, so it is rolled back
     ledger = open_ledger(here->path, MB_LEDGER_READ);
     assert_int_equal(mb_ledger_get_trial(ledger, KEY, &trial, &error), MB_BAD_INPUT);
     mb_ledger_close(ledger);

@@ -1,5 +1,5 @@
-// The ledger under attack: several processes, kill -9, full disks, read-only folders, files that
-// are damaged or no ledgers at all.
+// Faults around the ledger: several processes, kill -9, full disks, read-only folders, files that
+// are damaged or not ledgers at all.
 #include "ledger_sample.h"
 
 #include <signal.h>
@@ -49,7 +49,7 @@ static void one_writer_and_readers(void **state) {
     assert_int_equal(put_sample(ledger, KEY, 0, NULL, &error), MB_OK);
     assert_int_equal(in_child(write_while_held, here), 0);
     assert_int_equal(in_child(read_the_run, here), 0);
-    // The refused writer and the reader took nothing away from the first.
+    // The refused writer and the reader did not disturb the first writer.
     assert_int_equal(in_child(write_while_held, here), 0);
     assert_int_equal(put_sample(ledger, KEY, 1, NULL, &error), MB_OK);
     mb_ledger *second;
@@ -63,7 +63,7 @@ static void one_writer_and_readers(void **state) {
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_WRITE));
 }
 
-// Writes runs until it is killed, telling of each that was committed.
+// Writes runs until it is killed, and reports each one that was committed.
 static void write_for_ever(const scratch *here, int done) {
     mb_error error = {.message = ""};
     mb_ledger *ledger;
@@ -109,7 +109,7 @@ static void killed_writer_loses_no_run(void **state) {
     assert_false(exists(here->path, "-lock"));
 }
 
-// ---- files that are no ledgers ----------------------------------------------------------------
+// ---- files that are not ledgers ----------------------------------------------------------------
 
 static void execute(const char *path, const char *sql) {
     sqlite3 *database;
@@ -120,7 +120,8 @@ static void execute(const char *path, const char *sql) {
     sqlite3_close(database);
 }
 
-// Opening fails in both modes, names the file and says `expected`; the file stays as it is.
+// Opening fails in both modes. The message has the name of the file and `expected`, and the file is
+// not changed.
 static void assert_refused(const scratch *here, const char *expected) {
     struct stat before, after;
     assert_int_equal(stat(here->path, &before), 0);
@@ -179,14 +180,14 @@ static void places_without_a_file_are_refused(void **state) {
     snprintf(deep, sizeof deep, "%s/no/such/results.db", here->folder);
     assert_int_equal(mb_ledger_open(deep, MB_LEDGER_WRITE, &ledger, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "No such file"));
-    fill_file(here->path, "", 0); // killed right after it was made: a writer starts anew
+    fill_file(here->path, "", 0); // killed right after it was created: a writer starts afresh
     assert_int_equal(mb_ledger_open(here->path, MB_LEDGER_READ, &ledger, &error), MB_BAD_INPUT);
     assert_non_null(strstr(error.message, "an empty file"));
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_WRITE));
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_READ));
 }
 
-// A plan that turns out to be refused leaves no file behind.
+// A plan that is refused in the end leaves no file behind.
 static void nothing_written_leaves_no_file(void **state) {
     scratch *here = *state;
     mb_error error = {.message = ""};
@@ -231,7 +232,7 @@ static void damaged_files_are_refused(void **state) {
     assert_refused(here, "damaged");
 }
 
-// Blobs and counts that do not fit together are found when the run is read.
+// Blobs and counts that do not match are found when the run is read.
 static void damaged_rows_are_refused(void **state) {
     scratch *here = *state;
     static const char *const damages[] = {
@@ -258,7 +259,7 @@ static void damaged_rows_are_refused(void **state) {
     }
 }
 
-// Bytes all over a small ledger set wrong, one at a time: reading answers or fails, never crashes.
+// Bytes all over a small ledger are corrupted, one at a time. Reading may fail, but never crashes.
 static void flipped_bytes_never_crash(void **state) {
     scratch *here = *state;
     make_ledger(here);
@@ -267,10 +268,10 @@ static void flipped_bytes_never_crash(void **state) {
     FILE *file = fopen(here->path, "r+b");
     assert_non_null(file);
     int refused = 0;
-    for (long place = 0; place < info.st_size; place += 97) {
-        fseek(file, place, SEEK_SET);
+    for (long position = 0; position < info.st_size; position += 97) {
+        fseek(file, position, SEEK_SET);
         int byte = fgetc(file);
-        fseek(file, place, SEEK_SET);
+        fseek(file, position, SEEK_SET);
         fputc(byte ^ 0xff, file);
         fflush(file);
         mb_error error = {.message = ""};
@@ -284,7 +285,7 @@ static void flipped_bytes_never_crash(void **state) {
         else
             assert_true(error.message[0] != '\0' && ++refused > 0);
         mb_ledger_close(ledger);
-        fseek(file, place, SEEK_SET);
+        fseek(file, position, SEEK_SET);
         fputc(byte, file);
         fflush(file);
     }
@@ -293,7 +294,7 @@ static void flipped_bytes_never_crash(void **state) {
     assert_int_equal(read_the_run(here), 0);
 }
 
-// ---- places that cannot be written ------------------------------------------------------------
+// ---- folders that cannot be written ------------------------------------------------------------
 
 // Becomes a user who may read the folder but not write it (root may write anywhere).
 static bool become_reader(const scratch *here) {
@@ -351,8 +352,8 @@ static void read_only_folders_can_be_read(void **state) {
     assert_int_equal(in_child(read_left_log, here), 0);
 }
 
-// A disk that is full, told by the system's limit on the size of files. Returns how many runs
-// fitted.
+// A full disk, simulated by the system's limit on the size of files. Returns the number of runs
+// that fitted.
 static int fill_the_disk(const scratch *here) {
     enum { FAILED = 250, MOST = 200 };
     mb_error error = {.message = ""};
@@ -413,7 +414,7 @@ static int make_on_full_disk(const scratch *here) {
 static void full_disk_keeps_no_empty_file(void **state) {
     const scratch *here = *state;
     assert_int_equal(in_child(make_on_full_disk, here), 0);
-    fill_file(here->path, "", 0); // was there before: stays
+    fill_file(here->path, "", 0); // existed before, so it stays
     assert_int_equal(in_child(make_on_full_disk, here), 251);
 }
 

@@ -1,12 +1,12 @@
-// The schema of the ledger: its text stays what it was, byte for byte, and ledgers of before open
-// and read as they did. Values that a column should not hold; statements that stay prepared.
+// The schema of the ledger: its text has not changed by a byte, and older ledgers can still be
+// read. Also: values that a column should not hold, and statements that stay prepared.
 #include "ledger_sample.h"
 
 #include "base/hash.h"
 #include "sweep/ledger_internal.h"
 
-// Of the texts of the tables, schema version 1. Another digest means that no ledger of before
-// opens: that is a new MB_LEDGER_SCHEMA.
+// The digest of the texts of the tables, schema version 1. Another digest means that older ledgers
+// cannot be opened, which requires a new MB_LEDGER_SCHEMA.
 #define SCHEMA_DIGEST "aa09e312193a6594d990cd9413079d0f"
 
 static void execute(const char *path, const char *sql) {
@@ -45,7 +45,7 @@ static void schema_keeps_its_text(void **state) {
     assert_string_equal(digest, SCHEMA_DIGEST);
 }
 
-// ---- a ledger of before -----------------------------------------------------------------------
+// ---- an older ledger ---------------------------------------------------------------------------
 
 static void restore(const scratch *here, const char *fixture) {
     char path[512];
@@ -136,7 +136,7 @@ static void ledger_of_before_opens(void **state) {
 
 // ---- values of a wrong type -------------------------------------------------------------------
 
-// Changes a ledger without the checks that its tables make of what is written.
+// Changes a ledger while the checks of its tables are turned off.
 static void force(const char *path, const char *table, const char *sql) {
     char loosen[256], tighten[256];
     snprintf(loosen, sizeof loosen,
@@ -154,7 +154,7 @@ static void force(const char *path, const char *table, const char *sql) {
     execute(path, tighten);
 }
 
-// Reads everything that there is; the first failure.
+// Reads everything and returns the first failure.
 static mb_status read_all(mb_ledger *ledger, mb_error *error) {
     mb_ledger_plan *plans;
     mb_ledger_entry *entries;
@@ -197,7 +197,7 @@ static void make_whole_ledger(const scratch *here) {
 static void wrong_types_are_told(void **state) {
     scratch *here = *state;
     static const struct {
-        const char *table; // that has to be forced
+        const char *table; // whose checks have to be bypassed
         const char *sql, *expected;
     } cases[] = {
         {"plans", "UPDATE plans SET name = x'00'",
@@ -224,7 +224,7 @@ static void wrong_types_are_told(void **state) {
         {NULL, "UPDATE runs SET best_epoch = 5000000000",
          "column best_epoch, row id=1: expected an integer of 32 bits, found 5000000000"},
         {"runs", "PRAGMA ignore_check_constraints = ON; UPDATE runs SET status = 'half'",
-         "column status, row id=1: expected one of the names that there are, found half"},
+         "column status, row id=1: expected one of the known names, found half"},
         {NULL, "UPDATE epochs SET select_loss = 'low' WHERE epoch = 1",
          "table epochs, column select_loss, row run=1 epoch=1: expected a real number, found a "
          "text"},
@@ -270,7 +270,7 @@ static void statements_stay_prepared(void **state) {
     mb_error error = {.message = ""};
     make_whole_ledger(here);
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    for (int i = 0; i < SQL_COUNT; i++) { // every one fits the tables
+    for (int i = 0; i < SQL_COUNT; i++) { // each of them matches the tables
         mb_query query;
         if (mb_query_open(&query, ledger, (mb_ledger_statement)i, &error) != MB_OK)
             fail_msg("%d: %s", i, error.message);

@@ -1,4 +1,4 @@
-// The importer against the small folders in fixtures/mertools, value by value.
+// The importer on the small folders in fixtures/mertools, checked value by value.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void test_labels(void **state) {
                     (isnan(valences[i]) && isnan(corpus.valences[i])));
     }
     assert_string_equal(corpus.names[0],
-                        "sample_00444"); // the order of the file, not the alphabet's
+                        "sample_00444"); // the order of the file, not alphabetical
     assert_string_equal(corpus.names[15], "\xe6\xb5\x8b\xe8\xaf\x95_1");
     assert_int_equal(corpus.split_count, 3);
     assert_int_equal(mb_corpus_split(&corpus, "train")->count, 12);
@@ -109,7 +109,7 @@ static void test_choice(void **state) {
     mb_corpus_close(&corpus);
     options.modality[MB_TEXT] = (mb_names){one, 1};
     assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
-    assert_non_null(strstr(error.message, "is named by --text and by --video"));
+    assert_non_null(strstr(error.message, "is given to --text and to --video"));
     mb_corpus_close(&corpus);
     options.modality[MB_TEXT] = (mb_names){0};
     options.features = (mb_names){wrong, 1};
@@ -131,7 +131,7 @@ static void test_wrong_dataset(void **state) {
     mb_corpus_close(&corpus);
     options.labels = MB_FIXTURES "/mertools/cmumosi/label.npz";
     assert_int_equal(import(options, "MER2023", &corpus, &error), MB_BAD_INPUT);
-    assert_non_null(strstr(error.message, "11 of 11 utterances have no features"));
+    assert_non_null(strstr(error.message, "11 of 11 utterances have neither a file"));
     assert_non_null(strstr(error.message, "\n  'train-4'\n  ..."));
     mb_corpus_close(&corpus);
     options.labels = NULL;

@@ -1,4 +1,5 @@
-// Scores against the values that the reference toolkit and scikit-learn gave, and by hand.
+// Scores compared with those of the reference toolkit and scikit-learn, and with values computed
+// by hand.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@ static void check_close(const char *what, double expected, double found, double 
         fail_msg("%s: expected %.9g, found %.9g", what, expected, found);
 }
 
-// A dataset of a case, or NULL when the case has none.
+// Reads a dataset of a case, or NULL if the case has none.
 static float *floats_of(const mb_h5 *h5, const char *group, const char *name, int64_t *first) {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", group, name);
@@ -57,7 +58,7 @@ static int32_t *emotions_of(const mb_h5 *h5, const char *group) {
     return emotions;
 }
 
-// Compares one number with an attribute of the group, where that is present.
+// Compares a number with an attribute of the group, if it is present.
 static int check_attribute(const mb_h5 *h5, const char *group, const char *attribute,
                            double found) {
     if (!mb_h5_has_attribute(h5, group, attribute))
@@ -292,7 +293,7 @@ static void test_definitions(void **state) {
     check_close("macro_f1", (0.5 + 0.8 + 0 + 0) / 4, scores.macro_f1, 1e-15);
     check_close("uar", (0.5 + 1 + 0) / 3, scores.uar, 1e-15);
 
-    // A large common offset does not spoil the correlation.
+    // A large common offset does not change the correlation.
     static const float x[4] = {1e6f + 1, 1e6f + 2, 1e6f + 3, 1e6f + 4}, y[4] = {2, 4, 6, 8};
     mb_scores_of(mb_dataset_labels(mb_dataset_find("CMUMOSI")), 4, NULL, x, NULL, y, &scores);
     check_close("pearson", 1, scores.pearson, 1e-9);

@@ -1,4 +1,4 @@
-// Files that appear whole or not at all: what is there after every way to end, and what is not.
+// Files that appear complete or not at all: what exists after every way to end, and what does not.
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -18,11 +18,11 @@
 
 #include "base/output.h"
 
-typedef struct place {
+typedef struct scratch {
     char folder[64], path[128];
-} place;
+} scratch;
 
-static void make_place(place *here) {
+static void make_scratch(scratch *here) {
     snprintf(here->folder, sizeof here->folder, "/tmp/mb-output-XXXXXX");
     assert_non_null(mkdtemp(here->folder));
     snprintf(here->path, sizeof here->path, "%s/file", here->folder);
@@ -35,8 +35,8 @@ static void put(const char *path, const char *text) {
     assert_int_equal(fclose(file), 0);
 }
 
-// The folder holds `path` with this text and nothing else, or nothing at all where it is NULL.
-static void holds(const place *here, const char *text) {
+// The folder holds `path` with this text and nothing else, or nothing at all if the text is NULL.
+static void holds(const scratch *here, const char *text) {
     char found[64] = "";
     int count = 0;
     DIR *folder = opendir(here->folder);
@@ -54,7 +54,7 @@ static void holds(const place *here, const char *text) {
     assert_string_equal(found, text);
 }
 
-static void remove_place(const place *here) {
+static void remove_scratch(const scratch *here) {
     unlink(here->path);
     assert_int_equal(rmdir(here->folder), 0); // nothing else is in it
 }
@@ -67,10 +67,10 @@ static mode_t permissions(const char *path) {
 
 static void test_appears(void **state) {
     (void)state;
-    place here;
+    scratch here;
     mb_error error = {.message = ""};
     mb_output output;
-    make_place(&here);
+    make_scratch(&here);
     mode_t mask = umask(027);
     assert_int_equal(mb_output_begin(&output, here.path, &error), MB_OK);
     assert_int_equal(mb_output_write(&output, "one ", 4, &error), MB_OK);
@@ -78,17 +78,17 @@ static void test_appears(void **state) {
     assert_int_equal(mb_output_write(&output, "two", 3, &error), MB_OK);
     assert_int_equal(mb_output_finish(&output, &error), MB_OK);
     umask(mask);
-    mb_output_abandon(&output); // has nothing to do
+    mb_output_abandon(&output); // does nothing
     holds(&here, "one two");
     assert_int_equal(permissions(here.path), 0640);
-    remove_place(&here);
+    remove_scratch(&here);
 }
 
 static void test_replaces(void **state) {
     (void)state;
-    place here;
+    scratch here;
     mb_error error = {.message = ""};
-    make_place(&here);
+    make_scratch(&here);
     put(here.path, "old");
     assert_int_equal(chmod(here.path, 0604), 0);
     assert_int_equal(mb_write_file(here.path, "new", 3, &error), MB_OK);
@@ -96,15 +96,15 @@ static void test_replaces(void **state) {
     assert_int_equal(permissions(here.path), 0604);
     assert_int_equal(mb_write_file(here.path, "", 0, &error), MB_OK);
     holds(&here, "");
-    remove_place(&here);
+    remove_scratch(&here);
 }
 
 static void test_abandoned(void **state) {
     (void)state;
-    place here;
+    scratch here;
     mb_error error = {.message = ""};
     mb_output output;
-    make_place(&here);
+    make_scratch(&here);
     for (int old = 0; old < 2; old++) {
         if (old == 1)
             put(here.path, "old");
@@ -113,19 +113,19 @@ static void test_abandoned(void **state) {
         mb_output_abandon(&output);
         holds(&here, old == 1 ? "old" : NULL);
     }
-    remove_place(&here);
+    remove_scratch(&here);
 }
 
-// What a full disk does, too: a write comes back short, and the next one with an error.
+// Like on a full disk, one write is short and the next one fails.
 static void test_no_room(void **state) {
     (void)state;
     enum { LIMIT = 1 << 20 };
-    place here;
+    scratch here;
     struct rlimit before, limit;
     mb_error error = {.message = ""};
     char *bytes = calloc(2, LIMIT);
     assert_non_null(bytes);
-    make_place(&here);
+    make_scratch(&here);
     put(here.path, "old");
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -139,15 +139,15 @@ static void test_no_room(void **state) {
     assert_int_equal(status, MB_FAILED);
     assert_non_null(strstr(error.message, "/file: cannot be written: File too large"));
     holds(&here, "old");
-    remove_place(&here);
+    remove_scratch(&here);
 }
 
 static void test_folder_is_gone(void **state) {
     (void)state;
-    place here;
+    scratch here;
     mb_error error = {.message = ""};
     mb_output output;
-    make_place(&here);
+    make_scratch(&here);
     assert_int_equal(mb_output_begin(&output, here.path, &error), MB_OK);
     assert_int_equal(unlink(output.temporary), 0);
     assert_int_equal(rmdir(here.folder), 0);
@@ -160,13 +160,13 @@ static void test_folder_is_gone(void **state) {
     assert_int_not_equal(access(here.folder, F_OK), 0);
 }
 
-// The name was taken by a folder meanwhile: it cannot be replaced.
+// A folder of this name was created meanwhile. It cannot be replaced.
 static void test_name_is_taken(void **state) {
     (void)state;
-    place here;
+    scratch here;
     mb_error error = {.message = ""};
     mb_output output;
-    make_place(&here);
+    make_scratch(&here);
     assert_int_equal(mb_output_begin(&output, here.path, &error), MB_OK);
     assert_int_equal(mkdir(here.path, 0700), 0);
     assert_int_equal(mb_output_finish(&output, &error), MB_FAILED);
@@ -174,15 +174,15 @@ static void test_name_is_taken(void **state) {
     assert_non_null(strstr(error.message, "it is a folder"));
     assert_int_equal(rmdir(here.path), 0);
     holds(&here, NULL);
-    remove_place(&here);
+    remove_scratch(&here);
 }
 
-// Signals wait until the file is there, or gone, and end the process then.
+// Signals are delayed until the file is complete or removed, and kill the process then.
 static void test_signals(void **state) {
     (void)state;
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    place here;
-    make_place(&here);
+    scratch here;
+    make_scratch(&here);
     for (int i = 0; i < 6; i++) {
         bool finish = i < 3;
         pid_t child = fork();
@@ -208,7 +208,7 @@ static void test_signals(void **state) {
         holds(&here, finish ? "whole" : NULL);
         unlink(here.path);
     }
-    remove_place(&here);
+    remove_scratch(&here);
 }
 
 static void test_devices(void **state) {

@@ -1,4 +1,4 @@
-// The restricted pickle reader: what numpy writes is read; everything else is refused by name.
+// The restricted pickle reader: it reads the pickles of numpy and refuses everything else by name.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,7 +94,7 @@ static void test_calls(void **state) {
            "found a function and an integer");
     REFUSE("\x80\x02"
            "cnumpy\nndarray\n)R.",
-           "numpy.ndarray is not called");
+           "expected a function to call, found the class numpy.ndarray");
     REFUSE("\x80\x02"
            "cnumpy\ndtype\n)R.",
            "a numpy dtype has no name");
@@ -130,7 +130,7 @@ static void test_calls(void **state) {
     REFUSE("\x80\x02"
            "c_codecs\nencode\nU\x01"
            "aU\x05utf-8\x86R.",
-           "'latin1' only");
+           "expected a string and 'latin1'");
     REFUSE("\x80\x02]Nb.", "a list has no state");
     REFUSE("\x80\x02"
            "cnumpy\ndtype\nU\x02"
@@ -141,14 +141,14 @@ static void test_calls(void **state) {
 static void test_damaged(void **state) {
     (void)state;
     REFUSE("", "expected a pickle");
-    REFUSE("\x80\x02", "the pickle has no end");
+    REFUSE("\x80\x02", "the pickle does not end");
     REFUSE("\x80\x02.", "needs 1 values, there are 0");
     REFUSE("\x80\x02NN.", "expected one value at the end, found 2");
     REFUSE("\x80\x02N.N", "1 bytes follow");
     REFUSE("\x80\x02(N.", "expected one value at the end");
     REFUSE("\x80\x02t.", "needs a mark");
     REFUSE("\x80\x02h\x05.", "nothing was stored in the memo at 5");
-    REFUSE("\x80\x02Nr\xff\xff\xff\x7f.", "absurd memo index");
+    REFUSE("\x80\x02Nr\xff\xff\xff\x7f.", "expected a memo index of at most");
     REFUSE("\x80\x02q\x01.", "needs 1 values");
     REFUSE("\x80\x02X\xff\xff\xff\x7fyes", "truncated");
     REFUSE("\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.", "truncated");
@@ -159,20 +159,20 @@ static void test_damaged(void **state) {
            "of 9 bytes is too large");
     REFUSE("\x80\x02}K\x01\x85"
            "a.",
-           "expected a list to add to, found a dict");
-    REFUSE("\x80\x02](K\x01u.", "expected a dict to add to, found a list");
+           "expected a list to extend, found a dict");
+    REFUSE("\x80\x02](K\x01u.", "expected a dict to extend, found a list");
     REFUSE("\x80\x02}(K\x01u.", "a key has no value");
     REFUSE("\x80\x02}(K\x01s.", "needs 3 values, there are 1");
     REFUSE("\x80\x02"
            "cnumpy",
-           "a name has no end");
-    REFUSE("\x80\x02NN\x93.", "a name is no string");
+           "a name does not end");
+    REFUSE("\x80\x02NN\x93.", "a name is not a string");
     char deep[2003] = "\x80\x02";
     memset(deep + 2, '(', 2000);
     refuse(deep, 2002, "nested more than 1000 deep");
 }
 
-// A list that holds itself, many times over: finite memory, and freed without running in circles.
+// A list that contains itself many times needs finite memory and is freed without endless loops.
 static void test_circles(void **state) {
     (void)state;
     mb_pickle *pickle;
@@ -186,7 +186,7 @@ static void test_circles(void **state) {
     mb_pickle_free(pickle);
 }
 
-// Copying a long text again and again would fill memory from a small file.
+// A small file could fill the memory by copying a long text again and again.
 static void test_unfolding(void **state) {
     (void)state;
     enum { TEXT = 20000, CALLS = 20000 };
@@ -203,7 +203,7 @@ static void test_unfolding(void **state) {
         end = (char *)memcpy(end, "h\x01h\x02h\x03\x86R", 8) + 8;
     *end++ = 't';
     *end++ = '.';
-    refuse(bytes, (size_t)(end - bytes), "absurdly much memory");
+    refuse(bytes, (size_t)(end - bytes), "too much memory for its size");
     free(bytes);
 }
 
@@ -280,7 +280,8 @@ static unsigned char *read_file(const char *path, size_t *size) {
     return bytes;
 }
 
-// Opens and reads a changed copy of the file; any answer is fine but a crash or a wrong status.
+// Opens and reads a changed copy of the file. It may be accepted or refused, but with the right
+// status and without a crash.
 static mb_status try_file(const char *path, const unsigned char *bytes, size_t size,
                           mb_error *error) {
     FILE *file = fopen(path, "wb");

@@ -22,7 +22,7 @@ static mb_status fail_runs(mb_device_cache *cache, const mb_run_spec *specs, int
     return mb_fail(error, MB_FAILED, "run %u failed", specs[0].seed);
 }
 
-// A thread that waits in a first run, so that all others are there when it chooses the next.
+// A thread is held back in a first run, so that all other jobs are added before it takes the next.
 static void test_longest_first(void **state) {
     (void)state;
     static const int64_t costs[] = {5, 100, 7, 7, 900, 3, 7, 100, 1, 2};
@@ -98,7 +98,7 @@ static void test_stop(void **state) {
     }
     assert_true(taken <= 2);
     assert_int_equal(mb_pool_pending(pool), 20 - taken);
-    mb_pool_stop(pool); // again: nothing
+    mb_pool_stop(pool); // a second stop does nothing
     mb_pool_close(pool);
 }
 
@@ -131,7 +131,7 @@ static void test_failures(void **state) {
     assert_null(pool);
 }
 
-// Arrays of one group only, however the jobs came, and no smaller than need be.
+// Arrays hold runs of one group only, whatever the order of the jobs, and are as large as possible.
 static void test_groups_stay_together(void **state) {
     (void)state;
     atomic_store(&book.gate, 1);
@@ -149,7 +149,7 @@ static void test_groups_stay_together(void **state) {
         assert_int_equal(book.batches[i], 4);
     mb_pool_close(pool);
 }
-// The run of an array that failed, where it is known, is told of first.
+// If it is known which run of an array failed, that run is delivered first.
 static mb_status fail_third(mb_device_cache *unused, const mb_run_spec *specs, int32_t run_count,
                             const atomic_int *stop, atomic_llong *steps_done,
                             mb_run_result *results, mb_error *error) {
@@ -186,7 +186,7 @@ static void test_failing_run_comes_first(void **state) {
     }
     mb_pool_close(pool);
 }
-// What is taken is the first in order of those that fit, whatever was taken before.
+// The first job in order that fits is taken, whatever was taken before.
 static void test_heap_order(void **state) {
     (void)state;
     enum { COUNT = 300 };

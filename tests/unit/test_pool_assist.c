@@ -1,4 +1,4 @@
-// What threads of a pool do that have no run to train: they assist those that have.
+// The threads of a pool that have no run assist those that have one.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ enum { THREADS = 4, MOST_RUNS = 8 };
 
 typedef struct watched_device {
     mb_device device;
-    atomic_int helpers; // threads that assist it
+    atomic_int helpers; // number of threads that assist it
 } watched_device;
 
 static atomic_int helpers; // of all devices
@@ -39,7 +39,7 @@ static int64_t assist(mb_device *device, bool (*wanted)(const void *context), co
 
 static mb_status open_device(mb_device **device, mb_error *error);
 
-// No thread may be at it any more.
+// No thread may use the device any more.
 static void close_device(mb_device *device) {
     assert_int_equal(atomic_load(&((watched_device *)device)->helpers), 0);
     free(device);
@@ -96,8 +96,8 @@ static int helpers_of(uint32_t seed) {
     return device != NULL ? atomic_load(&device->helpers) : -1;
 }
 
-// Waits until the first `runs` runs have so many helpers, -1 = a run is not at work; stays so for a
-// while.
+// Waits until the first `runs` runs have so many helpers (-1 = the run is not in training), and
+// checks that it stays so for a while.
 static void expect_helpers(int runs, const int *expected) {
     int calm = 0;
     for (int i = 0; i < 100000 && calm < 50; i++) {
@@ -138,7 +138,7 @@ static void test_idle_threads_assist(void **state) {
     mb_pool *pool = open_pool(0);
     add(pool, 0, 0);
     expect_helpers(1, (int[]){3});
-    add(pool, 1, 0); // a helper trains it; the others are dealt out evenly
+    add(pool, 1, 0); // a helper trains it; the others are distributed evenly
     expect_helpers(2, (int[]){1, 1});
     add(pool, 2, 0);
     add(pool, 3, 0);
@@ -152,7 +152,7 @@ static void test_idle_threads_assist(void **state) {
     assert_int_equal(atomic_load(&helpers), 0);
 }
 
-// Threads that no memory is left for a run of.
+// Threads for which there is not enough memory left to train a run.
 static void test_threads_without_memory_assist(void **state) {
     (void)state;
     mb_pool *pool = open_pool(100);

@@ -1,9 +1,9 @@
-// What a pool of worker threads makes of memory that is limited.
+// A pool of worker threads with limited memory.
 #include "pool_support.h"
 
 #include "base/memory.h"
 
-// Runs whose seed is their memory; notes the most that was in flight at a time.
+// The seed of a run is its memory. Records the largest total that was in flight at a time.
 static struct { atomic_llong now, most; } flight;
 
 static mb_status fly(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
@@ -56,12 +56,12 @@ static void test_memory_is_not_exceeded(void **state) {
             take(pool, MB_RUN_DONE);
         assert_int_equal(mb_pool_pending(pool), 0);
         assert_true(atomic_load(&flight.most) <= 100);
-        assert_true(atomic_load(&flight.most) > 60); // but it is used
+        assert_true(atomic_load(&flight.most) > 60); // but the memory is used
         mb_pool_close(pool);
     }
 }
 
-// A job for which there is no memory left does not let one of another group into the array.
+// If a job does not fit into the memory that is left, no job of another group joins the array.
 static void test_memory_does_not_mix_groups(void **state) {
     (void)state;
     atomic_store(&book.gate, 1);
@@ -89,7 +89,7 @@ static void test_memory_does_not_mix_groups(void **state) {
     mb_pool_close(pool);
 }
 
-// Arrays have no more runs than there is page-locked memory for; a run alone is always tried.
+// Arrays have no more runs than fit into page-locked memory. A single run is always tried.
 static void test_host_memory_limits_arrays(void **state) {
     (void)state;
     atomic_store(&book.gate, 1);
@@ -116,7 +116,7 @@ static void test_host_memory_limits_arrays(void **state) {
     assert_memory_equal(book.batches, batches, sizeof batches);
     mb_pool_close(pool);
 }
-// A device on which so many runs fit.
+// A device that holds a limited number of runs.
 static struct { atomic_int runs, refusals; } device;
 
 static mb_status train_what_fits(mb_device_cache *unused, const mb_run_spec *specs,
@@ -125,7 +125,8 @@ static mb_status train_what_fits(mb_device_cache *unused, const mb_run_spec *spe
                                  mb_error *error) {
     if (run_count > atomic_load(&device.runs)) {
         atomic_fetch_add(&device.refusals, 1);
-        results[0].epochs = calloc(1, sizeof *results[0].epochs); // what a failure may leave
+        // A failed call may leave results behind.
+        results[0].epochs = calloc(1, sizeof *results[0].epochs);
         return mb_out_of_memory(error, "memory of the device");
     }
     return note_runs(unused, specs, run_count, stop, steps_done, results, error);
@@ -158,14 +159,14 @@ static void test_arrays_shrink(void **state) {
         take(pool, MB_RUN_DONE);
     assert_int_equal(atomic_load(&device.refusals), 3);
     atomic_store(&device.runs, 16);
-    add_group(pool, 8, 50, 2); // of another group it says nothing
+    add_group(pool, 8, 50, 2); // the size is not used for another group
     for (int i = 0; i < 8; i++)
         take(pool, MB_RUN_DONE);
     assert_int_equal(book.batches[book.count - 1], 8);
     mb_pool_close(pool);
 }
 
-// Only a run that does not fit alone fails.
+// Training fails only if a single run does not fit.
 static void test_single_run_does_not_fit(void **state) {
     (void)state;
     atomic_store(&device.runs, 0);
@@ -185,7 +186,7 @@ static void test_single_run_does_not_fit(void **state) {
     mb_pool_close(pool);
 }
 
-// A stop between the waves of an array: what was not trained is not taken for trained.
+// After a stop between the waves of an array, the remaining runs do not count as trained.
 static void test_stop_between_waves(void **state) {
     (void)state;
     atomic_store(&book.gate, 0);
@@ -225,7 +226,7 @@ static void test_run_too_large_alone_fails(void **state) {
     mb_pool_close(pool);
 }
 
-// On a device with memory of its own the device decides.
+// A device with its own memory decides itself whether a run fits.
 static void test_large_run_may_try_apart(void **state) {
     (void)state;
     static const mb_backend apart = {

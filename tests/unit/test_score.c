@@ -57,6 +57,7 @@ static void fill(sample *s, const char *dataset, int32_t test_count) {
             s->tests[k].logits = s->logits[k];
         if (s->corpus.rules->value_count > 0)
             s->tests[k].values = s->values[k];
+        r->test_count = test_count;
         r->tests = &s->tests[k];
     }
 }
@@ -98,11 +99,15 @@ static void test_without_tests(void **state) {
     (void)state;
     sample s;
     fill(&s, "IEMOCAPFour", 0);
-    mb_ledger_scores scores = score(&s); // as the reference: the selection parts are the score
+    mb_ledger_scores scores = score(&s); // as in the reference, the selection parts give the score
     assert_string_equal(scores.score_part, "folds");
     assert_true(scores.score.waf == 0.625);
     for (int k = 0; k < FOLDS; k++)
         s.folds[k].held.count = 2;
+    scores = score(&s); // there are no predictions on these yet
+    assert_true(isnan(scores.score.waf) && scores.select.waf == 0.625);
+    for (int k = 0; k < FOLDS; k++)
+        s.results[k].held_predictions.count = 2;
     scores = score(&s);
     assert_true(scores.score.waf == 0.375);
     assert_true(scores.select.waf == 0.625);
@@ -136,13 +141,13 @@ static void test_refused(void **state) {
     sample s;
     fill(&s, "CMUMOSI", 1);
     s.tests[1].count = 2;
-    refuse(&s, "fold 1: expected predictions on the 3 rows of test1, found 2");
+    refuse(&s, "fold 1: expected predictions for the 3 rows of test1, found 2");
     fill(&s, "CMUMOSI", 1);
     s.tests[0].values = NULL;
     refuse(&s, "fold 0: expected predictions");
     fill(&s, "CMUMOSI", 1);
     s.results[0].best_epoch = 2;
-    refuse(&s, "fold 0: the best epoch 2 is none of 2");
+    refuse(&s, "fold 0: expected a best epoch below 2, found 2");
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-// Alignment and compression against the reference's own arrays.
+// Alignment and compression compared with arrays of the reference.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +80,7 @@ static void test_mapping(void **state) {
     mb_h5_close(h5);
 }
 
-// A corpus in memory that holds the fixture's ragged input as loaded features.
+// A corpus in memory with the ragged input of the fixture as loaded features.
 typedef struct ragged {
     mb_corpus corpus;
     mb_feature features[MB_MODALITY_COUNT];
@@ -190,7 +190,7 @@ static void test_shared_and_absent(void **state) {
     assert_null(sequences.streams[MB_AUDIO].values);
     assert_int_equal(sequences.streams[MB_VIDEO].offsets[SAMPLES],
                      sequences.streams[MB_TEXT].offsets[SAMPLES]);
-    // The longest over some rows only.
+    // The longest of some rows only.
     const mb_stream *text = &sequences.streams[MB_TEXT];
     assert_int_equal(mb_stream_longest(text, (int32_t[]){3, 11}, 2), 1);
     assert_int_equal(mb_stream_longest(text, (int32_t[]){3, 13}, 2), 7);

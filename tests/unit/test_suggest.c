@@ -1,4 +1,4 @@
-// Messages about names that nobody knows.
+// Messages about unknown names.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static void says(const mb_unknown *unknown, const char *expected) {
 
 static void test_near(void **state) {
     (void)state;
-    // A letter less, more, another, two swapped, other capitals.
+    // A letter is missing, added, replaced; two are swapped; upper and lower case differ.
     static const char *const slips[] = {"atention", "attentionn", "attemtion", "attnetion",
                                         "ATTENTION"};
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
@@ -34,8 +34,8 @@ static void test_near(void **state) {
                        .name = "mia",
                        .known = models,
                        .count = 3,
-                       .before = "--",
-                       .otherwise = "not said",
+                       .prefix = "--",
+                       .hint = "not said",
                        .quote = '"'},
          "unknown model \"--mia\"; did you mean \"--misa\"?");
 }
@@ -44,7 +44,7 @@ static void test_far(void **state) {
     (void)state;
     mb_unknown unknown = {.what = "model", .name = "transformer", .known = models, .count = 3};
     says(&unknown, "unknown model 'transformer'; known: attention, lmf, misa");
-    unknown.otherwise = "'model' lists them";
+    unknown.hint = "'model' lists them";
     says(&unknown, "unknown model 'transformer'; 'model' lists them");
     says(&(mb_unknown){.what = "plan", .name = "", .known = NULL}, "unknown plan ''; known: none");
     char text[64];
@@ -52,7 +52,7 @@ static void test_far(void **state) {
     assert_string_equal(text, "");
 }
 
-// However long the names are, the message has an end, and is cut between names.
+// The length of the message is limited, however long the names are, and it is cut between names.
 static void test_long(void **state) {
     (void)state;
     static char names[40][32];

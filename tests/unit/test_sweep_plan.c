@@ -1,4 +1,4 @@
-// Plans: what they expand to, and what is refused with which message.
+// Plans: the cells that they expand to, and what is refused with which message.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "sweep/sweep_plan.h"
 
-// A plan of which a test replaces one piece.
+// The pieces of a plan. Tests replace one of them.
 typedef struct pieces {
     const char *head, *corpora, *cell, *search;
 } pieces;
@@ -258,7 +258,7 @@ static void test_refused_cells(void **state) {
         {CELL ", \"settings\": {\"learning_rate\": 0}",
          "cells[0].settings.learning_rate: expected"},
         {CELL ", \"settings\": {\"dropout\": 0.1}, \"grid\": {\"dropout\": [0.2]}",
-         "cells[0].grid.dropout: stands in \"settings\" too"},
+         "cells[0].grid.dropout: is in \"settings\", too"},
         {CELL ", \"label\": \"a\\u001b[31m\"",
          "cells[0].label: expected a text without control characters"},
         {CELL ", \"lable\": \"x\"", "cells[0]: unknown key \"lable\"; did you mean \"label\"?"},
@@ -279,8 +279,9 @@ static void test_refused_searches(void **state) {
         {"\"comment\": \"no search\"", "nothing to train"},
         {"\"search\": {}", "search.method: expected a text, found nothing"},
         {"\"search\": {\"method\": \"none\"}", "nothing to train"},
-        {"\"search\": {\"method\": \"none\", \"seeds\": [1]}", "the seeds belong into \"final\""},
-        {"\"search\": {\"method\": \"grid\", \"draws\": 5}", "search.draws: means something for"},
+        {"\"search\": {\"method\": \"none\", \"seeds\": [1]}", "seeds belong in \"final\""},
+        {"\"search\": {\"method\": \"grid\", \"draws\": 5}",
+         "search.draws: only valid with the method"},
         {"\"search\": {\"method\": \"grid\", \"seeds\": []}", "search.seeds: expected a list that"},
         {"\"search\": {\"method\": \"grid\", \"seeds\": [1, 1]}",
          "search.seeds[1]: seed 1 is in the"},
@@ -300,7 +301,7 @@ static void test_refused_searches(void **state) {
     p.cell = "\"corpus\": \"mosi\", \"model\": \"attention\", \"feature\": \"X\", "
              "\"grid\": {\"hidden_dim\": [8, 16]}";
     p.search = "\"final\": {\"seeds\": [1]}";
-    refuse(&p, "cells[0]: 2 settings, but no \"search\" to choose one of them");
+    refuse(&p, "cells[0]: expected one setting or a \"search\", found 2 settings");
 }
 
 static void test_refused_corpora(void **state) {

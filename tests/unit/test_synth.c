@@ -1,4 +1,4 @@
-// Synthetic corpora: sizes and balance of the datasets, a signal that can be found, or none.
+// Synthetic corpora: the sizes and balances of the datasets, and the strength of the signal.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +51,7 @@ static int32_t group_of(const mb_corpus *corpus, int32_t row) {
     return value == 0 ? -1 : value > 0;
 }
 
-// Mean of each group's training rows.
+// The mean of the training rows of each group.
 static double *make_centroids(const mb_corpus *corpus, const mb_feature *feature) {
     int32_t d = feature->dimension, counts[MAX_GROUPS] = {0};
     double *centroids = calloc((size_t)(MAX_GROUPS * d), sizeof *centroids);
@@ -71,8 +71,8 @@ static double *make_centroids(const mb_corpus *corpus, const mb_feature *feature
     return centroids;
 }
 
-// Share of the test rows whose group's centroid is the nearest, as a mean over the groups, so that
-// chance is one over their number.
+// The share of test rows that are nearest to the centroid of their own group, averaged over the
+// groups. By chance it is one over the number of groups.
 static double centroid_recall(const mb_corpus *corpus, const char *feature_name) {
     const mb_feature *feature = mb_corpus_feature(corpus, feature_name);
     int32_t d = feature->dimension, hits[MAX_GROUPS] = {0}, counts[MAX_GROUPS] = {0};
@@ -140,7 +140,7 @@ static void test_signal_of_values(void **state) {
     mb_corpus_close(&corpus);
 }
 
-// The mean of an utterance's frames comes near its utterance-level vector.
+// The mean of the frames of an utterance is close to its utterance-level vector.
 static void test_frames(void **state) {
     (void)state;
     mb_synth_options options = defaults("QUICKSTART");

@@ -1,4 +1,4 @@
-// Tables: golden outputs of every format from a ledger that is made here, ranks, refusals, escapes.
+// Tables: golden outputs of every format from a ledger that is made here; ranks, refusals, escapes.
 #include "ledger_sample.h"
 
 #include "base/json.h"
@@ -26,12 +26,11 @@ static const seed_of_cell seeds[] = {
     {1, true, 64, 1, 0.785, 0.6},
     {1, true, 64, 2, 0.79, 0.6},
     {1, true, 64, 3, 0.795, 0.6},
-    // Cell 2: the search is not done, nothing is chosen.
+    // Cell 2: the search is not finished, so nothing is chosen.
     {2, false, 64, 1, 0.7, 0.6},
     {2, false, 128, 1, (double)NAN, 0.0},
     // Cell 3: no final seeds, so the best setting by the mean over two search seeds. A setting that
-    // diverged once is the worst although its other seed is the highest; of two that are equally
-    // good
+    // diverged once is the worst although its other seed is the highest. Of two equally good ones
     // the earlier one wins.
     {3, false, 32, 1, 0.99, 0.99},
     {3, false, 32, 2, (double)INFINITY, 0.0},
@@ -92,7 +91,7 @@ static char mosi[] = "CMUMOSI", sims[] = "SIMS", attention[] = "attention", lmf[
 static char mertools[] = "mertools", strict[] = "strict";
 static char inputs_both[] = "audio=A, text=T", inputs[] = "text=T";
 
-// Trials are linked in the order of the plan; runs end in any order.
+// Trials are linked in the order of the plan, but runs end in any order.
 static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_error error = {.message = ""};
@@ -201,7 +200,7 @@ static void json_holds_the_exact_numbers(void **state) {
     mb_ledger_close(ledger);
 }
 
-// Scores over classes are those of signs where a dataset has values alone.
+// For datasets without classes, scores over classes are those of the sign.
 static void notes_follow_the_metric(void **state) {
     static const char *const of_signs[] = {"waf", "acc", "macro_f1", "uar"};
     mb_ledger *ledger = fill_ledger(*state, false);
@@ -210,7 +209,7 @@ static void notes_follow_the_metric(void **state) {
         for (int j = 0; j < 4; j++)
             expected |= strcmp(mb_score_names[i], of_signs[j]) == 0;
         char *printed = print(ledger, (mb_table_options){.metric = mb_score_names[i]});
-        assert_int_equal(strstr(printed, "the score of their sign") != NULL, expected);
+        assert_int_equal(strstr(printed, "the score of the sign") != NULL, expected);
         assert_non_null(strstr(printed, mb_score_table[i].title));
         free(printed);
     }
@@ -219,8 +218,7 @@ static void notes_follow_the_metric(void **state) {
 
 // ---- the choice of a setting ------------------------------------------------------------------
 
-// Hidden size of the setting that the table marks, 0 = none, and the mean that it shows of the
-// best.
+// The hidden size of the setting that the table marks (0 = none), and the mean of the best setting.
 static int marked(const scratch *here, const seed_of_cell *search, int count, double *mean) {
     mb_error error = {.message = ""};
     unlink(here->path);
@@ -252,8 +250,8 @@ static int marked(const scratch *here, const seed_of_cell *search, int count, do
     return hidden_dim;
 }
 
-// The sweep trains the final seeds of a setting only when all seeds of the search are there, and of
-// settings that all failed it takes the first one.
+// The sweep trains the final seeds of a setting only when all seeds of the search are finished. If
+// all settings failed, it chooses the first one.
 static void tables_mark_what_sweeps_train(void **state) {
     static const double missing = (double)NAN, diverged = (double)INFINITY;
     const seed_of_cell all_failed[] = {
@@ -343,7 +341,7 @@ static void assert_refused(mb_ledger *ledger, mb_table_options options, mb_statu
 static void wrong_wishes_are_refused(void **state) {
     scratch *here = *state;
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    assert_refused(ledger, (mb_table_options){0}, MB_BAD_INPUT, "holds no plan yet");
+    assert_refused(ledger, (mb_table_options){0}, MB_BAD_INPUT, "there is no plan yet");
     mb_ledger_close(ledger);
     ledger = fill_ledger(here, false);
     assert_refused(ledger, (mb_table_options){.metric = "maf"}, MB_USAGE, "did you mean 'waf'");
@@ -389,7 +387,7 @@ static void texts_are_made_fit(void **state) {
                         "\"\\u202e\\udb40\\udc41中\"");
 }
 
-// Rows whose first texts take one to four columns: what stands behind them stands in one column.
+// The first texts of the rows are one to four columns wide, and the texts after them are aligned.
 static void columns_stand_under_each_other(void **state) {
     (void)state;
     static const char *const names[] = {"name",           "中文",    "カナ", "ｶﾅ",

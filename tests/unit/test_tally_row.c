@@ -1,4 +1,4 @@
-// The quotient with which kernels of CUDA tally: the same bits as the division's.
+// The quotient that the CUDA kernels use for tallies has the same bits as a division.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 enum { MANY = 5000000 };
 
-// Marsaglia's xorshift: there is much to draw.
+// Marsaglia's xorshift, because many numbers are drawn.
 static uint64_t draw(uint64_t *state) {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -51,7 +51,7 @@ static void test_any_numbers(void **state) {
         check(draw_number(&random, -30, 8), draw_count(&random));
 }
 
-// Quotients next to numbers and next to those halfway between two of them.
+// Quotients close to representable numbers, and close to the midpoints between two of them.
 static void test_close_calls(void **state) {
     (void)state;
     uint64_t random = 362436069362436069u;

@@ -81,7 +81,7 @@ static void test_round_trip(void **state) {
     mb_trial_free(&read);
 }
 
-// Whatever the result depends on changes the key.
+// Everything that the result depends on changes the key.
 static void test_every_field_counts(void **state) {
     (void)state;
     enum { CASES = 14 };
@@ -137,7 +137,7 @@ static void test_every_field_counts(void **state) {
     }
 }
 
-// Puts `to` in the place of `from` in the golden description and expects a refusal.
+// Replaces `from` with `to` in the golden description and expects a refusal.
 static void refuse(const char *from, const char *to, mb_status expected, const char *message) {
     char text[2048];
     const char *at = strstr(golden, from);

@@ -1,4 +1,4 @@
-// Text in UTF-8: what is valid, what it takes on a terminal, what must not reach one.
+// UTF-8 text: what is valid, how wide it is on a terminal, and what must not be printed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,10 +31,10 @@ static void test_valid(void **state) {
     (void)state;
     assert_true(mb_is_utf8("", 0));
     assert_true(mb_is_utf8("a\xc3\xbc\xe4\xbd\xa0\xf0\x9f\x98\x80", 10));
-    assert_true(mb_is_utf8("\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", 10)); // beside the borders
+    assert_true(mb_is_utf8("\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", 10)); // next to the limits
     assert_true(mb_is_utf8("a\0b", 3));
     for (int i = 0; i < NOT_UTF8; i++) {
-        // A copy of exactly this length, so that reading behind it is noticed by the sanitizer.
+        // A copy of exactly this length, so that the sanitizer notices reads past its end.
         size_t length = strlen(not_utf8[i]);
         char *copy = malloc(length);
         assert_non_null(copy);
@@ -45,7 +45,7 @@ static void test_valid(void **state) {
     }
 }
 
-// Every character is read as what was written, and nothing else is written.
+// Every character reads back as it was written, and nothing else can be written.
 static void test_characters(void **state) {
     (void)state;
     for (int32_t character = -1; character < 0x110100; character++) {
@@ -61,7 +61,7 @@ static void test_characters(void **state) {
     }
     const char *text = "\xe4\xbd"
                        "a",
-               *at = text; // a damaged one costs a byte and no more
+               *at = text; // invalid bytes are skipped one at a time
     assert_int_equal(mb_utf8_next(&at, text + 3), -1);
     assert_int_equal(mb_utf8_next(&at, text + 3), -1);
     assert_int_equal(mb_utf8_next(&at, text + 3), 'a');

@@ -1,4 +1,4 @@
-// The options of a command line as text.
+// Prints the help of a command line from its table of options.
 #include <assert.h>
 #include <string.h>
 
@@ -6,14 +6,14 @@
 
 enum {
     INDENT = 2,
-    LONGEST_LABEL = 26, // longer ones have a line of their own
-    LINE_END = 96,
+    LONGEST_LABEL = 26, // the help of a longer label starts on the next line
+    LINE_END = 96,      // lines are wrapped at this column
 };
 
 void mb_option_list_add(mb_option_list *list, const mb_command_option *table) {
-    for (; table->name != NULL || table->others != NULL; table++)
-        if (table->others != NULL) {
-            mb_option_list_add(list, table->others);
+    for (; table->name != NULL || table->included != NULL; table++)
+        if (table->included != NULL) {
+            mb_option_list_add(list, table->included);
         } else {
             assert(list->count < MB_MOST_COMMAND_OPTIONS);
             list->items[list->count++] = table;
@@ -43,7 +43,7 @@ void mb_option_describe(const mb_command_option *option, char *text, size_t size
         snprintf(text, size, "%g..%g", option->least, option->most);
 }
 
-// "-o, --output FILE"; names stand below each other where some have letters.
+// "-o, --output FILE". Where some options have letters, the others are indented to line up.
 static void make_label(const mb_command_option *option, bool letters, char *label, size_t size) {
     char letter[8] = "";
     if (letters)
@@ -52,19 +52,20 @@ static void make_label(const mb_command_option *option, bool letters, char *labe
              option->value != NULL ? option->value : "");
 }
 
-// The help with what the option takes in the place of {}.
+// The help text, with "{}" replaced by the values that the option takes.
 static void make_help(const mb_command_option *option, char *text, size_t size) {
     char takes[512];
-    const char *place = strstr(option->help, "{}");
+    const char *braces = strstr(option->help, "{}");
     mb_option_describe(option, takes, sizeof takes);
-    if (place == NULL)
+    if (braces == NULL)
         snprintf(text, size, "%s", option->help);
     else
-        snprintf(text, size, "%.*s%s%s", (int)(place - option->help), option->help, takes,
-                 place + 2);
+        snprintf(text, size, "%.*s%s%s", (int)(braces - option->help), option->help, takes,
+                 braces + 2);
 }
 
-// Words from `column` on, where the line already is, to the end of the line, and likewise below.
+// Prints the words of `text` between `column` and LINE_END, on as many lines as they need. The
+// first line has already been filled up to `column`.
 static void print_wrapped(const char *text, int column, FILE *stream) {
     int at = column;
     for (const char *word = text; *word != '\0';) {

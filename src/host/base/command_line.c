@@ -11,7 +11,7 @@
 #include "base/command_options.h"
 #include "base/suggest.h"
 
-// For getopt_long, above all letters: of --help and of the first option.
+// What getopt_long returns for long options: numbers above all letters.
 enum { HELP_CODE = 256, FIRST_CODE };
 
 enum { FEW_CHOICES = 5 };
@@ -37,7 +37,7 @@ bool mb_parse_whole(const char *text, double least, double most, int64_t *number
     return *end == '\0' && errno == 0 && (double)found >= least && (double)found <= most;
 }
 
-// Of many choices all are told only where none is near.
+// Lists the choices if they are few or if none of them resembles `text`; otherwise suggests one.
 static mb_status refuse_choice(const mb_command_option *option, const char *text, mb_error *error) {
     char choices[512], suggestion[128];
     mb_unknown unknown = {
@@ -83,7 +83,7 @@ static mb_status take_texts(const mb_command_option *option, const char *text, m
     return MB_OK;
 }
 
-// The list replaces the one of the start.
+// The numbers replace the option's default list.
 static mb_status take_wholes(const mb_command_option *option, char *text, mb_error *error) {
     mb_wholes wholes = {.count = 0};
     int64_t number;
@@ -142,7 +142,7 @@ static mb_status take(const mb_command_option *option, char *text, mb_error *err
 
 // ---- names ------------------------------------------------------------------------------------
 
-// What getopt_long is told.
+// The options in the form that getopt_long takes.
 typedef struct getopt_table {
     char letters[2 * MB_MOST_COMMAND_OPTIONS + 4];
     struct option options[MB_MOST_COMMAND_OPTIONS + 2];
@@ -183,26 +183,26 @@ static mb_status refuse_ambiguous(const mb_option_list *list, const char *name, 
     return mb_fail(error, MB_USAGE, "option '--%s' could be %s", name, fitting);
 }
 
-// `given` is the argument where it is a long name. getopt_long leaves the letter that it does not
-// know, the code of an option that takes no value, or 0.
+// Refuses the argument `given`. getopt_long has left in `optopt` the unknown letter, the code of an
+// option that takes no value, or 0 for an unknown or ambiguous long name.
 static mb_status refuse_name(const mb_command_line *line, const mb_option_list *list,
                              const char *given, mb_error *error) {
-    char name[128], otherwise[128];
+    char name[128], hint[128];
     const char *known[MB_MOST_COMMAND_OPTIONS + 1];
-    int count = 0, beginnings = 0;
-    snprintf(otherwise, sizeof otherwise, "'%s --help' lists the options", line->program);
+    int count = 0, matches = 0;
+    snprintf(hint, sizeof hint, "'%s --help' lists the options", line->program);
     if (optopt != 0 && optopt < HELP_CODE)
-        return mb_fail(error, MB_USAGE, "unknown option '-%c'; %s", optopt, otherwise);
+        return mb_fail(error, MB_USAGE, "unknown option '-%c'; %s", optopt, hint);
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given + 2, "="), given + 2);
     if (optopt != 0)
         return mb_fail(error, MB_USAGE, "option '--%s' takes no value, found '%s'",
                        optopt == HELP_CODE ? "help" : find(list, optopt)->name, given);
     for (int32_t i = 0; i < list->count; i++) {
-        beginnings += strncmp(list->items[i]->name, name, strlen(name)) == 0;
+        matches += strncmp(list->items[i]->name, name, strlen(name)) == 0;
         if (list->items[i]->help != NULL)
             known[count++] = list->items[i]->name;
     }
-    if (beginnings > 1)
+    if (matches > 1)
         return refuse_ambiguous(list, name, error);
     known[count++] = "help";
     return mb_fail_unknown(error, MB_USAGE,
@@ -210,8 +210,8 @@ static mb_status refuse_name(const mb_command_line *line, const mb_option_list *
                                          .name = name,
                                          .known = known,
                                          .count = count,
-                                         .before = "--",
-                                         .otherwise = otherwise});
+                                         .prefix = "--",
+                                         .hint = hint});
 }
 
 static mb_status refuse_without_value(const mb_option_list *list, int code, mb_error *error) {
@@ -227,7 +227,7 @@ static mb_status refuse_without_value(const mb_option_list *list, int code, mb_e
 static mb_status parse_options(const mb_command_line *line, const mb_option_list *list,
                                const getopt_table *table, int argc, char **argv, bool *seen,
                                bool *help, mb_error *error) {
-    optind = 0; // of whatever was parsed before nothing is left
+    optind = 0; // makes getopt_long start afresh
     opterr = 0;
     for (int code; (code = getopt_long(argc, argv, table->letters, table->options, NULL)) != -1;) {
         if (code == 'h' || code == HELP_CODE) {
@@ -283,14 +283,14 @@ mb_status mb_command_line_parse(const mb_command_line *line, int argc, char **ar
     mb_option_list list = {.count = 0};
     getopt_table table;
     bool seen[MB_MOST_COMMAND_OPTIONS] = {false};
-    *operands = (mb_operands){.helped = false};
+    *operands = (mb_operands){.help_shown = false};
     mb_option_list_add(&list, line->options);
     make_table(&list, &table);
     mb_status status =
-        parse_options(line, &list, &table, argc, argv, seen, &operands->helped, error);
-    if (status == MB_OK && operands->helped)
+        parse_options(line, &list, &table, argc, argv, seen, &operands->help_shown, error);
+    if (status == MB_OK && operands->help_shown)
         mb_command_line_help(line, stdout);
-    if (status != MB_OK || operands->helped)
+    if (status != MB_OK || operands->help_shown)
         return status;
     operands->count = argc - optind;
     operands->items = argv + optind;

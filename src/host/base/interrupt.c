@@ -8,17 +8,17 @@
 enum { SIGNAL_COUNT = 3 };
 static const int numbers[SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP};
 
-// All that a handler can reach belongs to the process. Nothing is ever taken back: an interrupt
-// knows how many signals had come when it began.
+// A signal handler can reach only variables of the process. The count is never reset: each
+// interrupt remembers its value at the beginning and compares.
 static atomic_uint arrivals;
-static atomic_int latest; // the signal that came last
+static atomic_int latest; // the signal that arrived last
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may use these only without locks");
 
-// Handlers are the process's, too: the first of the interrupts that are under way puts them in
-// place, the last one puts back what was there.
+// Handlers belong to the process, too. The first active interrupt installs them, and the last one
+// to end restores the previous handlers.
 static struct {
     pthread_mutex_t lock;
-    int under_way;
+    int active; // interrupts between begin and end
     sigset_t signals;
     struct sigaction before[SIGNAL_COUNT];
 } handlers = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -28,8 +28,8 @@ static void note(int number) {
     atomic_fetch_add(&arrivals, 1);
 }
 
-static void place_handlers(void) {
-    // A call that the signal interrupts in a thread of somebody else's goes on.
+static void install_handlers(void) {
+    // SA_RESTART: a system call that the signal interrupts in another thread is resumed.
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigemptyset(&handlers.signals);
@@ -41,7 +41,7 @@ static void place_handlers(void) {
     }
 }
 
-static void remove_handlers(void) {
+static void restore_handlers(void) {
     for (int i = 0; i < SIGNAL_COUNT; i++)
         if (sigismember(&handlers.signals, numbers[i]) == 1)
             sigaction(numbers[i], &handlers.before[i], NULL);
@@ -50,8 +50,8 @@ static void remove_handlers(void) {
 void mb_interrupt_begin(mb_interrupt *interrupt) {
     *interrupt = (mb_interrupt){.arrivals = atomic_load(&arrivals)};
     pthread_mutex_lock(&handlers.lock);
-    if (handlers.under_way++ == 0)
-        place_handlers();
+    if (handlers.active++ == 0)
+        install_handlers();
     interrupt->signals = handlers.signals;
     pthread_mutex_unlock(&handlers.lock);
     pthread_sigmask(SIG_BLOCK, &interrupt->signals, &interrupt->before);
@@ -71,9 +71,9 @@ void mb_interrupt_end(mb_interrupt *interrupt) {
     mb_interrupt_came(interrupt);
     pthread_sigmask(SIG_SETMASK, &interrupt->before, NULL);
     pthread_mutex_lock(&handlers.lock);
-    if (--handlers.under_way == 0)
-        remove_handlers();
+    if (--handlers.active == 0)
+        restore_handlers();
     pthread_mutex_unlock(&handlers.lock);
-    if (atomic_load(&arrivals) != interrupt->arrivals) // one that came in between
+    if (atomic_load(&arrivals) != interrupt->arrivals) // delivered when the mask was restored
         interrupt->signal = atomic_load(&latest);
 }

@@ -1,6 +1,7 @@
-// SIGINT, SIGTERM and SIGHUP held back and asked for. They are blocked in the thread that begins
-// and in those that it starts. Threads that were there before, such as those of a GPU driver, may
-// take them all the same: a handler notes it, and what the thread was doing goes on.
+// Holds SIGINT, SIGTERM and SIGHUP back and lets the program poll for them. The signals are
+// blocked in the thread that begins and in the threads that it starts. Threads that already exist,
+// such as those of a GPU driver, may still receive them: then a handler records the signal and the
+// thread continues.
 #ifndef MB_BASE_INTERRUPT_H
 #define MB_BASE_INTERRUPT_H
 
@@ -8,18 +9,19 @@
 #include <stdbool.h>
 
 typedef struct mb_interrupt {
-    sigset_t signals;  // those that are asked for: not the ones that the caller ignores
-    sigset_t before;   // the mask to go back to
-    unsigned arrivals; // signals of the process that were noted before the beginning
-    int signal;        // the latest one that came since, or 0
+    sigset_t signals;  // the signals to poll for, without those that the process ignores
+    sigset_t before;   // the signal mask to restore
+    unsigned arrivals; // the number of signals that the process had recorded at the beginning
+    int signal;        // the latest signal since the beginning, or 0
 } mb_interrupt;
 
-// From here on the signals wait. Interrupts may be nested and may be under way in several threads;
-// all of them are told of a signal. The thread that begins one asks for it and ends it.
+// From here on the signals are held back. Interrupts may be nested and may be active in several
+// threads at once; every active one learns of a signal. The thread that begins an interrupt must be
+// the one that polls it and ends it.
 void mb_interrupt_begin(mb_interrupt *interrupt);
-// Whether one of them has come since the beginning. However many come, they do nothing else.
+// Whether a signal has arrived since the beginning. Signals have no other effect meanwhile.
 bool mb_interrupt_came(mb_interrupt *interrupt);
-// Takes what still waits and goes back to how signals were treated before.
+// Collects the signals that are still pending and restores the mask and the handlers.
 void mb_interrupt_end(mb_interrupt *interrupt);
 
 #endif

@@ -143,7 +143,7 @@ mb_status mb_json_number(const mb_json *at, double minimum, double maximum, doub
 mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error) {
     if (!cJSON_IsString(at->value) || at->value->valuestring[0] == '\0')
         return mb_json_expect(at, "a text", error);
-    // Texts end up in tables, lists and messages, on terminals.
+    // Texts end up in tables, lists and messages, which are printed to terminals.
     if (!mb_is_plain(at->value->valuestring))
         return mb_json_expect(at, "a text without control characters", error);
     *text = at->value->valuestring;

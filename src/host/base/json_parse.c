@@ -1,4 +1,4 @@
-// Reading of JSON text: the scan, then cJSON.
+// Parses JSON text: first the strict scan, then cJSON.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 static mb_status parse(const char *text, size_t length, cJSON **document, mb_error *error) {
     *document = cJSON_ParseWithLength(text, length);
-    // What the scan has passed is nothing that cJSON refuses.
+    // cJSON accepts every text that has passed the scan, so this can only be a lack of memory.
     return *document != NULL ? MB_OK : mb_out_of_memory(error, "a JSON text");
 }
 
@@ -27,7 +27,7 @@ mb_status mb_json_parse_first(const char *file, const char *text, size_t length,
     return status == MB_OK ? parse(text, *used, document, error) : status;
 }
 
-// Reads at most one byte more than `most`, which tells that there are too many.
+// Reads at most `most` + 1 bytes: the extra byte shows that the file is too large.
 static mb_status read_file(const char *path, FILE *file, size_t most, char **text, size_t *length,
                            mb_error *error) {
     size_t capacity = 0;

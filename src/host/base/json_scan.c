@@ -1,6 +1,7 @@
-// Whether a text is JSON as RFC 8259 has it and within the limits of its reader. cJSON parses what
-// has passed, so nothing is left that it would read in a way of its own: what it takes though it is
-// no JSON, and what it takes but would cut or round away.
+// Checks that a text is JSON according to RFC 8259 and within the caller's limits. cJSON parses the
+// text afterwards. It is lenient: it accepts some texts that are not JSON, and it silently
+// truncates or rounds some values. The scan refuses all of these, so that nothing is read
+// differently from what the file says.
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,9 +11,9 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
-enum { LONGEST_NUMBER = 60 }; // cJSON cuts at 63
+enum { LONGEST_NUMBER = 60 }; // cJSON truncates at 63
 
-// What stands between the quotes of a key.
+// A key without its quotes.
 typedef struct key {
     const char *text, *end;
 } key;
@@ -22,7 +23,7 @@ typedef struct scan {
     const mb_json_limits *limits;
     size_t values;
     int depth;
-    key *keys; // of all objects that are open
+    key *keys; // of all objects that have not ended yet
     size_t key_count, key_capacity;
     mb_error *error;
 } scan;
@@ -55,7 +56,7 @@ static bool is_word(char c) {
            (c != '\0' && strchr("+-._", c) != NULL);
 }
 
-// Letters of the word, or digits and signs of the number, that begins here.
+// Length of the word or number that begins at `at`.
 static size_t word_length(const scan *s, const char *at) {
     const char *end = at;
     while (end < s->end && is_word(*end))
@@ -136,7 +137,7 @@ static mb_status scan_word(scan *s) {
 
 // ---- strings ----------------------------------------------------------------------------------
 
-// The number of "\u00fc"; -1 where none is.
+// The code of an escape such as "\u00fc", or -1 if there is none at `at`.
 static int32_t escaped_number(const char *at, const char *end) {
     if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
         return -1;
@@ -166,11 +167,11 @@ static mb_status scan_escape(scan *s) {
         return MB_OK;
     }
     if (s->end - s->at < 2 || s->at[1] != 'u')
-        return expect(s, s->at + 1, "one of \"\\/bfnrtu behind a backslash");
+        return expect(s, s->at + 1, "one of \"\\/bfnrtu after a backslash");
     int32_t number = escaped_number(s->at, s->end);
     if (number < 0)
         return expect(s, s->at + 2, "four hexadecimal digits");
-    if (number == 0) // would end the string
+    if (number == 0) // would end the C string
         return refuse(s, s->at, "expected a string without zero characters, found \\u0000");
     if (is_low(number) || (is_high(number) && !is_low(escaped_number(s->at + 6, s->end))))
         return refuse(s, s->at, "expected a pair of surrogates, found \\u%04x alone",
@@ -201,7 +202,7 @@ static mb_status scan_string(scan *s) {
 
 // ---- keys -------------------------------------------------------------------------------------
 
-// The next character of a string that was scanned, its escapes replaced; -1 at its end.
+// The next character of a scanned string, with escapes decoded; -1 at the end.
 static int32_t next_character(const char **at, const char *end) {
     if (*at == end)
         return -1;
@@ -211,9 +212,9 @@ static int32_t next_character(const char **at, const char *end) {
     if (number < 0) {
         static const char names[] = "bfnrt", meanings[] = "\b\f\n\r\t";
         char name = (*at)[1];
-        const char *place = strchr(names, name);
+        const char *found = strchr(names, name);
         *at += 2;
-        return place != NULL ? meanings[place - names] : name;
+        return found != NULL ? meanings[found - names] : name;
     }
     *at += 6;
     if (!is_high(number))
@@ -225,12 +226,12 @@ static int32_t next_character(const char **at, const char *end) {
 
 static int compare_texts(const key *a, const key *b) {
     const char *left = a->text, *right = b->text;
-    int32_t of_left, of_right;
+    int32_t left_character, right_character;
     do {
-        of_left = next_character(&left, a->end);
-        of_right = next_character(&right, b->end);
-    } while (of_left == of_right && of_left >= 0);
-    return (of_left > of_right) - (of_left < of_right);
+        left_character = next_character(&left, a->end);
+        right_character = next_character(&right, b->end);
+    } while (left_character == right_character && left_character >= 0);
+    return (left_character > right_character) - (left_character < right_character);
 }
 
 static int compare_keys(const void *a, const void *b) {
@@ -239,7 +240,7 @@ static int compare_keys(const void *a, const void *b) {
     return order != 0 ? order : (left->text > right->text) - (left->text < right->text);
 }
 
-// Keys of the object that ends here, from `first` on.
+// Refuses duplicates among the keys of the object that ends here: those from `first` on.
 static mb_status check_keys(scan *s, size_t first) {
     const key *keys = s->keys + first, *twice = NULL;
     size_t count = s->key_count - first;
@@ -284,7 +285,7 @@ static void skip_space(scan *s) {
         s->at++;
 }
 
-// Takes `character` where it is the next one.
+// Skips blanks and consumes `character` if it comes next.
 static bool take(scan *s, char character) {
     skip_space(s);
     if (s->at == s->end || *s->at != character)

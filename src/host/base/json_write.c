@@ -1,4 +1,4 @@
-// Canonical JSON text.
+// Writes canonical JSON text.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

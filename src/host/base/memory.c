@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// The number behind `key` at the start of a line; -1 where there is none, or no number ("max").
+// The number that follows `key` at the start of a line; -1 if there is no such line or no
+// number ("max").
 static int64_t number_in(const char *path, const char *key) {
     FILE *file = fopen(path, "r");
     if (file == NULL)
@@ -20,7 +21,8 @@ static int64_t number_in(const char *path, const char *key) {
     return number;
 }
 
-// Of a control group: its limit less its usage; cached files can go.
+// What is left of the memory limit of a control group. Cached files do not count as used, since the
+// system can drop them.
 static int64_t left_in_group(const char *folder, const char *limit_name, const char *usage_name,
                              const char *cache_key) {
     char path[512];
@@ -36,7 +38,7 @@ static int64_t left_in_group(const char *folder, const char *limit_name, const c
     return limit > used ? limit - used : 1;
 }
 
-// Of the group of this process, version 2.
+// What is left of the limit of this process's own group (control groups version 2).
 static int64_t left_in_own_group(void) {
     char line[256], folder[300] = "/sys/fs/cgroup";
     FILE *file = fopen("/proc/self/cgroup", "r");

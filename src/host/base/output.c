@@ -24,9 +24,9 @@ static mb_status cannot_write(const char *path, mb_error *error) {
     return mb_fail(error, MB_FAILED, "%s: cannot be written: %s", path, strerror(errno));
 }
 
-// ---- a file beside its place ------------------------------------------------------------------
+// ---- files under a temporary name -------------------------------------------------------------
 
-// The permissions that a new file would get; there is no way to read the mask without setting it.
+// The permissions that a new file would get. umask(2) can only be read by setting it.
 static mode_t usual_permissions(void) {
     mode_t mask = umask(0);
     umask(mask);
@@ -45,17 +45,17 @@ static void hold_signals(sigset_t *before) {
 static void end(mb_output *output) {
     free(output->temporary);
     output->temporary = NULL;
-    pthread_sigmask(SIG_SETMASK, &output->before, NULL); // a signal that came may end the process
+    pthread_sigmask(SIG_SETMASK, &output->before, NULL); // a pending signal is delivered here
 }
 
 mb_status mb_output_begin(mb_output *output, const char *path, mb_error *error) {
     struct stat info;
-    bool there = stat(path, &info) == 0;
+    bool exists = stat(path, &info) == 0;
     *output = (mb_output){.path = path, .descriptor = -1};
-    output->permissions = there ? info.st_mode & 07777 : usual_permissions();
+    output->permissions = exists ? info.st_mode & 07777 : usual_permissions();
     if (asprintf(&output->temporary, "%s.tmp-XXXXXX", path) < 0) {
         output->temporary = NULL;
-        return mb_out_of_memory(error, "name of a file");
+        return mb_out_of_memory(error, "a file name");
     }
     hold_signals(&output->before);
     output->descriptor = mkostemp(output->temporary, O_CLOEXEC);
@@ -79,8 +79,8 @@ void mb_output_abandon(mb_output *output) {
     end(output);
 }
 
-// So that the name is on disk, too. The file is whole in any case: a folder that cannot be opened,
-// or of a file system that knows no such call, is no failure.
+// Brings the new name to disk, too. Errors are ignored: the file is complete in any case, and not
+// every folder can be opened, nor does every file system support this call.
 static void sync_folder(char *path) {
     int folder = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
@@ -104,12 +104,12 @@ mb_status mb_output_finish(mb_output *output, mb_error *error) {
         mb_output_abandon(output);
         return status;
     }
-    sync_folder(output->temporary); // the same folder; the name is of no use any more
+    sync_folder(output->temporary); // dirname overwrites the name, which is no longer needed
     end(output);
     return MB_OK;
 }
 
-// ---- bytes that are known ---------------------------------------------------------------------
+// ---- bytes in memory --------------------------------------------------------------------------
 
 static mb_status write_device(const char *path, const char *bytes, size_t count, mb_error *error) {
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
@@ -122,10 +122,10 @@ static mb_status write_device(const char *path, const char *bytes, size_t count,
 
 mb_status mb_write_file(const char *path, const char *bytes, size_t count, mb_error *error) {
     struct stat info;
-    bool there = stat(path, &info) == 0;
-    if (there && S_ISDIR(info.st_mode))
+    bool exists = stat(path, &info) == 0;
+    if (exists && S_ISDIR(info.st_mode))
         return mb_fail(error, MB_FAILED, "%s: cannot be written: it is a folder", path);
-    if (there && !S_ISREG(info.st_mode))
+    if (exists && !S_ISREG(info.st_mode))
         return write_device(path, bytes, count, error);
     mb_output output;
     mb_status status = mb_output_begin(&output, path, error);

@@ -1,5 +1,6 @@
-// Files that appear whole or not at all. They are written beside their place under another name,
-// and take their own when everything is on disk, so that a failure leaves an older file as it was.
+// Files that appear complete or not at all. They are written to the same folder under a
+// temporary name and renamed when all of the content is on disk, so that a failure leaves an
+// existing file untouched.
 #ifndef MB_BASE_OUTPUT_H
 #define MB_BASE_OUTPUT_H
 
@@ -10,26 +11,26 @@
 
 #include "merbench/status.h"
 
-// SIGINT, SIGTERM and SIGHUP wait in the thread that writes until it is done; they come then.
+// SIGINT, SIGTERM and SIGHUP are blocked in the writing thread until the output ends.
 typedef struct mb_output {
     const char *path; // the caller's
-    char *temporary;  // "path.tmp-...", NULL: nothing is under way
+    char *temporary;  // "path.tmp-..."; NULL: not between begin and end
     int descriptor;   // of the temporary file, for reading and writing
     mode_t permissions;
-    sigset_t before; // the signals that were held back already
+    sigset_t before; // the signal mask to restore
 } mb_output;
 
-// Makes the temporary file, empty. It may be written through the descriptor or by its name, as long
-// as the name stays with the file. On failure nothing is under way.
+// Creates the empty temporary file. It may be written through the descriptor or opened by its name,
+// but must not be replaced by another file. After a failure there is nothing to abandon.
 mb_status mb_output_begin(mb_output *output, const char *path, mb_error *error);
 mb_status mb_output_write(mb_output *output, const char *bytes, size_t count, mb_error *error);
-// Brings the file to disk and gives it its name, with the permissions of the one that it replaces,
-// and ends. A failure is like mb_output_abandon.
+// Brings the file to disk, gives it the permissions of the file that it replaces, and renames it.
+// After a failure the temporary file is gone, as after mb_output_abandon.
 mb_status mb_output_finish(mb_output *output, mb_error *error);
-// Removes the temporary file; does nothing where nothing is under way.
+// Removes the temporary file, if there is one.
 void mb_output_abandon(mb_output *output);
 
-// All of it, for bytes that are known. A device or a pipe is written directly.
+// Writes bytes from memory with the three functions above. A device or a pipe is written directly.
 mb_status mb_write_file(const char *path, const char *bytes, size_t count, mb_error *error);
 
 #endif

@@ -43,13 +43,13 @@ void mb_progress_start(mb_progress *progress, const char *label, const char *uni
     snprintf(progress->unit, sizeof progress->unit, "%s", unit);
 }
 
-// Units a second, 0 when unknown.
+// Units per second; 0 = unknown.
 static double rate_of(const mb_progress *progress) {
     double elapsed = mb_seconds() - progress->started;
     return elapsed > 0 ? (double)(progress->done - progress->first) / elapsed : 0;
 }
 
-// Seconds, negative when unknown.
+// Seconds; negative = unknown.
 static double time_left(const mb_progress *progress) {
     double rate = rate_of(progress);
     return rate > 0 ? (double)(progress->total - progress->done) / rate : -1;
@@ -71,7 +71,7 @@ static void draw(mb_progress *progress, const char *note) {
              note != NULL ? note : "");
     mb_make_plain(line, "");
     int width = mb_text_width(line);
-    if (progress->terminal) // blanks wipe out the rest of a longer line
+    if (progress->terminal) // blanks overwrite the rest of a longer line
         fprintf(progress->stream, "\r%s%*s", line,
                 progress->width > width ? progress->width - width : 0, "");
     else

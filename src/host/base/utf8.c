@@ -86,12 +86,12 @@ void mb_print_plain(const char *format, ...) {
     free(text);
 }
 
-// What readers see as one character (a letter and its accents, emoji that are joined to one, the
-// two letters of a flag) takes two columns at most, and two where the form of an emoji is asked
-// for.
+// A grapheme is what readers see as one character: a letter with its accents, joined emoji, the two
+// letters of a flag. It takes at most two columns, and exactly two if a selector asks for the form
+// of an emoji.
 int32_t mb_text_width(const char *text) {
     const char *end = text + strlen(text);
-    int32_t width = 0, taken = 0; // before the character at hand, and by it
+    int32_t width = 0, taken = 0; // columns before the current grapheme, and of it
     utf8proc_int32_t last = -1, state = 0;
     while (text < end) {
         utf8proc_int32_t next = mb_utf8_next(&text, end);

@@ -1,4 +1,4 @@
-// Values of options that several commands take.
+// Parsers for option values that several commands take.
 #ifndef MB_CLI_ARGUMENTS_H
 #define MB_CLI_ARGUMENTS_H
 
@@ -6,8 +6,8 @@
 
 #include "merbench/dataset.h"
 
-// "audio=0.5,text=1": numbers minimum..maximum by modality; those not named keep their value. The
-// text is changed.
+// Parses "audio=0.5,text=1": numbers minimum..maximum by modality. Modalities that are not named
+// keep their value. The text is modified.
 mb_status mb_parse_by_modality(const char *option, char *text, double minimum, double maximum,
                                bool whole, double values[MB_MODALITY_COUNT], mb_error *error);
 

@@ -1,5 +1,5 @@
-// What the subcommands share. A subcommand parses its arguments (argv[0] is its name), does its
-// work, prints its results to stdout, and returns a status; main prints the message of a failure.
+// Declares the subcommands. Each one parses its arguments (argv[0] is its name), does its work,
+// prints its results to stdout, and returns a status. main prints the message of a failure.
 #ifndef MB_CLI_CLI_H
 #define MB_CLI_CLI_H
 

@@ -1,4 +1,4 @@
-// merbench doctor: what is wrong with a corpus, or with this machine.
+// merbench doctor: finds out what is wrong with a corpus or with this machine.
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 static const char usage[] =
     "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
     "       merbench doctor --device [--gpu N] [--json]\n\n"
-    "Audits a corpus and names what it finds. Exit code 3 when there are errors or warnings, 0\n"
-    "when there are none or only notes.\n\n"
+    "Audits a corpus and lists its findings. The exit code is 3 if there are errors or warnings,\n"
+    "and 0 if there are none, or only notes.\n\n"
     "errors    training would be wrong or refused: NaN or Inf in features; utterances in two\n"
     "          splits; missing labels; valences out of range; empty splits; IEMOCAP names\n"
     "          without a session, sessions without utterances; no features\n"
@@ -22,10 +22,10 @@ static const char usage[] =
     "          features with the same values; frames of one value; more than 5 % of the\n"
     "          utterances all zero; more than half of the columns constant; more than half of\n"
     "          the utterances copies of others\n"
-    "notes     real corpora have these, too: test sets without valences where there are\n"
-    "          emotions to score; a few all-zero utterances (no word was said, no face was\n"
-    "          seen); a few constant columns; equal utterances (the same short sentence\n"
-    "          twice); rare classes; features of unknown modality";
+    "notes     real corpora have these, too: test sets without valences but with emotions to\n"
+    "          score; a few all-zero utterances (nobody speaks, no face is visible); a few\n"
+    "          constant columns; equal utterances (the same short sentence twice); rare\n"
+    "          classes; features of unknown modality";
 
 typedef struct arguments {
     const char *path; // NULL with --device
@@ -34,21 +34,21 @@ typedef struct arguments {
     mb_device_choice choice; // --gpu
 } arguments;
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const mb_command_option options[] = {
-        {"entries", "N", "name the first N entries of a finding (default 5)",
+        {"entries", "N", "list the first N entries of a finding (default 5)",
          .whole = &given->entries, .least = 1, .most = 1000000},
         mb_json_option(&given->json),
         {"device", NULL,
-         "instead of a corpus, look at this machine: instruction sets, GPU driver, GPUs and their "
-         "memory; train a small model on each and compare; say what --device auto means here. "
-         "Exit code 3 when that fails its self-test.",
+         "check this machine instead of a corpus: instruction sets, GPU driver, GPUs and their "
+         "memory; train a small model on each and compare; show which device --device auto "
+         "chooses. The exit code is 3 if that device fails its self-test.",
          .given = &given->device},
         mb_device_choice_gpu_option(
             &given->choice,
-            "with --device: try GPU N instead of the first that can be used. Exit code 4 when it "
-            "is not there or refuses. GPUs that are not tried are left alone: how much of their "
-            "memory is free is not known."),
+            "with --device: test GPU N instead of the first usable one. The exit code is 4 if GPU "
+            "N does not exist or cannot be used. Other GPUs are left alone, so their free memory "
+            "is not shown."),
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench doctor",
                                   .usage = usage,
@@ -57,16 +57,15 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
     *given = (arguments){.entries = 5};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->path = operands.count > 0 ? operands.items[0] : NULL;
     if (given->device && given->path != NULL)
         return mb_fail(error, MB_USAGE,
-                       "--device looks at this machine: expected no corpus, found '%s'",
-                       given->path);
+                       "--device checks this machine: expected no corpus, found '%s'", given->path);
     if (!given->device && given->choice.gpu.given)
-        return mb_fail(error, MB_USAGE, "--gpu: it goes with --device");
+        return mb_fail(error, MB_USAGE, "--gpu: only valid with --device");
     if (!given->device && given->path == NULL)
         return mb_fail(error, MB_USAGE, "CORPUS.h5 is missing; 'merbench doctor --help' explains");
     return MB_OK;
@@ -91,7 +90,7 @@ static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
 }
 
 static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_error *error) {
-    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL through, the end tells
+    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; cJSON_Print returns NULL in the end
     cJSON_AddStringToObject(root, "path", corpus->path);
     cJSON_AddStringToObject(root, "dataset", corpus->rules->name);
     cJSON_AddStringToObject(root, "digest", corpus->digest);
@@ -123,9 +122,9 @@ static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_e
 
 mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
     arguments given;
-    bool helped = false;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
@@ -140,7 +139,7 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         print_text(&corpus, &audit);
     if (status == MB_OK &&
         mb_audit_count(&audit, MB_ERROR) + mb_audit_count(&audit, MB_WARNING) > 0)
-        status = MB_BAD_INPUT; // the findings are the message
+        status = MB_BAD_INPUT; // the printed findings are the message
     mb_audit_free(&audit);
     mb_corpus_close(&corpus);
     return status;

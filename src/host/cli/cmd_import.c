@@ -1,4 +1,4 @@
-// merbench import: makes a corpus from the folder of a toolkit.
+// merbench import: makes a corpus from a folder of the MERTools toolkit.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +12,16 @@ static const char usage[] =
     "Makes a corpus from a folder of MERTools:\n"
     "  DIR/label.npz                       (label_4way.npz for IEMOCAPFour, label_6way.npz for\n"
     "                                      IEMOCAPSix, label-6way.npz for MER2023)\n"
-    "  DIR/features/FEATURE/NAME.npy       one array (D) or (T, D) an utterance, or\n"
-    "  DIR/features/FEATURE/NAME/*.npy     one frame a file, in the order of the file names";
+    "  DIR/features/FEATURE/NAME.npy       one array (D) or (T, D) per utterance, or\n"
+    "  DIR/features/FEATURE/NAME/*.npy     one frame per file, in the order of the file names";
 
 static const char notes[] =
-    "Labels follow the toolkit: the order of utterances is that of the label file; a valence of\n"
-    "-10, '' or none at all is missing; emotions are ignored where the dataset has no classes.\n"
-    "Label files are pickles: they are read without executing anything.\n"
+    "Labels follow the toolkit: utterances have the order of the label file; a valence of -10, ''\n"
+    "or none at all counts as missing; emotions are ignored if the dataset has no classes. Label\n"
+    "files are pickles; they are read without executing anything.\n"
     "example: merbench import mertools cmumosi-process --dataset CMUMOSI -o cmumosi.h5";
 
-// Cuts "A,B" into names, which lie in `text`.
+// Splits "A,B" into names, which point into `text`.
 static mb_status read_names(const char *option, char *text, void *target, mb_error *error) {
     mb_names *names = target;
     int count = 1;
@@ -45,7 +45,7 @@ typedef struct arguments {
     bool force;
 } arguments;
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const char *datasets[MB_MOST_DATASETS];
     int32_t dataset = 0;
     mb_import_options *import = &given->import;
@@ -55,20 +55,21 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
         mb_force_option(&given->force),
         {"features", "A,B", "only these feature folders (default: all)", .read = read_names,
          .target = &import->features},
-        {"labels", "FILE", "another label file; a bare name is looked for here, then in DIR",
+        {"labels", "FILE",
+         "another label file; a name without a path is looked up here, then in DIR",
          .text = &import->labels},
         {"audio", "A,B",
-         "features that are audio; the modality of those that are not named here is guessed from "
-         "words in their names (audio, wavlm, hubert ...) and otherwise left unknown",
+         "features of the modality audio; if a feature is not listed, its modality is guessed from "
+         "words in its name (audio, wavlm, hubert ...) or left unknown",
          .read = read_names, .target = &import->modality[MB_AUDIO]},
         {"text", "A,B", "likewise (text, bert, lsa ...)", .read = read_names,
          .target = &import->modality[MB_TEXT]},
         {"video", "A,B", "likewise (video, clip, face ...)", .read = read_names,
          .target = &import->modality[MB_VIDEO]},
         {"allow-nonfinite", NULL,
-         "let NaN and Inf in; 'merbench doctor' finds them, training refuses them",
+         "accept NaN and Inf; 'merbench doctor' finds them, training refuses them",
          .given = &import->allow_nonfinite},
-        mb_threads_option(&import->threads, "threads that read files, {} (default: one a "
+        mb_threads_option(&import->threads, "threads that read files, {} (default: one per "
                                             "processor)"),
         mb_quiet_option(&import->quiet),
         {.name = NULL}};
@@ -80,8 +81,8 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
                                   .least = 2};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     if (strcmp(operands.items[0], "mertools") != 0)
         return mb_fail(error, MB_USAGE, "expected 'mertools' as the kind of folder, found '%s'",
@@ -99,8 +100,8 @@ static void print_summary(const mb_corpus *corpus, const char *output) {
     for (int32_t f = 0; f < corpus->feature_count; f++)
         if (corpus->features[f].modality < 0)
             fprintf(stderr,
-                    "merbench import: note: the modality of '%s' is not known; --audio, --text or "
-                    "--video would tell\n",
+                    "merbench import: note: the modality of '%s' is unknown; --audio, --text or "
+                    "--video sets it\n",
                     corpus->features[f].name);
 }
 
@@ -123,9 +124,9 @@ static mb_status import(const arguments *given, mb_error *error) {
 
 mb_status mb_cmd_import(int argc, char **argv, mb_error *error) {
     arguments given = {.import.threads = mb_default_threads()};
-    bool helped = false;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status == MB_OK && !helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status == MB_OK && !help_shown)
         status = import(&given, error);
     free(given.import.features.items);
     for (int m = 0; m < MB_MODALITY_COUNT; m++)

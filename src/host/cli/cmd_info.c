@@ -1,4 +1,4 @@
-// merbench info: what a corpus holds.
+// merbench info: shows what a corpus holds.
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <math.h>
@@ -19,9 +19,9 @@ static const char *level_name(int32_t level) {
     return level == MB_LEVEL_FRAME ? "frame" : "utterance";
 }
 
-// What is gathered before anything is printed.
+// Everything is gathered here before the first line is printed.
 typedef struct description {
-    mb_length_summary *lengths; // one a feature
+    mb_length_summary *lengths; // one per feature
     char **files, **digests;
     int source_count;
 } description;
@@ -44,7 +44,7 @@ static mb_status describe(const mb_corpus *corpus, description *known, mb_error 
     return status;
 }
 
-// ---- for people -------------------------------------------------------------------------------
+// ---- text -------------------------------------------------------------------------------------
 
 static void print_labels(const mb_corpus *corpus, const char *name, const mb_split *split) {
     const mb_dataset_rules *rules = corpus->rules;
@@ -107,7 +107,7 @@ static void print_text(const mb_corpus *corpus, const description *known) {
         mb_print_plain("  %s  %s\n", known->digests[i], known->files[i]);
 }
 
-// ---- for programs; cJSON passes NULL through, the end tells whether memory lasted -------------
+// ---- JSON; cJSON passes NULL on when out of memory, and cJSON_Print returns it in the end ------
 
 static void add_number(cJSON *object, const char *key, double number) {
     if (isnan(number))
@@ -198,8 +198,8 @@ static mb_status parse(int argc, char **argv, bool *json, mb_operands *operands,
         .usage = "usage: merbench info CORPUS.h5 [--json]\n\n"
                  "Shows what a corpus holds: dataset, utterances, class balance, valences, splits, "
                  "features\n"
-                 "(modality, level, dimension, frames of an utterance, digest) and where it came "
-                 "from.",
+                 "(modality, level, dimension, frames per utterance, digest) and the files that it "
+                 "was made from.",
         .options = options,
         .operands = {"CORPUS.h5"},
         .least = 1};
@@ -210,7 +210,7 @@ mb_status mb_cmd_info(int argc, char **argv, mb_error *error) {
     bool json = false;
     mb_operands operands;
     mb_status status = parse(argc, argv, &json, &operands, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     mb_corpus corpus;
     description known = {0};

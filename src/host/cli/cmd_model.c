@@ -1,4 +1,4 @@
-// merbench model: the options of a fusion model, and what it costs, from its graph.
+// merbench model: shows the options of a fusion model and its costs, which follow from its graph.
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,8 @@
 static const char usage[] =
     "usage: merbench model [NAME [OPTIONS]]\n"
     "\n"
-    "Without a name: lists the fusion models. With a name: shows the model's options, and counts "
-    "its\n"
-    "parameters, multiply-accumulates and memory from its graph.";
+    "Without a name: lists the fusion models. With a name: shows the options of the model and its\n"
+    "parameters, multiply-accumulates and memory.";
 
 typedef struct request {
     const mb_model *model;
@@ -27,12 +26,13 @@ typedef struct request {
     mb_texts settings; // OPTION=VALUE of the model
 } request;
 
-// What the plans of a model tell.
+// The costs of a model, taken from its plans.
 typedef struct costs {
     int64_t parameters;
-    int64_t forward, training;      // multiply-accumulates of a batch
-    int64_t activations, optimiser; // bytes: arena of a training step; weights and moments
-    int64_t evaluation_activations; // bytes: arena of an evaluation of a batch
+    int64_t forward, training;      // multiply-accumulates per batch
+    int64_t activations;            // bytes: the arena of a training step
+    int64_t evaluation_activations; // bytes: the arena of an evaluation of one batch
+    int64_t optimiser;              // bytes: weights and moments
 } costs;
 
 // ---- arguments
@@ -100,26 +100,26 @@ static mb_status set_option(request *r, const char *text, mb_error *error) {
     return mb_fail_in(error, status, "--set: model %s: ", r->model->name);
 }
 
-static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error *error) {
-    bool about_a_model = false;
+static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
+    bool needs_model = false; // an option was given that makes sense for a model only
     int32_t type = MB_UTT;
     const mb_command_option options[] = {
         {"dims", "M=D,...",
          "feature dimensions (default audio=1024,text=5120,video=768); 0 leaves a modality out",
-         .given = &about_a_model, .read = read_dims, .target = r},
-        {"feature-type", "TYPE", "{} (default: the first that the model takes)",
+         .given = &needs_model, .read = read_dims, .target = r},
+        {"feature-type", "TYPE", "{} (default: the first one that the model accepts)",
          .given = &r->type_given, .choice = &type, .choices = mb_feature_type_names,
          .choice_count = 3},
         {"steps", "M=T,...", "frames, for frame-level features (default audio=20,text=20,video=20)",
-         .given = &about_a_model, .read = read_steps, .target = r},
-        {"classes", "C", "emotion classes, {} (default 6)", .given = &about_a_model,
+         .given = &needs_model, .read = read_steps, .target = r},
+        {"classes", "C", "emotion classes, {} (default 6)", .given = &needs_model,
          .whole = &r->config.class_count, .most = 1000},
-        {"values", "R", "regression outputs, {} (default 1)", .given = &about_a_model,
+        {"values", "R", "regression outputs, {} (default 1)", .given = &needs_model,
          .whole = &r->config.value_count, .most = 1},
-        {"batch", "B", "rows of a batch, {} (default 32)", .given = &about_a_model,
+        {"batch", "B", "rows of a batch, {} (default 32)", .given = &needs_model,
          .whole = &r->batch, .least = 1, .most = 65536},
         {"set", "OPTION=VALUE", "an option of the model; may be given several times",
-         .given = &about_a_model, .texts = &r->settings},
+         .given = &needs_model, .texts = &r->settings},
         mb_json_option(&r->json),
         {.name = NULL}};
     const mb_command_line line = {
@@ -131,12 +131,13 @@ static mb_status parse(int argc, char **argv, request *r, bool *helped, mb_error
                    .batch = 32};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     r->config.feature_type = (mb_feature_type)type;
-    if (operands.count == 0 && (about_a_model || r->type_given))
-        return mb_fail(error, MB_USAGE, "NAME of a model is missing; 'merbench model' lists them");
+    if (operands.count == 0 && (needs_model || r->type_given))
+        return mb_fail(error, MB_USAGE,
+                       "the NAME of a model is missing; 'merbench model' lists them");
     if (operands.count == 0)
         return MB_OK;
     status = find_model(operands.items[0], &r->model, error);
@@ -162,7 +163,7 @@ static mb_status measure_plan(const request *r, mb_plan_mode mode, mb_plan_info 
     return MB_OK;
 }
 
-// Where nothing was said: one vector an utterance, or aligned frames for models that refuse it.
+// Without --feature-type: one vector per utterance, or aligned frames if the model refuses that.
 static void choose_feature_type(request *r) {
     if (!r->type_given && mb_model_check(r->model, &r->config, NULL) != MB_OK)
         r->config.feature_type = MB_FRM_ALIGN;
@@ -285,9 +286,9 @@ static mb_status list_models(bool json, mb_error *error) {
 mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     request r;
     costs c;
-    bool helped = false;
-    mb_status status = parse(argc, argv, &r, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &r, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     if (r.model == NULL)
         return list_models(r.json, error);

@@ -1,4 +1,4 @@
-// merbench parity: runs fixture files and prints the worst error of each group.
+// merbench parity: runs reference files and prints the worst error of each group of tensors.
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,18 +13,16 @@
 static const char usage[] =
     "usage: merbench parity FILE.h5... [--json] [OPTIONS]\n"
     "\n"
-    "Runs each file's model on its stored inputs and parameters and compares outputs, losses, "
-    "every\n"
-    "gradient and twenty Adam steps (or a whole training loop) with the stored values of the\n"
-    "reference toolkit. Errors are relative L2 errors per tensor; a line shows the tensor that is\n"
-    "worst in relation to its limit. Dropout cases use the stored masks. Files of data rules "
-    "(mapping,\n"
-    "alignment, folds) and of metrics are checked likewise. With --precision tf32 the limits are\n"
-    "wider where nothing is trained.";
+    "Runs the model of each file on the stored inputs and parameters, and compares outputs,\n"
+    "losses, every gradient and twenty Adam steps (or a whole training loop) with the stored\n"
+    "values of the reference toolkit. Errors are relative L2 errors per tensor; each line shows\n"
+    "the tensor that is worst in relation to its limit. Dropout cases use the stored masks. Files\n"
+    "of data rules (mapping, alignment, folds) and of metrics are checked in the same way. With\n"
+    "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 3 a limit is broken or a file cannot be used,\n"
-    "            4 nothing fails, but a model or kind of file is not supported";
+    "exit codes: 0 everything holds, 3 a limit is exceeded or a file cannot be used,\n"
+    "            4 nothing fails, but a model or a kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {
     return status == MB_OK ? "holds" : status == MB_UNSUPPORTED ? "unsupported" : "fails";
@@ -107,7 +105,8 @@ static mb_status print_json(cJSON *files, mb_error *error) {
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,
                        mb_operands *operands, mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
-    const mb_command_option options[] = {mb_json_option(json), {.others = devices}, {.name = NULL}};
+    const mb_command_option options[] = {
+        mb_json_option(json), {.included = devices}, {.name = NULL}};
     const mb_command_line line = {.program = "merbench parity",
                                   .usage = usage,
                                   .notes = notes,
@@ -126,7 +125,7 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
     mb_operands operands;
     mb_device *device = NULL;
     mb_status status = parse(argc, argv, &json, &choice, &operands, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     status = mb_device_choice_open(&choice, &device, error);
     if (status != MB_OK)

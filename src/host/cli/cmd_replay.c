@@ -1,4 +1,4 @@
-// merbench replay: trains one recorded trial again and compares it bit for bit.
+// merbench replay: trains a recorded trial again and compares the results bit for bit.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 typedef struct replay_options {
     const char *results, *key;
-    mb_texts places;
+    mb_texts data;
     bool list;
     int32_t threads;
     mb_device_choice device;
@@ -20,29 +20,29 @@ typedef struct replay_options {
 static const char usage[] =
     "usage: merbench replay RESULTS.db KEY [--data DIR]... [OPTIONS]\n"
     "       merbench replay RESULTS.db --list\n\n"
-    "Trains the trial with this key (or a unique beginning of it, 6 digits or more) again, all\n"
-    "folds, and compares curves, scores and predictions with the recorded ones, bit for bit.\n"
-    "Nothing is written. Exit code 0: identical; 3: the first difference is named.\n\n"
-    "A run is trained on a device like the one that the ledger says it was trained on, where\n"
-    "there is one; otherwise both are named, and the results may differ in rounding. Options ask\n"
-    "for another device.";
+    "Trains all folds of the trial with this key again and compares curves, scores and\n"
+    "predictions with the recorded ones, bit for bit. KEY may be shortened to a unique beginning\n"
+    "of at least 6 digits. Nothing is written. Exit code 0: identical; 3: different, and the\n"
+    "first difference is shown.\n\n"
+    "Each run is trained on a device like the one that is recorded for it. If there is no such\n"
+    "device, both are shown, and the results may differ in rounding. The options select another\n"
+    "device.";
 
-static mb_status parse(int argc, char **argv, replay_options *given, bool *helped,
+static mb_status parse(int argc, char **argv, replay_options *given, bool *help_shown,
                        mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
     const mb_command_option options[] = {
         {"data", "DIR",
-         "where to look for the trial's corpus: a folder with *.h5 files, or a corpus; may be "
-         "given "
-         "several times (default: this folder). The corpus is known by its digests, whatever its "
-         "name is.",
-         .texts = &given->places},
+         "where to look for the corpus of the trial: a folder with *.h5 files, or a corpus; may be "
+         "given several times (default: this folder). The corpus is recognised by its digests, "
+         "not by its name.",
+         .texts = &given->data},
         mb_threads_option(&given->threads,
-                          "on cpu, folds that are trained at a time, {} (default: one a "
-                          "processor); where fewer are left, threads share the work of a fold"),
-        {"list", NULL, "print the keys of the trials of the plan that ran last",
+                          "on cpu, folds that are trained at a time, {} (default: one per "
+                          "processor); if fewer are left, the threads share the work of a fold"),
+        {"list", NULL, "list the trials of the plan that ran last, with their keys",
          .given = &given->list},
-        {.others = devices},
+        {.included = devices},
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench replay",
                                   .usage = usage,
@@ -54,10 +54,10 @@ static mb_status parse(int argc, char **argv, replay_options *given, bool *helpe
     mb_device_choice_options(&given->device, devices);
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
+    *help_shown = operands.help_shown;
     if (status == MB_OK)
         status = mb_device_choice_check(&given->device, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->results = operands.items[0];
     given->key = operands.count > 1 ? operands.items[1] : NULL;
@@ -65,8 +65,8 @@ static mb_status parse(int argc, char **argv, replay_options *given, bool *helpe
         return mb_fail(error, MB_USAGE, "--list: expected no key, found '%s'", given->key);
     if (!given->list && given->key == NULL)
         return mb_fail(error, MB_USAGE, "KEY is missing; 'merbench replay --help' explains");
-    if (given->places.count == 0)
-        given->places = (mb_texts){1, {"."}};
+    if (given->data.count == 0)
+        given->data = (mb_texts){1, {"."}};
     return MB_OK;
 }
 
@@ -93,7 +93,7 @@ static mb_status list_entries(mb_ledger *ledger, const mb_ledger_plan *plan,
     return status;
 }
 
-// The trials of the plan that ran last.
+// Lists the trials of the plan that ran last.
 static mb_status list_trials(mb_ledger *ledger, const char *results, mb_error *error) {
     mb_ledger_plan *plans = NULL;
     int32_t count = 0;
@@ -122,8 +122,8 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
     snprintf(where, sizeof where, "trial %s", recorded->key);
     mb_status status = mb_trial_parse(where, recorded->description, &trial, error);
     if (status == MB_OK)
-        status = mb_replay_find_corpus(&trial, options->places.items, options->places.count, &path,
-                                       error);
+        status =
+            mb_replay_find_corpus(&trial, options->data.items, options->data.count, &path, error);
     if (status == MB_OK) {
         printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, trial.dataset,
                trial.model->name, trial.seed, path);
@@ -137,9 +137,9 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
 
 mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
     replay_options options = {.threads = mb_default_threads()};
-    bool helped = false;
-    mb_status status = parse(argc, argv, &options, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &options, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     mb_ledger *ledger = NULL;
     mb_ledger_trial trial = {.description = NULL};

@@ -1,4 +1,4 @@
-// merbench run: trains what a plan asks for.
+// merbench run: trains the trials of a plan.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,37 +17,38 @@ typedef struct run_options {
     int32_t threads;
     bool dry_run, quiet, no_table;
     mb_device_choice choice;
-    const mb_backend *backend; // chosen
-    mb_device_description device;
+    const mb_backend *backend;    // of the chosen device
+    mb_device_description device; // of the chosen device
 } run_options;
 
 static const char usage[] =
     "usage: merbench run PLAN.json [OPTIONS]\n\n"
-    "Trains every trial of a plan that the ledger does not have yet, longest first, and prints\n"
-    "the table. Stopped by Ctrl-C, SIGTERM, kill -9 or a power cut, the same command goes on\n"
-    "with what is missing; the results do not depend on the number of threads or on\n"
-    "interruptions. The plan is checked as a whole before anything is trained.";
+    "Trains every trial of a plan that is not in the ledger yet, longest first, and prints the\n"
+    "table. After Ctrl-C, SIGTERM, kill -9 or a power cut, the same command continues with the\n"
+    "missing trials. The results depend neither on the number of threads nor on interruptions.\n"
+    "The whole plan is checked before anything is trained.";
 
 static const char notes[] =
     "The plan format is described in docs/plan-format.md.\n"
     "example: merbench run configs/quickstart.json --data demo --results demo/results.db";
 
-static mb_status parse(int argc, char **argv, run_options *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, run_options *given, bool *help_shown,
+                       mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
     const mb_command_option options[] = {
-        {"results", "FILE", "the ledger; made when it is missing (default results.db)",
+        {"results", "FILE", "the ledger; created if it does not exist (default results.db)",
          .text = &given->results},
         {"data", "DIR", "where the corpora of the plan are (default: the plan's folder)",
          .text = &given->data},
-        {.others = devices},
+        {.included = devices},
         mb_threads_option(&given->threads,
-                          "on cpu, runs that are trained at a time, {} (default: one a processor); "
-                          "where fewer are left, threads share the work of a run; a GPU trains "
-                          "arrays of runs, as many as its memory holds"),
-        {"dry-run", NULL, "say what there is to do and what it takes; change nothing",
+                          "on cpu, runs that are trained at a time, {} (default: one per "
+                          "processor); if fewer are left, the threads share the work of a run; a "
+                          "GPU trains arrays of as many runs as its memory holds"),
+        {"dry-run", NULL, "show the work to be done and the memory it needs; change nothing",
          .given = &given->dry_run},
         mb_quiet_option(&given->quiet),
-        {"no-table", NULL, "no table at the end", .given = &given->no_table},
+        {"no-table", NULL, "print no table at the end", .given = &given->no_table},
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench run",
                                   .usage = usage,
@@ -58,10 +59,10 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *helped, 
     mb_device_choice_options(&given->choice, devices);
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
+    *help_shown = operands.help_shown;
     if (status == MB_OK)
         status = mb_device_choice_check(&given->choice, error);
-    if (status != MB_OK || operands.helped)
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->plan = operands.items[0];
     if (given->results[0] == '\0')
@@ -71,22 +72,23 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *helped, 
 
 // ---- the device -------------------------------------------------------------------------------
 
-static bool on_arrays(const run_options *options) {
+static bool trains_arrays(const run_options *options) {
     return !options->backend->shares_host_memory;
 }
 
-// Bytes that the runs in flight may take together: of a GPU what the features leave, or, where
-// those are larger than half of it and come and go, the other half.
+// Bytes that all runs in flight may use together. On a GPU this is the memory that the features
+// leave free. If the features are larger than half of the memory, they are loaded and evicted in
+// turn, and the runs get the other half.
 static int64_t run_memory(const run_options *options, int64_t features) {
-    if (!on_arrays(options))
+    if (!trains_arrays(options))
         return mb_memory_for_runs();
     int64_t usable = options->device.free_bytes / 10 * 9;
     return usable - (features < usable / 2 ? features : usable / 2);
 }
 
-// Likewise of page-locked memory, which nobody else gets as long as they run.
+// The same for page-locked memory of the host, which other processes cannot use meanwhile.
 static int64_t run_host_memory(const run_options *options) {
-    return on_arrays(options) ? mb_memory_for_runs() / 2 : 0;
+    return trains_arrays(options) ? mb_memory_for_runs() / 2 : 0;
 }
 
 static mb_status open_device(const void *choice, mb_device **device, mb_error *error) {
@@ -98,8 +100,8 @@ static mb_pool_config pool_config(const run_options *options, const mb_sweep_tot
                             .open = open_device,
                             .context = &options->choice,
                             .train = mb_train_runs,
-                            .threads = on_arrays(options) ? 1 : options->threads,
-                            .array_size = on_arrays(options) ? MB_POOL_MOST_RUNS : 1,
+                            .threads = trains_arrays(options) ? 1 : options->threads,
+                            .array_size = trains_arrays(options) ? MB_POOL_MOST_RUNS : 1,
                             .memory = run_memory(options, totals->shared_bytes),
                             .host_memory = run_host_memory(options)};
 }
@@ -114,15 +116,15 @@ static void print_bytes(const char *label, double bytes) {
     printf("%-22s %.*f %s\n", label, unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
-// Page-locked memory of the host for as many runs as it and the device have room for.
+// The page-locked memory for as many runs as fit into both the host's and the device's memory.
 static void print_locked(const run_options *options, const mb_sweep_totals *totals, int64_t limit) {
     int64_t host_limit = run_host_memory(options);
     double share = totals->array_bytes > limit ? (double)limit / (double)totals->array_bytes : 1.0;
     double locked = share * (double)totals->array_host_bytes;
     print_bytes("page-locked memory", locked < (double)host_limit ? locked : (double)host_limit);
     if (share < 1.0 || locked > (double)host_limit)
-        printf("(free on the device: %.1f GiB, to be locked on the host: %.1f GiB; the array is "
-               "trained in parts)\n",
+        printf("(free on the device: %.1f GiB, can be locked on the host: %.1f GiB; the array is "
+               "trained in pieces)\n",
                (double)options->device.free_bytes / 1073741824.0,
                (double)host_limit / 1073741824.0);
 }
@@ -130,7 +132,7 @@ static void print_locked(const run_options *options, const mb_sweep_totals *tota
 static void print_peak(const run_options *options, const mb_sweep_totals *totals) {
     char label[64];
     printf("%-22s %s\n", "device", options->device.text);
-    if (on_arrays(options)) {
+    if (trains_arrays(options)) {
         int64_t limit = run_memory(options, totals->shared_bytes);
         print_bytes("memory: largest array", (double)totals->array_bytes);
         print_bytes("peak on the device",
@@ -142,7 +144,7 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
     snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
              options->threads == 1 ? "" : "s");
     print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
-    puts("(the program and its libraries take some 40 MiB more)");
+    puts("(plus about 40 MiB for the program and its libraries)");
 }
 
 static void print_totals(const mb_sweep_plan *plan, const run_options *options,
@@ -158,8 +160,8 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     print_bytes("memory: largest run", (double)totals->run_bytes);
     print_peak(options, totals);
     if (totals->runs_to_come > 0)
-        printf("\nFinal seeds that wait for the choice of a setting count in runs and\n"
-               "multiply-accumulates (by the mean of the search), not in trials.\n");
+        printf("\nFinal seeds whose setting is not chosen yet are included in runs and\n"
+               "multiply-accumulates (estimated by the mean of the search), but not in trials.\n");
 }
 
 static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
@@ -181,7 +183,7 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
 
 // ---- training ---------------------------------------------------------------------------------
 
-// What the display knows.
+// The state of the progress display.
 typedef struct display {
     mb_progress progress;
     double started;
@@ -207,7 +209,7 @@ static void show(void *context, const mb_sweep_totals *totals) {
 static void print_start(const run_options *options, const mb_sweep_plan *plan,
                         const mb_sweep_totals *totals) {
     char how[64] = "arrays of runs";
-    if (!on_arrays(options))
+    if (!trains_arrays(options))
         snprintf(how, sizeof how, "%d thread%s", options->threads,
                  options->threads == 1 ? "" : "s");
     fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
@@ -236,9 +238,9 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_progress_finish(&d.progress, note);
     if (totals.runs_moved > 0)
         fprintf(stderr,
-                "warning: %lld runs were trained again on another device than before, to be scored "
-                "on their other parts; their numbers may differ in rounding from those that the "
-                "choice of the setting saw\n",
+                "warning: %lld runs were trained again, to be scored on their other parts, on "
+                "another device than before; their results may differ in rounding from those that "
+                "the setting was chosen by\n",
                 (long long)totals.runs_moved);
     return status;
 }
@@ -250,7 +252,7 @@ static mb_status print_table(const run_options *options, const mb_sweep_plan *pl
     if (options->no_table)
         return MB_OK;
     mb_status status = mb_table_print(ledger, &table, stdout, error);
-    fflush(stdout); // what follows on stderr stands below the table; main looks for errors
+    fflush(stdout); // so that stderr appears after the table; main checks for errors
     return status;
 }
 
@@ -280,8 +282,8 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
         status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
     if (status == MB_OK)
         status = mb_sweep_open(&plan, interrupt, &sweep, error);
-    if (status == MB_OK && on_arrays(options))
-        mb_sweep_train_apart(sweep);
+    if (status == MB_OK && trains_arrays(options))
+        mb_sweep_use_device_memory(sweep);
     if (status == MB_OK)
         status = options->dry_run ? dry_run(options, &plan, sweep, error)
                                   : run_sweep(options, &plan, sweep, error);
@@ -292,11 +294,11 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
 
 mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     run_options options = {.results = "results.db", .threads = mb_default_threads()};
-    bool helped = false;
-    mb_status status = parse(argc, argv, &options, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &options, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
-    mb_interrupt interrupt; // before a driver is asked for anything: it may start threads
+    mb_interrupt interrupt; // begins before the GPU driver is called, which may start threads
     mb_interrupt_begin(&interrupt);
     status = run(&options, &interrupt, error);
     mb_interrupt_end(&interrupt);

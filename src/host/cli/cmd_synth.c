@@ -10,18 +10,18 @@
 static const char usage[] =
     "usage: merbench synth --like NAME -o CORPUS.h5 [OPTIONS]\n\n"
     "Makes a corpus with the sizes, splits, class balance and utterance names of a dataset,\n"
-    "and with features that carry a signal of known strength. Nothing in it is real.";
+    "and with features that carry a signal of known strength. It contains no real data.";
 
 static const char notes[] =
     "Features: synth-audio-UTT, synth-text-UTT, synth-video-UTT; with --frames also ...-FRA.\n"
     "example: merbench synth --like quickstart -o quickstart.h5 --seed 7";
 
-// Strengths and dimensions have start values that depend on the dataset.
+// The defaults of --signal and --dims depend on the dataset, so their texts are parsed later.
 typedef struct arguments {
     const char *output;
     int32_t dataset;
     uint32_t seed;
-    char *signal, *dims; // texts, or NULL
+    char *signal, *dims; // as given, or NULL
     double scale;
     bool force, frames;
 } arguments;
@@ -32,29 +32,30 @@ static mb_status keep_text(const char *option, char *text, void *target, mb_erro
     return MB_OK;
 }
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const char *datasets[MB_MOST_DATASETS];
     mb_command_option like = mb_dataset_option("like", datasets, &given->dataset);
     like.any_case = true;
-    like.help = "{}, in capitals or not";
+    like.help = "{}; upper or lower case";
     const mb_command_option options[] = {
         like,
         mb_corpus_option(&given->output),
         mb_force_option(&given->force),
         {"seed", "S", "{}; the same options give the same bytes (default 1)", .seed = &given->seed},
         {"signal", "M=X,...",
-         "strength per modality: the means of two classes lie about X*sqrt(2) standard deviations "
-         "of the noise apart; 0 leaves nothing to learn (default audio=1.5,text=3,video=1; "
-         "quickstart: 1, 1.5, 0.7)",
+         "strength per modality: the distance between the means of two classes is about X*sqrt(2) "
+         "standard deviations of the noise; with 0 there is nothing to learn (default "
+         "audio=1.5,text=3,video=1; quickstart: 1, 1.5, 0.7)",
          .read = keep_text, .target = &given->signal},
         {"dims", "M=D,...",
          "dimensions (default audio=1024,text=5120,video=768; quickstart: 64, 128, 48)",
          .read = keep_text, .target = &given->dims},
-        {"scale", "F", "times so many utterances, {}; every class keeps at least two (default 1)",
+        {"scale", "F",
+         "factor for the number of utterances, {}; every class keeps at least two (default 1)",
          .real = &given->scale, .above = true, .most = MB_SYNTH_MAX_SCALE},
         {"frames", NULL,
-         "also frame-level features, up to 99, 23 and 59 frames long (large: lower --dims or "
-         "--scale with it)",
+         "add frame-level features of up to 99, 23 and 59 frames; they are large, so consider "
+         "lower --dims or --scale",
          .given = &given->frames},
         {.name = NULL}};
     const mb_command_line line = {
@@ -62,7 +63,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
     *given = (arguments){.seed = 1, .scale = 1};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
+    *help_shown = operands.help_shown;
     return status;
 }
 
@@ -95,10 +96,10 @@ static void print_result(const char *path, const mb_corpus *corpus) {
 
 mb_status mb_cmd_synth(int argc, char **argv, mb_error *error) {
     arguments given;
-    bool helped = false;
+    bool help_shown = false;
     mb_synth_options options;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status != MB_OK || helped)
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     status = read_options(&given, &options, error);
     if (status == MB_OK)

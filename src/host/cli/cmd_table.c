@@ -15,11 +15,11 @@ static const char *const phases[] = {"final", "search"};
 static const char usage[] =
     "usage: merbench table RESULTS.db [OPTIONS]\n\n"
     "Prints the table of a plan: feature combinations by datasets and models, mean and sample\n"
-    "standard deviation (n - 1) over the seeds. Waits for nobody: a sweep may be running.";
+    "standard deviation (n - 1) over the seeds. A sweep may be running meanwhile.";
 
 static const char notes[] =
-    "The best and the second best entry of a column are marked, among entries of which every\n"
-    "seed is there. csv and json hold the stored numbers (no percent) with 17 digits.\n"
+    "The best and the second best entry of a column are marked; only entries with all of their\n"
+    "seeds are compared. csv and json hold the stored numbers (no percent) with 17 digits.\n"
     "example: merbench table results.db --format latex -o table.tex";
 
 typedef struct arguments {
@@ -27,21 +27,20 @@ typedef struct arguments {
     mb_table_options options;
 } arguments;
 
-// Whether both are the same file.
-static bool are_one(const char *path, const char *other) {
+static bool are_same_file(const char *path, const char *other) {
     struct stat a, b;
     return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
            a.st_ino == b.st_ino;
 }
 
-static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb_error *error) {
+static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     int32_t format = MB_TABLE_TEXT, phase = MB_TABLE_FINAL;
     const mb_command_option options[] = {
         {"format", "FORMAT", "{} (default text)", .letter = 'f', .choice = &format,
          .choices = formats, .choice_count = 5},
         {"plan", "PLAN",
-         "name, or 6 or more digits of the digest (default: the plan that ran last)", .letter = 'p',
-         .text = &given->options.plan},
+         "name, or at least 6 digits of the digest (default: the plan that ran last)",
+         .letter = 'p', .text = &given->options.plan},
         {"metric", "NAME", "{} (default waf)", .letter = 'm', .text = &given->options.metric,
          .choices = mb_score_names, .choice_count = MB_SCORE_COUNT},
         {"phase", "PHASE",
@@ -62,18 +61,18 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *helped, mb
     *given = (arguments){0};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
-    *helped = operands.helped;
-    if (status != MB_OK || operands.helped)
+    *help_shown = operands.help_shown;
+    if (status != MB_OK || operands.help_shown)
         return status;
     given->results = operands.items[0];
     given->options.format = (mb_table_format)format;
     given->options.phase = (mb_table_phase)phase;
-    if (given->output != NULL && are_one(given->results, given->output))
+    if (given->output != NULL && are_same_file(given->results, given->output))
         return mb_fail(error, MB_USAGE, "--output: '%s' is the results file itself", given->output);
     return MB_OK;
 }
 
-// The whole table is made before the first byte is written.
+// Makes the whole table in memory before the first byte is written.
 static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error *error) {
     char *text = NULL;
     size_t length = 0;
@@ -86,16 +85,16 @@ static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error
     if (status == MB_OK && given->output != NULL)
         status = mb_write_file(given->output, text, length, error);
     else if (status == MB_OK)
-        fwrite(text, 1, length, stdout); // main tells when standard output cannot be written
+        fwrite(text, 1, length, stdout); // main checks standard output for errors
     free(text);
     return status;
 }
 
 mb_status mb_cmd_table(int argc, char **argv, mb_error *error) {
     arguments given;
-    bool helped = false;
-    mb_status status = parse(argc, argv, &given, &helped, error);
-    if (status != MB_OK || helped)
+    bool help_shown = false;
+    mb_status status = parse(argc, argv, &given, &help_shown, error);
+    if (status != MB_OK || help_shown)
         return status;
     mb_ledger *ledger = NULL;
     status = mb_ledger_open(given.results, MB_LEDGER_READ, &ledger, error);

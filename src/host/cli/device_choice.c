@@ -29,28 +29,28 @@ void mb_device_choice_options(mb_device_choice *choice,
     options[0] = (mb_command_option){
         "device",
         "NAME",
-        "{} (default auto: a GPU where one can be used, else cpu; 'merbench doctor --device' tells "
+        "{} (default auto: a GPU if one can be used, else cpu; 'merbench doctor --device' shows "
         "which, and why)",
         .text = &choice->device,
         .choices = devices,
         .choice_count = 3};
     options[1] = mb_device_choice_gpu_option(
-        choice, "on cuda, GPU N of those that CUDA shows, from 0 (default: the first that can be "
-                "used); means --device cuda. CUDA_VISIBLE_DEVICES hides GPUs from CUDA and "
-                "numbers the others anew");
+        choice, "on cuda, GPU N as CUDA counts them, from 0 (default: the first usable one); "
+                "implies --device cuda. CUDA_VISIBLE_DEVICES hides GPUs from CUDA and renumbers "
+                "the others");
     options[2] = (mb_command_option){
         "isa",
         "NAME",
-        "vector instructions on cpu: {} (default: the best that the processor has); one set gives "
-        "the same bits again",
+        "vector instructions on cpu: {} (default: the best that the processor has); the same set "
+        "gives the same bits",
         .text = &choice->isa,
         .choices = mb_isa_names,
         .choice_count = MB_ISA_COUNT};
     options[3] = (mb_command_option){
         "precision",
         "NAME",
-        "{} (default float32); training is in float32 always, but on cuda tf32 rounds operands of "
-        "the products of evaluations to 11 bits",
+        "{} (default float32); training always uses float32, but on cuda tf32 rounds the operands "
+        "of matrix products to 11 bits in evaluations",
         .text = &choice->precision,
         .choices = precisions,
         .choice_count = 2};
@@ -61,22 +61,21 @@ mb_status mb_device_choice_check(const mb_device_choice *choice, mb_error *error
     bool cpu =
         choice->isa != NULL || (choice->device != NULL && strcmp(choice->device, "cpu") == 0);
     if (cpu && wants_tf32(choice))
-        return mb_fail(error, MB_USAGE,
-                       "--precision tf32: GPUs alone have it, it does not go with %s %s",
+        return mb_fail(error, MB_USAGE, "--precision tf32: only available on GPUs, not with %s %s",
                        choice->isa != NULL ? "--isa" : "--device",
                        choice->isa != NULL ? choice->isa : choice->device);
     if (cpu && choice->gpu.given)
-        return mb_fail(error, MB_USAGE, "--gpu %d: it names a GPU, it does not go with %s %s",
+        return mb_fail(error, MB_USAGE, "--gpu %d: selects a GPU, not valid with %s %s",
                        choice->gpu.number, choice->isa != NULL ? "--isa" : "--device",
                        choice->isa != NULL ? choice->isa : choice->device);
     if (choice->isa != NULL && choice->device != NULL && strcmp(choice->device, "cuda") == 0)
         return mb_fail(error, MB_USAGE,
-                       "--isa %s: the instructions of processors do not go with --device cuda",
+                       "--isa %s: selects instructions of the CPU, not valid with --device cuda",
                        choice->isa);
     return MB_OK;
 }
 
-// Finds out what the choice comes to: it is "cpu" from here on, or "cuda" and a GPU.
+// Resolves the choice to "cpu", or to "cuda" and the number of a GPU.
 static mb_status settle(mb_device_choice *choice, mb_error *error) {
     bool wants_cuda = choice->device != NULL && strcmp(choice->device, "cuda") == 0;
     if (choice->isa != NULL || (choice->device != NULL && strcmp(choice->device, "cpu") == 0)) {
@@ -98,7 +97,7 @@ static mb_status settle(mb_device_choice *choice, mb_error *error) {
                        survey.problem);
     if (wants_tf32(choice))
         return mb_fail(error, MB_UNSUPPORTED,
-                       "--precision tf32: GPUs alone have it, and %s; float32 works",
+                       "--precision tf32: only available on GPUs, but %s; float32 works",
                        survey.problem);
     choice->device = "cpu";
     return MB_OK;
@@ -138,8 +137,8 @@ mb_status mb_device_choice_open_like(const mb_device_choice *choice, const char 
     mb_status status = mb_device_choice_check(&like, error);
     if (status == MB_OK)
         status = mb_device_choice_open(&like, device, error);
-    bool insists = choice->gpu.given || wants_tf32(choice);
-    return status == MB_UNSUPPORTED && !insists ? mb_cpu_open(NULL, device, error) : status;
+    bool needs_gpu = choice->gpu.given || wants_tf32(choice);
+    return status == MB_UNSUPPORTED && !needs_gpu ? mb_cpu_open(NULL, device, error) : status;
 }
 
 mb_status mb_device_choice_describe(mb_device_choice *choice, const mb_backend **backend,

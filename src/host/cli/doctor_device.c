@@ -11,11 +11,11 @@
 #include "merbench/self_test.h"
 #include "merbench/survey.h"
 
-// An executor and what its self-test said.
+// An executor and the result of its self-test.
 typedef struct checked {
     bool usable, passed;
     char text[sizeof((mb_device_description *)NULL)->text];
-    char problem[600]; // why it is not usable, or why it did not pass
+    char problem[600]; // why it is not usable, or why it failed
     double difference;
 } checked;
 
@@ -24,8 +24,8 @@ typedef struct findings {
     mb_cuda_survey survey;
     checked isas[MB_ISA_COUNT];
     checked gpu;
-    const mb_device_choice *choice; // of a GPU
-    const checked *automatic;       // what `auto` chooses
+    const mb_device_choice *choice; // --gpu
+    const checked *automatic;       // the device that `auto` or --gpu chooses
 } findings;
 
 static void check(const mb_device_choice *choice, checked *result) {
@@ -52,7 +52,7 @@ static void check(const mb_device_choice *choice, checked *result) {
         snprintf(result->problem, sizeof result->problem, "%.590s", error.message);
     else if (!result->passed)
         snprintf(result->problem, sizeof result->problem,
-                 "its results differ from the portable kernels by %.2g, the limit is %g",
+                 "its results differ from those of the portable kernels by %.2g, the limit is %g",
                  result->difference, MB_SELF_TEST_LIMIT);
 }
 
@@ -69,7 +69,7 @@ static void find_gpu(findings *f) {
     choice.gpu.number = f->survey.chosen;
     check(&choice, &f->gpu);
     f->automatic = &f->gpu;
-    if (f->gpu.text[0] == '\0') // it does not even open
+    if (f->gpu.text[0] == '\0') // the device could not be opened
         snprintf(f->gpu.text, sizeof f->gpu.text, "cuda %.150s",
                  f->survey.devices[f->survey.chosen].name);
 }
@@ -97,8 +97,8 @@ static double gibibytes(int64_t bytes) {
 
 static void print_checked(const checked *c) {
     if (c->passed)
-        printf("works (self-test: %.2g from the portable kernels, limit %g)\n", c->difference,
-               MB_SELF_TEST_LIMIT);
+        printf("works (self-test: differs by %.2g from the portable kernels, limit %g)\n",
+               c->difference, MB_SELF_TEST_LIMIT);
     else
         printf("%s: %s\n", c->usable ? "SELF-TEST FAILED" : "not usable", c->problem);
 }
@@ -124,9 +124,9 @@ static void print_gpu(const findings *f, int32_t i) {
     else if (problem[0] != '\0')
         printf("not usable: %s\n", problem);
     else if (f->choice->gpu.given)
-        printf("not tried\n");
+        printf("not tested\n");
     else
-        printf("not used: GPU %d comes first (--gpu N chooses others)\n", survey->chosen);
+        printf("not used: GPU %d comes first (--gpu N selects another)\n", survey->chosen);
 }
 
 static void print_cuda(const findings *f) {
@@ -165,7 +165,7 @@ static void print_text(const findings *f) {
 
 // ---- JSON -------------------------------------------------------------------------------------
 
-// cJSON passes NULL through; the end tells.
+// cJSON passes NULL on when out of memory, and cJSON_Print returns it in the end.
 static void add_checked(cJSON *object, const checked *c) {
     cJSON_AddBoolToObject(object, "usable", c->usable);
     cJSON_AddBoolToObject(object, "works", c->passed);

@@ -1,4 +1,5 @@
-// The program: finds the subcommand and turns its status into the exit code.
+// The program: calls the subcommand and turns its status into the exit code.
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,34 +31,37 @@ static void print_help(FILE *stream) {
                     "findings,\n            4 unsupported\n");
 }
 
-// Output that did not arrive (a full disk, a closed pipe) is a failure of its own.
+// Output that could not be written (full disk, closed pipe) is a failure, too.
 static mb_status flush_output(mb_error *error) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return MB_OK;
     return mb_fail(error, MB_FAILED, "cannot write to standard output");
 }
 
-static int say(const char *who, mb_status status, mb_error *error) {
-    // Names out of files and arguments do not command the terminal.
+// Prints the message, if there is one, and returns the exit code.
+static int finish(const char *program, mb_status status, mb_error *error) {
+    // Messages quote files and arguments, which must not be able to control the terminal.
     mb_make_plain(error->message, "\n");
     if (error->message[0] != '\0')
-        fprintf(stderr, "%s: %s\n", who, error->message);
+        fprintf(stderr, "%s: %s\n", program, error->message);
     return status;
 }
 
 int main(int argc, char **argv) {
+    enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     if (argc < 2) {
         print_help(stderr);
         return MB_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
-        return say("merbench", flush_output(&error), &error);
+        return finish("merbench", flush_output(&error), &error);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("merbench " MERBENCH_VERSION);
-        return say("merbench", flush_output(&error), &error);
+        return finish("merbench", flush_output(&error), &error);
     }
     const char *names[COMMAND_COUNT];
     for (int i = 0; i < COMMAND_COUNT; i++) {
@@ -67,9 +71,9 @@ int main(int argc, char **argv) {
         mb_status status = commands[i].run(argc - 1, argv + 1, &error);
         if (status == MB_OK)
             status = flush_output(&error);
-        char who[64];
-        snprintf(who, sizeof who, "merbench %s", commands[i].name);
-        return say(who, status, &error);
+        char program[64];
+        snprintf(program, sizeof program, "merbench %s", commands[i].name);
+        return finish(program, status, &error);
     }
     mb_status status =
         mb_fail_unknown(&error, MB_USAGE,
@@ -77,6 +81,6 @@ int main(int argc, char **argv) {
                                       .name = argv[1],
                                       .known = names,
                                       .count = COMMAND_COUNT,
-                                      .otherwise = "'merbench --help' lists the commands"});
-    return say("merbench", status, &error);
+                                      .hint = "'merbench --help' lists the commands"});
+    return finish("merbench", status, &error);
 }

@@ -20,7 +20,7 @@ mb_command_option mb_json_option(bool *json) {
 }
 
 mb_command_option mb_quiet_option(bool *quiet) {
-    return (mb_command_option){"quiet", NULL, "no progress", .given = quiet};
+    return (mb_command_option){"quiet", NULL, "show no progress", .given = quiet};
 }
 
 mb_command_option mb_corpus_option(const char **path) {
@@ -30,7 +30,7 @@ mb_command_option mb_corpus_option(const char **path) {
 }
 
 mb_command_option mb_force_option(bool *force) {
-    return (mb_command_option){"force", NULL, "replace the corpus when it exists", .given = force};
+    return (mb_command_option){"force", NULL, "replace the corpus if it exists", .given = force};
 }
 
 mb_command_option mb_dataset_option(const char *name, const char *names[MB_MOST_DATASETS],

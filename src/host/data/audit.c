@@ -46,13 +46,13 @@ static void free_finding(mb_finding *finding) {
 
 mb_status mb_check_finish(mb_check *check, mb_error *error) {
     mb_audit *audit = check->audit;
-    if (!check->failed && check->finding.count > 0 && audit->count == audit->room) {
-        int room = audit->room == 0 ? 16 : 2 * audit->room;
-        mb_finding *moved = realloc(audit->findings, (size_t)room * sizeof *moved);
+    if (!check->failed && check->finding.count > 0 && audit->count == audit->capacity) {
+        int capacity = audit->capacity == 0 ? 16 : 2 * audit->capacity;
+        mb_finding *moved = realloc(audit->findings, (size_t)capacity * sizeof *moved);
         check->failed = moved == NULL;
         if (moved != NULL) {
             audit->findings = moved;
-            audit->room = room;
+            audit->capacity = capacity;
         }
     }
     if (!check->failed && check->finding.count > 0)

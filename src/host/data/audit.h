@@ -1,4 +1,4 @@
-// What is wrong, or worth knowing, about a corpus.
+// The audit of a corpus: what is wrong with it, or worth knowing.
 #ifndef MB_DATA_AUDIT_H
 #define MB_DATA_AUDIT_H
 
@@ -14,27 +14,28 @@ const char *mb_severity_name(mb_severity severity);
 typedef struct mb_finding {
     mb_severity severity;
     const char *check;   // "nonfinite", "constant-columns" ...
-    char *subject;       // feature, split or label that it is about
-    const char *message; // what the entries are
-    int64_t count;       // of all entries
-    char **entries;      // the first few
+    char *subject;       // the feature, split or dataset that it is about
+    const char *message; // describes the entries
+    int64_t count;       // number of entries found
+    char **entries;      // the first few of them
     int entry_count;
 } mb_finding;
 
 typedef struct mb_audit {
     int most_entries; // how many entries of a finding are kept
-    int count, room;
+    int count, capacity;
     mb_finding *findings;
 } mb_audit;
 
-// Looks at labels, splits and every feature, of which one at a time is in memory.
+// Checks the labels, the splits and every feature. Only one feature is in memory at a time.
 mb_status mb_audit_corpus(mb_corpus *corpus, int most_entries, mb_audit *audit, mb_error *error);
 void mb_audit_free(mb_audit *audit);
 
-// How many findings have this severity.
+// The number of findings of this severity.
 int mb_audit_count(const mb_audit *audit, mb_severity severity);
 
-// For the files that implement this: a finding that is kept when it has an entry at the end.
+// Used by audit*.c: a finding in the making. mb_check_finish adds it to the audit, unless it has
+// no entries.
 typedef struct mb_check {
     mb_audit *audit;
     mb_finding finding;

@@ -7,8 +7,8 @@
 #include "base/hash.h"
 #include "data/audit.h"
 
-// Real corpora have a few utterances without a word or a face, and dead columns; many are a sign of
-// a broken extraction.
+// Real corpora have a few utterances without a word or a face, and a few dead columns. Many of them
+// are a sign of a broken feature extraction.
 static const double too_many_zero_utterances = 0.05, too_many_constant_columns = 0.5;
 
 static const float *values_of(const mb_feature *feature, int32_t row) {
@@ -101,7 +101,7 @@ static int compare_rows(const void *a, const void *b) {
     return (left[0] > right[0]) - (left[0] < right[0]);
 }
 
-// Pairs (row, first row with the same values), in the order of the rows.
+// Finds pairs (row, first row with the same values), sorted by row, and returns their number.
 static int32_t find_equal(const mb_corpus *corpus, const mb_feature *feature, hashed *rows,
                           int32_t (*pairs)[2]) {
     int32_t count = 0, equal = 0;
@@ -133,10 +133,10 @@ static mb_status audit_equal(const mb_corpus *corpus, const mb_feature *feature,
         status = mb_out_of_memory(error, "audit");
     } else {
         mb_check check = mb_check_start(audit, MB_NOTE, "equal-utterances", feature->name,
-                                        "utterances with the values of an earlier one");
+                                        "utterances with the same values as an earlier one");
         int32_t equal = find_equal(corpus, feature, rows, pairs);
         for (int32_t i = 0; i < equal; i++)
-            mb_check_add(&check, "'%s' as '%s'", corpus->names[pairs[i][0]],
+            mb_check_add(&check, "'%s' equals '%s'", corpus->names[pairs[i][0]],
                          corpus->names[pairs[i][1]]);
         if (2 * (size_t)equal > count) // most utterances are copies of others
             check.finding.severity = MB_WARNING;
@@ -149,7 +149,7 @@ static mb_status audit_equal(const mb_corpus *corpus, const mb_feature *feature,
 
 static mb_status audit_dimension(const mb_feature *feature, mb_audit *audit, mb_error *error) {
     mb_check check = mb_check_start(audit, MB_WARNING, "one-column", feature->name,
-                                    "frames of one value; the feature may have been read askew");
+                                    "frames of one value; the axes of the array may be swapped");
     if (feature->dimension == 1)
         mb_check_add(&check, "dimension 1");
     return mb_check_finish(&check, error);

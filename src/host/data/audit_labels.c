@@ -11,8 +11,8 @@ static bool is_test(const char *split) {
     return strncmp(split, "test", 4) == 0;
 }
 
-// Training refuses a corpus without the labels that it learns from or scores; only a test set whose
-// emotions can be scored may lack valences.
+// Training refuses a corpus that lacks labels to learn from or to score with. Only a test set may
+// lack valences, if its emotions can be scored.
 static mb_severity missing_severity(const mb_corpus *corpus, const char *split, bool emotion) {
     static const char *const learnt[] = {"train", "val", "whole"};
     if (is_test(split))
@@ -40,7 +40,7 @@ static mb_status audit_missing(const mb_corpus *corpus, const mb_split *split, b
 static mb_status audit_range(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {
     double range = corpus->rules->value_range;
     mb_check check = mb_check_start(audit, MB_ERROR, "valence-range", corpus->rules->name,
-                                    "valences outside of the dataset's range");
+                                    "valences outside the dataset's range");
     for (int32_t i = 0; range > 0 && i < corpus->utterance_count; i++)
         if (fabs((double)corpus->valences[i]) > range)
             mb_check_add(&check, "'%s': %g is not in [%g, %g]", corpus->names[i],
@@ -69,7 +69,7 @@ static mb_status audit_classes(const mb_corpus *corpus, mb_audit *audit, mb_erro
     return status != MB_OK ? status : other;
 }
 
-// splits_of[row] receives the number of times that the row stands in a split.
+// splits_of[row] receives the number of times that the row occurs in the splits.
 static mb_status audit_membership(const mb_corpus *corpus, int32_t *splits_of, mb_audit *audit,
                                   mb_error *error) {
     mb_check twice = mb_check_start(audit, MB_ERROR, "split-overlap", corpus->rules->name,
@@ -105,7 +105,7 @@ static mb_status audit_sessions(const mb_corpus *corpus, mb_audit *audit, mb_err
     if (corpus->rules->splits != MB_SPLIT_SESSIONS)
         return MB_OK;
     mb_check check = mb_check_start(audit, MB_ERROR, "no-session", corpus->rules->name,
-                                    "names whose fifth letter is no session from 1 to 5");
+                                    "names whose fifth character is not a session from 1 to 5");
     int32_t counts[5] = {0};
     for (int32_t i = 0; i < corpus->utterance_count; i++) {
         const char *name = corpus->names[i];

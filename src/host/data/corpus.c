@@ -1,4 +1,5 @@
-// Reading corpora. The seal is checked first, then every field as if there were no seal.
+// Reads corpora. The seal is checked first. Every field is checked all the same: a valid seal does
+// not mean that the content makes sense.
 #include "merbench/corpus.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@ static mb_status read_root(const mb_h5 *h5, mb_corpus *corpus, mb_error *error) 
         return status;
     corpus->rules = mb_dataset_find(text);
     if (corpus->rules == NULL)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: this version knows no dataset '%s'",
+        status = mb_fail(error, MB_BAD_INPUT, "%s: dataset '%s' is unknown to this version",
                          corpus->path, text);
     free(text);
     if (status == MB_OK)
@@ -44,7 +45,7 @@ static mb_status expect_length(const mb_corpus *corpus, const char *object, int 
     return MB_OK;
 }
 
-// A column of integers that fit 32 bits. Its length is `expected`, or any when that is negative.
+// Reads a column of integers that fit into 32 bits. A negative `expected` allows any length.
 static mb_status read_column(const mb_h5 *h5, const mb_corpus *corpus, const char *object,
                              int64_t expected, int32_t **column, int32_t *count, mb_error *error) {
     int64_t *wide, dims[8];
@@ -61,9 +62,9 @@ static mb_status read_column(const mb_h5 *h5, const mb_corpus *corpus, const cha
     for (int64_t i = 0; status == MB_OK && i < length; i++) {
         narrow[i] = (int32_t)wide[i];
         if (narrow[i] != wide[i])
-            status =
-                mb_fail(error, MB_BAD_INPUT, "%s: %s, entry %" PRId64 ": absurd value %" PRId64,
-                        corpus->path, object, i, wide[i]);
+            status = mb_fail(error, MB_BAD_INPUT,
+                             "%s: %s, entry %" PRId64 ": expected a 32-bit integer, found %" PRId64,
+                             corpus->path, object, i, wide[i]);
     }
     free(wide);
     if (status != MB_OK) {
@@ -130,7 +131,8 @@ static mb_status read_small_number(const mb_h5 *h5, const mb_corpus *corpus, con
     double value;
     mb_status status = mb_h5_attribute_number(h5, object, attribute, &value, error);
     if (status == MB_OK && !(value >= INT32_MIN && value <= INT32_MAX && value == floor(value)))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: attribute '%s': absurd value %g",
+        status = mb_fail(error, MB_BAD_INPUT,
+                         "%s: %s: attribute '%s': expected a 32-bit integer, found %g",
                          corpus->path, object, attribute, value);
     if (status == MB_OK)
         *number = (int32_t)value;
@@ -158,7 +160,7 @@ mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
     return status;
 }
 
-// Everything about a feature but its values; the offsets are looked at and let go.
+// Reads everything about a feature except its values. The offsets are checked but not kept.
 static mb_status read_feature(const mb_h5 *h5, mb_corpus *corpus, mb_feature *feature,
                               mb_error *error) {
     char object[1024], *digest;
@@ -226,8 +228,8 @@ mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
         status = mb_corpus_digest(corpus, digest, error);
     if (status == MB_OK && strcmp(digest, corpus->digest) != 0)
         status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: the names, labels and splits have digest %s, expected %s", path,
-                         digest, corpus->digest);
+                         "%s: names, labels and splits: expected digest %s, found %s", path,
+                         corpus->digest, digest);
     return status;
 }
 

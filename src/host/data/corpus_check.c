@@ -1,4 +1,4 @@
-// What holds for every corpus, in memory or in a file, and the digests that name its content.
+// The rules that every corpus must follow, in memory or in a file, and the digests of its content.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +52,7 @@ static mb_status check_labels(const mb_corpus *corpus, const char *file, mb_erro
     return MB_OK;
 }
 
+// Names of splits and features become links of HDF5.
 static bool usable_name(const char *name) {
     return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
            strcmp(name, "..") != 0 && mb_is_utf8(name, strlen(name));
@@ -61,7 +62,7 @@ static mb_status check_splits(const mb_corpus *corpus, const char *file, mb_erro
     for (int32_t s = 0; s < corpus->split_count; s++) {
         const mb_split *split = &corpus->splits[s];
         if (!usable_name(split->name))
-            return mb_fail(error, MB_BAD_INPUT, "%s: split %d: '%s' is no usable name", file, s,
+            return mb_fail(error, MB_BAD_INPUT, "%s: split %d: '%s' is not a usable name", file, s,
                            split->name);
         for (int32_t i = 0; i < split->count; i++)
             if (split->rows[i] < 0 || split->rows[i] >= corpus->utterance_count)
@@ -102,8 +103,8 @@ static mb_status check_features(const mb_corpus *corpus, const char *file, mb_er
     for (int32_t f = 0; f < corpus->feature_count; f++) {
         const mb_feature *feature = &corpus->features[f];
         if (!usable_name(feature->name))
-            return mb_fail(error, MB_BAD_INPUT, "%s: feature %d: '%s' is no usable name", file, f,
-                           feature->name);
+            return mb_fail(error, MB_BAD_INPUT, "%s: feature %d: '%s' is not a usable name", file,
+                           f, feature->name);
         if (feature->modality < -1 || feature->modality >= MB_MODALITY_COUNT)
             return mb_fail(error, MB_BAD_INPUT, "%s: feature '%s': there is no modality %d", file,
                            feature->name, feature->modality);
@@ -156,7 +157,7 @@ static void add_number(mb_hasher *hasher, int64_t number) {
     mb_hasher_add(hasher, &number, sizeof number);
 }
 
-// The content in the order of the fields; splits in their order whatever the caller's.
+// Hashes the fields in a fixed order. Splits are sorted, so the caller's order does not matter.
 mb_status mb_corpus_digest(const mb_corpus *corpus, char digest[33], mb_error *error) {
     size_t splits_size = (size_t)corpus->split_count * sizeof *corpus->splits;
     mb_split *splits = malloc(splits_size + 1);
@@ -203,10 +204,10 @@ mb_status mb_feature_digest(const mb_feature *feature, int32_t utterance_count, 
 }
 
 int64_t mb_first_nonfinite(const float *values, int64_t count) {
-    enum { BLOCK = 1024 };
-    for (int64_t start = 0; start < count; start += BLOCK) {
-        int64_t end = count - start < BLOCK ? count : start + BLOCK;
-        int found = 0; // no branch in the loop over a block, so that it is vectorised
+    enum { CHUNK = 1024 };
+    for (int64_t start = 0; start < count; start += CHUNK) {
+        int64_t end = count - start < CHUNK ? count : start + CHUNK;
+        int found = 0; // no branch in the loop over a chunk, so that it is vectorised
         for (int64_t i = start; i < end; i++)
             found |= !(fabsf(values[i]) <= 3.4028235e38f);
         for (int64_t i = start; found && i < end; i++)

@@ -9,11 +9,12 @@
 
 #define MB_CORPUS_FORMAT 1
 
-// Everything that holds for any corpus: names, labels, splits, the features' descriptions, and the
-// offsets of the features that are loaded. Messages start with `file`.
+// Checks the rules that every corpus must follow: names, labels, splits, the descriptions of the
+// features, and the offsets of the features that are loaded. Messages start with `file`.
 mb_status mb_corpus_check(const mb_corpus *corpus, const char *file, mb_error *error);
 
-// One feature's offsets: N + 1 of them, from 0 to `frames`, every utterance with a frame at least.
+// Checks the N + 1 offsets of a feature: they rise from 0 to `frames`, so that every utterance has
+// at least one frame.
 mb_status mb_offsets_check(const mb_corpus *corpus, const mb_feature *feature,
                            const int64_t *offsets, int64_t frames, const char *file,
                            mb_error *error);
@@ -22,28 +23,28 @@ mb_status mb_corpus_digest(const mb_corpus *corpus, char digest[33], mb_error *e
 mb_status mb_feature_digest(const mb_feature *feature, int32_t utterance_count, char digest[33],
                             mb_error *error);
 
-// Order of splits in a corpus: whole, train, val, then the tests by name. For qsort of mb_split.
+// Compares two mb_split for qsort. The order is whole, train, val, then the tests by name.
 int mb_split_compare(const void *a, const void *b);
 
 // Reads and checks the offsets of a feature; *offsets is malloc'ed.
 mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
                                  const mb_feature *feature, int64_t **offsets, mb_error *error);
 
-// As mb_corpus_load, but values that are not finite are let in.
+// Like mb_corpus_load, but accepts values that are not finite.
 mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
                              const mb_feature **feature, mb_error *error);
 
-// Lets go of the values of a feature again; no-op when it is not loaded.
+// Frees the offsets and values of a feature, if it is loaded.
 void mb_corpus_unload(mb_corpus *corpus, const char *feature_name);
 
-// First value that is not finite, or -1.
+// Index of the first value that is not finite, or -1.
 int64_t mb_first_nonfinite(const float *values, int64_t count);
 
 // The utterance that a frame belongs to.
 int32_t mb_utterance_of_frame(const int64_t *offsets, int32_t utterance_count, int64_t frame);
 
-// Where the corpus came from: `count` source files and their digests, both freed with
-// mb_h5_free_names.
+// Reads the names and digests of the `count` source files that the corpus was made from. Free both
+// lists with mb_h5_free_names.
 mb_status mb_corpus_sources(const mb_corpus *corpus, char ***files, char ***digests, int *count,
                             mb_error *error);
 

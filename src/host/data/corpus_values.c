@@ -1,4 +1,4 @@
-// Loading the values of features, and the list of sources.
+// Loads the values of features, and reads the list of source files.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static mb_status load_values(const mb_h5 *h5, const mb_corpus *corpus, mb_featur
     status = mb_feature_digest(feature, corpus->utterance_count, digest, error);
     if (status == MB_OK && strcmp(digest, feature->digest) != 0)
         status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: feature '%s' was damaged or changed: expected digest %s, found %s",
+                         "%s: feature '%s' is damaged or was changed: expected digest %s, found %s",
                          corpus->path, feature->name, feature->digest, digest);
     return status;
 }

@@ -21,11 +21,11 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
         if (S_ISDIR(info.st_mode))
             return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a folder",
                            path);
-        if (!S_ISREG(info.st_mode)) // renaming onto a device or a pipe would destroy it
+        if (!S_ISREG(info.st_mode)) // renaming a file onto a device or a pipe would destroy it
             return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a device",
                            path);
         if (!force)
-            return mb_fail(error, MB_BAD_INPUT, "%s: exists already; --force replaces it", path);
+            return mb_fail(error, MB_BAD_INPUT, "%s: the file exists; --force replaces it", path);
     }
     char *copy = strdup(path);
     if (copy == NULL)
@@ -36,7 +36,7 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
         status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
                          folder, strerror(errno));
     else if (!S_ISDIR(info.st_mode))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is no folder", path, folder);
+        status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is not a folder", path, folder);
     else if (access(folder, W_OK | X_OK) != 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
                          folder, strerror(errno));
@@ -44,9 +44,9 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
     return status;
 }
 
-// ---- pieces of HDF5; each returns whether it succeeded ----------------------------------------
+// ---- helpers for HDF5; each returns whether it succeeded --------------------------------------
 
-// Contiguous and without time stamps, so that equal corpora are equal files.
+// Contiguous storage without time stamps, so that equal corpora result in equal files.
 static hid_t creation_properties(void) {
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     if (properties >= 0)
@@ -54,7 +54,7 @@ static hid_t creation_properties(void) {
     return properties;
 }
 
-// When `extent` is given it receives where the values lie in the file.
+// If `extent` is not NULL, it receives the position of the values in the file.
 static bool write_numbers(hid_t where, const char *name, hid_t stored, hid_t memory, int rank,
                           const hsize_t *dims, const void *values, mb_extent *extent) {
     hid_t space = H5Screate_simple(rank, dims, NULL), creation = creation_properties();
@@ -117,7 +117,7 @@ static hid_t create_group(hid_t where, const char *name) {
     return H5Gcreate2(where, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 }
 
-// ---- parts of a corpus ------------------------------------------------------------------------
+// ---- sections of a corpus ---------------------------------------------------------------------
 
 static bool write_root(hid_t file, const mb_corpus *corpus, const char *digest) {
     return write_text_attribute(file, "format", "merbench-corpus") &&
@@ -134,7 +134,7 @@ static bool write_utterances(hid_t file, const mb_corpus *corpus) {
     hid_t group = create_group(file, "utterances");
     float *valences = malloc(((size_t)count + 1) * sizeof *valences);
     bool done = group >= 0 && valences != NULL;
-    for (int32_t i = 0; done && i < count; i++) // one bit pattern for "missing"
+    for (int32_t i = 0; done && i < count; i++) // one bit pattern for all missing valences
         valences[i] = isnan(corpus->valences[i]) ? NAN : corpus->valences[i];
     done = done && write_texts(group, "name", corpus->names, count) &&
            write_numbers(group, "emotion", H5T_STD_I32LE, H5T_NATIVE_INT32, 1, dims,
@@ -194,7 +194,8 @@ static int compare_extents(const void *a, const void *b) {
     return (left->start > right->start) - (left->start < right->start);
 }
 
-// What is known before the file is created, so that nothing but the disk can fail after that.
+// The digests are computed and all memory is allocated before the file is created, so that only the
+// disk can fail after that.
 typedef struct digests {
     char corpus[33];
     char (*features)[33];
@@ -264,7 +265,7 @@ mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int
     digests known = {0};
     status = compute_digests(corpus, &known, error);
     if (status == MB_OK) {
-        mb_interrupt interrupt; // asked for between features, which may take long
+        mb_interrupt interrupt; // polled between features, since writing them may take long
         mb_output output;
         mb_interrupt_begin(&interrupt);
         status = mb_output_begin(&output, path, error);

@@ -1,4 +1,4 @@
-// Writing a corpus from memory; used by the importer and by the generator of synthetic corpora.
+// Writes a corpus from memory. Used by the importer and by the generator of synthetic corpora.
 #ifndef MB_DATA_CORPUS_WRITE_H
 #define MB_DATA_CORPUS_WRITE_H
 
@@ -12,15 +12,14 @@ typedef struct mb_source {
     char digest[33];
 } mb_source;
 
-// To be asked before any long work: whether `path` can be written. MB_BAD_INPUT: it exists and
-// `force` is false, it is a folder, or its folder is missing or not writable.
+// Checks, before any long work, that `path` can be written. MB_BAD_INPUT: the file exists and
+// `force` is false, `path` is a folder or a device, or its folder is missing or not writable.
 mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error);
 
-// Writes the corpus, whose features are all loaded; `path`, `digest`s and `tool_version` of the
-// corpus are not looked at. The file appears under its name when it is complete and on disk,
-// replacing a file of that name; after a failure (MB_FAILED: disk full,
-// SIGINT, SIGTERM ...) nothing is left behind.
-// The bytes depend on nothing but the arguments.
+// Writes the corpus. All of its features must be loaded; its `path`, digests and `tool_version` are
+// ignored. The file appears under its name, replacing an older one, when it is complete and on
+// disk. After a failure (MB_FAILED: disk full, SIGINT, SIGTERM ...) nothing is left behind. The
+// same arguments always result in the same bytes.
 mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int32_t source_count,
                           const char *path, mb_error *error);
 

@@ -32,7 +32,7 @@ static const mb_dataset_rules iemocap_six = {
     .classes = {"happy", "sad", "neutral", "angry", "excited", "frustrated"},
 };
 
-// The reference does not shuffle the training rows of the five corpora below.
+// The reference toolkit does not shuffle the training rows of the five corpora below.
 static const mb_dataset_rules meld = {
     .name = "MELD",
     .class_count = 7,
@@ -73,7 +73,7 @@ static const mb_dataset_rules sims_v2 = {
     .value_range = 1,
 };
 
-// Not a dataset of the benchmark: synthetic and small, for a first look at the program.
+// Not a dataset of the benchmark: it is small and synthetic, for a first look at the program.
 static const mb_dataset_rules quickstart = {
     .name = "QUICKSTART",
     .class_count = 4,

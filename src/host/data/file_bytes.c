@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Reads until `size` bytes are there or the file ends.
+// Reads exactly `size` bytes.
 static mb_status read_all(int descriptor, const char *path, size_t size, mb_file_bytes *file,
                           mb_error *error) {
     while (file->size < size) {
@@ -34,7 +34,7 @@ mb_status mb_file_read(const char *path, size_t largest, mb_file_bytes *file, mb
     struct stat info;
     mb_status status = MB_OK;
     if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: expected a plain file", path);
+        status = mb_fail(error, MB_BAD_INPUT, "%s: expected a regular file", path);
     else if ((uint64_t)info.st_size > largest)
         status = mb_fail(error, MB_BAD_INPUT, "%s: expected at most %zu bytes, found %lld", path,
                          largest, (long long)info.st_size);

@@ -1,4 +1,4 @@
-// Numbers from bytes of either order.
+// Decodes numbers from bytes in either byte order.
 #ifndef MB_DATA_FLOAT_BITS_H
 #define MB_DATA_FLOAT_BITS_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// `size` of 1 to 8 bytes.
+// `size` is 1 to 8.
 static inline uint64_t mb_bits_from_bytes(const unsigned char *bytes, int size, bool big_endian) {
     uint64_t bits = 0;
     for (int i = 0; i < size; i++)
@@ -24,7 +24,7 @@ static inline double mb_half_from_bits(uint32_t bits) {
     return (bits & 0x8000) != 0 ? -value : value;
 }
 
-// IEEE values of 2, 4 or 8 bytes.
+// An IEEE 754 value; `size` is 2, 4 or 8.
 static inline double mb_float_from_bytes(const unsigned char *bytes, int size, bool big_endian) {
     uint64_t bits = mb_bits_from_bytes(bytes, size, big_endian);
     if (size == 2)

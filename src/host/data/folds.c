@@ -9,10 +9,10 @@
 
 enum { FOLD_COUNT = 5, SESSION_POSITION = 4 }; // "Ses01F_...": the digit at position 4
 
-// What a part must have labels for.
+// What the labels of a part are needed for.
 typedef enum label_use { LEARN, SCORE } label_use;
 
-// The rows of a split in fold order: fold k = rows[bounds[k]] .. rows[bounds[k + 1] - 1].
+// The rows of a split, sorted by fold: fold k is rows[bounds[k]] .. rows[bounds[k + 1] - 1].
 typedef struct fold_order {
     int32_t *rows;
     int32_t bounds[FOLD_COUNT + 1];
@@ -44,8 +44,8 @@ static mb_status fill_part(mb_part *part, const char *name, const int32_t *rows,
     return status;
 }
 
-// A class needs an emotion everywhere. A value is needed to learn and to select; a test set may
-// lack it (MER2023 test3) as long as its emotions can be scored.
+// If the dataset has classes, every utterance needs an emotion. Valences are needed to learn and to
+// select, but a test set may lack them (MER2023 test3) if its emotions can be scored.
 static mb_status check_labels(const mb_corpus *corpus, const mb_split *split, label_use use,
                               mb_error *error) {
     const mb_dataset_rules *rules = corpus->rules;
@@ -78,7 +78,7 @@ static mb_status check_labels(const mb_corpus *corpus, const mb_split *split, la
     return MB_OK;
 }
 
-// The split `name`, not empty and with its labels.
+// Finds the split `name` and checks that it is not empty and has the labels that it needs.
 static mb_status find_split(const mb_corpus *corpus, const char *name, label_use use,
                             const mb_split **found, mb_error *error) {
     *found = NULL;
@@ -145,7 +145,7 @@ static mb_status make_official(const mb_corpus *corpus, mb_fold_set *folds, mb_e
     return status == MB_OK ? add_tests(corpus, "test", folds, error) : status;
 }
 
-// One part is one fold of the order.
+// Makes a part of one fold.
 static mb_status fill_fold(mb_part *part, const fold_order *order, int32_t fold,
                            const mb_split *split, mb_error *error) {
     char name[16];
@@ -155,7 +155,7 @@ static mb_status fill_fold(mb_part *part, const fold_order *order, int32_t fold,
                      error);
 }
 
-// The training part: every fold but `held` and `select`, in fold order.
+// The training part: every fold except `held` and `select`, in order.
 static mb_status fill_rest(mb_part *part, const fold_order *order, int32_t held, int32_t select,
                            const mb_split *split, mb_error *error) {
     mb_status status = fill_part(part, "train", order->rows, split->count, split, error);

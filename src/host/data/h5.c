@@ -15,14 +15,14 @@ static herr_t refuse_external_link(const char *parent_file, const char *parent_g
     return -1;
 }
 
-// Whether the path is a readable plain file; HDF5's own answer names no cause.
+// Checks that the path is a readable HDF5 file: the errors of HDF5 itself do not name a cause.
 static mb_status check_path(const char *path, mb_error *error) {
     struct stat info;
     if (stat(path, &info) != 0)
         return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
         return mb_fail(error, MB_BAD_INPUT, "%s: expected an HDF5 file, found %s", path,
-                       S_ISDIR(info.st_mode) ? "a folder" : "something that is no plain file");
+                       S_ISDIR(info.st_mode) ? "a folder" : "something other than a regular file");
     htri_t recognised = H5Fis_hdf5(path);
     if (recognised < 0)
         return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", path, strerror(errno));
@@ -33,9 +33,9 @@ static mb_status check_path(const char *path, mb_error *error) {
 }
 
 void mb_h5_start(void) {
-    H5dont_atexit(); // HDF5 1.10 crashes there after a file that could not be closed: disk full
+    H5dont_atexit(); // HDF5 1.10 crashes at exit if a file could not be closed (disk full)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5PLset_loading_state(0); // a file must not be able to name code that is then loaded
+    H5PLset_loading_state(0); // a file must not be able to make HDF5 load a plugin
 }
 
 mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
@@ -51,7 +51,7 @@ mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
     }
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-    H5Pset_file_locking(access, 0, 1); // shared folders often have no locks
+    H5Pset_file_locking(access, 0, 1); // file systems of shared folders often do not support locks
     opened->links = H5Pcreate(H5P_LINK_ACCESS);
     H5Pset_elink_cb(opened->links, refuse_external_link, NULL);
     opened->file = H5Fopen(path, H5F_ACC_RDONLY, access);
@@ -103,14 +103,14 @@ mb_status mb_h5_object(const mb_h5 *h5, const char *name, H5I_type_t kind, hid_t
 
 typedef struct listing {
     char **names;
-    int count, room;
+    int count, capacity;
 } listing;
 
 static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *data) {
     (void)group, (void)info;
     listing *list = data;
-    if (list->count >= list->room)
-        return -1; // the group's count of links does not hold: damaged
+    if (list->count >= list->capacity)
+        return -1; // more links than the group claims to have: the file is damaged
     list->names[list->count] = strdup(name);
     return list->names[list->count++] == NULL ? -1 : 0;
 }

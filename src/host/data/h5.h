@@ -1,5 +1,5 @@
-// The few things that the project does with HDF5, with errors that name the file and the object.
-// The one header through which other folders read reference files; none of HDF5's types shows.
+// The few things that the project does with HDF5. Errors name the file and the object. Other
+// folders read HDF5 files through this header alone; it does not expose any types of the library.
 #ifndef MB_DATA_H5_H
 #define MB_DATA_H5_H
 
@@ -10,31 +10,32 @@
 
 typedef struct mb_h5 mb_h5;
 
-// Opens for reading. MB_BAD_INPUT: no such file, no HDF5 file, truncated. HDF5's own error stack is
-// never printed.
+// Opens a file for reading. MB_BAD_INPUT: the file is missing, not HDF5, or truncated. HDF5 does
+// not print its own errors.
 mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error);
 void mb_h5_close(mb_h5 *h5);
 
 bool mb_h5_has(const mb_h5 *h5, const char *name);
 
-// Reads a whole dataset, converted to the type asked for; *values is malloc'ed. `rank` dimensions
-// are written to dims[0..*rank), at most 8. A scalar has rank 0.
+// Reads a whole dataset and converts it to float or int64_t; *values is malloc'ed. The shape is
+// written to dims[0..*rank), with at most 8 dimensions. A scalar has rank 0.
 mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, int *rank,
                             int64_t dims[8], mb_error *error);
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error);
 
-// A one-dimensional dataset of strings, fixed or variable length; free with mb_h5_free_names.
+// Reads a one-dimensional dataset of strings of fixed or variable length; free with
+// mb_h5_free_names.
 mb_status mb_h5_read_texts(const mb_h5 *h5, const char *name, char ***texts, int *count,
                            mb_error *error);
 
-// Names of the members of a group, sorted; free with mb_h5_free_names.
+// Lists the names of the members of a group, sorted; free with mb_h5_free_names.
 mb_status mb_h5_list(const mb_h5 *h5, const char *group, char ***names, int *count,
                      mb_error *error);
 void mb_h5_free_names(char **names, int count);
 
-// Attributes of the object `name` ("/" for the root). Numbers of any type; strings fixed or
-// variable length, *text malloc'ed.
+// Read the attributes of the object `name` ("/" is the root): numbers of any type, strings of fixed
+// or variable length. *text is malloc'ed.
 bool mb_h5_has_attribute(const mb_h5 *h5, const char *name, const char *attribute);
 mb_status mb_h5_attribute_number(const mb_h5 *h5, const char *name, const char *attribute,
                                  double *value, mb_error *error);

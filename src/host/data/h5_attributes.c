@@ -1,4 +1,4 @@
-// Reading attributes of one element.
+// Reads attributes that hold a single value.
 #include <stdlib.h>
 #include <string.h>
 

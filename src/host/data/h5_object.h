@@ -1,4 +1,4 @@
-// Shared by the files of data/ that call HDF5 themselves; nobody else includes this.
+// Shared by the files of data/ that call HDF5 themselves. No other file includes this.
 #ifndef MB_DATA_H5_OBJECT_H
 #define MB_DATA_H5_OBJECT_H
 
@@ -8,15 +8,15 @@
 
 struct mb_h5 {
     hid_t file;
-    hid_t links; // link access: no link may lead out of the file
+    hid_t links; // link access properties: no link may lead out of the file
     char *path;
 };
 
-// Sets the library up; before any other use of HDF5, as often as you like.
+// Sets the library up. Must be called before any other use of HDF5; repeated calls do no harm.
 void mb_h5_start(void);
 
-// Opens the object and checks that it is a dataset, a group, or (H5I_BADID) either. Closed with
-// H5Oclose.
+// Opens an object and checks that it is a dataset, a group, or (H5I_BADID) either of them. Close it
+// with H5Oclose.
 mb_status mb_h5_object(const mb_h5 *h5, const char *name, H5I_type_t kind, hid_t *object,
                        mb_error *error);
 

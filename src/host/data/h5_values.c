@@ -1,12 +1,12 @@
-// Reading whole datasets: numbers of any type, strings.
+// Reads whole datasets: numbers of any type, strings.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/h5_object.h"
 
-// Reading can give at most this many times the stored bytes (deflate's best ratio); what a damaged
-// header asks for beyond that is refused before memory is asked for.
+// Stored bytes expand by at most this factor, the best ratio of deflate. A header that claims more
+// is damaged, and is refused before memory is allocated for it.
 enum { BEST_RATIO = 1100, SMALL = 1 << 16 };
 
 typedef struct opened {
@@ -39,7 +39,8 @@ static const char *class_name(H5T_class_t class) {
     }
 }
 
-// The values must lie in this file: a foreign file could otherwise pull in any file of the machine.
+// Whether the values are stored in this file. External storage is refused: a file from a stranger
+// could otherwise read any file of the machine.
 static bool stored_here(hid_t dataset) {
     hid_t creation = H5Dget_create_plist(dataset);
     bool here = creation >= 0 && H5Pget_layout(creation) != H5D_VIRTUAL &&
@@ -65,15 +66,15 @@ static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_
         int64_t dim = dims[i] > (hsize_t)(INT64_MAX / 64) ? -1 : (int64_t)dims[i];
         if (dim < 0 || __builtin_mul_overflow(open->elements, dim, &open->elements) ||
             open->elements > INT64_MAX / 64)
-            return mb_fail(error, MB_BAD_INPUT, "%s: %s: absurd shape", h5->path, name);
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s: the shape is too large", h5->path, name);
         open->dims[i] = dim;
     }
     uint64_t wanted = (uint64_t)open->elements * H5Tget_size(open->type);
     uint64_t stored = H5Dget_storage_size(open->dataset);
     if (wanted > SMALL && wanted / BEST_RATIO > stored)
         return mb_fail(error, MB_BAD_INPUT,
-                       "%s: %s: the shape asks for %llu bytes but the file holds only %llu",
-                       h5->path, name, (unsigned long long)wanted, (unsigned long long)stored);
+                       "%s: %s: the shape needs %llu bytes, but the file holds only %llu", h5->path,
+                       name, (unsigned long long)wanted, (unsigned long long)stored);
     return MB_OK;
 }
 
@@ -88,8 +89,9 @@ static mb_status open_dataset(const mb_h5 *h5, const char *name, bool text, open
     if (open->type < 0 || open->space < 0) {
         status = mb_fail(error, MB_BAD_INPUT, "%s: %s: damaged dataset", h5->path, name);
     } else if (!stored_here(open->dataset)) {
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: values in another file are not read",
-                         h5->path, name);
+        status =
+            mb_fail(error, MB_BAD_INPUT,
+                    "%s: %s: the values are in another file, which is not allowed", h5->path, name);
     } else {
         const char *expected = text ? "strings" : "numbers";
         const char *found = class_name(H5Tget_class(open->type));
@@ -146,7 +148,8 @@ mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **value
     return status;
 }
 
-// Variable-length strings belong to HDF5 and are copied; fixed ones get their terminating zero.
+// Variable-length strings belong to HDF5 and are copied; fixed-length ones may lack a terminating
+// zero, which the copy adds.
 static char **copy_texts(const opened *open, const char *bytes, bool variable, size_t size) {
     char **texts = calloc((size_t)open->elements + 1, sizeof *texts);
     for (int64_t i = 0; texts != NULL && i < open->elements; i++) {

@@ -17,7 +17,8 @@
 
 // ---- modalities -------------------------------------------------------------------------------
 
-// Whether a part of the name (between signs) starts with the word, without regard to case.
+// Whether a component of the name starts with the word, without regard to case. Components are
+// separated by characters other than letters and digits.
 static bool has_word(const char *name, const char *word) {
     for (const char *at = name; *at != '\0'; at++)
         if ((at == name || !isalnum((unsigned char)at[-1])) &&
@@ -26,69 +27,71 @@ static bool has_word(const char *name, const char *word) {
     return false;
 }
 
+// Words in names of features that tell their modality.
+static const struct {
+    int32_t modality;
+    const char *words[48];
+} known_words[] = {
+    {MB_AUDIO, {"audio", "acoustic", "prosody"}},
+    {MB_VIDEO, {"video", "visual", "face"}},
+    {MB_TEXT, {"text", "transcript"}},
+    {MB_AUDIO,
+     {"wav2vec", "hubert", "chinese-hubert", "wavlm", "data2vec", "whisper", "vggish", "opensmile",
+      "egemaps", "is09", "is10", "is13", "compare", "mel", "mfcc", "emotion2vec", "covarep",
+      "distilhubert"}},
+    {MB_VIDEO,
+     {"clip", "resnet", "senet", "manet", "videomae", "dinov2", "emonet", "eva", "eva02", "vit",
+      "ferplus", "msceleb", "affectnet", "imagenet", "densenet", "i3d", "openface", "facet"}},
+    {MB_TEXT,
+     {"bert",
+      "roberta",
+      "chinese-roberta",
+      "deberta",
+      "chinese-deberta",
+      "albert",
+      "macbert",
+      "chinese-macbert",
+      "lert",
+      "chinese-lert",
+      "pert",
+      "chinese-pert",
+      "electra",
+      "chinese-electra",
+      "xlnet",
+      "chinese-xlnet",
+      "gpt",
+      "gpt2",
+      "llama",
+      "llama2",
+      "alpaca",
+      "baichuan",
+      "baichuan2",
+      "chatglm",
+      "chatglm2",
+      "falcon",
+      "vicuna",
+      "bloom",
+      "stablelm",
+      "moss",
+      "opt",
+      "qwen",
+      "simcse",
+      "sentence",
+      "wenzhong",
+      "lsa",
+      "tfidf",
+      "charhash",
+      "wordvec",
+      "glove",
+      "word2vec",
+      "fasttext"}},
+};
+
 int32_t mb_guess_modality(const char *feature_name) {
-    static const struct {
-        int32_t modality;
-        const char *words[48];
-    } known[] = {
-        {MB_AUDIO, {"audio", "acoustic", "prosody"}},
-        {MB_VIDEO, {"video", "visual", "face"}},
-        {MB_TEXT, {"text", "transcript"}},
-        {MB_AUDIO,
-         {"wav2vec", "hubert", "chinese-hubert", "wavlm", "data2vec", "whisper", "vggish",
-          "opensmile", "egemaps", "is09", "is10", "is13", "compare", "mel", "mfcc", "emotion2vec",
-          "covarep", "distilhubert"}},
-        {MB_VIDEO,
-         {"clip", "resnet", "senet", "manet", "videomae", "dinov2", "emonet", "eva", "eva02", "vit",
-          "ferplus", "msceleb", "affectnet", "imagenet", "densenet", "i3d", "openface", "facet"}},
-        {MB_TEXT,
-         {"bert",
-          "roberta",
-          "chinese-roberta",
-          "deberta",
-          "chinese-deberta",
-          "albert",
-          "macbert",
-          "chinese-macbert",
-          "lert",
-          "chinese-lert",
-          "pert",
-          "chinese-pert",
-          "electra",
-          "chinese-electra",
-          "xlnet",
-          "chinese-xlnet",
-          "gpt",
-          "gpt2",
-          "llama",
-          "llama2",
-          "alpaca",
-          "baichuan",
-          "baichuan2",
-          "chatglm",
-          "chatglm2",
-          "falcon",
-          "vicuna",
-          "bloom",
-          "stablelm",
-          "moss",
-          "opt",
-          "qwen",
-          "simcse",
-          "sentence",
-          "wenzhong",
-          "lsa",
-          "tfidf",
-          "charhash",
-          "wordvec",
-          "glove",
-          "word2vec",
-          "fasttext"}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        for (int w = 0; known[i].words[w] != NULL; w++)
-            if (has_word(feature_name, known[i].words[w]))
-                return known[i].modality;
+    for (size_t i = 0; i < sizeof known_words / sizeof *known_words; i++)
+        for (int w = 0; known_words[i].words[w] != NULL; w++)
+            if (has_word(feature_name, known_words[i].words[w]))
+                return known_words[i].modality;
     return -1;
 }
 
@@ -116,7 +119,7 @@ static mb_status join_path(char path[PATH_MAX], const char *folder, const char *
     return MB_OK;
 }
 
-// The folders in the folder of features; other entries are let go.
+// Lists the subfolders of the feature folder; other entries are ignored.
 static mb_status list_features(const char *folder, char ***names, int *count, mb_error *error) {
     char path[PATH_MAX];
     mb_status status = mb_list_folder(folder, names, count, error);
@@ -162,7 +165,7 @@ static mb_status check_asked(const mb_import_options *options, char **there, int
         for (int i = 0; i < options->modality[m].count && status == MB_OK; i++)
             for (int other = 0; other < m; other++)
                 if (contains(&options->modality[other], options->modality[m].items[i]))
-                    status = mb_fail(error, MB_BAD_INPUT, "feature '%s' is named by %s and by %s",
+                    status = mb_fail(error, MB_BAD_INPUT, "feature '%s' is given to %s and to %s",
                                      options->modality[m].items[i], option[other], option[m]);
     }
     return status;
@@ -182,7 +185,8 @@ static mb_status find_labels(const mb_import_options *options, char path[PATH_MA
     const char *given = options->labels;
     if (given != NULL && (strchr(given, '/') != NULL || access(given, F_OK) == 0)) {
         int length = snprintf(path, PATH_MAX, "%s", given);
-        return length < PATH_MAX ? MB_OK : mb_fail(error, MB_BAD_INPUT, "%s: too long", given);
+        return length < PATH_MAX ? MB_OK
+                                 : mb_fail(error, MB_BAD_INPUT, "%s: the path is too long", given);
     }
     const char *name = given != NULL ? given : mb_mertools_label_file(options->rules);
     mb_status status = join_path(path, options->folder, name, error);

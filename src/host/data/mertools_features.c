@@ -33,11 +33,11 @@ typedef struct feature_work {
     bool allow_nonfinite;
     utterance *utterances;
     atomic_int next;         // first utterance that no thread has taken
-    atomic_int first_failed; // utterances behind it need not be read
+    atomic_int first_failed; // later utterances need not be read
     atomic_int done;
-    pthread_mutex_t lock; // of what follows
+    pthread_mutex_t lock; // protects the fields below
     pthread_cond_t finished;
-    int running;
+    int running;      // threads
     mb_status status; // of utterance first_failed
     mb_error error;
 } feature_work;
@@ -49,7 +49,7 @@ static mb_status check_finite(const feature_work *work, int row, mb_error *error
         return MB_OK;
     return mb_fail(error, MB_BAD_INPUT,
                    "%s: feature '%s', utterance '%s', frame %" PRId64 ", column %" PRId64
-                   ": expected a finite value, found %g; --allow-nonfinite lets it in",
+                   ": expected a finite value, found %g; --allow-nonfinite accepts it",
                    work->folder, work->feature, work->corpus->names[row], bad / frames->dimension,
                    bad % frames->dimension, (double)frames->values[bad]);
 }
@@ -96,7 +96,7 @@ static void *read_some(void *data) {
     return NULL;
 }
 
-// Draws the progress until the last thread is through.
+// Shows the progress until the last thread has ended.
 static void watch(feature_work *work, bool quiet) {
     char label[80];
     mb_progress progress;
@@ -120,7 +120,7 @@ static mb_status read_all(feature_work *work, int threads, bool quiet, mb_error 
     pthread_t started[MB_MAX_THREADS];
     int count = 0;
     threads = threads < 1 ? 1 : threads > MB_MAX_THREADS ? MB_MAX_THREADS : threads;
-    pthread_mutex_lock(&work->lock); // so that no thread is through before all are counted
+    pthread_mutex_lock(&work->lock); // no thread may end before `running` is set
     while (count < threads && pthread_create(&started[count], NULL, read_some, work) == 0)
         count++;
     work->running = count;
@@ -135,7 +135,8 @@ static mb_status read_all(feature_work *work, int threads, bool quiet, mb_error 
     return work->status;
 }
 
-// Finds out where every utterance's frames are; names the first few that have none.
+// Finds the file or folder of every utterance. The message of a failure lists the first few
+// utterances that have neither.
 static mb_status locate(feature_work *work, mb_error *error) {
     enum { SHOWN = 5 };
     char **names, wanted[NAME_MAX + 8];
@@ -158,15 +159,15 @@ static mb_status locate(feature_work *work, mb_error *error) {
     }
     if (missing > 0)
         status = mb_fail(error, MB_BAD_INPUT,
-                         "%.300s: feature '%s': %d of %d utterances have no features; expected "
-                         "UTTERANCE.npy or a folder UTTERANCE there:%s%s",
+                         "%.300s: feature '%s': %d of %d utterances have neither a file "
+                         "UTTERANCE.npy nor a folder UTTERANCE:%s%s",
                          work->folder, work->feature, missing, work->corpus->utterance_count, list,
                          missing > SHOWN ? "\n  ..." : "");
     mb_h5_free_names(names, count);
     return status;
 }
 
-// Puts the utterances' frames one behind the other.
+// Concatenates the frames of all utterances.
 static mb_status join(feature_work *work, mb_feature *feature, mb_error *error) {
     int32_t count = work->corpus->utterance_count;
     const utterance *utterances = work->utterances;
@@ -186,7 +187,7 @@ static mb_status join(feature_work *work, mb_feature *feature, mb_error *error) 
                 work->corpus->names[i], utterances[i].frames.dimension);
         if (utterances[i].frames.count != 1 || utterances[i].where == FOLDER_OF_FRAMES)
             feature->level = MB_LEVEL_FRAME;
-        frames += utterances[i].frames.count; // each was in memory: no overflow
+        frames += utterances[i].frames.count; // all are in memory, so this cannot overflow
         feature->offsets[i + 1] = frames;
     }
     if (__builtin_mul_overflow(frames, (int64_t)feature->dimension, &values) ||

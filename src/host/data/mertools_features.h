@@ -1,5 +1,5 @@
-// The feature folders of the MERTools toolkit: features/NAME/UTTERANCE.npy, or
-// features/NAME/UTTERANCE/*.npy with one file a frame.
+// Reads the feature folders of the MERTools toolkit: features/NAME/UTTERANCE.npy, or
+// features/NAME/UTTERANCE/*.npy with one file per frame.
 #ifndef MB_DATA_MERTOOLS_FEATURES_H
 #define MB_DATA_MERTOOLS_FEATURES_H
 
@@ -7,14 +7,14 @@
 
 typedef struct mb_feature_reading {
     int threads;
-    bool allow_nonfinite; // NaN and Inf are let in
+    bool allow_nonfinite; // accept NaN and Inf
     bool quiet;           // no progress
 } mb_feature_reading;
 
-// Reads one feature of all utterances of the corpus. `feature` has its name and modality and is
-// filled; the caller frees its offsets and values also after a failure. `digest` receives that of
-// the files' bytes in the order of the utterances. The first problem in the order of the utterances
-// is reported, whatever the number of threads.
+// Reads one feature of all utterances of the corpus. `feature` comes with its name and modality,
+// and the rest is filled in; the caller frees its offsets and values, also after a failure.
+// `digest` receives the digest of the files' bytes in the order of the utterances. If several
+// utterances fail, the message is that of the first one, whatever the number of threads.
 mb_status mb_mertools_feature(const mb_corpus *corpus, const char *folder,
                               const mb_feature_reading *reading, mb_feature *feature,
                               char digest[33], mb_error *error);

@@ -18,14 +18,14 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool add_entry(char ***names, int *count, int *room, const char *name) {
-    if (*count == *room) {
-        int larger = *room == 0 ? 256 : 2 * *room;
+static bool add_entry(char ***names, int *count, int *capacity, const char *name) {
+    if (*count == *capacity) {
+        int larger = *capacity == 0 ? 256 : 2 * *capacity;
         char **moved = realloc(*names, (size_t)larger * sizeof *moved);
         if (moved == NULL)
             return false;
         *names = moved;
-        *room = larger;
+        *capacity = larger;
     }
     (*names)[*count] = strdup(name);
     return (*names)[*count] != NULL && ++*count > 0;
@@ -33,17 +33,17 @@ static bool add_entry(char ***names, int *count, int *room, const char *name) {
 
 mb_status mb_list_folder(const char *folder, char ***names, int *count, mb_error *error) {
     *names = NULL, *count = 0;
-    int room = 0;
+    int capacity = 0;
     DIR *open = opendir(folder);
     if (open == NULL)
         return mb_fail(error, MB_BAD_INPUT, "%s: cannot open the folder: %s", folder,
                        strerror(errno));
     const struct dirent *entry;
-    *names = calloc(1, sizeof **names); // never NULL, also of an empty folder
+    *names = calloc(1, sizeof **names); // not NULL even if the folder is empty
     mb_status status = *names != NULL ? MB_OK : mb_out_of_memory(error, folder);
     while (status == MB_OK && (errno = 0, entry = readdir(open)) != NULL)
         if (entry->d_name[0] != '.' &&
-            (*count == INT_MAX / 4 || !add_entry(names, count, &room, entry->d_name)))
+            (*count == INT_MAX / 4 || !add_entry(names, count, &capacity, entry->d_name)))
             status = mb_out_of_memory(error, folder);
     if (status == MB_OK && errno != 0)
         status =
@@ -71,8 +71,8 @@ mb_status mb_read_frame_file(const char *path, mb_frames *frames, char digest[33
     return status;
 }
 
-// Adds the one frame of a file to those of its folder.
-static mb_status add_frame(const char *path, mb_frames *all, int room, mb_hasher *hasher,
+// Reads a file, which must hold one frame, and adds it to those of its folder.
+static mb_status add_frame(const char *path, mb_frames *all, int capacity, mb_hasher *hasher,
                            mb_error *error) {
     mb_frames one;
     char digest[33];
@@ -90,7 +90,7 @@ static mb_status add_frame(const char *path, mb_frames *all, int room, mb_hasher
                          one.dimension, all->dimension);
     if (status == MB_OK && all->count == 0) {
         all->dimension = one.dimension;
-        all->values = calloc((size_t)room, (size_t)one.dimension * sizeof(float));
+        all->values = calloc((size_t)capacity, (size_t)one.dimension * sizeof(float));
         if (all->values == NULL)
             status = mb_out_of_memory(error, path);
     }

@@ -7,7 +7,7 @@
 
 #include "data/npz.h"
 
-static const double no_value = -10; // how the toolkit writes "no valence"
+static const double no_value = -10; // stands for a missing valence in the toolkit
 
 const char *mb_mertools_label_file(const mb_dataset_rules *rules) {
     if (strcmp(rules->name, "IEMOCAPFour") == 0)
@@ -19,13 +19,13 @@ const char *mb_mertools_label_file(const mb_dataset_rules *rules) {
     return "label.npz";
 }
 
-// Where a label stands, for messages.
-typedef struct place {
+// The position of a label, for messages.
+typedef struct label_location {
     const char *path, *member, *utterance;
-} place;
+} label_location;
 
-static mb_status wrong(const place *at, mb_error *error, const char *key, const char *expected,
-                       const char *found) {
+static mb_status wrong(const label_location *at, mb_error *error, const char *key,
+                       const char *expected, const char *found) {
     return mb_fail(error, MB_BAD_INPUT,
                    "%s: member '%s', utterance '%s': '%s': expected %s, found %s", at->path,
                    at->member, at->utterance, key, expected, found);
@@ -36,16 +36,16 @@ static bool is_empty(const mb_python *value) {
            (value->kind == MB_PYTHON_TEXT && value->length == 0);
 }
 
-// "one of neutral, angry, ... or 0 to 5".
-static void describe_classes(const mb_dataset_rules *rules, char *text, size_t room) {
-    size_t used = (size_t)snprintf(text, room, "0 to %d or one of", rules->class_count - 1);
-    for (int32_t c = 0; c < rules->class_count && used < room; c++)
-        used += (size_t)snprintf(text + used, room - used, "%s %s", c > 0 ? "," : "",
+// "0 to 5 or one of neutral, angry, ...".
+static void describe_classes(const mb_dataset_rules *rules, char *text, size_t capacity) {
+    size_t used = (size_t)snprintf(text, capacity, "0 to %d or one of", rules->class_count - 1);
+    for (int32_t c = 0; c < rules->class_count && used < capacity; c++)
+        used += (size_t)snprintf(text + used, capacity - used, "%s %s", c > 0 ? "," : "",
                                  rules->classes[c]);
 }
 
 static mb_status read_emotion(const mb_python *value, const mb_dataset_rules *rules,
-                              const place *at, int32_t *emotion, mb_error *error) {
+                              const label_location *at, int32_t *emotion, mb_error *error) {
     char expected[256], found[128];
     *emotion = MB_EMOTION_MISSING;
     if (rules->class_count == 0 || is_empty(value))
@@ -71,7 +71,7 @@ static mb_status read_emotion(const mb_python *value, const mb_dataset_rules *ru
 }
 
 static mb_status read_valence(const mb_python *value, const mb_dataset_rules *rules,
-                              const place *at, float *valence, mb_error *error) {
+                              const label_location *at, float *valence, mb_error *error) {
     *valence = NAN;
     if (rules->value_count == 0 || is_empty(value))
         return MB_OK;
@@ -89,11 +89,12 @@ static mb_status read_valence(const mb_python *value, const mb_dataset_rules *ru
     return MB_OK;
 }
 
-// Room in the corpus for `count` more utterances.
-static mb_status make_room(mb_corpus *corpus, size_t count, mb_error *error) {
+// Reserves memory for `count` more utterances.
+static mb_status reserve(mb_corpus *corpus, size_t count, mb_error *error) {
     size_t total = (size_t)corpus->utterance_count + count;
     if (total > INT32_MAX / 2)
-        return mb_fail(error, MB_BAD_INPUT, "%zu utterances are absurd", total);
+        return mb_fail(error, MB_BAD_INPUT, "expected at most %d utterances, found %zu",
+                       INT32_MAX / 2, total);
     char **names = realloc(corpus->names, (total + 1) * sizeof *names);
     corpus->names = names != NULL ? names : corpus->names;
     int32_t *emotions = realloc(corpus->emotions, (total + 1) * sizeof *emotions);
@@ -106,7 +107,7 @@ static mb_status make_room(mb_corpus *corpus, size_t count, mb_error *error) {
 }
 
 static mb_status add_utterance(mb_corpus *corpus, mb_split *split, const mb_python *name,
-                               const mb_python *label, place *at, mb_error *error) {
+                               const mb_python *label, label_location *at, mb_error *error) {
     if (name->kind != MB_PYTHON_TEXT)
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: member '%s': expected names that are strings, found %s", at->path,
@@ -137,7 +138,8 @@ static mb_status add_utterance(mb_corpus *corpus, mb_split *split, const mb_pyth
     return MB_OK;
 }
 
-static mb_status add_split(mb_corpus *corpus, const mb_python *dict, place *at, mb_error *error) {
+static mb_status add_split(mb_corpus *corpus, const mb_python *dict, label_location *at,
+                           mb_error *error) {
     static const char suffix[] = "_corpus";
     size_t length = strlen(at->member), tail = sizeof suffix - 1;
     if (length <= tail || strcmp(at->member + length - tail, suffix) != 0)
@@ -157,7 +159,7 @@ static mb_status add_split(mb_corpus *corpus, const mb_python *dict, place *at, 
         if (strcmp(corpus->splits[s].name, split->name) == 0)
             return mb_fail(error, MB_BAD_INPUT, "%s: there are two members '%s'", at->path,
                            at->member);
-    mb_status status = make_room(corpus, dict->count / 2, error);
+    mb_status status = reserve(corpus, dict->count / 2, error);
     for (size_t i = 0; i + 1 < dict->count && status == MB_OK; i += 2)
         status = add_utterance(corpus, split, dict->items[i], dict->items[i + 1], at, error);
     return status;
@@ -176,7 +178,7 @@ static int compare_rows(const void *a, const void *b) {
     return order != 0 ? order : (left->row > right->row) - (left->row < right->row);
 }
 
-// Rows of the splits are ascending and without gaps.
+// The split of a row. The rows of the splits follow each other without gaps.
 static const char *split_of(const mb_corpus *corpus, int32_t row) {
     int32_t s = 0;
     while (row > corpus->splits[s].rows[corpus->splits[s].count - 1])
@@ -213,7 +215,7 @@ static mb_status check_members(const mb_corpus *corpus, const char *path, mb_err
     for (int i = 0; needed[i] != NULL; i++)
         if (mb_corpus_split(corpus, needed[i]) == NULL)
             return mb_fail(error, MB_BAD_INPUT,
-                           "%s: dataset %s needs a member '%s_corpus'; there is none", path,
+                           "%s: dataset %s needs a member '%s_corpus', found none", path,
                            corpus->rules->name, needed[i]);
     return MB_OK;
 }
@@ -227,7 +229,7 @@ static mb_status read_members(mb_npz *npz, const char *path, mb_corpus *corpus, 
     for (int i = 0; i < count && status == MB_OK; i++) {
         mb_pickle *pickle;
         const mb_python *dict;
-        place at = {path, mb_npz_name(npz, i), NULL};
+        label_location at = {path, mb_npz_name(npz, i), NULL};
         status = mb_npz_read_object(npz, i, &pickle, &dict, error);
         if (status == MB_OK)
             status = add_split(corpus, dict, &at, error);

@@ -1,15 +1,17 @@
-// The label files of the MERTools toolkit: an .npz with one member a split ("train_corpus"), each a
-// pickled dict {name: {'emo': ..., 'val': ...}} whose order is the order of the utterances.
+// Reads the label files of the MERTools toolkit: an .npz with one member per split
+// ("train_corpus"). Each member is a pickled dict {name: {'emo': ..., 'val': ...}}, in the order of
+// the utterances.
 #ifndef MB_DATA_MERTOOLS_LABELS_H
 #define MB_DATA_MERTOOLS_LABELS_H
 
 #include "data/corpus_write.h"
 
-// "label_4way.npz": what the toolkit calls the label file of a dataset.
+// The name of a dataset's label file in the toolkit, such as "label_4way.npz".
 const char *mb_mertools_label_file(const mb_dataset_rules *rules);
 
-// Fills names, emotions, valences and splits of a corpus whose rules are set, by the label rules of
-// the toolkit; to be closed by the caller also after a failure. `digest` receives the file's.
+// Fills in the names, emotions, valences and splits of a corpus whose rules are set, following the
+// conventions of the toolkit. The caller closes the corpus, also after a failure. `digest` receives
+// the digest of the file.
 mb_status mb_mertools_labels(const char *path, mb_corpus *corpus, char digest[33], mb_error *error);
 
 #endif

@@ -39,14 +39,14 @@ static bool take(cursor *at, char letter) {
 }
 
 // A quoted string without escapes.
-static mb_status take_string(cursor *at, const char *what, char *text, size_t room) {
+static mb_status take_string(cursor *at, const char *what, char *text, size_t capacity) {
     skip_blanks(at);
     char quote = at->position < at->end ? (char)at->bytes[at->position] : 0;
     if (quote != '\'' && quote != '"')
         return expected(at, what);
     size_t length = 0, position = at->position + 1;
-    while (position < at->end && at->bytes[position] != (unsigned char)quote && length + 1 < room &&
-           at->bytes[position] != '\\' && at->bytes[position] >= ' ')
+    while (position < at->end && at->bytes[position] != (unsigned char)quote &&
+           length + 1 < capacity && at->bytes[position] != '\\' && at->bytes[position] >= ' ')
         text[length++] = (char)at->bytes[position++];
     if (position >= at->end || at->bytes[position] != (unsigned char)quote)
         return expected(at, what);
@@ -68,13 +68,13 @@ static mb_status take_shape(cursor *at, mb_npy_header *header) {
                at->bytes[at->position] <= '9';
              at->position++, digits++)
             if (digits > 15)
-                return expected(at, "a sensible dimension");
+                return expected(at, "a dimension of at most 16 digits");
             else
                 dim = dim * 10 + (at->bytes[at->position] - '0');
         if (digits == 0)
             return expected(at, "a dimension");
         if (at->position < at->end && at->bytes[at->position] == 'L')
-            at->position++; // Python 2
+            at->position++; // a long integer as written by Python 2
         header->dims[header->rank++] = dim;
         if (!take(at, ',')) {
             if (!take(at, ')'))
@@ -194,13 +194,13 @@ static mb_status count_values(const mb_npy_header *header, const char *file, int
     *count = 1;
     for (int32_t i = 0; i < header->rank; i++)
         if (__builtin_mul_overflow(*count, header->dims[i], count) || *count > INT64_MAX / 8)
-            return mb_fail(error, MB_BAD_INPUT, "%s: the shape is absurdly large", file);
+            return mb_fail(error, MB_BAD_INPUT, "%s: the shape is too large", file);
     if (*count == 0)
         return mb_fail(error, MB_BAD_INPUT, "%s: the array has no values", file);
     return MB_OK;
 }
 
-// Drops axes of size 1 and checks what is left.
+// Drops axes of size 1. The remaining axes are (D) or (T, D).
 static mb_status squeeze(const mb_npy_header *header, const char *file, mb_frames *frames,
                          mb_error *error) {
     int64_t dims[MB_NPY_MAX_DIMS];
@@ -213,7 +213,8 @@ static mb_status squeeze(const mb_npy_header *header, const char *file, mb_frame
                        file, rank);
     int64_t dimension = rank == 0 ? 1 : dims[rank - 1];
     if (dimension > INT32_MAX)
-        return mb_fail(error, MB_BAD_INPUT, "%s: frames of %" PRId64 " values are absurd", file,
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: expected frames of at most %d values, found %" PRId64, file, INT32_MAX,
                        dimension);
     frames->count = rank == 2 ? dims[0] : 1;
     frames->dimension = (int32_t)dimension;
@@ -238,12 +239,12 @@ mb_status mb_npy_frames(const unsigned char *bytes, size_t size, const char *fil
         status = squeeze(&header, file, frames, error);
     if (status != MB_OK)
         return status;
-    uint64_t there = size - header.data, wanted = (uint64_t)count * (uint64_t)header.item_size;
-    if (there != wanted)
+    uint64_t found = size - header.data, wanted = (uint64_t)count * (uint64_t)header.item_size;
+    if (found != wanted)
         return mb_fail(
             error, MB_BAD_INPUT,
             "%s: offset %zu: expected %" PRIu64 " bytes of values, found %" PRIu64 " (%s)", file,
-            header.data, wanted, there, there < wanted ? "truncated" : "trailing garbage");
+            header.data, wanted, found, found < wanted ? "truncated" : "trailing garbage");
     frames->values = malloc((size_t)count * sizeof *frames->values);
     if (frames->values == NULL)
         return mb_out_of_memory(error, file);

@@ -13,13 +13,13 @@
 enum {
     LARGEST_FILE = 256 << 20,
     LARGEST_MEMBER = 1 << 30,
-    BEST_RATIO = 1100, // of deflate; more is a bomb
+    BEST_RATIO = 1100, // of deflate; a member that claims more is a zip bomb
     MOST_MEMBERS = 1000,
 };
 
 struct mb_npz {
     zip_t *zip;
-    mb_file_bytes file; // what `zip` reads from
+    mb_file_bytes file; // the bytes that `zip` reads
     char *path;
     char digest[33];
     char **names;
@@ -35,7 +35,7 @@ static mb_status damaged(const char *path, zip_error_t *cause, mb_error *error) 
 
 static mb_status open_zip(mb_npz *npz, mb_error *error) {
     zip_error_t cause;
-    if (npz->file.size == 0) // to libzip a zip without members
+    if (npz->file.size == 0) // libzip would accept it as a zip without members
         return mb_fail(error, MB_BAD_INPUT, "%s: expected an .npz file, found an empty file",
                        npz->path);
     zip_error_init(&cause);
@@ -130,12 +130,15 @@ static mb_status check_size(const mb_npz *npz, int member, zip_stat_t *stat, mb_
     if (stat->size > LARGEST_MEMBER || stat->size / BEST_RATIO > stat->comp_size ||
         stat->comp_size > npz->file.size)
         return mb_fail(
-            error, MB_BAD_INPUT, "%s: member '%s': %" PRIu64 " bytes out of %" PRIu64 " are absurd",
-            npz->path, npz->names[member], (uint64_t)stat->size, (uint64_t)stat->comp_size);
+            error, MB_BAD_INPUT,
+            "%s: member '%s': expected at most %d bytes and a ratio of at most %d, found %" PRIu64
+            " bytes compressed to %" PRIu64,
+            npz->path, npz->names[member], LARGEST_MEMBER, BEST_RATIO, (uint64_t)stat->size,
+            (uint64_t)stat->comp_size);
     return MB_OK;
 }
 
-// Reads to the end of the member, which is where libzip compares its checksum.
+// Reads to the very end of the member, because that is where libzip compares its checksum.
 static mb_status inflate(mb_npz *npz, int member, size_t size, unsigned char *bytes,
                          mb_error *error) {
     zip_file_t *file = zip_fopen_index(npz->zip, (zip_uint64_t)member, 0);
@@ -193,13 +196,13 @@ mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const 
     mb_status status = check_size(npz, member, &stat, error);
     if (status != MB_OK)
         return status;
-    size_t size = (size_t)stat.size, room = strlen(npz->path) + strlen(npz->names[member]) + 32;
+    size_t size = (size_t)stat.size, capacity = strlen(npz->path) + strlen(npz->names[member]) + 32;
     unsigned char *bytes = malloc(size + 1);
-    char *file = malloc(room);
+    char *file = malloc(capacity);
     if (bytes == NULL || file == NULL) {
         status = mb_out_of_memory(error, npz->path);
     } else {
-        snprintf(file, room, "%s: member '%s'", npz->path, npz->names[member]);
+        snprintf(file, capacity, "%s: member '%s'", npz->path, npz->names[member]);
         status = inflate(npz, member, size, bytes, error);
     }
     if (status == MB_OK)

@@ -1,4 +1,4 @@
-// The members of an .npz file (a zip of .npy files) that hold pickled objects.
+// Reads pickled objects from the members of an .npz file (a zip of .npy files).
 #ifndef MB_DATA_NPZ_H
 #define MB_DATA_NPZ_H
 
@@ -6,14 +6,14 @@
 
 typedef struct mb_npz mb_npz;
 
-// Reads the whole file into memory and its digest with it. MB_BAD_INPUT: no such file, no zip,
-// truncated, absurdly large.
+// Reads the whole file into memory and computes its digest. MB_BAD_INPUT: the file is missing, not
+// a zip, truncated, or too large.
 mb_status mb_npz_open(const char *path, mb_npz **npz, mb_error *error);
 void mb_npz_close(mb_npz *npz);
 
 const char *mb_npz_digest(const mb_npz *npz);
 int mb_npz_count(const mb_npz *npz);
-// Name of a member without ".npy".
+// The name of a member without ".npy".
 const char *mb_npz_name(const mb_npz *npz, int member);
 
 // Reads a member that holds one pickled object. *pickle owns *value; free it with mb_pickle_free.

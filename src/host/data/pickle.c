@@ -7,7 +7,8 @@
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
 
-// No honest pickle needs more memory for its values than this many times its size.
+// The values of a regular pickle need less memory than this multiple of its size. The limit stops
+// small files that expand to a huge number of values.
 enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 
 // ---- operands ---------------------------------------------------------------------------------
@@ -30,7 +31,7 @@ static mb_status take_number(mb_pickle *pickle, int size, uint64_t *number) {
     return status;
 }
 
-// A string or bytes with a length of `size` bytes in front.
+// A string or bytes, preceded by their length in `size` bytes.
 static mb_status push_text(mb_pickle *pickle, int size, mb_python_kind kind) {
     uint64_t length = 0;
     const unsigned char *bytes = NULL;
@@ -58,7 +59,7 @@ static mb_status push_integer(mb_pickle *pickle, int size) {
     mb_status status = take_number(pickle, size, &bits);
     if (status != MB_OK)
         return status;
-    int64_t integer = size == 4 ? (int32_t)bits : (int64_t)bits; // BININT has a sign
+    int64_t integer = size == 4 ? (int32_t)bits : (int64_t)bits; // only BININT is signed
     return mb_pickle_push(pickle, (mb_python){.kind = MB_PYTHON_INTEGER, .integer = integer});
 }
 
@@ -94,7 +95,7 @@ static mb_status append_all(mb_pickle *pickle, mb_python *list, mb_python **item
     return status;
 }
 
-// A tuple of the last `count` values, which are then taken from the stack.
+// Pushes a tuple of `count` values, which have been popped from the stack.
 static mb_status push_tuple(mb_pickle *pickle, mb_python **items, size_t count) {
     mb_python tuple = {.kind = MB_PYTHON_TUPLE};
     mb_status status = append_all(pickle, &tuple, items, count);
@@ -121,7 +122,7 @@ static mb_status extend(mb_pickle *pickle, mb_python_kind kind, mb_python **item
     if (status != MB_OK)
         return status;
     if (mb_pickle_top(pickle)->kind != kind)
-        return mb_pickle_fail(pickle, "expected %s to add to, found %s", mb_python_kind_name(kind),
+        return mb_pickle_fail(pickle, "expected %s to extend, found %s", mb_python_kind_name(kind),
                               mb_python_kind_name(mb_pickle_top(pickle)->kind));
     if (kind == MB_PYTHON_DICT && count % 2 != 0)
         return mb_pickle_fail(pickle, "a key has no value");
@@ -162,7 +163,7 @@ static mb_status global(mb_pickle *pickle) {
         lines[i] = (const char *)pickle->bytes + pickle->position;
         const char *end = memchr(lines[i], '\n', pickle->size - pickle->position);
         if (end == NULL)
-            return mb_pickle_fail(pickle, "truncated: a name has no end");
+            return mb_pickle_fail(pickle, "truncated: a name does not end");
         lengths[i] = (size_t)(end - lines[i]);
         pickle->position += lengths[i] + 1;
     }
@@ -177,7 +178,7 @@ static mb_status stack_global(mb_pickle *pickle) {
         return status;
     const mb_python *name = mb_pickle_pop(pickle), *module = mb_pickle_pop(pickle);
     if (name->kind != MB_PYTHON_TEXT || module->kind != MB_PYTHON_TEXT)
-        return mb_pickle_fail(pickle, "a name is no string");
+        return mb_pickle_fail(pickle, "a name is not a string");
     mb_python value;
     status =
         mb_pickle_global(pickle, module->text, module->length, name->text, name->length, &value);
@@ -204,7 +205,7 @@ static mb_status build(mb_pickle *pickle) {
 
 // ---- the machine ------------------------------------------------------------------------------
 
-// Names of the opcodes that are refused.
+// Names of opcodes that are refused, for messages.
 static const char *opcode_name(unsigned char opcode) {
     static const char *const names[256] = {
         ['0'] = "POP",          ['1'] = "POP_MARK",
@@ -347,7 +348,7 @@ mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *fi
     while (status == MB_OK && !machine->stopped) {
         machine->opcode = machine->position;
         if (machine->position == size)
-            status = mb_pickle_fail(machine, "truncated: the pickle has no end");
+            status = mb_pickle_fail(machine, "truncated: the pickle does not end");
         else
             status = execute(machine, bytes[machine->position++]);
     }

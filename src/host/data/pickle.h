@@ -1,7 +1,7 @@
-// A reader of the pickles that numpy writes for label files, and of nothing more: numbers, strings,
-// bytes, tuples, lists, dicts, numpy scalars and arrays of objects, in protocols 2 to 5.
+// Reads the pickles that numpy writes for label files, and no others: numbers, strings, bytes,
+// tuples, lists, dicts, numpy scalars and arrays of objects, in protocols 2 to 5.
 //
-// It executes nothing. An opcode or a name outside that list is refused with its offset.
+// Nothing is executed. Any other opcode or name is refused, with its offset.
 #ifndef MB_DATA_PICKLE_H
 #define MB_DATA_PICKLE_H
 
@@ -21,9 +21,9 @@ typedef enum mb_python_kind {
     MB_PYTHON_TUPLE,
     MB_PYTHON_LIST,
     MB_PYTHON_DICT,   // items: key, value, key, value ... in the order of insertion
-    MB_PYTHON_ARRAY,  // numpy array; items when it is one of objects
+    MB_PYTHON_ARRAY,  // numpy array of objects: items
     MB_PYTHON_DTYPE,  // numpy dtype
-    MB_PYTHON_GLOBAL, // one of the few names that are known
+    MB_PYTHON_GLOBAL, // one of the few known names, MB_GLOBAL_...
 } mb_python_kind;
 
 typedef struct mb_python {
@@ -33,12 +33,12 @@ typedef struct mb_python {
         int64_t integer;
         double real;
         struct {
-            const char *text; // zero-terminated; UTF-8 when it is TEXT
+            const char *text; // zero-terminated; UTF-8 for MB_PYTHON_TEXT
             size_t length;
         };
         struct {
             struct mb_python **items;
-            size_t count, room;
+            size_t count, capacity;
         };
         struct {
             char type; // 'f', 'i', 'u', 'b', 'U', 'O'
@@ -49,7 +49,7 @@ typedef struct mb_python {
     };
 } mb_python;
 
-// Owns every value of one pickle. Values may refer to each other in circles.
+// Owns every value of one pickle. Values may refer to each other in cycles.
 typedef struct mb_pickle mb_pickle;
 
 // Reads bytes[0..size), which must hold one pickle and nothing else. `file` and `offset` (of the
@@ -61,7 +61,7 @@ void mb_pickle_free(mb_pickle *pickle);
 // "a dict", "an integer" ... for messages.
 const char *mb_python_kind_name(mb_python_kind kind);
 
-// The value of a key that is a text, or NULL.
+// The value that belongs to a string key, or NULL.
 const mb_python *mb_python_get(const mb_python *dict, const char *key);
 
 #endif

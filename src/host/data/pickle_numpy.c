@@ -1,4 +1,4 @@
-// The few names that numpy's pickles refer to, and what they do.
+// The few names that the pickles of numpy refer to, and what they stand for.
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ mb_status mb_pickle_global(mb_pickle *pickle, const char *module, size_t module_
         {"numpy._core.multiarray", "scalar", MB_GLOBAL_SCALAR},
         {"numpy", "ndarray", MB_GLOBAL_NDARRAY},
         {"numpy", "dtype", MB_GLOBAL_DTYPE},
-        {"_codecs", "encode", MB_GLOBAL_ENCODE}, // how protocol 2 writes bytes
+        {"_codecs", "encode", MB_GLOBAL_ENCODE}, // used for bytes by protocol 2
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (is(module, module_length, known[i].module) && is(name, name_length, known[i].name)) {
@@ -69,7 +69,7 @@ static mb_status make_text(mb_pickle *pickle, const mb_python *dtype, const mb_p
             break;
         size_t written = mb_utf8_write((int32_t)code, text + length);
         if (written == 0)
-            return mb_pickle_fail(pickle, "a numpy string is no Unicode");
+            return mb_pickle_fail(pickle, "a numpy string is not valid Unicode");
         length += written;
     }
     *value = (mb_python){.kind = MB_PYTHON_TEXT, .text = text, .length = length};
@@ -133,7 +133,7 @@ static mb_status encode(mb_pickle *pickle, const mb_python *arguments, mb_python
     if (arguments->count != 2 || arguments->items[0]->kind != MB_PYTHON_TEXT ||
         arguments->items[1]->kind != MB_PYTHON_TEXT ||
         strcmp(arguments->items[1]->text, "latin1") != 0)
-        return mb_pickle_fail(pickle, "_codecs.encode is known for 'latin1' only");
+        return mb_pickle_fail(pickle, "_codecs.encode: expected a string and 'latin1'");
     const char *text = arguments->items[0]->text;
     size_t length = arguments->items[0]->length, count = 0;
     char *bytes = mb_pickle_allocate(pickle, length + 1);
@@ -142,7 +142,7 @@ static mb_status encode(mb_pickle *pickle, const mb_python *arguments, mb_python
     for (const char *end = text + length; text < end;) {
         int32_t letter = mb_utf8_next(&text, end);
         if (letter < 0 || letter > 0xFF)
-            return mb_pickle_fail(pickle, "a letter is outside of latin1");
+            return mb_pickle_fail(pickle, "_codecs.encode: a character is not in latin1");
         bytes[count++] = (char)letter;
     }
     *value = (mb_python){.kind = MB_PYTHON_BYTES, .text = bytes, .length = count};
@@ -156,7 +156,7 @@ mb_status mb_pickle_reduce(mb_pickle *pickle, const mb_python *function, const m
                               mb_python_kind_name(function->kind),
                               mb_python_kind_name(arguments->kind));
     switch (function->global) {
-    case MB_GLOBAL_RECONSTRUCT: // (ndarray, (0,), b'b'): the real shape comes with BUILD
+    case MB_GLOBAL_RECONSTRUCT: // (ndarray, (0,), b'b'): the real shape follows with BUILD
         if (arguments->count != 3 || arguments->items[0]->kind != MB_PYTHON_GLOBAL ||
             arguments->items[0]->global != MB_GLOBAL_NDARRAY)
             return mb_pickle_fail(pickle, "expected a plain numpy array");
@@ -169,23 +169,23 @@ mb_status mb_pickle_reduce(mb_pickle *pickle, const mb_python *function, const m
     case MB_GLOBAL_ENCODE:
         return encode(pickle, arguments, value);
     default:
-        return mb_pickle_fail(pickle, "numpy.ndarray is not called in pickles of numpy");
+        return mb_pickle_fail(pickle, "expected a function to call, found the class numpy.ndarray");
     }
 }
 
-// (3, '<', None, None, None, -1, -1, 0): only the byte order matters here.
+// The state is (3, '<', None, None, None, -1, -1, 0); only the byte order matters here.
 static mb_status build_dtype(mb_pickle *pickle, mb_python *dtype, const mb_python *state) {
     if (state->kind != MB_PYTHON_TUPLE || state->count < 2 ||
         state->items[1]->kind != MB_PYTHON_TEXT || state->items[1]->length != 1 ||
         strchr("<>|=", state->items[1]->text[0]) == NULL)
         return mb_pickle_fail(pickle, "the state of a numpy dtype is not as expected");
     if (state->count > 2 && state->items[2]->kind != MB_PYTHON_NONE)
-        return mb_pickle_fail(pickle, "numpy dtypes with parts are not needed for labels");
+        return mb_pickle_fail(pickle, "numpy dtypes with fields are not needed for labels");
     dtype->dtype.big_endian = state->items[1]->text[0] == '>';
     return MB_OK;
 }
 
-// (version, shape, dtype, fortran order, list of objects)
+// The state is (version, shape, dtype, fortran order, list of objects).
 static mb_status build_array(mb_pickle *pickle, mb_python *array, const mb_python *state) {
     if (state->kind != MB_PYTHON_TUPLE || state->count != 5 ||
         state->items[1]->kind != MB_PYTHON_TUPLE || state->items[2]->kind != MB_PYTHON_DTYPE)
@@ -197,13 +197,13 @@ static mb_status build_array(mb_pickle *pickle, mb_python *array, const mb_pytho
     for (size_t i = 0; i < shape->count; i++)
         if (shape->items[i]->kind != MB_PYTHON_INTEGER || shape->items[i]->integer < 0 ||
             __builtin_mul_overflow(expected, (size_t)shape->items[i]->integer, &expected))
-            return mb_pickle_fail(pickle, "the shape of a numpy array is absurd");
+            return mb_pickle_fail(pickle, "the shape of a numpy array is not valid");
     if (values->count != expected)
         return mb_pickle_fail(pickle, "a numpy array of %zu objects has %zu values", expected,
                               values->count);
     // The list's memory is shared, not copied: a pickle could name the same list many times.
     *array = (mb_python){
-        .kind = MB_PYTHON_ARRAY, .items = values->items, .count = values->count, .room = 0};
+        .kind = MB_PYTHON_ARRAY, .items = values->items, .count = values->count, .capacity = 0};
     return MB_OK;
 }
 

@@ -1,4 +1,4 @@
-// Memory, stack and memo of the pickle machine.
+// The memory, the stack and the memo of the pickle machine.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,11 +6,11 @@
 
 #include "data/pickle_machine.h"
 
-enum { BLOCK_SIZE = 1 << 16, MOST_MARKS = 1000 };
+enum { CHUNK_SIZE = 1 << 16, MOST_MARKS = 1000 };
 
-struct block {
-    struct block *next;
-    size_t used, room;
+struct chunk {
+    struct chunk *next;
+    size_t used, capacity;
     max_align_t memory[];
 };
 
@@ -21,17 +21,17 @@ void *mb_pickle_allocate(mb_pickle *pickle, size_t size) {
     }
     pickle->budget -= size;
     size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-    struct block *block = pickle->blocks;
-    if (block == NULL || block->room - block->used < size) {
-        size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-        block = malloc(sizeof *block + room);
-        if (block == NULL)
+    struct chunk *chunk = pickle->chunks;
+    if (chunk == NULL || chunk->capacity - chunk->used < size) {
+        size_t capacity = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        chunk = malloc(sizeof *chunk + capacity);
+        if (chunk == NULL)
             return NULL;
-        *block = (struct block){pickle->blocks, 0, room};
-        pickle->blocks = block;
+        *chunk = (struct chunk){pickle->chunks, 0, capacity};
+        pickle->chunks = chunk;
     }
-    void *memory = (char *)block->memory + block->used;
-    block->used += size;
+    void *memory = (char *)chunk->memory + chunk->used;
+    chunk->used += size;
     return memset(memory, 0, size);
 }
 
@@ -47,33 +47,33 @@ mb_status mb_pickle_fail(mb_pickle *pickle, const char *format, ...) {
 
 mb_status mb_pickle_no_memory(mb_pickle *pickle) {
     if (pickle->exhausted)
-        return mb_pickle_fail(pickle, "the pickle unfolds to absurdly much memory");
+        return mb_pickle_fail(pickle, "the values of the pickle need too much memory for its size");
     return mb_out_of_memory(pickle->error, pickle->file);
 }
 
-// Doubles a list outside the blocks.
-static bool grow(void **items, size_t *room, size_t item_size, size_t needed) {
-    if (needed <= *room)
+// Grows a list that is not part of the chunks.
+static bool grow(void **items, size_t *capacity, size_t item_size, size_t needed) {
+    if (needed <= *capacity)
         return true;
     size_t larger = needed < 32 ? 64 : 2 * needed;
     void *moved = realloc(*items, larger * item_size);
     if (moved == NULL)
         return false;
     *items = moved;
-    *room = larger;
+    *capacity = larger;
     return true;
 }
 
 mb_status mb_pickle_append(mb_pickle *pickle, mb_python *list, mb_python *item) {
-    if (list->count == list->room) { // the old memory stays with the pickle: at most as much again
-        size_t room = list->room < 4 ? 4 : 2 * list->room;
-        mb_python **items = mb_pickle_allocate(pickle, room * sizeof *items);
+    if (list->count == list->capacity) { // the old memory is not reused: at most as much again
+        size_t capacity = list->capacity < 4 ? 4 : 2 * list->capacity;
+        mb_python **items = mb_pickle_allocate(pickle, capacity * sizeof *items);
         if (items == NULL)
             return mb_pickle_no_memory(pickle);
         if (list->count > 0)
             memcpy(items, list->items, list->count * sizeof *items);
         list->items = items;
-        list->room = room;
+        list->capacity = capacity;
     }
     list->items[list->count++] = item;
     return MB_OK;
@@ -85,14 +85,14 @@ mb_status mb_pickle_push(mb_pickle *pickle, mb_python value) {
     mb_python *kept = mb_pickle_allocate(pickle, sizeof *kept);
     python_list *stack = &pickle->stack;
     if (kept == NULL ||
-        !grow((void **)&stack->items, &stack->room, sizeof *stack->items, stack->count + 1))
+        !grow((void **)&stack->items, &stack->capacity, sizeof *stack->items, stack->count + 1))
         return mb_pickle_no_memory(pickle);
     *kept = value;
     stack->items[stack->count++] = kept;
     return MB_OK;
 }
 
-// How many values lie above the last mark.
+// The number of values above the last mark.
 static size_t above_mark(const mb_pickle *pickle) {
     size_t floor = pickle->mark_count > 0 ? pickle->marks[pickle->mark_count - 1] : 0;
     return pickle->stack.count - floor;
@@ -116,14 +116,13 @@ mb_python *mb_pickle_top(mb_pickle *pickle) {
 mb_status mb_pickle_mark(mb_pickle *pickle) {
     if (pickle->mark_count == MOST_MARKS)
         return mb_pickle_fail(pickle, "values are nested more than %d deep", MOST_MARKS);
-    if (!grow((void **)&pickle->marks, &pickle->mark_room, sizeof *pickle->marks,
+    if (!grow((void **)&pickle->marks, &pickle->mark_capacity, sizeof *pickle->marks,
               pickle->mark_count + 1))
         return mb_pickle_no_memory(pickle);
     pickle->marks[pickle->mark_count++] = pickle->stack.count;
     return MB_OK;
 }
 
-// Takes the values above the last mark and the mark away; they stay readable until the next push.
 mb_status mb_pickle_pop_mark(mb_pickle *pickle, mb_python ***items, size_t *count) {
     if (pickle->mark_count == 0)
         return mb_pickle_fail(pickle, "the opcode needs a mark, there is none");
@@ -134,16 +133,17 @@ mb_status mb_pickle_pop_mark(mb_pickle *pickle, mb_python ***items, size_t *coun
     return MB_OK;
 }
 
-// ---- memo --------------------------------------------------------------------------------
+// ---- the memo ---------------------------------------------------------------------------------
 
 mb_status mb_pickle_memoize(mb_pickle *pickle, uint64_t index) {
     python_list *memo = &pickle->memo;
     mb_status status = mb_pickle_need(pickle, 1);
     if (status != MB_OK)
         return status;
-    if (index > pickle->size) // whoever counts up cannot get there
-        return mb_pickle_fail(pickle, "absurd memo index %llu", (unsigned long long)index);
-    if (!grow((void **)&memo->items, &memo->room, sizeof *memo->items, (size_t)index + 1))
+    if (index > pickle->size) // picklers count up from 0, with at least one byte per index
+        return mb_pickle_fail(pickle, "expected a memo index of at most %zu, found %llu",
+                              pickle->size, (unsigned long long)index);
+    if (!grow((void **)&memo->items, &memo->capacity, sizeof *memo->items, (size_t)index + 1))
         return mb_pickle_no_memory(pickle);
     while (memo->count <= index)
         memo->items[memo->count++] = NULL;
@@ -156,7 +156,7 @@ mb_status mb_pickle_recall(mb_pickle *pickle, uint64_t index) {
     if (index >= pickle->memo.count || pickle->memo.items[index] == NULL)
         return mb_pickle_fail(pickle, "nothing was stored in the memo at %llu",
                               (unsigned long long)index);
-    if (!grow((void **)&stack->items, &stack->room, sizeof *stack->items, stack->count + 1))
+    if (!grow((void **)&stack->items, &stack->capacity, sizeof *stack->items, stack->count + 1))
         return mb_pickle_no_memory(pickle);
     stack->items[stack->count++] = pickle->memo.items[index];
     return MB_OK;
@@ -165,10 +165,10 @@ mb_status mb_pickle_recall(mb_pickle *pickle, uint64_t index) {
 void mb_pickle_free(mb_pickle *pickle) {
     if (pickle == NULL)
         return;
-    while (pickle->blocks != NULL) {
-        struct block *next = pickle->blocks->next;
-        free(pickle->blocks);
-        pickle->blocks = next;
+    while (pickle->chunks != NULL) {
+        struct chunk *next = pickle->chunks->next;
+        free(pickle->chunks);
+        pickle->chunks = next;
     }
     free(pickle->stack.items);
     free(pickle->memo.items);

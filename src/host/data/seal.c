@@ -45,7 +45,7 @@ static mb_status hash_range(int file, const char *path, int64_t start, int64_t e
     return MB_OK;
 }
 
-// Digest of the block's text and of the bytes from `start` to `length` that no extent covers.
+// The digest of the seal's text and of the bytes from `start` to `length` outside all extents.
 static mb_status digest(int file, const char *path, const char *text, size_t text_length,
                         int64_t start, int64_t length, const mb_extent *extents, int extent_count,
                         char hex[33], mb_error *error) {
@@ -105,7 +105,8 @@ typedef struct parsed_seal {
     char hex[33];
 } parsed_seal;
 
-// A number without sign or blanks in front; the cursor moves behind `end`.
+// Reads an unsigned number, without leading blanks, that is followed by the character `end`, and
+// moves the cursor past both.
 static bool take_number(const char **cursor, char end, int64_t *value) {
     char *stop;
     if (**cursor < '0' || **cursor > '9')
@@ -132,16 +133,16 @@ static bool parse(const char *text, parsed_seal *seal) {
     if (!take_word(&cursor, MAGIC FORMAT "\nblock ") || !take_number(&cursor, '\n', &seal->block) ||
         !take_word(&cursor, "length ") || !take_number(&cursor, '\n', &seal->length))
         return false;
-    int64_t behind = seal->block;
+    int64_t previous_end = seal->block;
     seal->extents = calloc((size_t)(seal->block / LONGEST_LINE) * 8 + 1, sizeof *seal->extents);
     while (seal->extents != NULL && take_word(&cursor, "apart ")) {
         mb_extent extent;
         if (!take_number(&cursor, ' ', &extent.start) ||
-            !take_number(&cursor, '\n', &extent.length) || extent.start < behind ||
+            !take_number(&cursor, '\n', &extent.length) || extent.start < previous_end ||
             extent.start > seal->length || extent.length > seal->length - extent.start)
             return false;
-        behind = extent.start + extent.length;
-        seal->extents[seal->extent_count++] = extent; // a line has at least 10 bytes: there is room
+        previous_end = extent.start + extent.length;
+        seal->extents[seal->extent_count++] = extent; // fits: a line has at least 10 bytes
     }
     seal->text_length = (size_t)(cursor - text);
     if (seal->extents == NULL || !take_word(&cursor, "seal ") || strnlen(cursor, 33) < 33 ||
@@ -196,7 +197,7 @@ static mb_status check_open_file(int file, const char *path, int64_t file_size, 
     char *block = read_block(file, file_size, &found.block);
     if (block == NULL || !parse(block, &found)) {
         status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: offset 0: the corpus is truncated or damaged in its seal", path);
+                         "%s: offset 0: the seal of the corpus is truncated or damaged", path);
     } else if (found.length != file_size) {
         status = mb_fail(error, MB_BAD_INPUT,
                          "%s: the corpus is %s: expected %" PRId64 " bytes, found %" PRId64, path,
@@ -206,9 +207,10 @@ static mb_status check_open_file(int file, const char *path, int64_t file_size, 
         status = digest(file, path, block, found.text_length, found.block, found.length,
                         found.extents, found.extent_count, hex, error);
         if (status == MB_OK && strcmp(hex, found.hex) != 0)
-            status = mb_fail(error, MB_BAD_INPUT,
-                             "%s: the corpus was damaged or changed: expected digest %s, found %s",
-                             path, found.hex, hex);
+            status =
+                mb_fail(error, MB_BAD_INPUT,
+                        "%s: the corpus is damaged or was changed: expected digest %s, found %s",
+                        path, found.hex, hex);
     }
     free(found.extents);
     free(block);
@@ -228,8 +230,9 @@ mb_status mb_seal_check(const char *path, mb_error *error) {
     if (S_ISREG(info.st_mode))
         status = check_open_file(file, path, info.st_size, error);
     else
-        status = mb_fail(error, MB_BAD_INPUT, "%s: expected a merbench corpus, found %s", path,
-                         S_ISDIR(info.st_mode) ? "a folder" : "something that is no plain file");
+        status =
+            mb_fail(error, MB_BAD_INPUT, "%s: expected a merbench corpus, found %s", path,
+                    S_ISDIR(info.st_mode) ? "a folder" : "something other than a regular file");
     close(file);
     return status;
 }

@@ -3,25 +3,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMN_BLOCK = 128 }; // columns that are summed at a time, in double
+enum { COLUMN_CHUNK = 128 }; // columns that are summed at a time, in double
 
 static int64_t ceiling(int64_t length, int64_t divisor) {
     return (length + divisor - 1) / divisor;
 }
 
-// Mean over the rows first .. first + pool - 1 of `frames`; rows below zero are padding: they add
-// nothing to the sum and count in the divisor.
+// The mean of the frames first .. first + pool - 1. Negative frames are padding: they add nothing
+// to the sum, but count in the divisor.
 static void mean_of_group(const float *frames, int32_t dimension, int64_t first, int64_t pool,
                           float *result) {
     int64_t start = first < 0 ? 0 : first;
-    for (int32_t block = 0; block < dimension; block += COLUMN_BLOCK) {
-        int32_t width = dimension - block < COLUMN_BLOCK ? dimension - block : COLUMN_BLOCK;
-        double sums[COLUMN_BLOCK] = {0};
-        for (int64_t row = start; row < first + pool; row++)
+    for (int32_t column = 0; column < dimension; column += COLUMN_CHUNK) {
+        int32_t width = dimension - column < COLUMN_CHUNK ? dimension - column : COLUMN_CHUNK;
+        double sums[COLUMN_CHUNK] = {0};
+        for (int64_t frame = start; frame < first + pool; frame++)
             for (int32_t d = 0; d < width; d++)
-                sums[d] += (double)frames[row * dimension + block + d];
+                sums[d] += (double)frames[frame * dimension + column + d];
         for (int32_t d = 0; d < width; d++)
-            result[block + d] = (float)(sums[d] / (double)pool);
+            result[column + d] = (float)(sums[d] / (double)pool);
     }
 }
 
@@ -34,8 +34,8 @@ static void map_frames(const float *frames, int64_t length, int32_t dimension, i
         return;
     }
     int64_t pool = ceiling(length, target), first = length - pool * target;
-    for (int64_t row = 0; row < target; row++, first += pool)
-        mean_of_group(frames, dimension, first, pool, result + row * dimension);
+    for (int64_t frame = 0; frame < target; frame++, first += pool)
+        mean_of_group(frames, dimension, first, pool, result + frame * dimension);
 }
 
 void mb_sequence_map(const float *frames, int32_t length, int32_t dimension, int32_t target,
@@ -47,28 +47,30 @@ static int64_t frames_of(const mb_feature *feature, int32_t utterance) {
     return feature->offsets[utterance + 1] - feature->offsets[utterance];
 }
 
-// What is made of one feature: its compression and, for frm_align, the text that gives the lengths.
-typedef struct making {
-    int64_t scale; // 0: the mean of all frames
+// How a sequence is made from a feature: its compression and, for frm_align, the text feature whose
+// lengths it takes.
+typedef struct sequence_recipe {
+    int64_t scale; // frames that become one; 0: the mean of all frames
     const mb_feature *guide;
-} making;
+} sequence_recipe;
 
-static int64_t target_length(const mb_feature *feature, const making *recipe, int32_t utterance) {
+static int64_t target_length(const mb_feature *feature, const sequence_recipe *recipe,
+                             int32_t utterance) {
     if (recipe->scale == 0)
         return 1;
     const mb_feature *guide = recipe->guide != NULL ? recipe->guide : feature;
     return ceiling(frames_of(guide, utterance), recipe->scale);
 }
 
-// A sequence while it is made.
+// A sequence in the making.
 typedef struct sequence {
     int64_t *offsets; // (N + 1)
     float *values;
-    int64_t longest; // intermediate result, in frames
+    int64_t longest; // frames of the longest intermediate result
 } sequence;
 
-static mb_status allocate(const mb_feature *feature, const making *recipe, int32_t utterance_count,
-                          sequence *made, mb_error *error) {
+static mb_status allocate(const mb_feature *feature, const sequence_recipe *recipe,
+                          int32_t utterance_count, sequence *made, mb_error *error) {
     made->offsets = calloc((size_t)utterance_count + 1, sizeof *made->offsets);
     if (made->offsets == NULL)
         return mb_out_of_memory(error, "offsets of a sequence");
@@ -96,9 +98,9 @@ static mb_status check_frames(const mb_corpus *corpus, const mb_feature *feature
     return MB_OK;
 }
 
-// The frames of one utterance.
-static void map_utterance(const mb_feature *feature, const making *recipe, int32_t utterance,
-                          const sequence *made, float *compressed) {
+// Makes the frames of one utterance.
+static void map_utterance(const mb_feature *feature, const sequence_recipe *recipe,
+                          int32_t utterance, const sequence *made, float *compressed) {
     int32_t dimension = feature->dimension;
     const float *frames = feature->values + feature->offsets[utterance] * dimension;
     float *result = made->values + made->offsets[utterance] * dimension;
@@ -113,7 +115,7 @@ static void map_utterance(const mb_feature *feature, const making *recipe, int32
     map_frames(compressed, own, dimension, target, result);
 }
 
-static mb_status make_sequence(const mb_feature *feature, const making *recipe,
+static mb_status make_sequence(const mb_feature *feature, const sequence_recipe *recipe,
                                int32_t utterance_count, mb_stream *stream, mb_error *error) {
     sequence made = {.offsets = NULL};
     mb_status status = allocate(feature, recipe, utterance_count, &made, error);
@@ -126,7 +128,7 @@ static mb_status make_sequence(const mb_feature *feature, const making *recipe,
     for (int32_t i = 0; status == MB_OK && i < utterance_count; i++)
         map_utterance(feature, recipe, i, &made, compressed);
     free(compressed);
-    if (status != MB_OK || recipe->scale == 0) { // a frame each
+    if (status != MB_OK || recipe->scale == 0) { // one frame per utterance needs no offsets
         free(made.offsets);
         made.offsets = NULL;
     }
@@ -141,7 +143,7 @@ static mb_status make_sequence(const mb_feature *feature, const making *recipe,
     return MB_OK;
 }
 
-// The place before `i` that holds the same feature, or -1.
+// The first position before `i` that holds the same feature, or -1.
 static int32_t same_before(const mb_feature *const features[], int32_t i) {
     for (int32_t other = 0; other < i; other++)
         if (features[other] == features[i])
@@ -162,7 +164,7 @@ mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[]
         if (status == MB_OK)
             status = check_frames(corpus, features[i], error);
     }
-    making recipe = {type == MB_FRM_ALIGN ? 6 : type == MB_FRM_UNALIGN ? 12 : 0, NULL};
+    sequence_recipe recipe = {type == MB_FRM_ALIGN ? 6 : type == MB_FRM_UNALIGN ? 12 : 0, NULL};
     if (status == MB_OK && type == MB_FRM_ALIGN) {
         recipe.guide = features[MB_TEXT];
         if (recipe.guide == NULL)
@@ -188,7 +190,7 @@ mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[]
 void mb_sequences_free(mb_sequences *sequences) {
     const mb_stream *all = sequences->streams;
     for (int32_t i = 0; i < sequences->stream_count; i++) {
-        bool shared = false; // the same feature in two places shares its memory
+        bool shared = false; // a feature that is used twice shares its memory
         for (int32_t other = 0; other < i; other++)
             shared = shared ||
                      (all[other].values == all[i].values && all[other].offsets == all[i].offsets);

@@ -22,7 +22,7 @@ mb_label_summary mb_summarize_labels(const mb_corpus *corpus, const mb_split *sp
         summary.negative += valence < 0;
         summary.zero += valence == 0;
         summary.positive += valence > 0;
-        summary.minimum = fmin(summary.minimum, valence); // of NaN and a number: the number
+        summary.minimum = fmin(summary.minimum, valence); // ignores the NaN of the start
         summary.maximum = fmax(summary.maximum, valence);
         sum += valence;
     }

@@ -1,4 +1,4 @@
-// Numbers that describe a corpus, for people and programs.
+// Statistics of a corpus.
 #ifndef MB_DATA_SUMMARY_H
 #define MB_DATA_SUMMARY_H
 
@@ -12,11 +12,11 @@ typedef struct mb_label_summary {
     double minimum, mean, maximum, deviation; // of the valences; NaN when there are none
 } mb_label_summary;
 
-// Of the rows of a split, or of all utterances when it is NULL.
+// Summarizes the rows of a split, or all utterances if `split` is NULL.
 mb_label_summary mb_summarize_labels(const mb_corpus *corpus, const mb_split *split);
 
 typedef struct mb_length_summary {
-    int64_t minimum, maximum, total; // frames of an utterance; of all
+    int64_t minimum, maximum, total; // frames per utterance, and of all utterances
     double mean;
 } mb_length_summary;
 

@@ -14,7 +14,7 @@ mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *opt
                             mb_error *error) {
     const mb_synth_profile *profile = mb_synth_profile_find(rules);
     if (profile == NULL)
-        return mb_fail(error, MB_UNSUPPORTED, "no synthetic corpus is known for dataset %s",
+        return mb_fail(error, MB_UNSUPPORTED, "there is no synthetic corpus for dataset %s",
                        rules->name);
     *options = (mb_synth_options){.rules = rules, .seed = 1, .scale = 1};
     memcpy(options->dims, profile->dims, sizeof options->dims);
@@ -24,7 +24,7 @@ mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *opt
 
 // ---- sizes ------------------------------------------------------------------------------------
 
-// A category that has utterances keeps some at any scale.
+// A category with utterances keeps at least CATEGORY_MINIMUM of them at any scale.
 static int32_t scaled(int32_t count, double scale) {
     if (count == 0)
         return 0;
@@ -75,7 +75,7 @@ static mb_status allocate_corpus(const mb_synth_options *options, const mb_synth
 
 // ---- names ------------------------------------------------------------------------------------
 
-// Sessions follow each other in the file; their shares are those of the profile.
+// Sessions follow each other in the file; their relative sizes are those of the profile.
 static void session_name(const mb_synth_profile *profile, int32_t count, int32_t position,
                          char *name, size_t size) {
     int64_t total = 0, before = 0;
@@ -125,11 +125,11 @@ static char *make_name(const mb_synth_profile *profile, const mb_split *split, i
 static float value_of_class(const mb_synth_profile *profile, const mb_dataset_rules *rules,
                             mb_key key, int32_t row, int32_t class) {
     double noise = mb_random_normal(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_VALUES, (uint64_t)row);
-    double part = profile->class_values[class] + 0.2 * noise;
-    return (float)(rules->value_range * fmax(-1, fmin(1, part)));
+    double fraction = profile->class_values[class] + 0.2 * noise;
+    return (float)(rules->value_range * fmax(-1, fmin(1, fraction)));
 }
 
-// Negative, zero, positive; every magnitude is as likely as another.
+// The categories are negative, zero and positive. All magnitudes are equally likely.
 static float value_of_sign(const mb_synth_profile *profile, const mb_dataset_rules *rules,
                            mb_key key, int32_t row, int32_t category) {
     uint32_t levels = (uint32_t)profile->value_levels;
@@ -141,18 +141,18 @@ static float value_of_sign(const mb_synth_profile *profile, const mb_dataset_rul
 static void label_split(const mb_synth_options *options, const mb_synth_profile *profile,
                         int32_t index, mb_corpus *corpus) {
     const mb_dataset_rules *rules = options->rules;
-    const mb_synth_split *model = &profile->splits[index];
+    const mb_synth_split *pattern = &profile->splits[index];
     mb_split *split = &corpus->splits[index];
     mb_key key = mb_key_make(options->seed, 0);
     int32_t *categories = corpus->emotions + split->rows[0], next = 0;
     for (int32_t c = 0; c < category_count(rules); c++)
-        for (int32_t i = scaled(model->counts[c], options->scale); i > 0; i--)
+        for (int32_t i = scaled(pattern->counts[c], options->scale); i > 0; i--)
             categories[next++] = c;
     mb_random_shuffle(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_LABELS + (uint32_t)index, categories,
                       split->count);
     for (int32_t i = 0; i < split->count; i++) {
         int32_t row = split->rows[i], category = corpus->emotions[row];
-        if (rules->value_count == 0 || model->without_values)
+        if (rules->value_count == 0 || pattern->without_values)
             corpus->valences[row] = NAN;
         else if (rules->class_count > 0)
             corpus->valences[row] = value_of_class(profile, rules, key, row, category);
@@ -178,7 +178,7 @@ static mb_status describe(const mb_synth_options *options, mb_corpus *corpus, mb
 }
 
 static mb_status check_options(const mb_synth_options *options, mb_error *error) {
-    // Written so that NaN is refused.
+    // The conditions are written so that NaN is refused.
     if (!(options->scale > 0 && options->scale <= MB_SYNTH_MAX_SCALE))
         return mb_fail(error, MB_BAD_INPUT, "scale: expected more than 0 and at most %g, found %g",
                        MB_SYNTH_MAX_SCALE, options->scale);
@@ -200,7 +200,7 @@ mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_e
         return status;
     const mb_synth_profile *profile = mb_synth_profile_find(options->rules);
     if (profile == NULL)
-        return mb_fail(error, MB_UNSUPPORTED, "no synthetic corpus is known for dataset %s",
+        return mb_fail(error, MB_UNSUPPORTED, "there is no synthetic corpus for dataset %s",
                        options->rules->name);
     status = allocate_corpus(options, profile, corpus, error);
     for (int32_t s = 0; s < corpus->split_count && status == MB_OK; s++) {

@@ -1,5 +1,6 @@
-// Synthetic corpora: sizes, splits, class balance and names like a dataset's, features that carry a
-// signal of known strength. docs/datasets.md tells where the numbers come from.
+// Synthetic corpora with the sizes, splits, class balance and utterance names of a dataset,
+// and with features that carry a signal of known strength. The numbers are from the sources
+// in docs/datasets.md.
 #ifndef MB_DATA_SYNTH_H
 #define MB_DATA_SYNTH_H
 
@@ -21,21 +22,23 @@ typedef enum mb_synth_names {
     MB_SYNTH_NAMES_VIDEO,    // video_0001_0008
 } mb_synth_names;
 
-// Utterances of a split: per class, or negative / zero / positive where there is only a value.
+// The number of utterances of a split: per class or, without classes, with a negative, zero and
+// positive value.
 typedef struct mb_synth_split {
     const char *name;
     int32_t counts[8];
-    bool without_values; // as MER2023's third test set
+    bool without_values; // like the third test set of MER2023
 } mb_synth_split;
 
-// What a synthetic corpus imitates.
+// The properties of a dataset that a synthetic corpus imitates.
 typedef struct mb_synth_profile {
     const char *dataset;
     mb_synth_names names;
-    mb_synth_split splits[MB_SYNTH_MAX_SPLITS]; // until a name is NULL
-    int32_t sessions[5];                        // sizes; zeros = no sessions
-    int32_t value_levels;   // C = 0: |value| is one of range/levels, 2 range/levels ... range
-    double class_values[8]; // C > 0 and R > 0: mean value of each class, as a part of the range
+    mb_synth_split splits[MB_SYNTH_MAX_SPLITS]; // a NULL name ends the list
+    int32_t sessions[5];                        // relative sizes; zeros = no sessions
+    int32_t value_levels; // without classes: |value| is range/levels, 2 range/levels ... range
+    double
+        class_values[8]; // with classes and values: mean of each class as a fraction of the range
     int32_t dims[MB_MODALITY_COUNT];
     double signal[MB_MODALITY_COUNT];
 } mb_synth_profile;
@@ -45,24 +48,25 @@ const mb_synth_profile *mb_synth_profile_find(const mb_dataset_rules *rules); //
 typedef struct mb_synth_options {
     const mb_dataset_rules *rules;
     uint32_t seed;
-    double scale; // of the number of utterances
+    double scale; // multiplies the number of utterances
     double signal[MB_MODALITY_COUNT];
     int32_t dims[MB_MODALITY_COUNT];
-    bool frames; // also frame-level features
+    bool frames; // add frame-level features
 } mb_synth_options;
 
-// Seed 1, scale 1, dimensions and signal of the profile. MB_UNSUPPORTED without a profile.
+// Sets seed 1, scale 1, and the dimensions and signal of the profile. MB_UNSUPPORTED if the dataset
+// has no profile.
 mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *options,
                             mb_error *error);
 
-// Makes the corpus in memory, all features loaded; close it with mb_corpus_close, also after a
+// Makes the corpus in memory, with all features loaded. Close it with mb_corpus_close, also after a
 // failure. The same options give the same corpus, bit for bit.
 //
-// A feature of modality m is x = signal[m] (u(m, class) + (2 value / range) w(m)) + noise, with
-// unit vectors u and w at random and a noise of unit variance in each dimension; without classes or
-// values their term is absent. So the means of two classes lie about signal * sqrt(2) standard
-// deviations of the noise apart, and without signal there is nothing to learn. A frame is its
-// utterance's vector plus new noise.
+// A feature of modality m is x = signal[m] (u(m, class) + (2 value / range) w(m)) + noise. Here u
+// and w are random unit vectors, and the noise has unit variance in each dimension. The term of the
+// classes or of the values is absent if the dataset has none. The distance between the means of two
+// classes is therefore about signal * sqrt(2) standard deviations of the noise, and without signal
+// there is nothing to learn. A frame is the vector of its utterance plus new noise.
 mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_error *error);
 
 #endif

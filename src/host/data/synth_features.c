@@ -7,7 +7,7 @@
 
 #include "merbench/philox.h"
 
-// Mean number of frames of an utterance; lengths are uniform on 1 .. 2 mean - 1.
+// The mean number of frames of an utterance. Lengths are uniform on 1 .. 2 mean - 1.
 static const uint32_t mean_frames[MB_MODALITY_COUNT] = {50, 12, 30};
 
 static mb_status allocate_values(int64_t frames, int32_t dimension, float **values,
@@ -32,7 +32,7 @@ static void draw_direction(mb_key key, uint32_t step, int32_t which, int32_t dim
         direction[d] /= sqrt(squares);
 }
 
-// Directions (C + 1, D) of a modality: the classes', then the value's.
+// The directions of a modality, (C + 1, D): those of the classes, then that of the value.
 static double *draw_directions(const mb_synth_options *options, int32_t m) {
     int32_t classes = options->rules->class_count, dimension = options->dims[m];
     mb_key key = mb_key_make(options->seed, 0);

@@ -1,11 +1,11 @@
-// Sizes and balances of the datasets that synthetic corpora imitate.
+// The sizes and class balances of the datasets that synthetic corpora imitate.
 #include <stddef.h>
 #include <string.h>
 
 #include "data/synth.h"
 
-// Feature dimensions of the benchmark's strongest encoders, and a signal that can be learnt from
-// features this wide.
+// The feature dimensions of the benchmark's strongest encoders, and a signal that can be learnt
+// from features of this width.
 #define PAPER_DIMS                                                                                 \
     { 1024, 5120, 768 }
 #define PAPER_SIGNAL                                                                               \
@@ -23,8 +23,8 @@ static const mb_synth_profile profiles[] = {
         .signal = {1.0, 1.5, 0.7},
     },
     {
-        // The published label files hold 2765 and 336 utterances of the first four classes in train
-        // and test1; the balance within and the other two test sets are approximate.
+        // The published label files have 2765 utterances of the first four classes in train, and
+        // 336 in test1. The balance among them and the other two test sets are approximate.
         .dataset = "MER2023",
         .names = MB_SYNTH_NAMES_PLAIN,
         .splits = {{"train", {890, 735, 570, 570, 420, 188}, false},
@@ -91,7 +91,7 @@ static const mb_synth_profile profiles[] = {
         .signal = PAPER_SIGNAL,
     },
     {
-        // Zeros are the published ones, negative and positive are approximate.
+        // The numbers of zeros are as published; negative and positive are approximate.
         .dataset = "SIMSv2",
         .names = MB_SYNTH_NAMES_VIDEO,
         .splits = {{"train", {1262, 318, 1142}, false},

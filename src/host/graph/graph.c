@@ -30,12 +30,6 @@ const mb_op_info mb_op_infos[MB_OP_COUNT] = {
 
 // ---- shapes -----------------------------------------------------------------------------------
 
-mb_shape mb_shape_of(int32_t count, const int32_t *dims) {
-    mb_shape shape = {.count = count};
-    memcpy(shape.dims, dims, (size_t)count * sizeof *dims);
-    return shape;
-}
-
 bool mb_shape_equal(const mb_shape *a, const mb_shape *b) {
     return a->count == b->count &&
            memcmp(a->dims, b->dims, (size_t)a->count * sizeof *a->dims) == 0;

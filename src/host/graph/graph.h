@@ -39,7 +39,6 @@ struct mb_graph {
     int32_t max_rows; // for the offsets of stored masks
 };
 
-mb_shape mb_shape_of(int32_t count, const int32_t *dims);
 bool mb_shape_equal(const mb_shape *a, const mb_shape *b);
 
 // Room for one more element of a list; false (and a failure in the graph) when memory is out.

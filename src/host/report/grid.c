@@ -23,14 +23,14 @@ void mb_grid_free(mb_grid *grid) {
     *grid = (mb_grid){0};
 }
 
-static char **place(const mb_grid *grid, int32_t row, int32_t column) {
+static char **slot_at(const mb_grid *grid, int32_t row, int32_t column) {
     return &grid->texts[(size_t)row * (size_t)grid->column_count + (size_t)column];
 }
 
 void mb_grid_set(mb_grid *grid, int32_t row, int32_t column, const char *format, ...) {
     if (grid->failed)
         return;
-    char **text = place(grid, row, column);
+    char **text = slot_at(grid, row, column);
     free(*text);
     va_list arguments;
     va_start(arguments, format);
@@ -42,7 +42,7 @@ void mb_grid_set(mb_grid *grid, int32_t row, int32_t column, const char *format,
 }
 
 static const char *text_at(const mb_grid *grid, int32_t row, int32_t column) {
-    const char *text = *place(grid, row, column);
+    const char *text = *slot_at(grid, row, column);
     return text != NULL ? text : "";
 }
 
@@ -60,8 +60,8 @@ static void repeat(const char *text, int32_t count, FILE *out) {
         fputs(text, out);
 }
 
-// One text, filled up to `width`; the last text of a line ends without blanks.
-static void print_filled(const char *text, int32_t width, bool right, bool last, FILE *out) {
+// Prints a text padded to `width`. The last text of a line has no trailing blanks.
+static void print_padded(const char *text, int32_t width, bool right, bool last, FILE *out) {
     int32_t missing = width - mb_text_width(text);
     repeat(" ", right ? missing : 0, out);
     size_t length = strlen(text);
@@ -81,7 +81,7 @@ void mb_grid_print_text(const mb_grid *grid, FILE *out) {
             last--;
         for (int32_t column = 0; column <= last; column++) {
             fputs(column > 0 ? "   " : "", out);
-            print_filled(text_at(grid, row, column), column_width(grid, column),
+            print_padded(text_at(grid, row, column), column_width(grid, column),
                          grid->right[column], column == last, out);
         }
         fputc('\n', out);
@@ -96,7 +96,7 @@ void mb_grid_print_markdown(const mb_grid *grid, FILE *out) {
     for (int32_t row = 0; row < grid->row_count; row++) {
         for (int32_t column = 0; column < grid->column_count; column++) {
             fputs("| ", out);
-            print_filled(text_at(grid, row, column), column_width(grid, column),
+            print_padded(text_at(grid, row, column), column_width(grid, column),
                          grid->right[column], false, out);
             fputc(' ', out);
         }
@@ -118,7 +118,7 @@ void mb_grid_print_latex(const mb_grid *grid, FILE *out) {
     for (int32_t row = 0; row < grid->row_count; row++) {
         for (int32_t column = 0; column < grid->column_count; column++) {
             fputs(column > 0 ? " & " : "", out);
-            print_filled(text_at(grid, row, column), column_width(grid, column),
+            print_padded(text_at(grid, row, column), column_width(grid, column),
                          grid->right[column], false, out);
         }
         fputs(row == 0 ? " \\\\\n\\midrule\n" : " \\\\\n", out);

@@ -1,4 +1,4 @@
-// A grid of texts, printed aligned, as Markdown or as LaTeX. Row 0 holds the headings.
+// A grid of texts that can be printed as aligned text, Markdown or LaTeX. Row 0 holds the headings.
 #ifndef MB_REPORT_GRID_H
 #define MB_REPORT_GRID_H
 
@@ -8,8 +8,8 @@
 
 typedef struct mb_grid {
     int32_t row_count, column_count;
-    char **texts; // (row_count, column_count), NULL = empty
-    bool *right;  // (column_count) whether a column is aligned at the right
+    char **texts; // (row_count, column_count); NULL = empty
+    bool *right;  // (column_count): whether a column is right-aligned
     bool failed;  // out of memory
 } mb_grid;
 
@@ -18,18 +18,17 @@ void mb_grid_set(mb_grid *grid, int32_t row, int32_t column, const char *format,
     __attribute__((format(printf, 4, 5)));
 void mb_grid_free(mb_grid *grid);
 
-// Texts of a text grid are printed as they are, except for control characters; those of the other
-// two are expected to be escaped already.
+// All three print the texts as they are; escape them first with the functions below.
 void mb_grid_print_text(const mb_grid *grid, FILE *out);
 void mb_grid_print_markdown(const mb_grid *grid, FILE *out);
 void mb_grid_print_latex(const mb_grid *grid, FILE *out);
 
-// Escaped copies, malloc'ed, NULL when out of memory. What base/utf8.h calls control characters
-// becomes '?'.
+// Return an escaped copy, malloc'ed; NULL when out of memory. Control characters, as defined in
+// base/utf8.h, are replaced with '?'.
 char *mb_text_plain(const char *text);
 char *mb_text_markdown(const char *text);
 char *mb_text_latex(const char *text);
-void mb_text_csv(const char *text, FILE *out);  // quoted where RFC 4180 asks for it
-void mb_text_json(const char *text, FILE *out); // with its quotes; control characters by number
+void mb_text_csv(const char *text, FILE *out);  // prints it, with quotes if RFC 4180 requires them
+void mb_text_json(const char *text, FILE *out); // prints it with quotes; control characters as \u
 
 #endif

@@ -1,4 +1,4 @@
-// Settings of trials: read from their descriptions and grouped.
+// Reads the settings of trials from their descriptions and groups the trials by setting.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 typedef struct setting {
     char *path;       // "options.hidden_dim"
-    const char *name; // "hidden_dim", inside path
+    const char *name; // "hidden_dim"; points into path
     char *value;
 } setting;
 
@@ -29,33 +29,33 @@ static void free_settings(settings *list) {
     *list = (settings){0};
 }
 
-static bool add(settings *list, const char *folder, const cJSON *item) {
+static bool add(settings *list, const char *prefix, const cJSON *item) {
     setting *grown = reallocarray(list->items, (size_t)list->count + 1, sizeof *grown);
     if (grown == NULL)
         return false;
     list->items = grown;
     setting *added = &grown[list->count++];
     *added = (setting){0};
-    if (asprintf(&added->path, "%s%s", folder, item->string) < 0) {
+    if (asprintf(&added->path, "%s%s", prefix, item->string) < 0) {
         added->path = NULL;
         return false;
     }
-    added->name = added->path + strlen(folder);
-    // Text stands without its quotes.
+    added->name = added->path + strlen(prefix);
+    // Strings are shown without quotes.
     added->value = cJSON_IsString(item) ? strdup(item->valuestring) : cJSON_PrintUnformatted(item);
     return added->value != NULL;
 }
 
-static bool flatten(settings *list, const char *folder, const cJSON *object) {
+static bool flatten(settings *list, const char *prefix, const cJSON *object) {
     const cJSON *item;
     cJSON_ArrayForEach(item, object) {
         char *inner = NULL;
         bool done;
         if (!cJSON_IsObject(item))
-            done = add(list, folder, item);
+            done = add(list, prefix, item);
         else {
             done =
-                asprintf(&inner, "%s%s.", folder, item->string) >= 0 && flatten(list, inner, item);
+                asprintf(&inner, "%s%s.", prefix, item->string) >= 0 && flatten(list, inner, item);
             free(inner);
         }
         if (!done)
@@ -93,7 +93,7 @@ static bool same_value(const char *a, const char *b) {
 
 // ---- text -------------------------------------------------------------------------------------
 
-// The settings that `shown` admits, separated by spaces; `shown` NULL = all.
+// Joins the settings for which `shown` is true, separated by spaces. `shown` NULL = all.
 static mb_status join(const settings *list, const bool *shown, char **text, mb_error *error) {
     size_t length = 0;
     FILE *stream = open_memstream(text, &length);
@@ -139,13 +139,13 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const setting *)a)->name, ((const setting *)b)->name);
 }
 
-// What a search can vary: the options of the model and how it is trained. The rest of a description
-// (digests, epochs ...) is the same for all trials of a cell.
+// Whether a search can vary this entry of a description: an option of the model or of the training.
+// The other entries (digests, epochs ...) are the same for all trials of a cell.
 static bool is_setting(const char *path) {
     return strncmp(path, "options.", 8) == 0 || mb_is_training_option(path);
 }
 
-// Text of one group: its settings in the order of their names, as the ledger keeps chosen ones.
+// The text of one group: its settings sorted by name, as in the chosen settings of the ledger.
 static mb_status describe(settings *group, char **text, mb_error *error) {
     bool *shown = calloc((size_t)group->count + 1, sizeof *shown);
     if (shown == NULL)
@@ -159,7 +159,7 @@ static mb_status describe(settings *group, char **text, mb_error *error) {
     return status;
 }
 
-// Puts every trial into its group; firsts[g] becomes the settings of the first trial of group g.
+// Assigns every trial to a group. firsts[g] receives the settings of the first trial of group g.
 static mb_status assign(const mb_ledger_entry *entries, int32_t count, mb_setting_groups *groups,
                         settings *firsts, mb_error *error) {
     for (int32_t i = 0; i < count; i++) {
@@ -181,10 +181,10 @@ static mb_status assign(const mb_ledger_entry *entries, int32_t count, mb_settin
 
 mb_status mb_setting_groups_make(const mb_ledger_entry *entries, int32_t count,
                                  mb_setting_groups *groups, mb_error *error) {
-    size_t room = (size_t)count + 1;
-    *groups = (mb_setting_groups){.groups = calloc(room, sizeof *groups->groups),
-                                  .texts = calloc(room, sizeof *groups->texts)};
-    settings *firsts = calloc(room, sizeof *firsts);
+    size_t capacity = (size_t)count + 1;
+    *groups = (mb_setting_groups){.groups = calloc(capacity, sizeof *groups->groups),
+                                  .texts = calloc(capacity, sizeof *groups->texts)};
+    settings *firsts = calloc(capacity, sizeof *firsts);
     mb_status status = MB_OK;
     if (groups->groups == NULL || groups->texts == NULL || firsts == NULL)
         status = mb_out_of_memory(error, "settings of a cell");

@@ -18,20 +18,20 @@ typedef enum mb_table_format {
 } mb_table_format;
 
 typedef enum mb_table_phase {
-    MB_TABLE_FINAL,  // the final seeds; where a cell has none, the seeds of its best setting
+    MB_TABLE_FINAL,  // the final seeds; if a cell has none, the search seeds of its best setting
     MB_TABLE_SEARCH, // the seeds of the best setting of the search
 } mb_table_phase;
 
 typedef struct mb_table_options {
     mb_table_format format;
     mb_table_phase phase;
-    const char *plan; // name or digest (6 digits or more) of the plan; NULL = the one that ran last
-    const char *metric; // one of mb_score_names; NULL = "waf"
-    bool all_settings;  // list every setting of the search instead of the best one
+    const char *plan;   // name, or at least 6 digits of the digest; NULL: the plan that ran last
+    const char *metric; // one of mb_score_names; NULL: "waf"
+    bool all_settings;  // list every setting of the search, not only the best one
 } mb_table_options;
 
-// Prints the tables of one plan. MB_BAD_INPUT: no such plan, an empty ledger; MB_USAGE: no such
-// metric.
+// Prints the tables of a plan. MB_BAD_INPUT: there is no such plan, or the ledger has none at all.
+// MB_USAGE: there is no such metric.
 mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FILE *out,
                          mb_error *error);
 

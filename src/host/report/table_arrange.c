@@ -1,5 +1,5 @@
-// Which plan and metric a table shows; its rows and columns, and which entries of a column are
-// best.
+// Finds the plan and the metric of a table, arranges its rows and columns, and ranks the entries of
+// each column.
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -45,18 +45,18 @@ static mb_status no_such_plan(const mb_ledger *ledger, const mb_table *table, mb
                                                      .name = asked,
                                                      .known = names,
                                                      .count = table->plan_count,
-                                                     .otherwise = last});
+                                                     .hint = last});
     mb_fail_in(error, status, "%s: ", mb_ledger_path(ledger));
     free(names);
     return status;
 }
 
-// By name (the newest of that name), otherwise by digest.
+// Finds a plan by name (the newest one of that name) or else by digest.
 static mb_status find_plan(const mb_ledger *ledger, mb_table *table, mb_error *error) {
     const char *asked = table->options.plan;
     if (table->plan_count == 0)
         return mb_fail(error, MB_BAD_INPUT,
-                       "%s: holds no plan yet; 'merbench run PLAN.json' trains one",
+                       "%s: there is no plan yet; 'merbench run PLAN.json' trains one",
                        mb_ledger_path(ledger));
     table->plan = asked == NULL ? &table->plans[0] : NULL;
     for (int32_t i = 0; table->plan == NULL && i < table->plan_count; i++)
@@ -77,7 +77,7 @@ static mb_status find_plan(const mb_ledger *ledger, mb_table *table, mb_error *e
 
 // ---- rows and columns -------------------------------------------------------------------------
 
-// Position of a heading, added when it is new; -1 = out of memory.
+// The index of a heading, which is added if it is new; -1 when out of memory.
 static int32_t heading(char ***headings, int32_t *count, const char *text) {
     for (int32_t i = 0; i < *count; i++)
         if (strcmp((*headings)[i], text) == 0)
@@ -110,7 +110,8 @@ static bool taken(const mb_table *table, int32_t before, int32_t row, int32_t co
     return false;
 }
 
-// The row with the cell's label; when its place is taken, one with a number behind the label.
+// The row with the label of the cell. If the row has an entry in this column already, a number is
+// appended to the label.
 static int32_t row_of(mb_table *table, int32_t index) {
     const mb_table_cell *cell = &table->cells[index];
     for (int number = 1;; number++) {
@@ -144,7 +145,7 @@ mb_status mb_table_arrange(mb_table *table, mb_error *error) {
 
 // ---- ranks ------------------------------------------------------------------------------------
 
-// The best mean of a column that is worse than `bound`; NaN = none.
+// The best mean of a column among those that are worse than `bound`; NaN = none.
 static double best_below(const mb_table *table, int32_t column, double bound) {
     double sign = table->facts->lower_is_better ? -1.0 : 1.0, best = (double)NAN;
     for (int32_t i = 0; i < table->cell_count; i++) {
@@ -157,7 +158,7 @@ static double best_below(const mb_table *table, int32_t column, double bound) {
     return sign * best;
 }
 
-// Equal means share a rank. A complete entry that has no other to beat is not marked.
+// Equal means share a rank. The only complete entry of a column is not marked.
 static void rank_column(mb_table *table, int32_t column) {
     int32_t complete = 0;
     for (int32_t i = 0; i < table->cell_count; i++)
@@ -172,7 +173,7 @@ static void rank_column(mb_table *table, int32_t column) {
     }
 }
 
-// ---- all of it --------------------------------------------------------------------------------
+// ---- the whole table --------------------------------------------------------------------------
 
 static mb_status collect_cells(mb_ledger *ledger, mb_table *table, mb_error *error) {
     table->cells = calloc((size_t)table->plan->cell_count + 1, sizeof *table->cells);

@@ -1,4 +1,4 @@
-// From the ledger to a table: which plan, the seeds of every cell, means, deviations, ranks.
+// Reads the trials of every cell from the ledger and computes means and deviations over the seeds.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ bool mb_table_complete(const mb_table_cell *cell, const mb_table_value *value) {
 
 // ---- seeds to values --------------------------------------------------------------------------
 
-// Mean and deviation over the entries of one group (every entry when `groups` is NULL). Returns
-// what the group counts with in the choice of a setting.
+// Computes mean and deviation over the entries of one group, or over all entries if `groups` is
+// NULL. Returns the group as a candidate for the choice of a setting.
 static mb_candidate summarise(const mb_ledger_entry *entries, int32_t count, const int32_t *groups,
                               int32_t group, int32_t metric, mb_table_value *value) {
     double sum = 0.0, squares = 0.0;
@@ -78,8 +78,8 @@ static mb_status collect_search(const mb_table *table, const mb_ledger_entry *en
     return status;
 }
 
-// Leaves only the chosen setting. Where nobody knows yet which of several it is, or where no trial
-// is linked yet, an entry without numbers.
+// Keeps only the chosen setting. If none of several settings is chosen yet, or if no trial is
+// linked yet, the cell gets an entry without numbers.
 static void keep_chosen(mb_table_cell *cell) {
     int32_t chosen = 0;
     for (int32_t i = 0; i < cell->value_count; i++)

@@ -1,11 +1,11 @@
-// What stands below a table: the seeds, settings and inputs of every entry, or every setting of a
-// search.
+// Prints the details below a table: the seeds, settings and inputs of every entry, or every setting
+// of a search.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/people.h"
+#include "report/dialect.h"
 
 static bool finish(mb_grid *grid, const mb_dialect *dialect, FILE *out) {
     if (!grid->failed)
@@ -29,7 +29,7 @@ static void set_seeds(mb_grid *grid, int32_t row, int32_t column, const mb_table
 
 // ---- settings that every entry shares ---------------------------------------------------------
 
-// Whether the word of `length` letters stands in a text of words separated by spaces.
+// Whether a text of words, separated by spaces, contains the word of `length` characters.
 static bool has_word(const char *text, const char *word, size_t length) {
     while (*text != '\0') {
         size_t next = strcspn(text, " ");
@@ -40,8 +40,8 @@ static bool has_word(const char *text, const char *word, size_t length) {
     return false;
 }
 
-// The words of `settings` that stand in `other` (or those that do not); malloc'ed, NULL = out of
-// memory.
+// The words of `settings` that are in `other` (`common`) or are not in it (not `common`).
+// malloc'ed; NULL when out of memory.
 static char *pick(const char *settings, const char *other, bool common) {
     char *picked = calloc(1, strlen(settings) + 2), *end = picked;
     while (picked != NULL && *settings != '\0') {
@@ -56,8 +56,8 @@ static char *pick(const char *settings, const char *other, bool common) {
     return picked;
 }
 
-// "grad_clip=-1" is shared when every entry whose settings are known has it, and there are several.
-// malloc'ed, NULL = out of memory.
+// The settings that all entries have in common, such as "grad_clip=-1", if at least two entries
+// have known settings. malloc'ed; NULL when out of memory.
 static char *find_shared(const mb_table *table) {
     char *shared = NULL;
     int32_t known = 0;
@@ -78,7 +78,7 @@ static char *find_shared(const mb_table *table) {
     return strdup("");
 }
 
-// The shared settings as a line; false = out of memory.
+// Prints the shared settings on a line; false when out of memory.
 static bool print_shared(const char *shared, const mb_dialect *dialect, FILE *out) {
     char *safe = dialect->escape(shared);
     if (safe != NULL && safe[0] != '\0')
@@ -114,7 +114,7 @@ static bool same_inputs(const mb_table *table, int32_t a, int32_t b) {
            strcmp(table->cells[a].cell->features, table->cells[b].cell->features) == 0;
 }
 
-// What the labels of the rows stand for.
+// Prints the features that the label of each row stands for.
 static bool print_inputs(const mb_table *table, const mb_dialect *dialect, FILE *out) {
     static const char *const headings[] = {"features", "inputs"};
     mb_grid grid;

@@ -1,9 +1,10 @@
-// The entries of a table: rows of features, columns of datasets and models.
+// Prints the entries of a table, with a row per feature combination and a column per dataset
+// and model.
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "report/people.h"
+#include "report/dialect.h"
 
 void mb_grid_set_text(mb_grid *grid, int32_t row, int32_t column, const mb_dialect *dialect,
                       const char *text) {
@@ -50,12 +51,12 @@ static int32_t wider(int32_t a, const char *text) {
     return a > b ? a : b;
 }
 
-// "* 81.23 ± 0.45 (5/6)"; in text, the numbers of a column stand under each other.
+// "* 81.23 ± 0.45 (5/6)". In plain text the numbers of a column are aligned.
 static void set_entry(mb_grid *grid, int32_t row, int32_t column, const mb_entry_text *text,
                       int32_t rank, const widths *w, const mb_dialect *d) {
     const char *const *mark = d->marks[rank];
     bool deviates = text->deviation[0] != '\0';
-    int fill[4] = {0, 0, 0, 0}; // before the mean and the deviation, behind them, behind the note
+    int fill[4] = {0, 0, 0, 0}; // blanks before the mean, around the deviation, at the end
     if (d->pads) {
         fill[0] = w->mean - mb_text_width(text->mean);
         fill[1] = deviates ? w->deviation - mb_text_width(text->deviation) : 0;

@@ -1,4 +1,5 @@
-// Tables for programs: CSV and JSON. Numbers are as stored (no percent), with 17 digits.
+// Prints tables for other programs, as CSV and JSON. Numbers are printed as stored (no percent),
+// with 17 digits.
 #include <inttypes.h>
 #include <math.h>
 
@@ -16,7 +17,7 @@ static void csv_text(const char *text, FILE *out) {
     fputc(',', out);
 }
 
-// A number that is not finite is an empty field.
+// A number that is not finite becomes an empty field.
 static void csv_number(double value, FILE *out) {
     if (isfinite(value))
         fprintf(out, "%.17g", value);
@@ -61,7 +62,7 @@ static void json_text(const char *key, const char *text, FILE *out) {
     fputs(", ", out);
 }
 
-// JSON has no infinities and no NaN: null.
+// JSON has neither infinities nor NaN; they become null.
 static void json_number(const char *key, double value, FILE *out) {
     if (isfinite(value))
         fprintf(out, "\"%s\": %.17g, ", key, value);

@@ -1,10 +1,10 @@
-// Tables for people: text, Markdown, LaTeX. Title, the table, what its marks mean, details, notes.
+// Prints tables as documents in text, Markdown or LaTeX: a title, the entries, details and notes.
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include "merbench/dataset.h"
-#include "report/people.h"
+#include "report/dialect.h"
 
 static const mb_dialect dialects[] = {
     [MB_TABLE_TEXT] = {.escape = mb_text_plain,
@@ -46,10 +46,10 @@ static void print_between(const char *const around[2], FILE *out, const char *fo
     fputs(around[1], out);
 }
 
-// What is the same for the whole table stands in its title.
+// The title names the dataset, model and protocol if they are the same for the whole table.
 static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *out) {
     const mb_ledger_cell *first = table->cell_count > 0 ? table->cells[0].cell : NULL;
-    // Comments of LaTeX need no escapes, only that they stay on their line.
+    // LaTeX prints the title as a comment, where escapes are not needed but do no harm.
     char *name = dialect->escape(table->plan->name);
     char *model = dialect->escape(first != NULL ? first->model : "");
     char *protocol = dialect->escape(first != NULL ? first->protocol : "");
@@ -102,10 +102,10 @@ static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *
         asked += cell->search_asked;
         for (int32_t j = 0; j < cell->value_count; j++) {
             const mb_table_value *value = &cell->values[j];
-            // The seeds of a search stand in the search's count already.
-            bool apart = cell->search_asked == 0 || value->final;
-            finished += apart ? value->finished : 0;
-            asked += apart ? value->asked : 0;
+            // Seeds of a search are already included in the counts of the search.
+            bool separate = cell->search_asked == 0 || value->final;
+            finished += separate ? value->finished : 0;
+            asked += separate ? value->asked : 0;
             diverged += value->diverged;
             marked |= value->rank > 0;
         }
@@ -119,24 +119,23 @@ static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *
             "selection: mean of the selection metric at the best epochs; the marked setting "
             "has the highest");
     if (diverged > 0)
-        print_between(dialect->line, out,
-                      "trials that diverged: %" PRId32 "; the means leave them out", diverged);
+        print_between(dialect->line, out, "diverged trials: %" PRId32 "; the means leave them out",
+                      diverged);
     if (finished < asked)
         print_between(dialect->line, out,
                       "unfinished: %" PRId32 " of %" PRId32
-                      " trials are there; the same 'merbench run' command continues",
+                      " trials are finished; the same 'merbench run' command continues",
                       finished, asked);
     if (table->facts->scored != MB_SCORED_BOTH && shows(table, selects_by_both))
         print_between(
             dialect->line, out, "%s",
             "datasets with emotions and valence select by WAF - 0.25 MSE (--metric emoval)");
     if (table->facts->scored == MB_SCORED_CLASSES && shows(table, has_no_classes))
-        print_between(
-            dialect->line, out, "%s",
-            "where values are predicted, this is the score of their sign, zeros left out");
+        print_between(dialect->line, out, "%s",
+                      "for datasets without classes, this is the score of the sign, without zeros");
 }
 
-static bool print_people(const mb_table *table, FILE *out) {
+static bool print_document(const mb_table *table, FILE *out) {
     const mb_dialect *dialect = &dialects[table->options.format];
     if (!print_title(table, dialect, out))
         return false;
@@ -160,7 +159,7 @@ static bool print_people(const mb_table *table, FILE *out) {
 mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FILE *out,
                          mb_error *error) {
     mb_table table;
-    // A group of reads sees one state of the ledger, also while a sweep is writing.
+    // Within a transaction all reads see the same state of the ledger, even if a sweep is writing.
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
@@ -175,7 +174,7 @@ mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FIL
         else if (options->format == MB_TABLE_JSON)
             mb_table_print_json(&table, out);
         else
-            done = print_people(&table, out);
+            done = print_document(&table, out);
         if (!done)
             status = mb_out_of_memory(error, "a table");
         else if (ferror(out))

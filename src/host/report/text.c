@@ -1,4 +1,4 @@
-// Texts from a results file, made fit for a terminal, Markdown, LaTeX, CSV and JSON.
+// Escapes texts from a ledger for terminals, Markdown, LaTeX, CSV and JSON.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,7 @@
 
 typedef const char *(*escape)(char character);
 
-// A results file may come from a stranger, so nothing in it reaches a terminal that would control
-// it.
+// A ledger may come from a stranger, so its texts must not be able to control the terminal.
 static char *escaped(const char *text, escape replacement_of) {
     char *result = NULL;
     size_t length = 0;
@@ -122,7 +121,7 @@ void mb_text_csv(const char *text, FILE *out) {
     fputc('"', out);
 }
 
-// The numbers of UTF-16, of which a character beyond 0xffff takes two.
+// Prints the code units of UTF-16: characters beyond 0xffff take two.
 static void put_escape(int32_t character, FILE *out) {
     if (character > 0xffff) {
         fprintf(out, "\\u%04x", (unsigned)(0xd800 + ((character - 0x10000) >> 10)));
@@ -137,7 +136,7 @@ void mb_text_json(const char *text, FILE *out) {
     while (text < end) {
         const char *start = text;
         int32_t character = mb_utf8_next(&text, end);
-        if (character < 0 || character == 0xfffd) // what is not UTF-8, and what says so
+        if (character < 0 || character == 0xfffd) // invalid bytes, and the replacement character
             fputs("\\ufffd", out);
         else if (mb_is_control(character))
             put_escape(character, out);

@@ -153,7 +153,7 @@ double mb_selection_value(mb_selection selection, const mb_scores *scores, doubl
 
 // ---- folds ------------------------------------------------------------------------------------
 
-// Probability of one column; rows are a handful of classes wide.
+// The softmax probability of one column. Rows are only a few classes wide, so nothing is kept.
 static double softmax_at(const float *row, int32_t width, int32_t column) {
     double largest = row[mb_row_argmax(row, width)], sum = 0;
     for (int32_t c = 0; c < width; c++)

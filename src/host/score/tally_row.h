@@ -1,6 +1,6 @@
-// What a row adds to a tally: shared by the host and the kernels of CUDA, so that both come to the
-// same counts and, from the same predictions, to the same sums. No product may be contracted with a
-// sum (-ffp-contract=off, -fmad=false).
+// What a row adds to a tally. The host and the CUDA kernels share this code, so that both get the
+// same counts and, from the same predictions, the same sums. Compilers must not contract a product
+// and a sum into one operation (-ffp-contract=off, -fmad=false).
 #ifndef MB_SCORE_TALLY_ROW_H
 #define MB_SCORE_TALLY_ROW_H
 
@@ -18,7 +18,7 @@
 
 // ---- classes ----------------------------------------------------------------------------------
 
-// Ties to the lowest index.
+// Ties go to the lowest index.
 MB_ROW_FUNCTION int32_t mb_row_argmax(const float *scores, int32_t count) {
     int32_t best = 0;
     for (int32_t i = 1; i < count; i++)
@@ -54,18 +54,20 @@ MB_ROW_FUNCTION void mb_row_add_pair(mb_pair_moments *moments, double label, dou
     moments->absolute_errors += fabs(difference);
 }
 
-// d / n, rounded correctly, for a whole n below 2^31; reciprocal = 1.0 / n. Three operations that
-// wait for each other, where a division takes a dozen (after Markstein, 1990, "Computation of
-// elementary functions on the IBM RISC System/6000 processor"). q is off by less than two units of
-// its last place, so its remainder is a whole number of units below 2^33 and exact. What is rounded
-// at the end is then off by less than 2^-51 units, while d / n is 2^-33 units or more from where
-// rounding changes. Holds where mb_row_divides(d); a zero may lose its sign.
+// d / n, correctly rounded, for a whole number n below 2^31 and reciprocal = 1.0 / n. This is a
+// chain of three dependent operations, while a division takes about a dozen (after Markstein, 1990,
+// "Computation of elementary functions on the IBM RISC System/6000 processor").
+//
+// Why it is correct: q is off by less than two units in its last place, so the remainder d - q n is
+// a whole number of units below 2^33 and is computed exactly. The value before the final rounding
+// is then off by less than 2^-51 units, while d / n is at least 2^-33 units away from any point
+// where the rounding changes. This requires mb_row_divides(d); a zero may lose its sign.
 MB_ROW_FUNCTION double mb_row_quotient(double d, double n, double reciprocal) {
     double q = d * reciprocal;
     return fma(fma(-q, n, d), reciprocal, q);
 }
 
-// Whether nothing overflows or underflows on the way.
+// Whether mb_row_quotient can divide d without overflow or underflow of an intermediate result.
 MB_ROW_FUNCTION bool mb_row_divides(double d) {
     double size = fabs(d);
     return size <= 0x1p900 && (size >= 0x1p-900 || size == 0.0);
@@ -75,22 +77,22 @@ MB_ROW_FUNCTION float mb_row_clip(float value, float limit) {
     return value < -limit ? -limit : value > limit ? limit : value;
 }
 
-// CMU-MOSI: the nearest whole number in [-limit, limit]; halves go to the even one.
+// CMU-MOSI: the nearest whole number in [-limit, limit]; ties go to the even one.
 MB_ROW_FUNCTION float mb_row_rounded_class(float value, float limit) {
     return rintf(mb_row_clip(value, limit));
 }
 
-// CH-SIMS: [-1, -0.7], (-0.7, -0.1], (-0.1, 0.1], (0.1, 0.7], (0.7, 1]. Single precision, because
-// the labels are: -0.7 as a float lies above -0.7 as a double.
+// CH-SIMS: [-1, -0.7], (-0.7, -0.1], (-0.1, 0.1], (0.1, 0.7], (0.7, 1]. The bounds are floats
+// because the labels are: -0.7 as a float is greater than -0.7 as a double.
 MB_ROW_FUNCTION int32_t mb_row_sims_class(float value) {
     return (value > -0.7f) + (value > -0.1f) + (value > 0.1f) + (value > 0.7f);
 }
 
 // ---- loss -------------------------------------------------------------------------------------
 
-// The mean over batches at work.
+// The running mean of the loss over batches.
 typedef struct mb_batch_losses {
-    double sum, batch; // of the batches before, of the rows of the one at hand
+    double sum, batch; // of the completed batches; of the rows of the current batch
     int32_t rows, batches;
 } mb_batch_losses;
 
@@ -120,9 +122,9 @@ MB_ROW_FUNCTION double mb_row_mean_loss(mb_batch_losses *losses, const float *au
 
 typedef struct mb_row {
     double loss;
-    int32_t broken;            // predictions that are not finite
-    int32_t label, prediction; // classes or signs; a negative label does not count
-    float valence, value;      // where there are values; a NaN valence does not count
+    int32_t broken;            // number of predictions that are not finite
+    int32_t label, prediction; // classes or signs; a row with a negative label is not counted
+    float valence, value;      // label and prediction; a row with a NaN valence is not counted
 } mb_row;
 
 MB_ROW_FUNCTION mb_row mb_row_of(const mb_tally_rows *rows, int32_t i) {

@@ -1,4 +1,5 @@
-// Which setting a search chooses. Sweeps train it with the final seeds and tables mark it.
+// The rule by which a search chooses a setting. Sweeps train the chosen setting with the final
+// seeds, and tables mark it.
 #ifndef MB_SWEEP_CHOICE_H
 #define MB_SWEEP_CHOICE_H
 
@@ -6,30 +7,30 @@
 
 // The search seeds of one setting.
 typedef struct mb_candidate {
-    int32_t asked, finished;
-    double sum; // of the selection values of those that are finished
+    int32_t asked, finished; // seeds that the plan asks for; seeds that are finished
+    double sum;              // of the selection values of the finished seeds
 } mb_candidate;
 
-// What a trial counts with: minus infinity when it diverged.
+// The selection value of a trial; minus infinity if it diverged.
 double mb_selection_of_trial(const mb_ledger_scores *scores);
 
-// A seed that is finished.
+// Adds a finished seed.
 void mb_candidate_add(mb_candidate *candidate, double selection);
-// Mean selection value of the finished seeds; NaN = none is finished.
+// The mean selection value of the finished seeds; NaN if there are none.
 double mb_candidate_mean(const mb_candidate *candidate);
 
-// The best setting of those offered so far, one after the other.
+// The best of the settings that were offered so far.
 typedef struct mb_choice {
-    int32_t setting; // -1: every setting so far misses a seed
-    double mean;
-    int32_t offered;
+    int32_t setting; // -1: no setting so far had all of its seeds
+    double mean;     // of that setting
+    int32_t offered; // number of settings so far
 } mb_choice;
 
 #define MB_NO_CHOICE ((mb_choice){.setting = -1})
 
-// Takes the next setting when its mean is above that of the best so far; ties go to the earlier
-// one, and a mean that is NaN is as good as minus infinity. A setting that misses a seed is passed
-// over: what it is worth is not known yet.
+// Offers the next setting. It is chosen if its mean is above that of the best setting so far, so
+// that ties go to the earlier one. A mean of NaN counts as minus infinity. A setting with missing
+// seeds is skipped, since its mean is not known yet.
 void mb_choice_offer(mb_choice *choice, const mb_candidate *candidate);
 
 #endif

@@ -80,7 +80,7 @@ static bool same_predictions(const comparison *c, const char *part, const mb_pre
            same_floats(c, part, "values", stored->values, again->values, stored->count, 1);
 }
 
-// A run that diverged may have no entry of a test set.
+// A run that diverged may have no predictions on a test set.
 static const mb_predictions *test_of(const mb_run_result *result, int32_t test) {
     static const mb_predictions none = {0};
     return test < result->test_count ? &result->tests[test] : &none;

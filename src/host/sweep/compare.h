@@ -1,4 +1,4 @@
-// Comparison, bit for bit, of a run with the same run trained again.
+// Compares a recorded run with the same run trained again, bit for bit.
 #ifndef MB_SWEEP_COMPARE_H
 #define MB_SWEEP_COMPARE_H
 
@@ -6,9 +6,9 @@
 
 #include "sweep/ledger.h"
 
-// True when status, curves, best epoch, scores and predictions are the same bits (of NaN: that it
-// is NaN). Otherwise `difference` says what differs first, and how. Time and speed are not
-// compared, nor is what `spec` does not ask for: other parts, with selection_only.
+// True if status, curves, best epoch, scores and predictions have the same bits (any two NaN are
+// equal). Otherwise `difference` describes the first difference. Durations are not compared, and
+// with spec->selection_only neither are parts other than the selection part.
 bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, const mb_run_spec *spec,
                    char *difference, size_t size);
 

@@ -1,9 +1,9 @@
-// Opening, checking and closing a ledger; groups of writes.
+// Opens, checks and closes a ledger, and groups writes into transactions.
 //
-// Durability: write-ahead log with synchronous = FULL, so the log is flushed to disk by every
-// commit. A killed process loses nothing that was committed (the log is in the kernel's hands by
-// then, and the next reader applies it); FULL, rather than NORMAL, makes that hold for a power
-// failure as well, at the price of one flush per run.
+// Durability: a write-ahead log with synchronous = FULL, so that every commit flushes the log to
+// disk. A killed process loses nothing that was committed: the kernel already has the log, and the
+// next reader applies it. FULL, rather than NORMAL, extends this to power failures at the cost of
+// one flush per run.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,7 +21,8 @@ const char *mb_ledger_path(const mb_ledger *ledger) {
     return ledger->path;
 }
 
-// The absolute name of a file that may not be there yet: two names of one file must share a lock.
+// Finds the absolute name of the file, which need not exist yet. Different names of the same file
+// must share one lock.
 static mb_status resolve(mb_ledger *ledger, mb_error *error) {
     ledger->file = realpath(ledger->path, NULL);
     if (ledger->file != NULL)
@@ -51,7 +52,7 @@ static mb_status resolve(mb_ledger *ledger, mb_error *error) {
     return status;
 }
 
-// Says in plain words what SQLite would say in codes.
+// Checks access beforehand, because the messages are clearer than the error codes of SQLite.
 static mb_status check_access(mb_ledger *ledger, mb_error *error) {
     struct stat info;
     if (stat(ledger->file, &info) != 0) {
@@ -77,11 +78,11 @@ static mb_status connect(mb_ledger *ledger, const char *name, int flags, mb_erro
     if (result != SQLITE_OK)
         return mb_ledger_failure(ledger, "opening", error);
     sqlite3_busy_timeout(ledger->database, BUSY_MILLISECONDS);
-    // The file may come from a stranger: nothing in its schema may run code or touch other tables.
+    // The file may come from a stranger: its schema must not run code or change other tables.
     sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    // A file that turns out to be no ledger is left as it was, its log included.
+    // A file that turns out not to be a ledger is left untouched, together with its log.
     sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return mb_ledger_execute(ledger,
                              "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; "
@@ -89,9 +90,9 @@ static mb_status connect(mb_ledger *ledger, const char *name, int flags, mb_erro
                              "opening", error);
 }
 
-// In a folder that cannot be written, SQLite cannot make the index of a write-ahead log. Without a
-// log that does not matter, and the file may be read as one that does not change.
-static mb_status reopen_unchanging(mb_ledger *ledger, mb_error *error) {
+// In a read-only folder SQLite cannot create the index of a write-ahead log. If there is no log,
+// none is needed, and the file is opened as one that does not change.
+static mb_status reopen_immutable(mb_ledger *ledger, mb_error *error) {
     struct stat info;
     char *name = sqlite3_mprintf("%s-wal", ledger->file);
     if (name == NULL)
@@ -99,10 +100,11 @@ static mb_status reopen_unchanging(mb_ledger *ledger, mb_error *error) {
     bool has_log = stat(name, &info) == 0 && info.st_size > 0;
     sqlite3_free(name);
     if (has_log)
-        return mb_fail(error, MB_FAILED,
-                       "%s: a write-ahead log (%s-wal) belongs to it, which cannot be read in a "
-                       "folder without permission to write; copy both files elsewhere",
-                       ledger->path, ledger->path);
+        return mb_fail(
+            error, MB_FAILED,
+            "%s: its write-ahead log (%s-wal) cannot be read in a read-only folder; copy "
+            "both files elsewhere",
+            ledger->path, ledger->path);
     sqlite3_str *uri = sqlite3_str_new(NULL);
     sqlite3_str_appendall(uri, "file:");
     for (const char *c = ledger->file; *c != '\0'; c++)
@@ -148,7 +150,7 @@ static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
         status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, error);
     int code = ledger->database != NULL ? sqlite3_errcode(ledger->database) : SQLITE_OK;
     if (status != MB_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY))
-        status = reopen_unchanging(ledger, error);
+        status = reopen_immutable(ledger, error);
     return status != MB_OK ? status : check_or_create(ledger, error);
 }
 
@@ -188,7 +190,7 @@ mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **resu
     return status;
 }
 
-// Whether a file that was made here, and that nobody else could write to since, is as good as none.
+// Whether this process created the file, has held its lock ever since, and has recorded nothing.
 static bool holds_nothing(mb_ledger *ledger) {
     int64_t plans = 0, trials = 0;
     if (!ledger->created || ledger->lock < 0)
@@ -207,7 +209,7 @@ void mb_ledger_close(mb_ledger *ledger) {
     bool remove = holds_nothing(ledger);
     mb_ledger_finalize(ledger);
     if (ledger->ready) {
-        // Moves the log into the file and removes it; while somebody reads, it simply stays.
+        // Moves the log into the file and removes it. If there are readers, the log simply stays.
         sqlite3_busy_timeout(ledger->database, 0);
         sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         sqlite3_exec(ledger->database, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
@@ -234,7 +236,7 @@ mb_status mb_ledger_end(mb_ledger *ledger, bool keep, mb_error *error) {
         mb_ledger_end(ledger, false, NULL);
         return status;
     }
-    // After some failures SQLite has undone everything by itself.
+    // After some failures SQLite has already rolled back everything.
     if (sqlite3_get_autocommit(ledger->database))
         return MB_OK;
     return mb_ledger_execute(ledger, "ROLLBACK TO merbench; RELEASE merbench", what, error);

@@ -1,5 +1,5 @@
-// Reading the columns of a row. SQLite would turn any value into any other; here a value that its
-// column should not hold is damage, told with table, column and row.
+// Reads the columns of a row. SQLite would convert any type to any other. Here a value that its
+// column should not hold counts as damage, and the message names the table, the column and the row.
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void row_text(mb_query *query, char *text, size_t size) {
     }
 }
 
-// The first one is kept.
+// Records the first damage that is found.
 static void note_damage(mb_query *query, int column, const char *expected, const char *found) {
     char row[112];
     if (query->damage[0] != '\0')
@@ -95,7 +95,7 @@ void mb_query_scores(mb_query *query, int first_column, mb_scores *scores) {
         mb_score_set(scores, i, mb_query_real(query, first_column + i));
 }
 
-// NULL: damage or out of memory, which is noted.
+// NULL: damaged or out of memory, which is recorded in the query.
 static const char *text_of(mb_query *query, int column) {
     if (!has_type(query, column, SQLITE_TEXT))
         return NULL;
@@ -118,7 +118,7 @@ int mb_query_choice(mb_query *query, int column, const char *const *names, int c
         if (strcmp(text, names[i]) == 0)
             return i;
     if (text != NULL)
-        note_damage(query, column, "one of the names that there are", text);
+        note_damage(query, column, "one of the known names", text);
     return 0;
 }
 

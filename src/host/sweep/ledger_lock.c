@@ -1,4 +1,4 @@
-// One writer at a time: a lock file beside the database.
+// Allows one writer at a time, by a lock file next to the database.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,15 +19,16 @@ static mb_status in_use(mb_ledger *ledger, int descriptor, mb_error *error) {
                    holder[0] != '\0' ? " (" : "", holder, holder[0] != '\0' ? ")" : "");
 }
 
-// Whether the locked file is still the one in the folder: its last holder removes it when closing.
+// Whether the locked file is still the one in the folder: the previous holder may have removed it
+// while this process was opening it.
 static bool still_there(int descriptor, const char *path) {
     struct stat held, found;
     return fstat(descriptor, &held) == 0 && stat(path, &found) == 0 &&
            held.st_ino == found.st_ino && held.st_dev == found.st_dev;
 }
 
-// Writes who holds the lock; only messages depend on it.
-static void sign(int descriptor) {
+// Writes the holder of the lock into the file. Only messages depend on it, so failures are ignored.
+static void write_holder(int descriptor) {
     char host[48] = "", text[96];
     if (gethostname(host, sizeof host) != 0)
         host[0] = '\0';
@@ -57,7 +58,7 @@ mb_status mb_ledger_lock(mb_ledger *ledger, mb_error *error) {
             return status;
         }
         if (still_there(descriptor, ledger->lock_file)) {
-            sign(descriptor);
+            write_holder(descriptor);
             ledger->lock = descriptor;
             return MB_OK;
         }
@@ -67,7 +68,7 @@ mb_status mb_ledger_lock(mb_ledger *ledger, mb_error *error) {
 
 void mb_ledger_unlock(mb_ledger *ledger) {
     if (ledger->lock >= 0) {
-        unlink(ledger->lock_file); // while held, so that nobody's newer file is removed
+        unlink(ledger->lock_file); // while it is held, so that no newer lock is removed
         close(ledger->lock);
     }
     ledger->lock = -1;

@@ -1,4 +1,4 @@
-// Reading plans, their cells and the trials of a cell, for reports.
+// Reads plans, their cells and the trials of a cell, for reports.
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

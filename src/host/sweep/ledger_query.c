@@ -1,4 +1,4 @@
-// Statements of SQLite, prepared once, with the project's errors.
+// Prepares the statements of SQLite once, executes them, and turns errors into messages.
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -13,7 +13,7 @@ mb_status mb_ledger_damaged(mb_ledger *ledger, const char *what, mb_error *error
     return mb_fail(error, MB_BAD_INPUT, "%s: the file is damaged: %s", ledger->path, what);
 }
 
-// What the system said about the last failed read or write, or "".
+// The system's reason for the last failed read or write, or "".
 static const char *system_reason(mb_ledger *ledger, char *buffer, size_t size) {
     int number = sqlite3_system_errno(ledger->database);
     if (number == 0)
@@ -44,7 +44,7 @@ mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-        return mb_fail(error, MB_FAILED, "%s: %s: no permission, or a read-only folder: %s%s",
+        return mb_fail(error, MB_FAILED, "%s: %s: no permission or read-only folder: %s%s",
                        ledger->path, what, message, reason);
     default:
         return mb_fail(error, MB_FAILED, "%s: %s: %s%s", ledger->path, what, message, reason);
@@ -64,7 +64,7 @@ typedef enum statement_kind { INSERT, SELECT, OTHER } statement_kind;
 static const struct {
     statement_kind kind;
     mb_ledger_table_index table; // TABLE_COUNT = none
-    const char *what, *text;     // of the text, what follows the part that the kind gives
+    const char *what, *text;     // text: follows the beginning, which depends on the kind
 } statements[SQL_COUNT] = {
 #define MB_INSERT(statement, table, what, conflict) {INSERT, TABLE_##table, what, conflict},
 #define MB_SELECT(statement, table, what, which) {SELECT, TABLE_##table, what, which},
@@ -130,12 +130,12 @@ mb_status mb_query_close(mb_query *query, mb_status status, mb_error *error) {
     return status;
 }
 
-// The place of a parameter; the statement must have it.
-static int place_of(mb_query *query, const char *name) {
-    int place = sqlite3_bind_parameter_index(query->statement, name);
-    assert(place > 0);
+// The index of a parameter; the statement must have it.
+static int parameter_index(mb_query *query, const char *name) {
+    int index = sqlite3_bind_parameter_index(query->statement, name);
+    assert(index > 0);
     query->bound++;
-    return place;
+    return index;
 }
 
 static void note(mb_query *query, int result) {
@@ -144,23 +144,23 @@ static void note(mb_query *query, int result) {
 }
 
 void mb_query_bind_integer(mb_query *query, const char *name, int64_t value) {
-    note(query, sqlite3_bind_int64(query->statement, place_of(query, name), value));
+    note(query, sqlite3_bind_int64(query->statement, parameter_index(query, name), value));
 }
 
 void mb_query_bind_real(mb_query *query, const char *name, double value) {
-    int place = place_of(query, name);
-    note(query, isnan(value) ? sqlite3_bind_null(query->statement, place)
-                             : sqlite3_bind_double(query->statement, place, value));
+    int index = parameter_index(query, name);
+    note(query, isnan(value) ? sqlite3_bind_null(query->statement, index)
+                             : sqlite3_bind_double(query->statement, index, value));
 }
 
 void mb_query_bind_text(mb_query *query, const char *name, const char *text) {
-    int place = place_of(query, name);
-    note(query, sqlite3_bind_text(query->statement, place, text, -1, SQLITE_STATIC));
+    int index = parameter_index(query, name);
+    note(query, sqlite3_bind_text(query->statement, index, text, -1, SQLITE_STATIC));
 }
 
 void mb_query_bind_blob(mb_query *query, const char *name, const void *bytes, size_t count) {
-    int place = place_of(query, name);
-    note(query, sqlite3_bind_blob64(query->statement, place, bytes, count, SQLITE_STATIC));
+    int index = parameter_index(query, name);
+    note(query, sqlite3_bind_blob64(query->statement, index, bytes, count, SQLITE_STATIC));
 }
 
 void mb_query_bind_scores(mb_query *query, const char *prefix, const mb_scores *scores) {

@@ -1,4 +1,4 @@
-// Reading runs and trials back.
+// Reads runs and trials.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ mb_status mb_ledger_get_extent(mb_ledger *ledger, const char *trial_key, int32_t
     return mb_query_close(&query, status, error);
 }
 
-// The row of a run that must be there.
+// Opens the row of a run, which must be recorded.
 static mb_status open_run_row(mb_query *query, mb_ledger *ledger, const char *trial_key,
                               int32_t fold, mb_error *error) {
     bool there;
@@ -50,7 +50,7 @@ mb_status mb_ledger_get_device(mb_ledger *ledger, const char *trial_key, int32_t
     return mb_query_close(&query, status, error);
 }
 
-// What reading the rest of a run needs.
+// The columns that are needed to read the rest of a run.
 typedef struct run_row {
     int64_t id;
     int32_t class_count;
@@ -103,7 +103,8 @@ static mb_status get_epochs(mb_ledger *ledger, const run_row *run, mb_run_result
     }
     status = mb_query_close(&query, status, error);
     if (status == MB_OK && (count != result->epochs_done || !in_order))
-        status = mb_ledger_damaged(ledger, "a run has not the epochs that it says", error);
+        status = mb_ledger_damaged(
+            ledger, "a run does not have the number of epochs that it states", error);
     return status;
 }
 
@@ -111,7 +112,7 @@ static mb_status read_predictions(mb_query *query, const run_row *run, mb_predic
                                   mb_error *error) {
     int32_t count = mb_query_integer32(query, predictions_count);
     if (count < 0 || run->class_count < 0 || run->class_count > 4096 || predictions->count != 0)
-        return mb_ledger_damaged(query->ledger, "counts of predictions", error);
+        return mb_ledger_damaged(query->ledger, "the numbers of predictions do not match", error);
     predictions->count = count;
     void *logits, *values;
     mb_status status = mb_query_copy_blob(query, predictions_logits,
@@ -126,8 +127,8 @@ static mb_status read_predictions(mb_query *query, const run_row *run, mb_predic
     return status;
 }
 
-// Where the predictions of the current row belong; NULL = out of memory.
-static mb_predictions *place_of(mb_query *query, mb_run_result *result, mb_error *error) {
+// The member of `result` for the predictions of the current row; NULL when out of memory.
+static mb_predictions *predictions_of_row(mb_query *query, mb_run_result *result, mb_error *error) {
     switch (mb_query_choice(query, predictions_role, mb_ledger_roles, ROLE_COUNT)) {
     case ROLE_SELECT:
         return &result->select_predictions;
@@ -155,7 +156,7 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_r
         status = mb_query_next(&query, &row, error);
         if (status != MB_OK || !row)
             break;
-        mb_predictions *predictions = place_of(&query, result, error);
+        mb_predictions *predictions = predictions_of_row(&query, result, error);
         status =
             predictions != NULL ? read_predictions(&query, run, predictions, error) : MB_FAILED;
     }
@@ -216,8 +217,8 @@ mb_status mb_ledger_get_trial(mb_ledger *ledger, const char *key_or_prefix, mb_l
         status = mb_query_next(&query, &row, error);
     }
     if (status == MB_OK && !row)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: no trial %s%s", ledger->path, key_or_prefix,
-                         length < 32 ? "..." : "");
+        status = mb_fail(error, MB_BAD_INPUT, "%s: there is no trial %s%s", ledger->path,
+                         key_or_prefix, length < 32 ? "..." : "");
     if (status == MB_OK) {
         mb_query_text(&query, trials_key, trial->key, sizeof trial->key);
         trial->fold_count = mb_query_integer32(&query, trials_fold_count);

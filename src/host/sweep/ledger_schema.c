@@ -1,4 +1,4 @@
-// The schema: its text, made of ledger_tables.def; creating and checking the tables.
+// Makes the text of the schema from ledger_tables.def, and creates and checks the tables.
 #include <stdio.h>
 #include <string.h>
 
@@ -14,10 +14,10 @@ const mb_ledger_table mb_ledger_tables[TABLE_COUNT] = {
 
 static const struct column {
     mb_ledger_table_index table;
-    const char *name; // of scores: what stands before their names
+    const char *name; // for scores: the prefix of their names
     const char *declaration;
-    const char *value; // NULL: whoever records a row gives it
-    bool scores;
+    const char *value; // the value in SQL; NULL: a parameter
+    bool scores;       // one column for every score
 } columns[] = {
 #define MB_COLUMN(table, name, declaration) {TABLE_##table, #name, declaration, NULL, false},
 #define MB_FILLED(table, name, declaration, value)                                                 \
@@ -46,7 +46,7 @@ void mb_ledger_add_columns(sqlite3_str *text, mb_ledger_table_index table, bool 
     }
 }
 
-// SQLite keeps this text; it is compared when a ledger is opened.
+// SQLite stores this text literally, so it can be compared when a ledger is opened.
 static char *table_text(mb_ledger_table_index index) {
     const mb_ledger_table *table = &mb_ledger_tables[index];
     sqlite3_str *text = sqlite3_str_new(NULL);

@@ -1,4 +1,4 @@
-// Recording plans, trials and runs.
+// Records plans, trials and runs.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "sweep/ledger_internal.h"
 
-// Ends the group of a writing function: keeps it when everything went well.
+// Ends the group of a writing function. The writes are kept if all of them succeeded.
 static mb_status finish(mb_ledger *ledger, mb_status status, mb_error *error) {
     if (status == MB_OK)
         return mb_ledger_end(ledger, true, error);
@@ -89,8 +89,8 @@ mb_status mb_ledger_link(mb_ledger *ledger, const char *plan_digest, int32_t cel
 
 // ---- trials -----------------------------------------------------------------------------------
 
-// What an existing trial must agree with: results of two descriptions must never meet under one
-// key.
+// Checks that a recorded trial has the same description: results of different trials must never be
+// mixed under one key.
 static mb_status check_same_trial(mb_ledger *ledger, const mb_ledger_trial *trial,
                                   mb_error *error) {
     mb_query query;
@@ -110,7 +110,7 @@ static mb_status check_same_trial(mb_ledger *ledger, const mb_ledger_trial *tria
     status = mb_query_close(&query, status, error);
     if (status == MB_OK && !same)
         status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: trial %s is there with another description or number of folds",
+                         "%s: trial %s is recorded with another description or number of folds",
                          ledger->path, trial->key);
     return status;
 }
@@ -156,7 +156,7 @@ static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_
     if (status != MB_OK && sqlite3_errcode(ledger->database) == SQLITE_CONSTRAINT)
         status = mb_fail(error, MB_FAILED,
                          "%s: recording a run: trial %s is unknown, or its fold %" PRId32
-                         " is there already",
+                         " is recorded already",
                          ledger->path, run->trial_key, run->fold);
     *id = sqlite3_last_insert_rowid(ledger->database);
     return mb_query_close(&query, status, error);
@@ -177,7 +177,7 @@ static mb_status put_epochs(mb_ledger *ledger, int64_t id, const mb_run_result *
     return mb_query_close(&query, status, error);
 }
 
-// The rows of a part are the same for every run on it: stored once, under their digest.
+// The rows of a part are the same for all of its runs, so they are stored once, under their digest.
 static mb_status put_part(mb_ledger *ledger, const mb_part *part, const char digest[33],
                           mb_error *error) {
     mb_query query;
@@ -198,8 +198,8 @@ static mb_status put_predictions(mb_ledger *ledger, int64_t id, const mb_ledger_
     bool any = predictions->count > 0;
     if (any && predictions->count != part->count)
         return mb_fail(error, MB_FAILED,
-                       "%s: recording a run: part %s has %" PRId32 " rows, but %" PRId32
-                       " predictions",
+                       "%s: recording a run: part %s: expected %" PRId32
+                       " predictions, found %" PRId32,
                        ledger->path, part->name, part->count, predictions->count);
     mb_status status = MB_OK;
     if (any) {
@@ -231,10 +231,10 @@ static mb_status put_all_predictions(mb_ledger *ledger, int64_t id, const mb_led
     const mb_run_result *result = run->result;
     mb_status status = MB_OK;
     if (result->select_predictions.count > 0)
-        status = put_predictions(ledger, id, run, 0, ROLE_SELECT, &run->part->select,
+        status = put_predictions(ledger, id, run, 0, ROLE_SELECT, &run->parts->select,
                                  &result->select_predictions, error);
     if (status == MB_OK && result->held_predictions.count > 0)
-        status = put_predictions(ledger, id, run, 1, ROLE_HELD, &run->part->held,
+        status = put_predictions(ledger, id, run, 1, ROLE_HELD, &run->parts->held,
                                  &result->held_predictions, error);
     for (int32_t i = 0; status == MB_OK && i < result->test_count; i++)
         status = put_predictions(ledger, id, run, 2 + i, ROLE_TEST, &run->tests[i],
@@ -262,7 +262,8 @@ mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
                             const mb_ledger_scores *scores, mb_error *error) {
     if (run->result->status == MB_RUN_STOPPED)
         return mb_fail(error, MB_FAILED,
-                       "%s: recording a run: trial %s, fold %" PRId32 " was stopped before its end",
+                       "%s: recording a run: trial %s, fold %" PRId32
+                       " was stopped before it ended",
                        ledger->path, run->trial_key, run->fold);
     if (run->result->test_count != 0 && run->result->test_count != run->test_count)
         return mb_fail(error, MB_FAILED,

@@ -6,7 +6,7 @@
 
 enum { MAX_CELLS = 10000, MAX_LIST = 64 };
 
-// Positions, in `known`, of a name or of a list of names.
+// The indices in `known` of a name or of a list of names.
 typedef struct name_list {
     int count;
     int positions[MAX_LIST];
@@ -45,7 +45,7 @@ static mb_status read_names(const mb_json *at, const char *what, const char *con
     return status;
 }
 
-// Models in the order of `known`.
+// All models with their names.
 typedef struct model_list {
     const mb_model *const *models;
     const char *names[MAX_LIST];
@@ -61,11 +61,11 @@ static model_list known_models(void) {
     return list;
 }
 
-// What an entry of "cells" says once, for all cells that it stands for.
+// An entry of "cells", which stands for one cell per corpus and model.
 typedef struct cell_entry {
     const char *label;
     const char *features[MB_MODALITY_COUNT];
-    bool same; // "feature": one feature in every place
+    bool same; // "feature": the same feature for every modality
     mb_feature_type feature_type;
     name_list corpora, models;
 } cell_entry;
@@ -94,7 +94,8 @@ static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error 
     return status;
 }
 
-// Leaves out what "modalities" does not name; without it all three must be there.
+// Removes the features of modalities that "modalities" does not list. Without "modalities" there
+// must be a feature for all three.
 static mb_status read_modalities(const mb_json *entry, cell_entry *cell, mb_error *error) {
     mb_json modalities = mb_json_member(entry, "modalities");
     name_list list = {MB_MODALITY_COUNT, {0, 1, 2}};
@@ -111,8 +112,8 @@ static mb_status read_modalities(const mb_json *entry, cell_entry *cell, mb_erro
         if (kept[m] == NULL) {
             mb_json features = mb_json_member(entry, "features");
             return mb_json_refuse(&features, error,
-                                  "expected a feature for %s, found none; \"modalities\" names "
-                                  "those that the model is to be given",
+                                  "expected a feature for %s, found none; \"modalities\" lists "
+                                  "the modalities that the model gets",
                                   mb_modality_names[m]);
         }
     }
@@ -151,7 +152,7 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
     return status == MB_OK ? read_modalities(entry, cell, error) : status;
 }
 
-// The label of a cell without one: its features, once each.
+// The default label of a cell: its features.
 static char *make_label(const cell_entry *entry) {
     char *label = NULL;
     const char *names[MB_MODALITY_COUNT] = {NULL};
@@ -169,7 +170,7 @@ static mb_status add_cell(const mb_json *root, const mb_json *at, const cell_ent
                           int32_t corpus, const mb_model *model, mb_sweep_plan *plan,
                           mb_error *error) {
     if (plan->cell_count == MAX_CELLS)
-        return mb_json_refuse(at, error, "the plan has more than %d cells", MAX_CELLS);
+        return mb_json_refuse(at, error, "expected at most %d cells, found more", MAX_CELLS);
     mb_sweep_cell *cells =
         realloc(plan->cells, ((size_t)plan->cell_count + 1) * sizeof *plan->cells);
     if (cells == NULL)
@@ -230,7 +231,7 @@ mb_status mb_plan_read_cells(const mb_json *root, mb_sweep_plan *plan, mb_error 
     bool used[MAX_LIST] = {false};
     mb_json cells = mb_json_member(root, "cells");
     int count = 0;
-    // Shape and names first: the cells read the plan's own settings when they are made.
+    // Checks shape and names first, because making the cells reads the settings of the plan.
     mb_status status = mb_check_hyper_names(root, models.models, models.count, error);
     if (status == MB_OK)
         status = mb_json_count(&cells, MAX_CELLS, &count, error);

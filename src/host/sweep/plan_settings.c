@@ -1,4 +1,4 @@
-// From "settings" and "grid" to the list of settings of a cell.
+// Makes the list of settings of a cell from "settings" and "grid".
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +34,9 @@ static mb_status check_names(const mb_json *object, const mb_model *const *model
     return MB_OK;
 }
 
-mb_status mb_check_hyper_names(const mb_json *place, const mb_model *const *models,
+mb_status mb_check_hyper_names(const mb_json *object, const mb_model *const *models,
                                int32_t model_count, mb_error *error) {
-    mb_json settings = mb_json_member(place, "settings"), grid = mb_json_member(place, "grid");
+    mb_json settings = mb_json_member(object, "settings"), grid = mb_json_member(object, "grid");
     if (settings.value != NULL && !cJSON_IsObject(settings.value))
         return mb_json_expect(&settings, "an object", error);
     bool paper = cJSON_IsString(grid.value) && strcmp(grid.value->valuestring, "paper") == 0;
@@ -51,7 +51,7 @@ mb_status mb_check_hyper_names(const mb_json *place, const mb_model *const *mode
     for (mb_json at = mb_json_first(&grid); at.value != NULL && status == MB_OK;
          at = mb_json_next(&at))
         if (mb_json_member(&settings, at.key).value != NULL)
-            status = mb_json_refuse(&at, error, "stands in \"settings\" too");
+            status = mb_json_refuse(&at, error, "is in \"settings\", too");
     return status;
 }
 
@@ -71,11 +71,11 @@ static mb_status read_axis(const mb_option *option, const mb_json *list, axis *a
     return status;
 }
 
-// Looks for the hyper-parameter in one place (the cell's entry, or the plan); *found says whether
-// the place speaks of it.
-static mb_status look(const mb_option *option, const mb_json *place, axis *a, bool *found,
+// Looks up the hyper-parameter in `object`, the entry of the cell or the plan. *found tells whether
+// it is there.
+static mb_status look(const mb_option *option, const mb_json *object, axis *a, bool *found,
                       mb_error *error) {
-    mb_json settings = mb_json_member(place, "settings"), grid = mb_json_member(place, "grid");
+    mb_json settings = mb_json_member(object, "settings"), grid = mb_json_member(object, "grid");
     mb_json fixed = mb_json_member(&settings, option->name);
     mb_json list = mb_json_member(&grid, option->name);
     *found = true;
@@ -111,7 +111,7 @@ static mb_status make_axis(const mb_option *option, const mb_json *root, const m
     return MB_OK;
 }
 
-// Setting `position` of the grid: the last hyper-parameter changes fastest.
+// Makes setting number `position` of the grid. The last hyper-parameter changes fastest.
 static void grid_setting(const axis *axes, int32_t count, int64_t position, mb_setting *setting) {
     for (int32_t i = count - 1; i >= 0; i--) {
         setting->values[i] = axes[i].values[position % axes[i].count];
@@ -119,8 +119,8 @@ static void grid_setting(const axis *axes, int32_t count, int64_t position, mb_s
     }
 }
 
-// Draw `draw`: every value uniform and independent. A hyper-parameter's draws do not depend on
-// which others the plan searches.
+// Makes draw number `draw`. All values are uniform and independent. The draws of a hyper-parameter
+// do not depend on which others the plan searches.
 static void random_setting(const axis *axes, int32_t count, uint32_t seed, uint32_t draw,
                            mb_setting *setting) {
     mb_key key = mb_key_make(seed, 0);
@@ -129,7 +129,8 @@ static void random_setting(const axis *axes, int32_t count, uint32_t seed, uint3
                                                             (uint64_t)i, (uint32_t)axes[i].count)];
 }
 
-// The settings that were drawn, by hash; entries count from 1, 0 = free.
+// A hash table of the settings that were drawn. An entry is the index of the setting plus 1; 0
+// = free.
 typedef struct drawn_set {
     int32_t *entries;
     uint64_t mask;
@@ -143,7 +144,7 @@ static bool drawn_open(drawn_set *set, int64_t wanted) {
     return set->entries != NULL;
 }
 
-// Whether the setting was drawn before; if not, it is the cell's next one.
+// Whether the setting was drawn before. If not, it is added as the next setting of the cell.
 static bool drawn_before(drawn_set *set, const mb_sweep_cell *cell, const mb_setting *setting) {
     uint64_t hash = 14695981039346656037u; // FNV-1a
     for (size_t i = 0; i < sizeof *setting; i++)
@@ -181,18 +182,20 @@ static mb_status make_settings(const axis *axes, int32_t count, const mb_json *e
         total = total > INT64_MAX / axes[i].count ? INT64_MAX : total * axes[i].count;
     if (plan->method == MB_SEARCH_NONE && total > 1)
         return mb_json_refuse(entry, error,
-                              "%lld settings, but no \"search\" to choose one of them",
+                              "expected one setting or a \"search\", found %lld settings without a "
+                              "search",
                               (long long)total);
     if (plan->method != MB_SEARCH_RANDOM && total > MAX_SETTINGS)
         return mb_json_refuse(entry, error,
-                              "the grid has %lld settings, more than %d; a search with the method "
-                              "\"random\" draws some of them",
-                              (long long)total, MAX_SETTINGS);
+                              "expected a grid of at most %d settings, found %lld; a search with "
+                              "the method \"random\" draws some of them",
+                              MAX_SETTINGS, (long long)total);
     int64_t wanted = plan->method == MB_SEARCH_RANDOM ? plan->draws : total, before = 0;
     for (int32_t i = 0; i < plan->cell_count; i++)
         before += plan->cells[i].setting_count;
     if (before + wanted > MAX_ALL_SETTINGS)
-        return mb_json_refuse(entry, error, "the cells up to here have more than %d settings",
+        return mb_json_refuse(entry, error,
+                              "expected at most %d settings in all cells up to here, found more",
                               MAX_ALL_SETTINGS);
     cell->settings = calloc((size_t)wanted, sizeof *cell->settings);
     if (cell->settings == NULL)

@@ -5,7 +5,7 @@
 #include "sweep/pool_internal.h"
 
 void mb_pool_announce(mb_pool *pool) {
-    atomic_fetch_add(&pool->moment, 1);
+    atomic_fetch_add(&pool->announcements, 1);
     pthread_cond_broadcast(&pool->work);
 }
 
@@ -49,7 +49,7 @@ mb_status mb_pool_open(const mb_pool_config *config, mb_pool **pool, mb_error *e
     (*pool)->config = *config;
     atomic_init(&(*pool)->stop, 0);
     atomic_init(&(*pool)->steps, 0);
-    atomic_init(&(*pool)->moment, 0);
+    atomic_init(&(*pool)->announcements, 0);
     init_locks(*pool);
     (*pool)->workers = calloc((size_t)config->threads, sizeof *(*pool)->workers);
     mb_status status = MB_OK;
@@ -106,7 +106,7 @@ void mb_pool_close(mb_pool *pool) {
     free(pool);
 }
 
-// Room for what is known of groups.
+// Reserves memory for the array sizes of the jobs' groups.
 static mb_status reserve_groups(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error) {
     int32_t groups = pool->group_count;
     for (int32_t i = 0; i < count; i++)

@@ -1,4 +1,5 @@
-// Inside of a worker pool: pool.c is for its owner, pool_work.c is what its threads do.
+// The internals of a pool. pool.c has the functions for its owner, pool_work.c those of
+// its threads.
 #ifndef MB_SWEEP_POOL_INTERNAL_H
 #define MB_SWEEP_POOL_INTERNAL_H
 
@@ -8,11 +9,11 @@
 
 typedef struct mb_worker {
     mb_pool *pool;
-    mb_device_cache cache; // with the device
+    mb_device_cache cache; // holds the device
     pthread_t thread;
     bool training;
     int32_t helpers; // idle workers that assist it
-    // For as many runs as are trained at a time:
+    // Arrays of config.array_size entries:
     mb_outcome **taken;
     mb_run_spec *specs;
     mb_run_result *results;
@@ -21,28 +22,28 @@ typedef struct mb_worker {
 struct mb_pool {
     mb_pool_config config;
     pthread_mutex_t mutex;
-    pthread_cond_t work;   // see mb_pool_announce
-    pthread_cond_t result; // there is an outcome
-    atomic_int moment;     // how often it was announced
+    pthread_cond_t work;      // see mb_pool_announce
+    pthread_cond_t result;    // an outcome is finished
+    atomic_int announcements; // the number of announcements so far
     atomic_int stop;
     atomic_llong steps;
     mb_job_heap waiting;
-    int64_t memory_used, host_memory_used; // by the runs in flight
-    int32_t *fitting;    // by group: largest array that memory was found for; 0 = not known
-    int32_t group_count; // of them
+    int64_t memory_used, host_memory_used; // bytes, by the runs in flight
+    int32_t *fitting;    // by group: the size of the largest array that fits; 0 = not known
+    int32_t group_count; // entries of `fitting`
     int64_t added, pending;
-    mb_outcome *first, *last; // finished
-    int64_t finished_count;
-    mb_error error;     // of the first job that failed
-    int32_t started;    // threads
-    mb_worker *workers; // (threads)
+    mb_outcome *first, *last; // queue of finished outcomes
+    int64_t finished_count;   // length of the queue
+    mb_error error;           // of the first job that failed
+    int32_t started;          // number of running threads
+    mb_worker *workers;       // (threads)
 };
 
-// Says, with the mutex held, that workers may find something to do: jobs were added, memory or
-// outcomes taken, a run has ended, or the pool stops.
+// Wakes idle workers, because they may find something to do: jobs were added, memory was freed,
+// outcomes were taken, a run has ended, or the pool stops. The mutex must be held.
 void mb_pool_announce(mb_pool *pool);
 
-// What a thread does until the pool stops.
+// The main function of a thread.
 void *mb_pool_work(void *worker);
 
 #endif

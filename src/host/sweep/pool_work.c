@@ -4,7 +4,7 @@
 #include "merbench/executor.h"
 #include "sweep/pool_internal.h"
 
-// What may still be given to runs. The first one always starts: if it is too large even alone, it
+// Memory that further runs may use. The first run always starts: if it is too large even alone, it
 // fails with a message.
 static int64_t memory_left(const mb_pool *pool) {
     if (pool->config.memory == 0 || pool->memory_used == 0)
@@ -12,7 +12,7 @@ static int64_t memory_left(const mb_pool *pool) {
     return pool->config.memory - pool->memory_used;
 }
 
-// Likewise of page-locked memory, which only arrays take much of.
+// The same for page-locked memory, of which only arrays need much.
 static int64_t host_memory_left(const mb_pool *pool) {
     if (pool->config.host_memory == 0)
         return INT64_MAX;
@@ -37,8 +37,8 @@ static mb_outcome *take_job(mb_pool *pool, int64_t memory) {
     return job;
 }
 
-// Takes the costliest job that there is memory for, and others of its group, which cost the same
-// and so come next.
+// Takes the costliest job that fits into memory, and further jobs of its group, which come next
+// because they cost the same.
 static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
     jobs[0] = take_job(pool, memory_left(pool));
     if (jobs[0] == NULL)
@@ -50,12 +50,13 @@ static int32_t take_jobs(mb_pool *pool, mb_outcome **jobs) {
     return count;
 }
 
-// A disk that cannot keep up must not fill the memory with results.
-static bool crowded(const mb_pool *pool) {
+// Limits the number of outcomes: if the disk is too slow, they must not fill the memory.
+static bool has_too_many_outcomes(const mb_pool *pool) {
     return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads + pool->config.array_size;
 }
 
-// The host promises memory that it does not have, a GPU does not: there a run may try.
+// Refuses a run that is larger than the memory of the host, which may promise more memory than it
+// has. A GPU does not, so a run may try there.
 static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_error *error) {
     const double gibibyte = 1024.0 * 1024.0 * 1024.0;
     if (!pool->config.backend->shares_host_memory || pool->config.memory == 0 ||
@@ -66,14 +67,15 @@ static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_err
                    (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
 }
 
-// Says what this thread will most likely train next: more jobs may come meanwhile, and other
-// threads take some.
-static void expect_next(mb_worker *w) {
+// Announces the run that this thread will most likely train next, so that its dataset can be
+// brought to the device. It is only a guess: jobs may be added meanwhile, and other threads
+// take jobs.
+static void announce_next(mb_worker *w) {
     mb_pool *pool = w->pool;
     mb_job next;
     mb_run_spec spec;
     if (w->cache.device->backend->shares_host_memory)
-        return; // there is nothing to bring
+        return; // datasets need not be copied
     pthread_mutex_lock(&pool->mutex);
     bool known = pool->waiting.count > 0;
     if (known)
@@ -83,7 +85,7 @@ static void expect_next(mb_worker *w) {
         mb_train_expect(&w->cache, &spec);
 }
 
-// Trains `count` of the jobs that were taken as one array.
+// Trains `count` jobs as one array.
 static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error *error) {
     mb_pool *pool = w->pool;
     memset(w->results, 0, (size_t)count * sizeof *w->results);
@@ -91,7 +93,7 @@ static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error 
     for (int32_t i = 0; status == MB_OK && i < count; i++)
         status = pool->config.specify(pool->config.owner, &jobs[i]->job, &w->specs[i], error);
     if (status == MB_OK)
-        expect_next(w);
+        announce_next(w);
     if (status == MB_OK)
         status = pool->config.train(&w->cache, w->specs, count, &pool->stop, &pool->steps,
                                     w->results, error);
@@ -107,7 +109,7 @@ static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error 
     return status;
 }
 
-// With the mutex held.
+// Appends a job to the finished outcomes. The mutex must be held.
 static void deliver(mb_pool *pool, mb_outcome *job) {
     job->next = NULL;
     if (pool->last != NULL)
@@ -118,25 +120,25 @@ static void deliver(mb_pool *pool, mb_outcome *job) {
     pool->finished_count++;
 }
 
-// Hands over what became of the jobs of an array.
+// Delivers the outcomes of the jobs of an array.
 static void finish(mb_pool *pool, mb_outcome **jobs, int32_t count, mb_status status,
                    const mb_error *error) {
     pthread_mutex_lock(&pool->mutex);
     if (status != MB_OK && pool->error.message[0] == '\0')
         pool->error = *error;
-    int32_t first = status != MB_OK && error->run < count ? error->run : 0; // the one to blame
+    int32_t first = status != MB_OK && error->run < count ? error->run : 0; // the run that failed
     for (int32_t i = 0; i < count; i++) {
         mb_outcome *job = jobs[(first + i) % count];
         pool->memory_used -= job->job.memory;
         pool->host_memory_used -= job->job.host_memory;
         deliver(pool, job);
     }
-    mb_pool_announce(pool); // there is memory again
+    mb_pool_announce(pool); // memory is free again
     pthread_cond_signal(&pool->result);
     pthread_mutex_unlock(&pool->mutex);
 }
 
-// For this and all further arrays of the group.
+// Limits the size of this and all further arrays of the group.
 static void shrink(mb_worker *w, const mb_job *job, int32_t fitting) {
     pthread_mutex_lock(&w->pool->mutex);
     w->pool->fitting[job->group] = fitting;
@@ -144,7 +146,7 @@ static void shrink(mb_worker *w, const mb_job *job, int32_t fitting) {
     mb_cache_trim(&w->cache);
 }
 
-// Jobs that need not be trained any more: the pool stops, or those before them failed.
+// Ends jobs without training them: the pool stops, or a job before them failed.
 static void give_up(mb_outcome **jobs, int32_t count, mb_status status) {
     for (int32_t i = 0; i < count; i++) {
         jobs[i]->status = status;
@@ -152,8 +154,8 @@ static void give_up(mb_outcome **jobs, int32_t count, mb_status status) {
     }
 }
 
-// Trains the jobs that were taken: all at a time, or, when the device has no memory for that, in
-// waves of as many as it has.
+// Trains the jobs that were taken, all at once or, if the device does not have enough memory, in
+// waves of as many as fit.
 static void train_waves(mb_worker *w, int32_t count) {
     mb_pool *pool = w->pool;
     int32_t done = 0, most = count;
@@ -177,19 +179,19 @@ static void train_waves(mb_worker *w, int32_t count) {
     }
 }
 
-// What an idle thread waits for.
+// The state that an idle thread waits to change.
 typedef struct change {
     const mb_pool *pool;
-    int32_t moment; // when it began to wait
+    int32_t announcements; // their number when the thread began to wait
 } change;
 
 static bool unchanged(const void *context) {
     const change *c = context;
-    return atomic_load_explicit(&c->pool->moment, memory_order_relaxed) == c->moment;
+    return atomic_load_explicit(&c->pool->announcements, memory_order_relaxed) == c->announcements;
 }
 
-// An idle thread takes part in the work of one that trains, of those the one with the fewest
-// helpers, until something has changed. With the mutex held.
+// An idle thread assists the training thread with the fewest helpers, or waits if no thread trains,
+// until there is an announcement. The mutex must be held.
 static void wait_or_assist(mb_pool *pool) {
     const mb_executor *executor = pool->config.backend->executor;
     mb_worker *busy = NULL;
@@ -202,7 +204,7 @@ static void wait_or_assist(mb_pool *pool) {
         pthread_cond_wait(&pool->work, &pool->mutex);
         return;
     }
-    change c = {pool, atomic_load(&pool->moment)};
+    change c = {pool, atomic_load(&pool->announcements)};
     busy->helpers++;
     pthread_mutex_unlock(&pool->mutex);
     executor->assist(busy->cache.device, unchanged, &c);
@@ -215,7 +217,7 @@ void *mb_pool_work(void *worker) {
     mb_pool *pool = w->pool;
     pthread_mutex_lock(&pool->mutex);
     while (!atomic_load(&pool->stop)) {
-        int32_t count = crowded(pool) ? 0 : take_jobs(pool, w->taken);
+        int32_t count = has_too_many_outcomes(pool) ? 0 : take_jobs(pool, w->taken);
         if (count == 0) {
             wait_or_assist(pool);
             continue;
@@ -225,7 +227,7 @@ void *mb_pool_work(void *worker) {
         train_waves(w, count);
         pthread_mutex_lock(&pool->mutex);
         w->training = false;
-        mb_pool_announce(pool); // to its helpers
+        mb_pool_announce(pool); // so that its helpers look for other work
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;

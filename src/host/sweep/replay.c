@@ -14,8 +14,8 @@ enum { DEVICE_TEXT = sizeof((mb_device_description *)NULL)->text };
 typedef struct replay_fold {
     mb_ledger_extent recorded;
     bool trained;
-    char device[DEVICE_TEXT]; // that it was recorded on
-    char now[DEVICE_TEXT];    // that it is trained on again
+    char device[DEVICE_TEXT]; // the recorded device
+    char now[DEVICE_TEXT];    // the device that trains it again
 } replay_fold;
 
 typedef struct replay {
@@ -24,10 +24,10 @@ typedef struct replay {
     const mb_replay_options *options;
     FILE *out;
     mb_trial_spec spec;
-    int32_t told, compared;
+    int32_t reported, compared;
     replay_fold *folds;    // (fold_count)
     mb_run_result *again;  // (fold_count)
-    char difference[1024]; // the first one, with its fold
+    char difference[1024]; // the first difference, with its fold
 } replay;
 
 // ---- comparison -------------------------------------------------------------------------------
@@ -40,11 +40,11 @@ static void keep_difference(replay *r, int32_t fold, const char *difference) {
     snprintf(r->difference, sizeof r->difference,
              "fold %d: %s\n(recorded on %s, trained again on %s: %s)", fold, difference, f->device,
              f->now,
-             same ? "the same bits are to be expected"
-                  : "devices differ in rounding, the same bits are to be expected on the same one");
+             same ? "the bits should be the same"
+                  : "devices differ in rounding; only the same device gives the same bits");
 }
 
-// As much of a fold as is recorded.
+// The run of a fold, with as many parts as are recorded.
 static mb_run_spec run_of(const replay *r, int32_t fold) {
     mb_run_spec run = mb_trial_spec_run(&r->spec, fold);
     run.selection_only = r->folds[fold].recorded == MB_LEDGER_SELECTION;
@@ -67,17 +67,17 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
     return MB_OK;
 }
 
-// Tells, in their order, of the folds that are done.
-static mb_status tell(replay *r, mb_error *error) {
+// Compares and reports the folds that are finished, in order.
+static mb_status report_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
-    for (; r->told < r->spec.folds->fold_count && status == MB_OK; r->told++) {
-        const replay_fold *f = &r->folds[r->told];
+    for (; r->reported < r->spec.folds->fold_count && status == MB_OK; r->reported++) {
+        const replay_fold *f = &r->folds[r->reported];
         if (f->recorded && !f->trained)
             break;
         if (f->recorded)
-            status = compare_fold(r, r->told, error);
+            status = compare_fold(r, r->reported, error);
         else
-            fprintf(r->out, "fold %d: not recorded\n", r->told);
+            fprintf(r->out, "fold %d: not recorded\n", r->reported);
         fflush(r->out);
     }
     return status;
@@ -102,7 +102,7 @@ static mb_status compare_scores(replay *r, mb_error *error) {
 
 // ---- training again ---------------------------------------------------------------------------
 
-// Opens devices like a recorded one; the first is open already.
+// Opens devices like the recorded one for the threads. The first device is open already.
 typedef struct opener {
     const mb_replay_options *options;
     const char *recorded;
@@ -150,14 +150,15 @@ static mb_status take_next(replay *r, mb_pool *pool, mb_error *error) {
         mb_run_result_free(&outcome->result);
     }
     free(outcome);
-    return status == MB_OK ? tell(r, error) : status;
+    return status == MB_OK ? report_folds(r, error) : status;
 }
 
-static bool waits(const replay_fold *fold, const char *device) {
+static bool is_pending(const replay_fold *fold, const char *device) {
     return fold->recorded && !fold->trained && strcmp(fold->device, device) == 0;
 }
 
-// Trains on threads with devices like `device`, which becomes theirs.
+// Trains the pending folds of the recorded device, on threads with devices like `device`. The first
+// thread takes over `device` itself.
 static mb_status train_folds(replay *r, const char *recorded, mb_device **device, mb_error *error) {
     bool shares = (*device)->backend->shares_host_memory;
     opener o = {r->options, recorded, device};
@@ -173,7 +174,7 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
     mb_pool *pool = NULL;
     mb_status status = mb_pool_open(&config, &pool, error);
     for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
-        if (waits(&r->folds[k], recorded))
+        if (is_pending(&r->folds[k], recorded))
             status = add_fold(r, pool, k, error);
     while (status == MB_OK && mb_pool_pending(pool) > 0)
         status = take_next(r, pool, error);
@@ -181,7 +182,7 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
     return status;
 }
 
-// Trains `first` and the folds behind it that were recorded on the same device.
+// Trains the fold `first` and all later folds that were recorded on the same device.
 static mb_status train_like(replay *r, int32_t first, mb_error *error) {
     const char *recorded = r->folds[first].device;
     mb_device *device = NULL;
@@ -192,7 +193,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
     const mb_backend *backend = device->backend;
     status = backend->describe(device, &now, error);
     for (int32_t k = first; k < r->spec.folds->fold_count && status == MB_OK; k++)
-        if (waits(&r->folds[k], recorded))
+        if (is_pending(&r->folds[k], recorded))
             memcpy(r->folds[k].now, now.text, sizeof now.text);
     if (status == MB_OK && strcmp(recorded, now.text) != 0)
         fprintf(r->out, "fold %d was recorded on %s; it is trained again on %s\n", first, recorded,
@@ -204,7 +205,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
     return status;
 }
 
-static mb_status look_up(replay *r, int32_t fold, mb_error *error) {
+static mb_status find_recorded(replay *r, int32_t fold, mb_error *error) {
     replay_fold *f = &r->folds[fold];
     mb_status status = mb_ledger_get_extent(r->ledger, r->key, fold, &f->recorded, error);
     return status == MB_OK && f->recorded
@@ -215,18 +216,18 @@ static mb_status look_up(replay *r, int32_t fold, mb_error *error) {
 static mb_status replay_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
     for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
-        status = look_up(r, k, error);
+        status = find_recorded(r, k, error);
     for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
         if (r->folds[k].recorded && !r->folds[k].trained)
             status = train_like(r, k, error);
     if (status == MB_OK)
-        status = tell(r, error);
+        status = report_folds(r, error);
     if (status == MB_OK)
         status = compare_scores(r, error);
     if (status != MB_OK)
         return status;
     if (r->compared == 0)
-        return mb_fail(error, MB_BAD_INPUT, "trial %s: no run of it is recorded yet", r->key);
+        return mb_fail(error, MB_BAD_INPUT, "trial %s: no run is recorded yet", r->key);
     if (r->difference[0] != '\0')
         return mb_fail(error, MB_BAD_INPUT, "trial %s: %s", r->key, r->difference);
     return MB_OK;

@@ -21,7 +21,7 @@ static int is_corpus_file(const struct dirent *entry) {
     return length > 3 && strcmp(entry->d_name + length - 3, ".h5") == 0;
 }
 
-// The first *.h5 of the folder, by name, that has the corpus.
+// Finds the first *.h5 of the folder, by name, that is the corpus of the trial.
 static mb_status search_folder(const mb_trial *trial, const char *folder, char **path, int *looked,
                                mb_error *error) {
     struct dirent **entries = NULL;
@@ -52,30 +52,30 @@ static mb_status search_folder(const mb_trial *trial, const char *folder, char *
     return status;
 }
 
-mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *places, int place_count,
+mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths, int path_count,
                                 char **path, mb_error *error) {
     int looked = 0;
     *path = NULL;
-    for (int i = 0; i < place_count && *path == NULL; i++) {
+    for (int i = 0; i < path_count && *path == NULL; i++) {
         struct stat info;
         bool match = false;
         mb_status status = MB_OK;
-        if (stat(places[i], &info) != 0)
-            return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", places[i], strerror(errno));
+        if (stat(paths[i], &info) != 0)
+            return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", paths[i], strerror(errno));
         if (S_ISDIR(info.st_mode))
-            status = search_folder(trial, places[i], path, &looked, error);
+            status = search_folder(trial, paths[i], path, &looked, error);
         else
-            status = try_corpus(trial, places[i], &match, error);
+            status = try_corpus(trial, paths[i], &match, error);
         if (status != MB_OK)
             return status;
-        if (match && (*path = strdup(places[i])) == NULL)
+        if (match && (*path = strdup(paths[i])) == NULL)
             return mb_out_of_memory(error, "the name of a file");
     }
     if (*path == NULL)
         return mb_fail(error, MB_BAD_INPUT,
                        "none of the %d files *.h5 in %s is the corpus of the trial: %s with the "
-                       "digest %s and the same features; --data names other folders",
-                       looked, place_count == 1 ? places[0] : "the folders", trial->dataset,
+                       "digest %s and the same features; --data gives other folders",
+                       looked, path_count == 1 ? paths[0] : "the folders", trial->dataset,
                        trial->corpus_digest);
     return MB_OK;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// Mean over folds of the selection part's scores, or of the held-out part's.
+// The mean over folds of the scores on the selection parts or on the held-out parts.
 static mb_scores mean_scores(const mb_run_result *results, int32_t count, bool held) {
     mb_scores scores;
     for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
@@ -16,7 +16,7 @@ static mb_scores mean_scores(const mb_run_result *results, int32_t count, bool h
     return scores;
 }
 
-// What scoring a test set needs at hand.
+// Buffers for scoring a test set.
 typedef struct workspace {
     int32_t *emotions;      // (n)
     float *valences;        // (n)
@@ -54,7 +54,7 @@ static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_
         if (p == NULL || p->count != n || (classes > 0 && p->logits == NULL) ||
             (rules->value_count > 0 && p->values == NULL))
             return mb_fail(error, MB_BAD_INPUT,
-                           "fold %d: expected predictions on the %d rows of %s, found %d", k, n,
+                           "fold %d: expected predictions for the %d rows of %s, found %d", k, n,
                            test->name, p == NULL ? 0 : p->count);
     }
     workspace w;
@@ -82,7 +82,7 @@ static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_
     return MB_OK;
 }
 
-// Whether a run was scored on its selection part alone, and has others.
+// Whether a run has parts that were not scored, because it was scored on its selection part alone.
 static bool lacks_parts(const mb_fold_set *folds, int32_t fold, const mb_run_result *result) {
     return (folds->test_count > 0 && result->test_count == 0) ||
            (folds->test_count == 0 && folds->folds[fold].held.count > 0 &&
@@ -103,8 +103,8 @@ mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
         if (scores->diverged)
             continue;
         if (result->best_epoch < 0 || result->best_epoch >= result->epochs_done)
-            return mb_fail(error, MB_BAD_INPUT, "fold %d: the best epoch %d is none of %d", k,
-                           result->best_epoch, result->epochs_done);
+            return mb_fail(error, MB_BAD_INPUT, "fold %d: expected a best epoch below %d, found %d",
+                           k, result->epochs_done, result->best_epoch);
         selection += result->epochs[result->best_epoch].select_metric;
     }
     if (scores->diverged)

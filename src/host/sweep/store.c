@@ -15,14 +15,15 @@ typedef struct stored_folds {
     struct stored_folds *next;
 } stored_folds;
 
-// What is known of a combination of features: sequences that were made, or a dataset over some.
+// A combination of features: either sequences, which own their values, or a dataset, which shares
+// the values of sequences.
 typedef struct stored_features {
     const mb_corpus *corpus;
     mb_feature_type type;
     char *names[MB_MODALITY_COUNT];
-    mb_sequences sequences; // empty where
-    bool is_dataset;        // it has the values of others:
-    mb_dataset dataset;
+    bool is_dataset;
+    mb_sequences sequences; // empty if is_dataset
+    mb_dataset dataset;     // valid if is_dataset
     struct stored_features *next;
 } stored_features;
 
@@ -148,8 +149,8 @@ static stored_features *add(mb_store *store, const mb_corpus *corpus,
     return entry;
 }
 
-// Reads the features through a corpus of its own, so that they leave memory when the sequences are
-// made.
+// Finds or makes the sequences. The features are read through a second mb_corpus, so that they are
+// freed as soon as the sequences are made.
 static mb_status make(mb_store *store, const mb_corpus *corpus,
                       const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
                       const mb_sequences **made, mb_error *error) {
@@ -160,7 +161,7 @@ static mb_status make(mb_store *store, const mb_corpus *corpus,
     if (entry == NULL) {
         status = mb_corpus_open(corpus->path, &reader, error);
         if (status == MB_OK && strcmp(reader.digest, corpus->digest) != 0)
-            status = mb_fail(error, MB_BAD_INPUT, "%s: the file has changed while it was in use",
+            status = mb_fail(error, MB_BAD_INPUT, "%s: the file was changed while it was in use",
                              corpus->path);
         if (status == MB_OK)
             status = mb_sequences_make(&reader, names, MB_MODALITY_COUNT, type, &sequences, error);
@@ -177,8 +178,8 @@ static mb_status make(mb_store *store, const mb_corpus *corpus,
     return MB_OK;
 }
 
-// The streams of a dataset: those of all features at once where they depend on the text, else of
-// one by one.
+// Fills in the streams of a dataset. Aligned streams depend on the text and are made together;
+// others are made one by one, so that they can be shared.
 static mb_status fill(mb_store *store, const mb_corpus *corpus,
                       const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
                       mb_dataset *dataset, mb_error *error) {

@@ -1,4 +1,4 @@
-// The cells of a sweep: from the search to the choice to the final seeds.
+// Leads every cell of a sweep through its search, the choice of a setting, and its final seeds.
 #include "sweep/sweep.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
         sweep_cell *cell = &(*sweep)->cells[c];
         cell->plan = &plan->cells[c];
-        cell->chosen = -1;
+        cell->chosen = cell->best = -1;
         status = sweep_check_cell(*sweep, cell, error);
         if (status == MB_OK)
             status = check_interrupt(*sweep, error);
@@ -57,8 +57,8 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     return status;
 }
 
-void mb_sweep_train_apart(mb_sweep *sweep) {
-    sweep->apart = true;
+void mb_sweep_use_device_memory(mb_sweep *sweep) {
+    sweep->device_memory = true;
 }
 
 void mb_sweep_close(mb_sweep *sweep) {
@@ -71,6 +71,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep->cells);
     free(sweep->trials);
     free(sweep->key_slots);
+    sweep_free_parts(sweep);
     sweep_free_groups(sweep);
     free(sweep->jobs);
     pthread_mutex_destroy(&sweep->lists);
@@ -78,7 +79,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep);
 }
 
-// ---- what is recorded -------------------------------------------------------------------------
+// ---- recording --------------------------------------------------------------------------------
 
 // "audio=..., text=..., video=..."
 static void feature_text(const mb_sweep_cell *cell, char *text, size_t size) {
@@ -137,14 +138,14 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     cell->search = calloc(count + 1, sizeof *cell->search);
     if (cell->search == NULL)
         return mb_out_of_memory(error, "the list of trials");
-    // What is chosen among several settings is scored on its other parts when it has been chosen.
-    bool whole = cell->plan->setting_count == 1;
+    // With several settings, only the chosen one is recorded on its other parts, after the choice.
+    bool all_parts = cell->plan->setting_count == 1;
     sweep->totals.settings += cell->plan->setting_count;
     for (int32_t s = 0; s < cell->plan->setting_count; s++)
         for (int32_t i = 0; i < seeds->count; i++) {
             int32_t *trial = &cell->search[cell->search_count];
             mb_status status =
-                sweep_add_trial(sweep, index, s, seeds->seeds[i], whole, trial, error);
+                sweep_add_trial(sweep, index, s, seeds->seeds[i], all_parts, trial, error);
             if (status == MB_OK)
                 status = link_trial(sweep, index, false, *trial, error);
             if (status != MB_OK)
@@ -154,7 +155,8 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     return MB_OK;
 }
 
-// Every trial of the search has a score; without a search, the only setting.
+// Chooses a setting. Every trial of the search has its selection value; without a search there is
+// only one setting.
 static int32_t best_setting(const mb_sweep *sweep, const sweep_cell *cell) {
     int32_t seeds = sweep->plan->search_seeds.count;
     mb_choice choice = MB_NO_CHOICE;
@@ -177,12 +179,13 @@ static mb_status record_choice(mb_sweep *sweep, int32_t index, mb_error *error) 
     return status;
 }
 
-// Without final seeds the chosen trials of the search are what is shown.
+// Without final seeds, tables show the search trials of the chosen setting, so these need
+// all parts.
 static mb_status finish_search(mb_sweep *sweep, const sweep_cell *cell, mb_error *error) {
     int32_t seeds = sweep->plan->search_seeds.count;
     mb_status status = MB_OK;
     for (int32_t i = 0; i < seeds && status == MB_OK; i++)
-        status = sweep_ask_whole(sweep, cell->search[cell->chosen * seeds + i], error);
+        status = sweep_request_all_parts(sweep, cell->search[cell->chosen * seeds + i], error);
     return status;
 }
 
@@ -222,6 +225,7 @@ mb_status sweep_advance(mb_sweep *sweep, mb_error *error) {
         if (status != MB_OK)
             return status;
         status = start_final(sweep, c, error);
+        sweep_drop_parts(sweep, cell);
         if (sweep->record) {
             mb_status ended =
                 mb_ledger_end(sweep->ledger, status == MB_OK, status == MB_OK ? error : NULL);
@@ -260,13 +264,14 @@ mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_e
 
 // ---- totals -----------------------------------------------------------------------------------
 
-// Runs that come when the setting of a cell is chosen: those of final seeds, and those of the
-// search that are trained again to be scored on their other parts.
+// The number of runs that will be added when the setting of a cell is chosen: those of the final
+// seeds, and those of the search that are trained again to be scored on their other parts.
 static int64_t final_runs_to_come(const mb_sweep *sweep, const sweep_cell *cell) {
     const mb_sweep_plan *plan = sweep->plan;
     const mb_fold_set *folds = sweep->trials[cell->search[0]].folds;
     bool other_parts = folds->test_count > 0 || folds->folds[0].held.count > 0;
-    bool again = cell->plan->setting_count > 1 && other_parts;
+    bool again =
+        plan->protocol == MB_PROTOCOL_STRICT && cell->plan->setting_count > 1 && other_parts;
     int64_t seeds = plan->final_seeds.count == 0 && again ? plan->search_seeds.count : 0;
     for (int32_t i = 0; i < plan->final_seeds.count; i++) {
         bool searched = false;

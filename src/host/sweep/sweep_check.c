@@ -1,4 +1,4 @@
-// A plan against its corpora: everything that can be said before training.
+// Checks a plan against its corpora, as far as possible before training.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +54,8 @@ static mb_status check_model(const mb_sweep_cell *plan, const mb_corpus *corpus,
         if (feature == NULL)
             return unknown_feature(corpus, mb_modality_names[m], plan->features[m], error);
         config.dims[m] = feature->dimension;
-        // The lengths are known when the features are loaded; the estimate of the cost, still
-        // before any training, builds the graph with them.
+        // The real lengths are known only when the features are loaded. The estimate of the cost,
+        // still before any training, builds the graph with them.
         config.steps[m] = plan->feature_type == MB_UTT ? 1 : 64;
     }
     mb_training training;
@@ -79,7 +79,8 @@ mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
         check_selection(plan->selection_given ? plan->selection : rules->selection, rules, error);
     if (status == MB_OK)
         status = check_model(cell->plan, cell->corpus, error);
-    // Where folds are random, those of any seed tell whether the corpus can be folded.
+    // If folds are random, the folds of any one seed show whether the corpus can be split
+    // into folds.
     const mb_fold_set *folds;
     uint32_t seed =
         plan->search_seeds.count > 0 ? plan->search_seeds.seeds[0] : plan->final_seeds.seeds[0];

@@ -1,19 +1,21 @@
-// Which runs can be trained as one array: those with the same features, model and settings of
-// shape, and with parts of the same shapes. What differs between them is data: learning rates,
-// dropout rates and the like, seeds, folds.
+// Groups the runs that can be trained as one array. The runs of a group have the same features,
+// model and options that determine the shape of the graph, and their parts have the same shapes.
+// They may differ in everything that is only data: learning rates, dropout rates and the like,
+// seeds, folds.
 //
-// Everything else that an array has in common follows: the features belong to one corpus, so the
-// dataset's rules, the test sets, classes and values are the same; epochs, batch size and selection
-// are the plan's.
+// Everything else that the runs of an array must have in common follows from this. Equal features
+// belong to one corpus, so that the rules of the dataset, the test sets, classes and values are the
+// same. Epochs, batch size and selection are those of the plan.
 //
-// A group has the compiled plans of its runs. Those of many groups would fill the memory: most are
-// dropped when a group has been measured, and made again for the first of its runs that trains.
+// A group owns the compiled plans of its runs. The plans of many groups would fill the memory, so
+// most of them are dropped when the group has been measured, and are made again when the first run
+// of the group is trained.
 #include <stdlib.h>
 #include <string.h>
 
 #include "sweep/sweep_state.h"
 
-enum { MOST_IDLE_PLANS = 64 }; // groups that keep plans while none of their runs trains
+enum { MOST_IDLE_PLANS = 64 }; // number of groups that keep their plans after they were measured
 
 static void measure_part(const mb_run_spec *spec, const mb_part *part, sweep_part *shape) {
     mb_model_config config = mb_config_for_part(spec, part);
@@ -24,8 +26,8 @@ static void measure_part(const mb_run_spec *spec, const mb_part *part, sweep_par
     shape->rows = mb_evaluation_rows(spec, part);
 }
 
-// What of the parts decides the graphs of a run; worked out once for a fold and its features. The
-// entries of the cell at hand come last.
+// Finds or makes the shapes of the parts of a run, which are the same for all runs with this fold
+// and these features. The search begins at the end, where the entries of the current cell are.
 static mb_status find_shape(mb_sweep *sweep, const mb_run_spec *spec, int32_t *index,
                             mb_error *error) {
     for (*index = sweep->shape_count - 1; *index >= 0; --*index) {
@@ -65,7 +67,7 @@ static bool belongs(const sweep_group *group, const mb_run_spec *spec, const mb_
 }
 
 static int64_t bytes_of(const mb_sweep *sweep, const sweep_group *group) {
-    return sweep->apart ? group->cost.device_bytes : group->cost.shared_bytes;
+    return sweep->device_memory ? group->cost.device_bytes : group->cost.shared_bytes;
 }
 
 static void drop_plans(mb_sweep *sweep, sweep_group *group) {
@@ -140,7 +142,7 @@ mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_set
     sweep_group *group = &sweep->groups[job->group];
     int64_t runs = ++group->runs, most = MB_POOL_MOST_RUNS;
     int64_t together = runs < most ? runs : most, array = together * bytes_of(sweep, group);
-    int64_t host_bytes = sweep->apart ? group->cost.host_bytes : 0;
+    int64_t host_bytes = sweep->device_memory ? group->cost.host_bytes : 0;
     if (array > sweep->totals.array_bytes)
         sweep->totals.array_bytes = array;
     if (together * host_bytes > sweep->totals.array_host_bytes)

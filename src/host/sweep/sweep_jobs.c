@@ -1,11 +1,12 @@
-// What of its trials a sweep still has to train, and what its jobs stand for.
+// Makes jobs of the runs that a sweep still has to train, and turns jobs into specifications
+// of runs.
 #include <stdlib.h>
 #include <string.h>
 
 #include "sweep/choice.h"
 #include "sweep/sweep_state.h"
 
-// Room for one more job.
+// Reserves memory for one more job.
 static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     if (sweep->job_count < sweep->job_capacity)
         return MB_OK;
@@ -18,7 +19,7 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     return MB_OK;
 }
 
-// Of a cell, when the first of its runs is to be trained: the same for all of its trials.
+// Loads the dataset of a cell, which all of its trials share, when its first run is to be trained.
 static mb_status load_dataset(mb_sweep *sweep, sweep_cell *cell, mb_trial_spec *spec,
                               mb_error *error) {
     if (cell->dataset != NULL)
@@ -30,7 +31,7 @@ static mb_status load_dataset(mb_sweep *sweep, sweep_cell *cell, mb_trial_spec *
     return status;
 }
 
-// `described` lives as long as the spec.
+// `described` receives the trial and must live as long as the spec.
 static mb_trial_spec spec_of(const mb_sweep *sweep, const sweep_trial *trial, mb_trial *described) {
     const sweep_cell *cell = &sweep->cells[trial->cell];
     sweep_describe(sweep, trial->cell, trial->setting, trial->seed, described);
@@ -38,6 +39,11 @@ static mb_trial_spec spec_of(const mb_sweep *sweep, const sweep_trial *trial, mb
                            .corpus = cell->corpus,
                            .folds = trial->folds,
                            .dataset = cell->dataset};
+}
+
+// Under the protocol strict, other parts are not even evaluated before the choice.
+static bool is_strict(const mb_sweep *sweep) {
+    return sweep->plan->protocol == MB_PROTOCOL_STRICT;
 }
 
 static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error *error) {
@@ -52,7 +58,8 @@ static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error 
         return status;
     spec.dataset = cell->dataset;
     mb_job *job = &sweep->jobs[sweep->job_count];
-    *job = (mb_job){.trial = index, .fold = fold, .selection_only = !trial->whole};
+    *job = (mb_job){
+        .trial = index, .fold = fold, .selection_only = !trial->all_parts && is_strict(sweep)};
     mb_run_spec run = mb_trial_spec_run(&spec, fold);
     run.selection_only = job->selection_only;
     status = sweep_group_job(sweep, &run, &described.setting, job, error);
@@ -80,15 +87,10 @@ mb_status sweep_specify(void *owner, const mb_job *job, mb_run_spec *run, mb_err
     return status;
 }
 
-// ---- what is missing --------------------------------------------------------------------------
+// ---- missing runs -----------------------------------------------------------------------------
 
-// Whether a run can have more than its selection part scored.
-static bool has_other_parts(const sweep_trial *trial, int32_t fold) {
-    return trial->folds->test_count > 0 || trial->folds->folds[fold].held.count > 0;
-}
-
-// Makes jobs of the folds that the ledger lacks, or has less of than is asked for. *recorded: folds
-// of which it has something.
+// Makes jobs of the folds that are not recorded, or are recorded with fewer parts than the trial
+// needs. *recorded is the number of folds that are recorded with any parts.
 static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
     mb_status status = MB_OK;
@@ -97,8 +99,9 @@ static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, 
         mb_ledger_extent extent = MB_LEDGER_NOTHING;
         if (sweep->ledger != NULL)
             status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
-        bool enough = extent == MB_LEDGER_WHOLE || (extent == MB_LEDGER_SELECTION &&
-                                                    !(trial->whole && has_other_parts(trial, k)));
+        bool enough = extent == MB_LEDGER_ALL_PARTS ||
+                      (extent == MB_LEDGER_SELECTION &&
+                       !(trial->all_parts && sweep_has_other_parts(trial, k)));
         *recorded += extent != MB_LEDGER_NOTHING;
         trial->missing += !enough;
         if (status == MB_OK && !enough)
@@ -122,21 +125,19 @@ mb_status sweep_find_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep->totals.runs_done += trial->folds->fold_count - trial->missing;
     if (status == MB_OK && recorded == trial->folds->fold_count && !trial->selected)
         return mb_fail(error, MB_BAD_INPUT,
-                       "the ledger has every fold of the trial %s but no scores of it", trial->key);
+                       "the ledger has all folds of the trial %s, but no scores", trial->key);
     return status;
 }
 
-mb_status sweep_ask_whole(mb_sweep *sweep, int32_t index, mb_error *error) {
+mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
-    int32_t recorded, others = 0;
-    for (int32_t k = 0; k < trial->folds->fold_count; k++)
-        others += has_other_parts(trial, k);
-    if (!trial->whole) // these count as runs of their own
-        sweep->totals.runs += others;
-    trial->whole = true;
-    if (trial->missing > 0) // it is asked for again when these are done
+    int32_t recorded;
+    trial->all_parts = true;
+    if (trial->missing > 0) // sweep_train.c calls this again when the missing runs are done
         return MB_OK;
-    mb_status status = add_missing(sweep, index, &recorded, error);
-    sweep->totals.runs_done += others - trial->missing;
+    mb_status status = sweep_record_parts(sweep, index, error);
+    if (status == MB_OK)
+        status = add_missing(sweep, index, &recorded, error);
+    sweep->totals.runs += trial->missing;
     return status;
 }

@@ -88,11 +88,11 @@ static mb_status check_search_keys(const mb_json *search, const mb_sweep_plan *p
     for (int i = 0; i < 2; i++) {
         mb_json at = mb_json_member(search, of_random[i]);
         if (at.value != NULL && plan->method != MB_SEARCH_RANDOM)
-            return mb_json_refuse(&at, error, "means something for the method \"random\" only");
+            return mb_json_refuse(&at, error, "only valid with the method \"random\"");
     }
     mb_json seeds = mb_json_member(search, "seeds");
     if (seeds.value != NULL && plan->method == MB_SEARCH_NONE)
-        return mb_json_refuse(&seeds, error, "without a search the seeds belong into \"final\"");
+        return mb_json_refuse(&seeds, error, "without a search, seeds belong in \"final\"");
     return MB_OK;
 }
 
@@ -136,7 +136,7 @@ static mb_status read_final(const mb_json *root, mb_sweep_plan *plan, mb_error *
     if (final.value == NULL) {
         if (plan->method == MB_SEARCH_NONE)
             return mb_json_refuse(root, error,
-                                  "nothing to train: expected \"search\" or \"final\" seeds");
+                                  "expected \"search\" or \"final\" seeds, found nothing to train");
         return MB_OK;
     }
     mb_status status = mb_json_keys(&final, keys, error);
@@ -144,7 +144,8 @@ static mb_status read_final(const mb_json *root, mb_sweep_plan *plan, mb_error *
     return status == MB_OK ? read_seeds(&seeds, &plan->final_seeds, error) : status;
 }
 
-// `path`, behind `data_folder` or the folder of `file` when it is relative; malloc'ed.
+// The path of a corpus. A relative path starts at `data_folder` or, if that is NULL, at the folder
+// of `file`. malloc'ed.
 static char *resolve(const char *path, const char *data_folder, const char *file) {
     char *result = NULL;
     const char *slash = strrchr(file, '/');

@@ -1,4 +1,4 @@
-// What the files sweep*.c share.
+// The state of a sweep, shared by sweep*.c.
 #ifndef MB_SWEEP_SWEEP_STATE_H
 #define MB_SWEEP_SWEEP_STATE_H
 
@@ -13,38 +13,41 @@ typedef struct sweep_trial {
     int32_t cell, setting; // of the first cell that has this trial
     uint32_t seed;
     const mb_fold_set *folds;
-    bool whole;      // all its parts are asked for; otherwise its selection parts alone
-    int32_t missing; // runs of it that are not done
-    bool selected;   // its selection value is known:
+    bool all_parts;  // scores on all parts are needed; otherwise on the selection parts alone
+    int32_t missing; // number of its runs that are not done
+    bool selected;   // `selection` is known
     double selection;
+    mb_run_result *parts; // (fold_count) held back until the choice, or NULL; see sweep_parts.c
 } sweep_trial;
 
 typedef struct sweep_cell {
     const mb_sweep_cell *plan;
     const mb_corpus *corpus;
-    const mb_dataset *dataset; // NULL until a run needs them
-    int32_t search_count;      // trials: settings, then seeds
-    int32_t *search;
-    int32_t search_done; // the first search_done trials of the search have scores
-    int32_t chosen;      // setting, or -1
+    const mb_dataset *dataset; // NULL until a run needs it
+    int32_t search_count;
+    int32_t *search;     // indices of the trials of the search, by setting and then by seed
+    int32_t search_done; // the first search_done trials have selection values
+    int32_t best;        // the best setting of those completed since the start, or -1
+    double best_mean;    // of `best`
+    int32_t chosen;      // index of the chosen setting, or -1
     int32_t final_count;
     int32_t *final;
 } sweep_cell;
 
-// What of a part decides the graph that is compiled for it.
+// The properties of a part that determine the graph that is compiled for it.
 typedef struct sweep_part {
-    bool empty; // then the rest is 0
+    bool empty; // then the other fields are 0
     int32_t steps[MB_MAX_STREAMS];
-    int32_t rows; // that an evaluation takes at a time
+    int32_t rows; // rows that are evaluated at a time
 } sweep_part;
 
 enum { SWEEP_PARTS = 3 }; // train, select, held
 
-// The parts of a fold with certain features.
+// The shapes of the parts of a fold with certain features.
 typedef struct sweep_shape {
     const mb_dataset *dataset;
     const mb_fold *fold;
-    bool couples_rows; // the model
+    bool couples_rows; // of the model
     sweep_part parts[SWEEP_PARTS];
 } sweep_shape;
 
@@ -52,36 +55,36 @@ typedef struct sweep_shape {
 typedef struct sweep_group {
     const mb_dataset *dataset;
     const mb_model *model;
-    mb_setting setting; // of the first one
+    mb_setting setting; // of the first run
     sweep_part parts[SWEEP_PARTS];
     bool selection_only;
-    mb_run_cost cost;    // of the first one
-    int64_t runs;        // all that there ever were
-    int64_t waiting;     // that are not trained yet
-    mb_run_plans *plans; // NULL: not made, or dropped
+    mb_run_cost cost;    // of the first run
+    int64_t runs;        // number of all its runs so far
+    int64_t waiting;     // number of its runs that are not trained yet
+    mb_run_plans *plans; // NULL: not made yet, or dropped
 } sweep_group;
 
 struct mb_sweep {
     const mb_sweep_plan *plan;
     mb_interrupt *interrupt;
     mb_store *store;
-    mb_ledger *ledger; // NULL: nothing is done
+    mb_ledger *ledger; // NULL: nothing is recorded yet
     bool record;
     sweep_cell *cells; // (plan->cell_count)
     sweep_trial *trials;
     int32_t trial_count, trial_capacity;
-    int32_t *key_slots; // open addressing by key; -1 = free
+    int32_t *key_slots; // hash table of trials by key, with open addressing; -1 = free
     int32_t key_slot_count;
-    bool apart; // the device has memory of its own
-    // Threads that train look up what their jobs stand for, while the lists may grow: of trials,
-    // groups, datasets of cells, plans_kept.
+    bool device_memory; // the device has its own memory
+    // Worker threads turn jobs into specifications of runs while the lists may grow. The mutex
+    // protects the trials, the groups, the datasets of the cells, and plans_kept.
     pthread_mutex_t lists;
-    int32_t plans_kept; // groups that have plans
+    int32_t plans_kept; // number of groups that have plans
     sweep_shape *shapes;
     int32_t shape_count;
     sweep_group *groups;
     int32_t group_count;
-    mb_job *jobs; // that wait to be given to the pool
+    mb_job *jobs; // to be added to the pool
     int32_t job_count, job_capacity;
     mb_sweep_totals totals;
 };
@@ -89,36 +92,50 @@ struct mb_sweep {
 // sweep_check.c: opens a cell's corpus and checks the cell against it.
 mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
 
-// sweep_trials.c
+// sweep_trials.c: makes the trial with this cell, setting and seed.
 void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                     mb_trial *trial);
-// Adds a trial, or finds it when another cell has it already; jobs are made of its missing runs.
-// whole: as in sweep_trial.
-mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed, bool whole,
-                          int32_t *index, mb_error *error);
+// Adds a trial, or finds it if another cell has it already, and makes jobs of its missing runs.
+// all_parts: as in sweep_trial.
+mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
+                          bool all_parts, int32_t *index, mb_error *error);
 
-// sweep_jobs.c: makes jobs of what the ledger lacks of a trial that is new to the sweep.
+// sweep_jobs.c: makes jobs of the missing runs of a trial that is new to the sweep.
 mb_status sweep_find_missing(mb_sweep *sweep, int32_t trial, mb_error *error);
-// Asks for all parts of a trial. Runs of it that have been scored on their selection part alone are
-// trained again.
-mb_status sweep_ask_whole(mb_sweep *sweep, int32_t trial, mb_error *error);
+// Requests scores of a trial on all its parts. They are recorded if they were held back; otherwise
+// runs that were scored on their selection part alone are trained again.
+mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
+// A run in the form in which the ledger records it.
+mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec,
+                               const char *device, const mb_run_result *result);
 mb_run_spec sweep_run_of(const mb_sweep *sweep, const mb_job *job);
-// The same for the threads of a pool, with plans.
+// The same for the threads of a pool, including the compiled plans.
 mb_status sweep_specify(void *sweep, const mb_job *job, mb_run_spec *spec, mb_error *error);
+
+// sweep_parts.c: whether a run has parts to be scored on besides its selection part.
+bool sweep_has_other_parts(const sweep_trial *trial, int32_t fold);
+// Moves the other parts out of a result and holds them back until the choice.
+void sweep_hold_back(sweep_trial *trial, int32_t fold, mb_run_result *result);
+// Must be called when a trial is complete. Drops held-back parts that cannot be chosen any more.
+void sweep_weigh_parts(mb_sweep *sweep, const sweep_trial *trial);
+// Records the parts of a trial that were held back, if none is missing, and drops them.
+mb_status sweep_record_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
+void sweep_drop_parts(mb_sweep *sweep, const sweep_cell *cell);
+void sweep_free_parts(mb_sweep *sweep);
 
 // sweep_groups.c: gives a job its group, cost and memory.
 mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_setting *setting,
                           mb_job *job, mb_error *error);
-// With the lists locked: the plans of a group, by a run of it.
+// Sets the plans of `spec`, a run of the group, and makes them if needed. The lists must be locked.
 mb_status sweep_find_plans(mb_sweep *sweep, int32_t group, mb_run_spec *spec, mb_error *error);
-// A job is trained, or has failed.
+// Must be called when a job has been trained or has failed.
 void sweep_job_ended(mb_sweep *sweep, const mb_job *job);
 void sweep_free_groups(mb_sweep *sweep);
 
-// sweep.c: moves cells on whose search is complete.
+// sweep.c: chooses the settings of cells whose search is complete, and adds their final seeds.
 mb_status sweep_advance(mb_sweep *sweep, mb_error *error);
 
-// "plan.json: cells[2]: " in front of a message.
+// Prepends "plan.json: cells[2]: " to the message.
 mb_status sweep_fail_in_cell(const mb_sweep *sweep, const sweep_cell *cell, mb_status status,
                              mb_error *error);
 

@@ -1,5 +1,5 @@
-// Training of what a sweep misses. The thread that calls owns the ledger; the workers of the pool
-// hand their results to it.
+// Trains the missing runs of a sweep. The calling thread owns the ledger; the workers of the pool
+// pass their results to it.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@ typedef struct training {
     const char *device;
 } training;
 
-// The results of all folds of a trial: the new one, the others as the ledger has them, so that it
-// does not matter which start of the program trained them.
+// Collects the results of all folds of a trial. All but the new one are read from the ledger, since
+// they may have been trained by an earlier process.
 static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_outcome *outcome,
                          mb_run_result *results, mb_error *error) {
     for (int32_t k = 0; k < trial->folds->fold_count; k++) {
@@ -53,8 +53,8 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
     return status;
 }
 
-// A run that was trained again for its other parts comes to the same as before, bit for bit. Of one
-// that was trained on another device that cannot be asked.
+// A run that is trained again, to be scored on its other parts, must have the same results as
+// before, bit for bit. This cannot be expected if it was recorded on another device.
 static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run_spec *spec,
                              mb_error *error) {
     mb_ledger *ledger = t->sweep->ledger;
@@ -73,29 +73,35 @@ static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run
     if (status == MB_OK &&
         !mb_runs_equal(&stored, run->result, &selection, difference, sizeof difference))
         status = mb_fail(error, MB_FAILED,
-                         "trial %s, fold %d: trained again on the same device for its scores, it "
-                         "comes to other numbers than before: %s",
+                         "trial %s, fold %d: trained again on the same device, the run gives other "
+                         "results than before: %s",
                          run->trial_key, run->fold, difference);
     mb_run_result_free(&stored);
     return status;
+}
+
+mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec,
+                               const char *device, const mb_run_result *result) {
+    return (mb_ledger_run){
+        .trial_key = trial->key,
+        .fold = spec->fold_index,
+        .device = device,
+        .version = MERBENCH_VERSION,
+        .parts = spec->fold,
+        .tests = spec->tests,
+        .test_count = spec->test_count,
+        .class_count = spec->config.class_count,
+        .value_count = spec->config.value_count,
+        .result = result,
+    };
 }
 
 static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_scores *scores,
                      mb_error *error) {
     mb_sweep *sweep = t->sweep;
     mb_run_spec spec = sweep_run_of(sweep, &outcome->job);
-    mb_ledger_run run = {
-        .trial_key = sweep->trials[outcome->job.trial].key,
-        .fold = outcome->job.fold,
-        .device = t->device,
-        .version = MERBENCH_VERSION,
-        .part = spec.fold,
-        .tests = spec.tests,
-        .test_count = spec.test_count,
-        .class_count = spec.config.class_count,
-        .value_count = spec.config.value_count,
-        .result = &outcome->result,
-    };
+    mb_ledger_run run =
+        sweep_ledger_run(&sweep->trials[outcome->job.trial], &spec, t->device, &outcome->result);
     mb_ledger_extent before;
     mb_status status = mb_ledger_get_extent(sweep->ledger, run.trial_key, run.fold, &before, error);
     if (status != MB_OK || before == MB_LEDGER_NOTHING)
@@ -104,11 +110,13 @@ static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_sco
     return status == MB_OK ? mb_ledger_replace_run(sweep->ledger, &run, scores, error) : status;
 }
 
-static mb_status record(training *t, const mb_outcome *outcome, mb_error *error) {
+static mb_status record(training *t, mb_outcome *outcome, mb_error *error) {
     mb_sweep *sweep = t->sweep;
     sweep_trial *trial = &sweep->trials[outcome->job.trial];
     mb_ledger_scores scores;
     bool complete = trial->missing == 1;
+    if (!trial->all_parts && outcome->result.status == MB_RUN_DONE)
+        sweep_hold_back(trial, outcome->job.fold, &outcome->result);
     mb_status status = complete ? score(sweep, trial, outcome, &scores, error) : MB_OK;
     if (status == MB_OK)
         status = put(t, outcome, complete ? &scores : NULL, error);
@@ -123,8 +131,10 @@ static mb_status record(training *t, const mb_outcome *outcome, mb_error *error)
         return MB_OK;
     trial->selection = mb_selection_of_trial(&scores);
     trial->selected = true;
-    if (trial->whole && outcome->job.selection_only) // was asked for in the meantime
-        status = sweep_ask_whole(sweep, outcome->job.trial, error);
+    if (trial->all_parts) // may have been requested after a run of it began
+        status = sweep_request_all_parts(sweep, outcome->job.trial, error);
+    else
+        sweep_weigh_parts(sweep, trial);
     return status == MB_OK ? sweep_advance(sweep, error) : status;
 }
 
@@ -137,7 +147,7 @@ static mb_status give_jobs(training *t, mb_error *error) {
     return status;
 }
 
-// Says which run failed.
+// Prepends the run that failed to the message.
 static mb_status fail_in_run(mb_sweep *sweep, const mb_outcome *outcome, mb_error *error) {
     const sweep_trial *trial = &sweep->trials[outcome->job.trial];
     const sweep_cell *cell = &sweep->cells[trial->cell];
@@ -167,8 +177,8 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
     return status;
 }
 
-// What is recorded stays, whatever failed: says so behind the message.
-static mb_status tell_progress(const mb_sweep *sweep, mb_status status, mb_error *error) {
+// Appends to the message of a failure how many runs are recorded, since these are kept.
+static mb_status append_progress(const mb_sweep *sweep, mb_status status, mb_error *error) {
     mb_sweep_totals totals;
     mb_error first = *error;
     mb_sweep_get_totals(sweep, &totals);
@@ -187,8 +197,8 @@ static void report(training *t, mb_sweep_listener listener, void *context) {
         listener(context, &totals);
 }
 
-// Ends the training and records what was finished by then, also behind a failure; the first one is
-// told.
+// Ends the training and records all finished runs, even if one of them fails. Returns the
+// first failure.
 static mb_status end(training *t, mb_error *error) {
     bool taken = true;
     mb_status first = MB_OK;
@@ -237,9 +247,9 @@ mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const ch
         status = handle_next(&t, 0.1, &taken, error);
         report(&t, listener, context);
         if (status != MB_OK) {
-            mb_error further; // the first failure is the one to tell
+            mb_error further; // only the first failure is reported
             (void)end(&t, &further);
-            status = tell_progress(sweep, status, error);
+            status = append_progress(sweep, status, error);
         }
     }
     mb_pool_close(t.pool);

@@ -51,7 +51,7 @@ static int32_t *slot_of(const mb_sweep *sweep, const char *key) {
     }
 }
 
-// Room for one more trial.
+// Reserves memory for one more trial.
 static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     if (sweep->trial_count < sweep->trial_capacity)
         return MB_OK;
@@ -77,9 +77,9 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
     return MB_OK;
 }
 
-// A trial that the sweep has not had so far, under the next number.
+// Appends a trial that is not in the list yet.
 static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cell, int32_t setting,
-                         bool whole, mb_ledger_trial *record, mb_error *error) {
+                         bool all_parts, mb_ledger_trial *record, mb_error *error) {
     int32_t index = sweep->trial_count;
     mb_trial_spec spec;
     mb_status status =
@@ -91,7 +91,7 @@ static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cel
                            .setting = setting,
                            .seed = described->seed,
                            .folds = spec.folds,
-                           .whole = whole,
+                           .all_parts = all_parts,
                            .selection = -INFINITY};
     memcpy(trial->key, record->key, sizeof trial->key);
     *slot_of(sweep, record->key) = index;
@@ -102,8 +102,8 @@ static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cel
     return status == MB_OK ? sweep_find_missing(sweep, index, error) : status;
 }
 
-mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed, bool whole,
-                          int32_t *index, mb_error *error) {
+mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
+                          bool all_parts, int32_t *index, mb_error *error) {
     mb_trial described;
     mb_ledger_trial record = {.fold_count = 0};
     sweep_describe(sweep, cell, setting, seed, &described);
@@ -115,9 +115,9 @@ mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32
     *index = *slot_of(sweep, record.key);
     if (*index < 0) {
         *index = sweep->trial_count;
-        status = add_new(sweep, &described, cell, setting, whole, &record, error);
-    } else if (whole) {
-        status = sweep_ask_whole(sweep, *index, error);
+        status = add_new(sweep, &described, cell, setting, all_parts, &record, error);
+    } else if (all_parts) {
+        status = sweep_request_all_parts(sweep, *index, error);
     }
     free(record.description);
     return status;

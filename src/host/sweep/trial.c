@@ -32,7 +32,7 @@ static bool add_features(cJSON *object, const mb_trial *trial) {
     return true;
 }
 
-// Model options stand under "options", those of the optimiser beside the rest of the training.
+// The options of the model are in "options", those of the optimiser at the top level.
 static bool add_setting(cJSON *object, const mb_trial *trial) {
     cJSON *options = cJSON_CreateObject();
     if (!add(object, "options", options))
@@ -40,8 +40,8 @@ static bool add_setting(cJSON *object, const mb_trial *trial) {
     int32_t count = mb_hyper_count(trial->model);
     for (int32_t i = 0; i < count; i++) {
         const mb_option *option = mb_hyper_get(trial->model, i);
-        cJSON *place = i < trial->model->option_count ? options : object;
-        if (!add(place, option->name, mb_hyper_write(option, trial->setting.values[i])))
+        cJSON *parent = i < trial->model->option_count ? options : object;
+        if (!add(parent, option->name, mb_hyper_write(option, trial->setting.values[i])))
             return false;
     }
     return true;

@@ -1,5 +1,5 @@
-// A trial: one complete setting with a seed. Its description is everything that its result depends
-// on, as canonical JSON; its key is the hash of the description. Paths are no part of it.
+// A trial is one complete setting with a seed. Its description contains everything that its result
+// depends on, as canonical JSON; its key is the hash of the description. Paths do not belong to it.
 #ifndef MB_SWEEP_TRIAL_H
 #define MB_SWEEP_TRIAL_H
 
@@ -9,14 +9,14 @@
 #include "merbench/train.h"
 #include "sweep/setting.h"
 
-// Raised whenever the same description would give other results than before.
+// Must be increased whenever the same description would give other results than before.
 #define MB_ENGINE_SEMANTICS 1
 
 typedef struct mb_trial {
     char dataset[32];
     char corpus_digest[33];
     struct {
-        char *name; // NULL: the model goes without this modality
+        char *name; // NULL: the model does not get this modality
         char digest[33];
     } features[MB_MODALITY_COUNT];
     mb_feature_type feature_type;
@@ -27,21 +27,21 @@ typedef struct mb_trial {
     uint32_t seed;
 } mb_trial;
 
-// Of a description in a ledger, and of the settings that stand beside it.
+// The limits of the JSON texts in a ledger: descriptions of trials and chosen settings.
 extern const mb_json_limits mb_description_limits;
 
-// Canonical JSON (malloc'ed) and the key.
+// Makes the description, which is malloc'ed, and the key.
 mb_status mb_trial_describe(const mb_trial *trial, char **description, char key[33],
                             mb_error *error);
 
-// Reads a description back; `where` names its origin in messages. MB_UNSUPPORTED when it was made
-// by an engine with other semantics or holds a model that this one does not have. The trial must
-// be freed also after a failure; only trials read back own their feature names.
+// Parses a description; `where` is its origin, for messages. MB_UNSUPPORTED: it was made by an
+// engine with other semantics, or this engine does not have its model. The trial must be freed also
+// after a failure. Only parsed trials own the names of their features.
 mb_status mb_trial_parse(const char *where, const char *description, mb_trial *trial,
                          mb_error *error);
 void mb_trial_free(mb_trial *trial);
 
-// Checks that the corpus is the one that the trial was described with.
+// Checks that the corpus is the one of the trial's description.
 mb_status mb_trial_match(const mb_trial *trial, const mb_corpus *corpus, mb_error *error);
 
 #endif

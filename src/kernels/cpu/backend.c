@@ -58,10 +58,6 @@ static const mb_cpu_isa *best_isa(void) {
     return isas[i];
 }
 
-const char *mb_cpu_description(void) {
-    return best_isa()->description;
-}
-
 // Treats denormal numbers as zero while a plan executes. Adam's moments of weights that no longer
 // change decay into denormals, which are slow. Returns the mode to restore afterwards.
 static unsigned flush_denormals(void) {

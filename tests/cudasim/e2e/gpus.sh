@@ -74,7 +74,7 @@ gpu_says() {
 }
 expect 0 doctor --device
 check 'GPU 0 works' gpu_says 0 'works (self-test'
-check 'GPU 1 is not used' gpu_says 1 'not used: GPU 0 comes first (--gpu N chooses others)'
+check 'GPU 1 is not used' gpu_says 1 'not used: GPU 0 comes first (--gpu N selects another)'
 check 'free memory of GPU 0' gpu_says 0 ' GiB free'
 for gpu in 1 2; do
     CHECKS=$((CHECKS + 1))
@@ -83,7 +83,7 @@ done
 prints '--device auto: cuda cudasim sm_90'
 
 expect 0 doctor --device --gpu 2
-check 'GPU 0 is left alone' gpu_says 0 'not tried'
+check 'GPU 0 is left alone' gpu_says 0 'not tested'
 check 'GPU 2 works' gpu_says 2 'works (self-test'
 check 'free memory of GPU 2' gpu_says 2 ' GiB free'
 prints '--gpu 2: cuda cudasim sm_90'

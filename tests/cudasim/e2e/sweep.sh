@@ -25,11 +25,11 @@ if simulated; then
     export CUDASIM_MEMORY=122000
     expect 0 run whole.json --results new.db --device cuda --dry-run
     matches '^page-locked memory +[0-9.]+ KiB$'
-    matches 'the array is trained in parts'
+    matches 'the array is trained in pieces'
     few=$(sed -n 's/^page-locked memory *\([0-9.]*\).*/\1/p' "$STDOUT")
     unset CUDASIM_MEMORY
     expect 0 run whole.json --results new.db --device cuda --dry-run
-    says_not 'in parts'
+    says_not 'in pieces'
     all=$(sed -n 's/^page-locked memory *\([0-9.]*\).*/\1/p' "$STDOUT")
     check 'fewer runs lock less memory' awk "BEGIN { exit !($few < $all / 2) }"
 fi
