@@ -4,8 +4,8 @@ static int64_t floats_of(const mb_plan *plan, const mb_operand *operand) {
     return mb_shape_elements(&operand->shape, plan->info.max_rows);
 }
 
-// Outputs at the end that are rooms.
-static int32_t rooms_of(mb_op op) {
+// The number of outputs, at the end of the list, that are workspaces.
+static int32_t workspaces_of(mb_op op) {
     switch (op) {
     case MB_OP_SOURCE_LINEAR:
     case MB_OP_SOURCE_LINEAR_UPDATE:
@@ -22,15 +22,15 @@ static int32_t rooms_of(mb_op op) {
     }
 }
 
-// Whether the sums of a first layer come from the update of the step before.
+// Whether an op is a first layer whose sums come from the update of the previous step.
 static bool takes_sums(const mb_plan *plan, const mb_step *step) {
     return step->op == MB_OP_SOURCE_LINEAR && plan->info.trains;
 }
 
-// Floats that an op reads of its input i.
+// Floats that an op reads from its input i.
 static int64_t floats_read(const mb_plan *plan, const mb_step *step, int32_t i) {
     const mb_operand *input = &step->inputs[i];
-    for (int32_t k = 0; k < i; k++) // an operand that stands there twice is read once
+    for (int32_t k = 0; k < i; k++) // an operand that is given twice is read once
         if (step->inputs[k].space == input->space && step->inputs[k].offset == input->offset)
             return 0;
     switch (step->op) {
@@ -40,7 +40,7 @@ static int64_t floats_read(const mb_plan *plan, const mb_step *step, int32_t i) 
     case MB_OP_SCALED_CONCAT_GRAD_INPUT:
         return i == MB_INPUT(scaled_concat_grad_input, dy) ? floats_of(plan, &step->outputs[0])
                                                            : floats_of(plan, input);
-    case MB_OP_LINEAR_GRAD_INPUT: { // of W, the outputs that the blocks dy stand for
+    case MB_OP_LINEAR_GRAD_INPUT: { // of W, only the outputs that belong to the blocks dy
         int64_t outputs = 0;
         for (int32_t k = 0; k < mb_last_count(step, linear_grad_input, dy); k++)
             outputs += mb_shape_last(&mb_in_last(step, linear_grad_input, dy, k).shape);
@@ -59,7 +59,7 @@ static int64_t floats_read(const mb_plan *plan, const mb_step *step, int32_t i) 
     }
 }
 
-// Floats that an op reads of the dataset.
+// Floats that an op reads from the dataset.
 static int64_t features_read(const mb_plan *plan, const mb_step *step) {
     int64_t rows = plan->info.max_rows;
     switch (step->op) {
@@ -77,7 +77,8 @@ static int64_t features_read(const mb_plan *plan, const mb_step *step) {
     }
 }
 
-// Floats of the sums that a first layer takes, or its update leaves: (B, O), as y and dy.
+// Floats of the sums (B, O) that a first layer reads or its update writes; as many as those of y or
+// dy.
 static int64_t sums_passed(const mb_plan *plan, const mb_step *step) {
     if (takes_sums(plan, step))
         return floats_of(plan, &mb_out(step, source_linear, y));
@@ -98,7 +99,7 @@ int64_t mb_bench_op_bytes(const mb_plan *plan, const mb_step *step) {
     int64_t floats = features_read(plan, step) + sums_passed(plan, step);
     for (int32_t i = 0; i < step->input_count; i++)
         floats += floats_read(plan, step, i);
-    for (int32_t i = 0; i < step->output_count - rooms_of(step->op); i++)
+    for (int32_t i = 0; i < step->output_count - workspaces_of(step->op); i++)
         floats += floats_of(plan, &step->outputs[i]);
     return 4 * floats + 24 * weights_stepped(plan, step);
 }

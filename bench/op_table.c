@@ -20,8 +20,9 @@ static void add(mb_bench_op_line *to, const mb_bench_op_line *line) {
 
 static int slowest_first(const void *a, const void *b) {
     const mb_bench_op_line *x = a, *y = b;
-    return x->seconds != y->seconds ? (x->seconds < y->seconds) - (x->seconds > y->seconds)
-                                    : y->count - x->count; // kinds that the plan lacks come last
+    return x->seconds != y->seconds
+               ? (x->seconds < y->seconds) - (x->seconds > y->seconds)
+               : y->count - x->count; // kinds that are not in the plan come last
 }
 
 mb_status mb_bench_op_table_make(const mb_plan *plan, int32_t models, double copy,

@@ -1,12 +1,12 @@
-// MERBENCH_CUDA_SYNC=1: an error of a kernel is found where it happens. CUDA tells of it at some
-// later call, and of an array it does not say which run. So the kernels of an op are launched for
-// one run after the other, and waited for. What a run comes to does not depend on the array: the
-// bits are those of every day.
+// MERBENCH_CUDA_SYNC=1: reports the error of a kernel where it happens. CUDA reports it at some
+// later call, and does not say which run of the array caused it. So the kernels of an op are
+// launched for one run after the other, and each launch is waited for. Results do not depend on the
+// array, so they keep their bits.
 #include <stdio.h>
 
 #include "cuda/device.cuh"
 
-// The call for run `run` alone.
+// The call, restricted to run `run`.
 static mb_cuda_call call_of_run(const mb_cuda_call *call, int32_t run) {
     mb_cuda_call alone = *call;
     mb_tables *tables = &alone.tables;
@@ -49,8 +49,8 @@ static void print_shapes(const mb_step *step, char *text, size_t size) {
     }
 }
 
-mb_status mb_cuda_op_apart(mb_cuda_device *cuda, mb_cuda_op op, const mb_cuda_call *call,
-                           int32_t index, int32_t step, mb_error *error) {
+mb_status mb_cuda_op_by_run(mb_cuda_device *cuda, mb_cuda_op op, const mb_cuda_call *call,
+                            int32_t index, int32_t step, mb_error *error) {
     for (int32_t run = 0; run < call->run_count; run++) {
         mb_cuda_call alone = call_of_run(call, run);
         op(&alone);

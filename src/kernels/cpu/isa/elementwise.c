@@ -1,15 +1,17 @@
-// Element by element: constant, activations, sums and products; and the joining and cutting of
-// columns.
+// Element-wise ops: constants, activations, sums and products. Also ops that join and cut columns.
+// All assign; shapes are those of ops.def.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 #include "cpu/isa/sums.h"
 
+// y = params.constant.value
 MB_KERNEL(constant) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     for (int64_t i = 0; i < elements; i++)
         call->outputs[0][i] = call->step->params.constant.value;
 }
 
+// y = max(0, x)
 MB_KERNEL(relu) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     const float *restrict x = call->inputs[0];
@@ -27,6 +29,7 @@ MB_KERNEL(relu_grad) {
         dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
 
+// y = a + b
 MB_KERNEL(add) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     const float *restrict a = mb_in(call, add, a), *restrict b = mb_in(call, add, b);
@@ -35,6 +38,7 @@ MB_KERNEL(add) {
         y[i] = a[i] + b[i];
 }
 
+// y = a * b
 MB_KERNEL(multiply) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     const float *restrict a = mb_in(call, multiply, a), *restrict b = mb_in(call, multiply, b);
@@ -43,6 +47,7 @@ MB_KERNEL(multiply) {
         y[i] = a[i] * b[i];
 }
 
+// y = 1 / (1 + exp(-x))
 MB_KERNEL(sigmoid) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     const float *restrict x = call->inputs[0];
@@ -61,6 +66,7 @@ MB_KERNEL(sigmoid_grad) {
         dx[i] = dy[i] * y[i] * (1.0f - y[i]);
 }
 
+// y = tanh(x)
 MB_KERNEL(tanh) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     const float *restrict x = call->inputs[0];
@@ -78,6 +84,7 @@ MB_KERNEL(tanh_grad) {
         dx[i] = dy[i] * (1.0f - y[i] * y[i]);
 }
 
+// y = params.scale.factor * x, times the slot if there is one
 MB_KERNEL(scale) {
     int64_t elements = mb_elements(call, &call->step->outputs[0]);
     mb_slot slot = call->step->params.scale.slot;
@@ -89,11 +96,13 @@ MB_KERNEL(scale) {
         y[i] = factor * x[i];
 }
 
+// y = x
 MB_KERNEL(idle_weights) {
     memcpy(call->outputs[0], mb_in(call, idle_weights, x),
            (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
 }
 
+// y = x, in another shape
 MB_KERNEL(reshape) {
     memcpy(call->outputs[0], call->inputs[0],
            (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
@@ -105,11 +114,11 @@ MB_KERNEL(concat) {
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
     int32_t width = mb_width(&step->outputs[0]), begin = 0;
     for (int32_t k = 0; k < step->input_count; k++) {
-        int32_t part = mb_width(&step->inputs[k]);
+        int32_t columns = mb_width(&step->inputs[k]);
         for (int64_t r = 0; r < vectors; r++)
-            memcpy(call->outputs[0] + r * width + begin, call->inputs[k] + r * part,
-                   (size_t)part * sizeof(float));
-        begin += part;
+            memcpy(call->outputs[0] + r * width + begin, call->inputs[k] + r * columns,
+                   (size_t)columns * sizeof(float));
+        begin += columns;
     }
 }
 
@@ -120,16 +129,16 @@ MB_KERNEL(scaled_concat) {
     int32_t width = mb_width(&step->outputs[0]), begin = 0;
     int32_t scales = mb_width(&mb_in(step, scaled_concat, scales));
     for (int32_t k = 0; k < mb_last_count(step, scaled_concat, x); k++) {
-        int32_t part = mb_width(&mb_in_last(step, scaled_concat, x, k));
+        int32_t columns = mb_width(&mb_in_last(step, scaled_concat, x, k));
         int32_t column = step->params.scaled_concat.column + k;
         for (int64_t r = 0; r < vectors; r++) {
             float s = mb_in(call, scaled_concat, scales)[r * scales + column];
-            const float *restrict x = mb_in_last(call, scaled_concat, x, k) + r * part;
+            const float *restrict x = mb_in_last(call, scaled_concat, x, k) + r * columns;
             float *restrict y = call->outputs[0] + r * width + begin;
-            for (int32_t j = 0; j < part; j++)
+            for (int32_t j = 0; j < columns; j++)
                 y[j] = s * x[j];
         }
-        begin += part;
+        begin += columns;
     }
 }
 
@@ -139,19 +148,20 @@ MB_KERNEL(scaled_concat_grad_input) {
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
     int32_t width = mb_width(&mb_in(step, scaled_concat_grad_input, dy));
     int32_t scales = mb_width(&mb_in(step, scaled_concat_grad_input, scales));
-    int32_t part = mb_width(&step->outputs[0]);
+    int32_t columns = mb_width(&step->outputs[0]);
     const float *whole = mb_in(call, scaled_concat_grad_input, dy);
     const float *factors = mb_in(call, scaled_concat_grad_input, scales);
     for (int64_t r = 0; r < vectors; r++) {
         float s = factors[r * scales + step->params.scaled_concat.column];
         const float *restrict dy = whole + r * width + step->params.scaled_concat.begin;
-        float *restrict dx = call->outputs[0] + r * part;
-        for (int32_t j = 0; j < part; j++)
+        float *restrict dx = call->outputs[0] + r * columns;
+        for (int32_t j = 0; j < columns; j++)
             dx[j] = s * dy[j];
     }
 }
 
-// dy (B', W), x_1, x_2 ... -> ds (B', N): ds[column + k] = sum of dy * x over part k, 0 elsewhere
+// dy (B', W), x_1, x_2 ... -> ds (B', N): ds[column + k] = sum of dy * x_k over the columns of x_k,
+// 0 elsewhere
 MB_KERNEL(scaled_concat_grad_scales) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
@@ -160,13 +170,13 @@ MB_KERNEL(scaled_concat_grad_scales) {
     const float *dy = mb_in(call, scaled_concat_grad_scales, dy);
     memset(call->outputs[0], 0, (size_t)(vectors * scales) * sizeof(float));
     for (int32_t k = 0; k < mb_last_count(step, scaled_concat_grad_scales, x); k++) {
-        int32_t part = mb_width(&mb_in_last(step, scaled_concat_grad_scales, x, k));
+        int32_t columns = mb_width(&mb_in_last(step, scaled_concat_grad_scales, x, k));
         int32_t column = step->params.scaled_concat.column + k;
         const float *x = mb_in_last(call, scaled_concat_grad_scales, x, k);
         for (int64_t r = 0; r < vectors; r++)
             call->outputs[0][r * scales + column] =
-                mb_dot_of(part, dy + r * width + begin, x + r * part);
-        begin += part;
+                mb_dot_of(columns, dy + r * width + begin, x + r * columns);
+        begin += columns;
     }
 }
 
@@ -181,23 +191,24 @@ MB_KERNEL(prepend_one) {
     }
 }
 
-// (B', D) -> (B', D'), columns from params.slice.begin.
+// x (B', D) -> y (B', D'): the columns from params.slice.begin on.
 MB_KERNEL(slice) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
-    int32_t width = mb_width(&step->inputs[0]), part = mb_width(&step->outputs[0]);
+    int32_t width = mb_width(&step->inputs[0]), columns = mb_width(&step->outputs[0]);
     for (int64_t r = 0; r < vectors; r++)
-        memcpy(call->outputs[0] + r * part, call->inputs[0] + r * width + step->params.slice.begin,
-               (size_t)part * sizeof(float));
+        memcpy(call->outputs[0] + r * columns,
+               call->inputs[0] + r * width + step->params.slice.begin,
+               (size_t)columns * sizeof(float));
 }
 
-// dy (B', D') -> (B', D), zero but for the columns from params.slice.begin.
+// dy (B', D') -> dx (B', D): dy in the columns from params.slice.begin on, 0 elsewhere.
 MB_KERNEL(slice_grad) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->outputs[0]);
-    int32_t width = mb_width(&step->outputs[0]), part = mb_width(&step->inputs[0]);
+    int32_t width = mb_width(&step->outputs[0]), columns = mb_width(&step->inputs[0]);
     memset(call->outputs[0], 0, (size_t)(vectors * width) * sizeof(float));
     for (int64_t r = 0; r < vectors; r++)
-        memcpy(call->outputs[0] + r * width + step->params.slice.begin, call->inputs[0] + r * part,
-               (size_t)part * sizeof(float));
+        memcpy(call->outputs[0] + r * width + step->params.slice.begin,
+               call->inputs[0] + r * columns, (size_t)columns * sizeof(float));
 }

@@ -1,8 +1,8 @@
-// The memory of MFN over a whole sequence. B rows, T steps, D inputs, M memory, H hidden of the
-// gates; weights lie input-major: W_k (D+M, H), V_k (H, M).
+// The memory of MFN over a whole sequence. B rows, T steps, D inputs, M memory, H hidden units of
+// the gates; weights are stored input-major: W_k (D+M, H), V_k (H, M).
 //   r_k[t] = drop(max(0, concat(x[t], u[t-1]) W_k + b_k));  g_k[t] = sigmoid(r_k[t] V_k + a_k)
 //   u[t] = g_1[t] * u[t-1] + g_2[t] * c[t],  u[-1] = 0
-// What does not depend on the memory, x W_k, is one product of the whole sequence.
+// The products x W_k do not depend on the memory, and are made once for the whole sequence.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/dropout.h"
 #include "cpu/isa/gemm.h"
@@ -11,7 +11,7 @@ typedef struct memory_sizes {
     int32_t rows, steps, x, memory, hidden;
 } memory_sizes;
 
-// Step t of a tensor (B, T, width): its first row; rows are T * width apart.
+// Offset of a row at step t in a tensor (B, T, width).
 static inline int64_t step_at(const memory_sizes *n, int32_t row, int32_t t, int32_t width) {
     return ((int64_t)row * n->steps + t) * width;
 }
@@ -22,7 +22,7 @@ typedef struct gate_pointers {
     float *hidden, *gate; // r_k, g_k
 } gate_pointers;
 
-// g_k[t] from u[t-1]; r_k[t] holds x W_k.
+// Computes r_k[t] and g_k[t] from u[t-1]. On entry r_k[t] holds x[t] W_k.
 static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate_pointers *gate,
                       const float *memory, int32_t t) {
     int32_t h = n->hidden, m = n->memory;
@@ -100,11 +100,11 @@ static float scale_of(const mb_cpu_call *call, const mb_dropout_setting *setting
 typedef struct gate_gradients {
     const float *weight_1, *weight_2, *hidden, *gate;
     float scale;            // 1/(1-p)
-    float *dhidden, *dgate; // of the sums inside max(0, .) and sigmoid
+    float *dhidden, *dgate; // gradients of the arguments of max(0, .) and of the sigmoid
 } gate_gradients;
 
-// One row of one step: `running` is the gradient of u[t] and becomes the part of u[t-1]'s gradient
-// that does not pass through the gates.
+// One row of one step. `running` is the gradient of u[t]; it becomes the gradient of u[t-1],
+// without what passes through the gates.
 static void memory_cell_grad(int32_t memory, const float *restrict du, const float *restrict before,
                              const float *restrict candidate, const float *restrict g1,
                              const float *restrict g2, float *restrict running,
@@ -118,7 +118,8 @@ static void memory_cell_grad(int32_t memory, const float *restrict du, const flo
     }
 }
 
-// A dropped or negative hidden unit has no gradient, and r tells both.
+// Gradient through one gate at step t. The gradient of a hidden unit is 0 where the unit was
+// dropped or negative: r is 0 in both cases.
 static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, int32_t t,
                            float *running) {
     int32_t h = n->hidden, m = n->memory;

@@ -1,8 +1,8 @@
 // Reads a batch from the resident dataset.
 #include "cpu/isa/kernel.h"
 
-// (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front. Columns
-// behind those of the stream are zero.
+// y (B, D), or (B, T, D) with the frames of an utterance at the end, after frames of zeros. Columns
+// beyond those of the stream are zero. Assigns.
 MB_KERNEL(gather) {
     const mb_stream *stream = &call->dataset->streams[call->step->params.gather.stream];
     const mb_shape *shape = &call->step->outputs[0].shape;
@@ -15,7 +15,7 @@ MB_KERNEL(gather) {
         int32_t utterance = call->indices[b];
         int64_t first = offsets != NULL ? offsets[utterance] : utterance;
         int64_t frames = offsets != NULL ? offsets[utterance + 1] - first : 1;
-        if (frames > steps) { // longer than the plan: the last frames count
+        if (frames > steps) { // longer than T: keep the last T frames
             first += frames - steps;
             frames = steps;
         }
@@ -28,6 +28,7 @@ MB_KERNEL(gather) {
     }
 }
 
+// y (B) = the label of each utterance. Assigns.
 MB_KERNEL(labels) {
     bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
     const void *labels = classes ? (const void *)call->dataset->emotions : call->dataset->valences;

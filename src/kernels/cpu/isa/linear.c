@@ -17,8 +17,8 @@ static void cut_negative(int32_t vectors, int32_t outputs, int32_t row, float *y
             y[o] = y[o] < 0.0f ? 0.0f : y[o]; // NaN stays NaN
 }
 
-// y (B', O) = x (B', I) W + b, then max(0, .) when asked for; a block of outputs at a time, which
-// stays in L2 between the product and the rest. Assigns.
+// y (B', O) = x (B', I) W + b, then max(0, .) if params.linear.relu. A block of outputs at a time,
+// so that it is still in L2 when bias and max are applied. Assigns.
 MB_KERNEL(linear) {
     enum { BLOCK = 1 << 16, FEWEST = 512 };
     const mb_step *step = call->step;
@@ -56,8 +56,8 @@ MB_KERNEL(linear_thirds) {
     }
 }
 
-// dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where Wk (I, Ok) are neighbouring columns of W.
-// Assigns.
+// dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where the Wk (I, Ok) are adjacent column blocks of
+// W. Assigns.
 MB_KERNEL(linear_grad_input) {
     const mb_step *step = call->step;
     int32_t blocks = mb_last_count(step, linear_grad_input, dy);
@@ -81,15 +81,15 @@ MB_KERNEL(linear_grad_weight) {
     int32_t inputs = mb_width(&mb_in(step, linear_grad_weight, x)), row = 0; // all outputs
     for (int32_t k = 0; k < mb_group_count(step, linear_grad_weight); k++)
         row += mb_width(&mb_in_group(step, linear_grad_weight, dy, k));
-    mb_cpu_range part = mb_cpu_range_of(call, inputs, 16);
-    float *gradient = call->outputs[0] + part.first * row;
+    mb_cpu_range mine = mb_cpu_range_of(call, inputs, 16);
+    float *gradient = call->outputs[0] + mine.first * row;
     for (int32_t k = 0; k < mb_group_count(step, linear_grad_weight); k++) {
         const float *x = mb_in_group(call, linear_grad_weight, x, k);
         const float *dy = mb_in_group(call, linear_grad_weight, dy, k);
         int32_t vectors = (int32_t)mb_vectors(call, &mb_in_group(step, linear_grad_weight, x, k));
         int32_t outputs = mb_width(&mb_in_group(step, linear_grad_weight, dy, k));
         MB_NAME(gemm)
-        ((int32_t)(part.end - part.first), outputs, vectors, (mb_matrix){x + part.first, 1, inputs},
+        ((int32_t)(mine.end - mine.first), outputs, vectors, (mb_matrix){x + mine.first, 1, inputs},
          (mb_matrix){dy, outputs, 1}, gradient, row, 0);
         gradient += outputs;
     }
@@ -101,10 +101,10 @@ MB_KERNEL(linear_grad_bias) {
     for (int32_t k = 0; k < call->step->input_count; k++) {
         int64_t vectors = mb_vectors(call, &call->step->inputs[k]);
         int32_t outputs = mb_width(&call->step->inputs[k]);
-        mb_cpu_range part = mb_cpu_range_of(call, outputs, 16);
-        memset(sum + part.first, 0, (size_t)(part.end - part.first) * sizeof *sum);
+        mb_cpu_range mine = mb_cpu_range_of(call, outputs, 16);
+        memset(sum + mine.first, 0, (size_t)(mine.end - mine.first) * sizeof *sum);
         for (int64_t r = 0; r < vectors; r++)
-            for (int64_t o = part.first; o < part.end; o++)
+            for (int64_t o = mine.first; o < mine.end; o++)
                 sum[o] += call->inputs[k][r * outputs + o];
         sum += outputs;
     }

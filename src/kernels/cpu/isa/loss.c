@@ -1,4 +1,5 @@
-// Losses: means over the valid rows or over all elements, in double. B rows, C classes.
+// Losses and their gradients: means over the valid rows or over all elements, summed in double. B
+// rows, C classes. All assign.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
@@ -84,7 +85,8 @@ MB_KERNEL(mean_squared_difference_grad) {
         call->outputs[0][i] = scale * (a[i] - b[i]);
 }
 
-// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar), less logvar / 2 when asked for
+// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar) - half * logvar, with half = 1/2
+// if params.gaussian_bound.logvar_term, else 0
 MB_KERNEL(gaussian_bound) {
     int64_t elements = mb_elements(call, &mb_in(call->step, gaussian_bound, mu));
     const float *mu = mb_in(call, gaussian_bound, mu);
@@ -100,8 +102,8 @@ MB_KERNEL(gaussian_bound) {
     call->outputs[0][0] = (float)(sum / call->rows);
 }
 
-// With scale = dloss/B and w = exp(-logvar): dmu = -scale (mu - y) w, dy = -dmu,
-// dlogvar = scale ((mu - y)^2 w / 2 - 1/2 when asked for).
+// With scale = dloss/B and w = exp(-logvar): dmu = -scale (mu - y) w, dy = -dmu, dlogvar = scale
+// ((mu - y)^2 w / 2 - half).
 MB_KERNEL(gaussian_bound_grad) {
     int64_t elements = mb_elements(call, &mb_in(call->step, gaussian_bound_grad, mu));
     const float *restrict mu = mb_in(call, gaussian_bound_grad, mu);

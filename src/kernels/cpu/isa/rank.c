@@ -1,5 +1,5 @@
-// Linear maps in several ranks, and weighted sums over the ranks. B rows, K ranks, I inputs, O
-// outputs (H where it is summed). The step of F (rank_linear_update) is in optim.c.
+// Linear maps of several ranks, and weighted sums over the ranks. B rows, K ranks, I inputs, O
+// outputs (H in weighted sums). The update of F (rank_linear_update) is in optim.c.
 #include "cpu/isa/gemm.h"
 
 // y (B, K, O): y[:, k] = x (B, I) F[k] (I, O). Assigns.
@@ -39,7 +39,7 @@ MB_KERNEL(rank_linear_grad_weight) {
      call->outputs[0] + (int64_t)k * inputs * outputs, outputs, 0);
 }
 
-// y (B, H) = b + sum over k of w[k] * u[:, k]
+// w (1, K), u (B, K, H), b (H) -> y (B, H) = b + sum over k of w[k] * u[:, k]. Assigns.
 MB_KERNEL(weighted_sum) {
     const mb_shape *shape = &mb_in(call->step, weighted_sum, values).shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
@@ -57,7 +57,8 @@ MB_KERNEL(weighted_sum) {
     }
 }
 
-// dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j]
+// dy (B, H), u (B, K, H) -> dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j], in
+// double. Assigns.
 MB_KERNEL(weighted_sum_grad_weights) {
     const mb_shape *shape = &mb_in(call->step, weighted_sum_grad_weights, values).shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
@@ -74,7 +75,7 @@ MB_KERNEL(weighted_sum_grad_weights) {
     }
 }
 
-// du (B, K, H): du[b, k] = w[k] * dy[b]
+// dy (B, H), w (1, K) -> du (B, K, H): du[b, k] = w[k] * dy[b]. Assigns.
 MB_KERNEL(weighted_sum_grad_values) {
     const mb_shape *shape = &call->step->outputs[0].shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];

@@ -1,4 +1,5 @@
-// Directions of rows, and losses of their inner products. B rows, D features.
+// Vectors scaled to unit length, and a contrastive loss of inner products. B rows, D features. All
+// assign.
 #include "cpu/isa/gemm.h"
 
 static double dot(const float *a, const float *b, int32_t count) {
@@ -8,8 +9,8 @@ static double dot(const float *a, const float *b, int32_t count) {
     return sum;
 }
 
-// y (..., D) = x / (||x|| + epsilon), inverse (..., 1) = 1 / (||x|| + epsilon). A row of zeros is
-// 0/0 without epsilon, unless keep_zero: then y and inverse are 0.
+// y (..., D) = x / (||x|| + epsilon), inverse (..., 1) = 1 / (||x|| + epsilon). With epsilon = 0 a
+// vector of zeros gives 0/0, unless keep_zero: then y and inverse are 0.
 MB_KERNEL(unit_rows) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &step->inputs[0]);
@@ -27,8 +28,8 @@ MB_KERNEL(unit_rows) {
     }
 }
 
-// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy where the norm is a
-// constant for the gradient.
+// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy if
+// params.unit_rows.constant_norm, which takes the norm for a constant.
 MB_KERNEL(unit_rows_grad) {
     const mb_step *step = call->step;
     int64_t vectors = mb_vectors(call, &mb_in(step, unit_rows_grad, dy));

@@ -1,4 +1,7 @@
-// Softmax over the last dimension, max-subtracted, and its gradient.
+// Softmax over the last dimension, and its gradient. B' stands for all leading dimensions.
+//   y (B', D) = exp(x - max(x)) / sum(exp(x - max(x)))
+//   dx (B', D) = y * (dy - sum(dy * y)), the sum in double
+// Both assign.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
@@ -21,7 +24,6 @@ MB_KERNEL(softmax) {
     }
 }
 
-// dx = y * (dy - sum(dy * y))
 MB_KERNEL(softmax_grad) {
     int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
     int32_t width = mb_width(&call->step->outputs[0]);

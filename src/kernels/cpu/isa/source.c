@@ -1,15 +1,14 @@
-// The first layer of features of utterances. I inputs, O outputs, B rows of the batch; W is stored
-// input-major (I, O).
+// The first layer, which reads the features of utterances from the dataset. I inputs, O outputs, B
+// rows of the batch; W is stored input-major (I, O).
+//   SOURCE_LINEAR    y (B, O) = x (B, I) W + b, then max(0, .) if params.source.relu;
+//                    x = dropout(features). Assigns.
 //
-//   SOURCE_LINEAR          y (B, O) = x (B, I) W + b, then max(0, .) when asked for; x = dropout of
-//                          the features. Assigns.
-//
-// Sums run over the inputs in ascending order, one chain of additions for each element, whether a
-// product was begun by the update of the step before or not: both ways give the same bits.
+// Each element is one sum over the inputs in ascending order, whether this op computes it or the
+// update of the previous step has already done so: both ways give the same bits.
 #include "cpu/isa/source.h"
 
-// The sums of one block of inputs, first ... first + count - 1. The weights of the next one, which
-// come after it, are fetched meanwhile.
+// Adds the products of one block of `count` inputs to the sums. Meanwhile prefetches the weights of
+// the next block, which follow in memory.
 static void sum_block(const mb_layer *l, const float *weight, int32_t count, const float *x) {
     float panel[MB_SOURCE_STRIP * MB_PANEL];
     const float *ahead = weight + (int64_t)count * l->outputs;

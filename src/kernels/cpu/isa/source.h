@@ -1,8 +1,8 @@
-// What the kernels of first layers share: source.c makes y, source_update.c steps W.
+// Shared by the kernels of first layers: source.c computes y, source_update.c updates W.
 //
-// Rooms: x of the step with number t lies in half t % 2 of the first, in blocks of MB_SOURCE_GROUP
-// inputs. Sums and dy lie in panels of MB_PANEL columns, (panels, B, MB_PANEL), in the second: the
-// sums of all parts in the place of one.
+// The ops have two workspaces. The first holds x in blocks of MB_SOURCE_GROUP inputs; training step
+// t uses half t % 2. The second holds the sums and then dy, each as (panels, B, MB_PANEL) with
+// MB_PANEL columns a panel.
 #ifndef MB_KERNELS_CPU_SOURCE_H
 #define MB_KERNELS_CPU_SOURCE_H
 
@@ -11,8 +11,8 @@
 
 enum {
     MB_PANEL = MB_TILE_COLUMNS,
-    MB_SOURCE_TILE = MB_LANES == 16 ? 8 : 4, // inputs of a tile of W, rows of a tile of y
-    MB_SOURCE_STRIP = 64,                    // inputs whose weights wait in a panel for the product
+    MB_SOURCE_TILE = MB_LANES == 16 ? 8 : 4, // inputs in a tile of W, rows in a tile of y
+    MB_SOURCE_STRIP = 64,                    // inputs whose weights are copied to a panel at a time
 };
 
 typedef struct mb_layer {
@@ -27,7 +27,7 @@ typedef struct mb_layer {
 
 // ---- x ----------------------------------------------------------------------------------------
 
-// The features of an utterance: its last frame; NULL when it has none.
+// The features of an utterance are its last frame; NULL if it has no frames.
 static inline const float *mb_features_of(const mb_stream *stream, int32_t utterance) {
     const int64_t *offsets = stream->offsets;
     int64_t frame = utterance;
@@ -38,7 +38,8 @@ static inline const float *mb_features_of(const mb_stream *stream, int32_t utter
     return (const float *)stream->values + frame * stream->dimension;
 }
 
-// x[:, first ... first + count - 1] (rows, count) of a batch, with the masks of a training step.
+// Makes x[:, first ... first + count - 1] (rows, count) of a batch, with the dropout masks of a
+// training step.
 static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *mask,
                                  const int32_t *indices, int32_t rows, int32_t first, int32_t count,
                                  int32_t inputs, float *x) {
@@ -71,7 +72,7 @@ static inline mb_random_mask mb_source_mask(const mb_cpu_call *call, uint32_t la
 
 // ---- y = x W ----------------------------------------------------------------------------------
 
-// sums (height, MB_PANEL) += x (height, count) w (count, MB_PANEL); rows of x lie `pitch` apart.
+// sums (height, MB_PANEL) += x (height, count) w (count, MB_PANEL); rows of x are `pitch` apart.
 MB_INLINE void mb_sum_rows(int height, int32_t count, const float *x, int32_t pitch, const float *w,
                            float *sums) {
     mb_vector t[MB_SOURCE_TILE][2];
@@ -106,7 +107,7 @@ static inline void mb_sum_panel(int32_t rows, int32_t count, const float *x, int
         mb_sum_rows(1, count, x + (int64_t)r * pitch, pitch, w, sums + (int64_t)r * MB_PANEL);
 }
 
-// (rows, columns), `pitch` apart -> (rows, MB_PANEL), zero behind the columns
+// Copies (rows, columns), rows `pitch` apart, to (rows, MB_PANEL), padded with zeros.
 static inline void mb_copy_panel(int32_t rows, int32_t columns, const float *from, int64_t pitch,
                                  float *to) {
     for (int32_t r = 0; r < rows; r++, from += pitch, to += MB_PANEL) {
@@ -121,7 +122,8 @@ static inline void mb_clear_sums(const mb_layer *l, int32_t panel, int32_t rows)
            (size_t)rows * MB_PANEL * sizeof *l->sums);
 }
 
-// The places in the rooms; where nothing is kept for the next step there is one block of x alone.
+// Finds x, sums and dy in the workspaces. Without `keeps`, nothing is kept for the next step and
+// there is only one block of x.
 static inline mb_layer mb_layer_of(const mb_cpu_call *call, int32_t inputs, int32_t outputs,
                                    bool keeps, float *x, float *sums) {
     mb_layer l = {.call = call, .inputs = inputs, .outputs = outputs, .x = x, .sums = sums};
