@@ -15,13 +15,13 @@
 //
 // In plans that train, the update of a first layer reads the features of its own batch and of the
 // next one, and writes sums (B, O), which SOURCE_LINEAR reads: W is read once a step.
-int64_t mb_bench_op_bytes(const mb_plan *plan, const mb_step *step);
+int64_t mb_bench_op_bytes(const mb_plan *plan, const mb_plan_op *op);
 
 // Multiply-adds of an op for one run, as the plan counts them; those of a first layer are counted
 // where they are made, in the update of the previous step.
-int64_t mb_bench_op_products(const mb_plan *plan, const mb_step *step);
+int64_t mb_bench_op_products(const mb_plan *plan, const mb_plan_op *op);
 
 // Whether an op is an update, which applies Adam to params.update.parameter.
-bool mb_bench_op_updates(const mb_step *step);
+bool mb_bench_op_updates(const mb_plan_op *op);
 
 #endif

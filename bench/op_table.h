@@ -9,8 +9,8 @@
 
 // One op of the plan, or all ops of a kind. All numbers are for one step of all models.
 typedef struct mb_bench_op_line {
-    const mb_step *step; // the op; for a kind, the op that moves the most bytes
-    int64_t most_bytes;  // of that op
+    const mb_plan_op *op; // the op; for a kind, the op that moves the most bytes
+    int64_t most_bytes;   // of that op
     int32_t count;
     double seconds, bytes, multiply_accumulates;
 } mb_bench_op_line;
@@ -19,7 +19,7 @@ typedef struct mb_bench_op_table {
     const mb_plan *plan;
     int32_t models;
     double copy;                         // GB/s of the device's own copies; 0 = not measured
-    mb_bench_op_line *ops;               // (plan's steps), in their order
+    mb_bench_op_line *ops;               // (plan->op_count), in the order of the plan
     mb_bench_op_line kinds[MB_OP_COUNT]; // slowest first
     int32_t kind_count;
     mb_bench_op_line all;

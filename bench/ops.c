@@ -26,7 +26,7 @@ typedef struct bench {
     size_t copy_bytes;
     double copy;         // GB/s of the device's memory
     int32_t steps;       // timed
-    double *op_seconds;  // (plan's steps), of all of them
+    double *op_seconds;  // (plan->op_count), of all steps
     double step_seconds; // of a step without clocks between its ops
     mb_bench_op_table table;
 } bench;
@@ -100,7 +100,7 @@ static mb_status prepare(bench *b, mb_error *error) {
 // Times whole steps first, then the same number of steps op by op.
 static mb_status measure(bench *b, mb_error *error) {
     const request *r = b->request;
-    size_t ops = (size_t)b->plan->step_count;
+    size_t ops = (size_t)b->plan->op_count;
     float unused;
     b->op_seconds = calloc(ops + 1, sizeof *b->op_seconds);
     if (b->op_seconds == NULL)
@@ -159,7 +159,7 @@ static void print_json(const bench *b) {
            "\"multiply_accumulates\": %.17g",
            mb_bench_option(s, "hidden_dim", 0), r->evaluate ? "false" : "true",
            b->plan->info.max_rows, r->models, (long long)b->plan->info.parameter_elements,
-           b->plan->step_count, b->steps, b->array.launch_steps, b->table.all.seconds,
+           b->plan->op_count, b->steps, b->array.launch_steps, b->table.all.seconds,
            b->step_seconds, b->table.all.bytes, b->table.all.multiply_accumulates);
     if (b->copy > 0.0)
         printf(", \"device_copy_gigabytes_per_second\": %.6g", b->copy);

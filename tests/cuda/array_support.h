@@ -252,10 +252,10 @@ static inline void array_put(run_array *array, const array_state *state) {
 // Zeros in the rooms of the first layers: what an executor keeps there from one step of a launch to
 // the next depends on how many steps a launch has, which nothing else may.
 static inline void state_clear_rooms(const run_array *array, array_state *state) {
-    for (int32_t s = 0; s < array->plan->step_count; s++) {
-        const mb_step *step = &array->plan->steps[s];
-        for (int32_t k = 1; step->op == MB_OP_SOURCE_LINEAR && k < step->output_count; k++) {
-            const mb_operand *room = &step->outputs[k];
+    for (int32_t s = 0; s < array->plan->op_count; s++) {
+        const mb_plan_op *op = &array->plan->ops[s];
+        for (int32_t k = 1; op->kind == MB_OP_SOURCE_LINEAR && k < op->output_count; k++) {
+            const mb_operand *room = &op->outputs[k];
             int64_t floats = mb_shape_elements(&room->shape, array->info->max_rows);
             for (int32_t a = 0; a < array->run_count; a++)
                 memset(state->values[ARENA] + a * array->floats[ARENA] + room->offset, 0,

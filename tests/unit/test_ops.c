@@ -44,30 +44,30 @@ typedef struct op_with_operands {
     int32_t input_count;
 } op_with_operands;
 
-static int64_t cost_of(mb_op op, const op_with_operands *one) {
-    mb_step step = {.op = op,
-                    .input_count = one->input_count,
-                    .output_count = mb_op_infos[op].outputs,
-                    .inputs = one->inputs,
-                    .outputs = one->outputs};
-    return mb_step_cost(&step, ROWS);
+static int64_t cost_of(mb_op kind, const op_with_operands *one) {
+    mb_plan_op op = {.kind = kind,
+                     .input_count = one->input_count,
+                     .output_count = mb_op_infos[kind].outputs,
+                     .inputs = one->inputs,
+                     .outputs = one->outputs};
+    return mb_plan_op_cost(&op, ROWS);
 }
 
 static void operands_are_found_by_name(void **state) {
     (void)state;
-    op_with_operands step = {.input_count = 2};
-    assert_ptr_equal(&mb_in(&step, linear, weight), &step.inputs[1]);
-    assert_false(mb_has(&step, linear, bias));
-    step.input_count = 3;
-    assert_true(mb_has(&step, linear, bias));
-    step.input_count = 6;
-    assert_int_equal(mb_group_count(&step, linear_grad_weight), 3);
-    assert_ptr_equal(&mb_in_group(&step, linear_grad_weight, x, 2), &step.inputs[4]);
-    assert_ptr_equal(&mb_in_group(&step, linear_grad_weight, dy, 2), &step.inputs[5]);
-    step.input_count = 4;
-    assert_int_equal(mb_last_count(&step, scaled_concat, x), 3);
-    assert_ptr_equal(&mb_in_last(&step, scaled_concat, x, 2), &step.inputs[3]);
-    assert_ptr_equal(&mb_out(&step, lstm, gates), &step.outputs[2]);
+    op_with_operands op = {.input_count = 2};
+    assert_ptr_equal(&mb_in(&op, linear, weight), &op.inputs[1]);
+    assert_false(mb_has(&op, linear, bias));
+    op.input_count = 3;
+    assert_true(mb_has(&op, linear, bias));
+    op.input_count = 6;
+    assert_int_equal(mb_group_count(&op, linear_grad_weight), 3);
+    assert_ptr_equal(&mb_in_group(&op, linear_grad_weight, x, 2), &op.inputs[4]);
+    assert_ptr_equal(&mb_in_group(&op, linear_grad_weight, dy, 2), &op.inputs[5]);
+    op.input_count = 4;
+    assert_int_equal(mb_last_count(&op, scaled_concat, x), 3);
+    assert_ptr_equal(&mb_in_last(&op, scaled_concat, x, 2), &op.inputs[3]);
+    assert_ptr_equal(&mb_out(&op, lstm, gates), &op.outputs[2]);
 }
 
 // A map of 5 inputs to 3 outputs: forwards and backwards have the same number of products.
@@ -105,7 +105,7 @@ static void blocks_add_up(void **state) {
     assert_int_equal(cost_of(MB_OP_LINEAR_GRAD_WEIGHT, &to_weight), 3 * ROWS * 5 * 3);
 }
 
-// T = 4 steps, H = 2: W (4H, H) is used once for every row and step.
+// T = 4 steps, H = 2: W (4H, H) is used once for every row and op.
 static void a_recurrence_costs_its_weight_for_each_step(void **state) {
     (void)state;
     op_with_operands forward = {.input_count = 3}, backward = {.input_count = 4};
@@ -120,9 +120,9 @@ static void a_recurrence_costs_its_weight_for_each_step(void **state) {
 
 static void what_multiplies_nothing_costs_nothing(void **state) {
     (void)state;
-    op_with_operands step = {.input_count = 2};
-    mb_in(&step, add, a) = mb_in(&step, add, b) = step.outputs[0] = operand(2, B, 5, 0);
-    assert_int_equal(cost_of(MB_OP_ADD, &step), 0);
+    op_with_operands op = {.input_count = 2};
+    mb_in(&op, add, a) = mb_in(&op, add, b) = op.outputs[0] = operand(2, B, 5, 0);
+    assert_int_equal(cost_of(MB_OP_ADD, &op), 0);
 }
 
 int main(void) {

@@ -5,6 +5,6 @@
 #include "graph/ops.h"
 
 // Multiply-accumulates of an op with known operands, for a batch of `rows` rows.
-int64_t mb_step_cost(const mb_step *step, int32_t rows);
+int64_t mb_plan_op_cost(const mb_plan_op *op, int32_t rows);
 
 #endif

@@ -124,18 +124,18 @@ typedef struct mb_operand {
 } mb_operand;
 
 // An op of a plan.
-typedef struct mb_step {
-    mb_op op;
+typedef struct mb_plan_op {
+    mb_op kind;
     mb_op_params params;
     int32_t input_count, output_count;
     const mb_operand *inputs, *outputs; // in the plan's list of operands
     int64_t multiply_accumulates;       // at max_rows
-} mb_step;
+} mb_plan_op;
 
 struct mb_plan {
     mb_plan_info info;
-    int32_t step_count;
-    mb_step *steps;
+    int32_t op_count;
+    mb_plan_op *ops;
     mb_operand *operands; // of all ops
     mb_parameter *parameters;
     mb_mask_location *masks;

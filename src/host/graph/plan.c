@@ -144,27 +144,27 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     size_t operands = 0;
     for (int32_t i = 0; i < order->node_count; i++)
         operands += (size_t)(order->nodes[i].input_count + order->nodes[i].output_count);
-    plan->steps = calloc((size_t)order->node_count + 1, sizeof *plan->steps);
+    plan->ops = calloc((size_t)order->node_count + 1, sizeof *plan->ops);
     plan->operands = calloc(operands + 1, sizeof *plan->operands);
-    if (plan->steps == NULL || plan->operands == NULL)
+    if (plan->ops == NULL || plan->operands == NULL)
         return mb_out_of_memory(error, "plan");
     lay_out_parameters(c, plan);
     mb_operand *next = plan->operands;
     for (int32_t i = 0; i < order->node_count; i++) {
         const mb_node *node = &order->nodes[i];
-        mb_step *step = &plan->steps[plan->step_count++];
-        *step = (mb_step){.op = node->op,
-                          .params = node->params,
-                          .input_count = node->input_count,
-                          .output_count = node->output_count,
-                          .inputs = next,
-                          .outputs = next + node->input_count};
+        mb_plan_op *op = &plan->ops[plan->op_count++];
+        *op = (mb_plan_op){.kind = node->op,
+                           .params = node->params,
+                           .input_count = node->input_count,
+                           .output_count = node->output_count,
+                           .inputs = next,
+                           .outputs = next + node->input_count};
         for (int32_t k = 0; k < node->input_count; k++)
             *next++ = operand_of(c, plan, node->inputs[k]);
         for (int32_t k = 0; k < node->output_count; k++)
             *next++ = operand_of(c, plan, node->outputs[k]);
-        step->multiply_accumulates = mb_step_cost(step, c->max_rows);
-        plan->info.multiply_accumulates += step->multiply_accumulates;
+        op->multiply_accumulates = mb_plan_op_cost(op, c->max_rows);
+        plan->info.multiply_accumulates += op->multiply_accumulates;
     }
     plan->info.max_rows = c->max_rows;
     plan->info.trains = c->mode == MB_PLAN_TRAIN;
@@ -212,7 +212,7 @@ mb_status mb_plan_compile(mb_graph *graph, const mb_graph_outputs *outputs, mb_p
 void mb_plan_free(mb_plan *plan) {
     if (plan == NULL)
         return;
-    free(plan->steps);
+    free(plan->ops);
     free(plan->operands);
     free(plan->parameters);
     free(plan->masks);

@@ -124,15 +124,15 @@ static mb_status fuse(mb_schedule *schedule, int32_t position, const source *fou
     *linear = layer;
     if (update < 0)
         return MB_OK;
-    mb_node *step = &schedule->nodes[update];
-    params.update = step->params.update;
-    *step = (mb_node){.op = MB_OP_SOURCE_LINEAR_UPDATE,
+    mb_node *node = &schedule->nodes[update];
+    params.update = node->params.update;
+    *node = (mb_node){.op = MB_OP_SOURCE_LINEAR_UPDATE,
                       .params = params,
                       .input_count = 1,
-                      .inputs = {mb_in(step, linear_update, dy)},
+                      .inputs = {mb_in(node, linear_update, dy)},
                       .output_count = sizeof(mb_source_linear_update_outputs)};
-    mb_out(step, source_linear_update, x_buffer) = mb_out(linear, source_linear, x_buffer);
-    mb_out(step, source_linear_update, sums) = mb_out(linear, source_linear, sums);
+    mb_out(node, source_linear_update, x_buffer) = mb_out(linear, source_linear, x_buffer);
+    mb_out(node, source_linear_update, sums) = mb_out(linear, source_linear, sums);
     return MB_OK;
 }
 

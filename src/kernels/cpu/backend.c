@@ -161,23 +161,23 @@ static mb_status cpu_initialise(mb_device *device, const mb_plan *plan, int32_t 
     return MB_OK;
 }
 
-static void bind_operands(mb_cpu_call *call, const mb_step *step, float *arena) {
-    call->step = step;
-    for (int32_t i = 0; i < step->input_count; i++) {
-        const mb_operand *operand = &step->inputs[i];
+static void bind_operands(mb_cpu_call *call, const mb_plan_op *op, float *arena) {
+    call->op = op;
+    for (int32_t i = 0; i < op->input_count; i++) {
+        const mb_operand *operand = &op->inputs[i];
         float *base = operand->space == MB_SPACE_ARENA ? arena : call->parameters;
         call->inputs[i] = base + operand->offset;
     }
-    for (int32_t i = 0; i < step->output_count; i++)
-        call->outputs[i] = arena + step->outputs[i].offset;
+    for (int32_t i = 0; i < op->output_count; i++)
+        call->outputs[i] = arena + op->outputs[i].offset;
 }
 
 // Whether an op updates a parameter that no batch of the run has reached so far. `widest`: rows of
 // the run's largest batch so far. Ops without outputs are updates. SOURCE_LINEAR_UPDATE, which has
 // outputs, is an update too, but plans use it only for parameters that every batch reaches.
-static bool lacks_gradient(const mb_plan *plan, const mb_step *step, int32_t widest) {
-    return step->output_count == 0 &&
-           widest < plan->parameters[step->params.update.parameter].fewest_rows;
+static bool lacks_gradient(const mb_plan *plan, const mb_plan_op *op, int32_t widest) {
+    return op->output_count == 0 &&
+           widest < plan->parameters[op->params.update.parameter].fewest_rows;
 }
 
 static void keep_rows(mb_location place, const float *arena, int64_t first, int32_t rows,
@@ -242,11 +242,11 @@ static double seconds_now(void) {
 static void run_ops(cpu_device *cpu, const mb_plan *plan, mb_cpu_call *call, float *arena,
                     int32_t widest, double *op_seconds) {
     double began = op_seconds != NULL ? seconds_now() : 0.0;
-    for (int32_t i = 0; i < plan->step_count; i++) {
-        if (lacks_gradient(plan, &plan->steps[i], widest))
+    for (int32_t i = 0; i < plan->op_count; i++) {
+        if (lacks_gradient(plan, &plan->ops[i], widest))
             continue;
-        bind_operands(call, &plan->steps[i], arena);
-        mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->steps[i].op], call);
+        bind_operands(call, &plan->ops[i], arena);
+        mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->ops[i].kind], call);
         if (op_seconds != NULL) {
             double ended = seconds_now();
             op_seconds[i] += ended - began;

@@ -6,7 +6,7 @@
 #include "merbench/executor.h"
 
 typedef struct mb_cpu_call {
-    const mb_step *step;
+    const mb_plan_op *op;
     int32_t rows; // valid rows of the batch, >= 1
     const float *inputs[MB_MAX_INPUTS];
     float *outputs[MB_MAX_OUTPUTS];

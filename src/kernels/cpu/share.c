@@ -17,13 +17,13 @@ enum {
 };
 
 static sharing sharing_of(const mb_cpu_call *call) {
-    const mb_step *step = call->step;
-    sharing how = (sharing)sharings[step->op];
+    const mb_plan_op *op = call->op;
+    sharing how = (sharing)sharings[op->kind];
     if (how == ALONG_TIME)
-        how = step->params.recurrence.axis == MB_AXIS_TIME ? BY_ROWS : WHOLE;
-    if (step->op == MB_OP_SOURCE_LINEAR && call->begun) // only the bias remains to be added
+        how = op->params.recurrence.axis == MB_AXIS_TIME ? BY_ROWS : WHOLE;
+    if (op->kind == MB_OP_SOURCE_LINEAR && call->begun) // only the bias remains to be added
         how = WHOLE;
-    if (how == BY_ROWS && step->outputs[0].shape.dims[0] != MB_ROWS)
+    if (how == BY_ROWS && op->outputs[0].shape.dims[0] != MB_ROWS)
         how = WHOLE;
     return how;
 }
@@ -32,12 +32,12 @@ static sharing sharing_of(const mb_cpu_call *call) {
 // operand that they pass over: the first input for sums and for updates, the first output for all
 // others.
 static int64_t work_of(const mb_cpu_call *call) {
-    const mb_step *step = call->step;
-    bool reduces = step->op == MB_OP_LINEAR_GRAD_BIAS ||
-                   step->op == MB_OP_SCALED_CONCAT_GRAD_SCALES || step->output_count == 0;
-    const mb_operand *most = reduces ? &step->inputs[0] : &step->outputs[0];
-    if (step->multiply_accumulates > 0)
-        return step->multiply_accumulates / call->max_rows * call->rows;
+    const mb_plan_op *op = call->op;
+    bool reduces = op->kind == MB_OP_LINEAR_GRAD_BIAS ||
+                   op->kind == MB_OP_SCALED_CONCAT_GRAD_SCALES || op->output_count == 0;
+    const mb_operand *most = reduces ? &op->inputs[0] : &op->outputs[0];
+    if (op->multiply_accumulates > 0)
+        return op->multiply_accumulates / call->max_rows * call->rows;
     return WORK_OF_AN_ELEMENT * mb_shape_elements(&most->shape, call->rows);
 }
 
@@ -48,15 +48,15 @@ static int64_t row_at(const mb_operand *operand, int32_t row) {
 
 // Narrows a call to its share of the rows. The result is a whole op on those rows.
 static void take_rows(mb_cpu_call *call) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     mb_cpu_range rows = mb_cpu_range_of(call, call->rows, ROW_UNIT);
     call->first_row = (int32_t)rows.first;
     call->rows = (int32_t)(rows.end - rows.first);
     call->indices += rows.first;
-    for (int32_t i = 0; i < step->input_count; i++)
-        call->inputs[i] += row_at(&step->inputs[i], call->first_row);
-    for (int32_t i = 0; i < step->output_count; i++)
-        call->outputs[i] += row_at(&step->outputs[i], call->first_row);
+    for (int32_t i = 0; i < op->input_count; i++)
+        call->inputs[i] += row_at(&op->inputs[i], call->first_row);
+    for (int32_t i = 0; i < op->output_count; i++)
+        call->outputs[i] += row_at(&op->outputs[i], call->first_row);
     call->share = 0;
     call->share_count = 1;
 }

@@ -215,8 +215,8 @@ MB_CUDA_OP(attention_scores) {
     problem.m = q.shape.dims[1];
     problem.n = k.shape.dims[1];
     problem.k = q.shape.dims[2] / problem.heads;
-    problem.scale = call->step->params.attention.scale;
-    problem.hidden_from = call->step->params.attention.mask == MB_ATTENTION_FUTURE
+    problem.scale = call->op->params.attention.scale;
+    problem.hidden_from = call->op->params.attention.mask == MB_ATTENTION_FUTURE
                               ? 1 + abs(problem.n - problem.m)
                               : INT32_MAX;
     launch(call, &problem);
@@ -234,7 +234,7 @@ static void apply(const mb_cuda_call *call, const mb_view &weights, const mb_vie
     problem.m = to.shape.dims[1];
     problem.n = from.shape.dims[2] / problem.heads;
     problem.k = from.shape.dims[1];
-    problem.scale = call->step->params.attention.scale;
+    problem.scale = call->op->params.attention.scale;
     problem.hidden_from = INT32_MAX;
     launch(call, &problem);
 }

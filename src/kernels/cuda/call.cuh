@@ -48,7 +48,7 @@ struct mb_view {
 };
 
 struct mb_cuda_call {
-    const mb_step *step;
+    const mb_plan_op *op;
     const mb_plan *plan;
     int32_t run_count; // A
     int32_t max_rows;  // grids cover this many rows; kernels stop at tables.rows[a]

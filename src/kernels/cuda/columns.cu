@@ -25,7 +25,7 @@ struct cut_problem {
 MB_CUDA_OP(slice) {
     cut_problem problem = {};
     problem.x = call->inputs[0];
-    problem.begin = call->step->params.slice.begin;
+    problem.begin = call->op->params.slice.begin;
     mb_columns(call, problem);
 }
 
@@ -34,8 +34,8 @@ MB_CUDA_OP(scaled_concat_grad_input) {
     cut_problem problem = {};
     problem.x = mb_in(call, scaled_concat_grad_input, dy);
     problem.scales = mb_in(call, scaled_concat_grad_input, scales);
-    problem.begin = call->step->params.scaled_concat.begin;
-    problem.scale = call->step->params.scaled_concat.column;
+    problem.begin = call->op->params.scaled_concat.begin;
+    problem.scale = call->op->params.scaled_concat.column;
     mb_columns(call, problem);
 }
 
@@ -57,7 +57,7 @@ struct put_problem {
 MB_CUDA_OP(slice_grad) {
     put_problem problem = {};
     problem.x = call->inputs[0];
-    problem.begin = call->step->params.slice.begin;
+    problem.begin = call->op->params.slice.begin;
     mb_columns(call, problem);
 }
 
@@ -88,7 +88,7 @@ static pieces pieces_of(const mb_cuda_call *call, int32_t first, const mb_view &
     pieces p = {};
     p.tables = call->tables;
     p.joined = joined;
-    p.count = call->step->input_count - first;
+    p.count = call->op->input_count - first;
     for (int32_t k = 0, begin = 0; k < p.count; k++) {
         p.x[k] = call->inputs[first + k];
         int32_t width = mb_view_width(p.x[k]);
@@ -129,7 +129,7 @@ MB_CUDA_OP(concat) {
 MB_CUDA_OP(scaled_concat) {
     pieces p = pieces_of(call, MB_INPUT(scaled_concat, x), call->outputs[0]);
     p.scales = mb_in(call, scaled_concat, scales);
-    p.column = call->step->params.scaled_concat.column;
+    p.column = call->op->params.scaled_concat.column;
     join(call, p);
 }
 
@@ -160,7 +160,7 @@ MB_CUDA_OP(scaled_concat_grad_scales) {
     pieces p = pieces_of(call, MB_INPUT(scaled_concat_grad_scales, x),
                          mb_in(call, scaled_concat_grad_scales, dy));
     p.scales = call->outputs[0];
-    p.column = call->step->params.scaled_concat.column;
+    p.column = call->op->params.scaled_concat.column;
     MB_LAUNCH(scales_gradient_kernel,
               mb_grid(call, 32 * mb_view_elements(p.scales, call->max_rows)), dim3(MB_THREADS), 0,
               call->stream, p);

@@ -227,7 +227,7 @@ MB_CUDA_OP(attention_decoder) {
     decoder_problem problem = {};
     mb_linear_map ahead[3] = {};
     problem.tables = call->tables;
-    problem.recurrence = call->step->params.recurrence;
+    problem.recurrence = call->op->params.recurrence;
     problem.x = mb_in(call, attention_decoder, x);
     problem.start = mb_in(call, attention_decoder, start);
     problem.attention = mb_in(call, attention_decoder, attention);

@@ -267,7 +267,7 @@ MB_CUDA_OP(attention_decoder_grad) {
     decoder_gradient problem = {};
     mb_linear_back through_keys = {};
     problem.tables = call->tables;
-    problem.recurrence = call->step->params.recurrence;
+    problem.recurrence = call->op->params.recurrence;
     problem.dout = mb_in(call, attention_decoder_grad, dout);
     problem.x = mb_in(call, attention_decoder_grad, x);
     problem.attention = mb_in(call, attention_decoder_grad, attention);

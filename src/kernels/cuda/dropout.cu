@@ -30,7 +30,7 @@ MB_CUDA_OP(dropout) {
     int64_t elements = mb_view_elements(call->outputs[0], call->max_rows);
     MB_LAUNCH(dropout_kernel, mb_grid(call, mb_mask_counters(elements)), dim3(MB_THREADS), 0,
               call->stream, call->tables, call->inputs[0], call->outputs[0],
-              call->step->params.dropout);
+              call->op->params.dropout);
 }
 
 // y = x * factor, with a mask (1 keep, 0 drop) that comes from the caller. Assigns.
@@ -49,5 +49,5 @@ MB_CUDA_OP(stored_dropout) {
     MB_LAUNCH(stored_dropout_kernel,
               mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)), dim3(MB_THREADS),
               0, call->stream, call->tables, call->inputs[0], call->outputs[0],
-              call->step->params.dropout);
+              call->op->params.dropout);
 }

@@ -175,8 +175,8 @@ struct scale_function : function<1> {
 
 MB_CUDA_OP(scale) {
     scale_function f = {};
-    f.factor = call->step->params.scale.factor;
-    f.slot = call->step->params.scale.slot;
+    f.factor = call->op->params.scale.factor;
+    f.slot = call->op->params.scale.slot;
     launch(call, f, call->inputs[0]);
 }
 
@@ -190,7 +190,7 @@ struct constant_function : function<0> {
 
 MB_CUDA_OP(constant) {
     constant_function f = {};
-    f.value = call->step->params.constant.value;
+    f.value = call->op->params.constant.value;
     launch(call, f);
 }
 

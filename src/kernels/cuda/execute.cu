@@ -114,7 +114,7 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
     mb_status status = reserve(cuda, launch->run_count, error);
     bool captures = launch->id != 0 && launch->step_count > 1 && !cuda->waits && !timed;
     if (status == MB_OK && timed)
-        status = mb_op_clock_reserve(&cuda->clock, plan->step_count, error);
+        status = mb_op_clock_reserve(&cuda->clock, plan->op_count, error);
     if (status == MB_OK && captures)
         status = find_captured(cuda, plan, launch, &captured, error);
     if (status != MB_OK)
@@ -132,7 +132,7 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
             status = mb_cuda_check(cudaGraphLaunch(captured->graph, cuda->stream), error,
                                    "launching a step");
         if (status == MB_OK && timed)
-            status = mb_op_clock_add(&cuda->clock, plan->step_count, launch->op_seconds, error);
+            status = mb_op_clock_add(&cuda->clock, plan->op_count, launch->op_seconds, error);
     }
     return status;
 }

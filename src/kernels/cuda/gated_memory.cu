@@ -227,7 +227,7 @@ MB_CUDA_OP(gated_memory) {
     second.hidden = mb_out(call, gated_memory, r_2);
     second.gate = mb_out(call, gated_memory, g_2);
     for (int32_t k = 0; k < 2; k++) {
-        problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
+        problem.gates[k].dropout = call->op->params.gated_memory.gates[k];
         inputs[k].x = mb_in(call, gated_memory, x);
         inputs[k].weight = problem.gates[k].weight_1;
         inputs[k].y = problem.gates[k].hidden;

@@ -177,7 +177,7 @@ MB_CUDA_OP(gated_memory_grad) {
     second.dhidden = mb_out(call, gated_memory_grad, s_2);
     second.dgate = mb_out(call, gated_memory_grad, z_2);
     for (int32_t k = 0; k < 2; k++) {
-        problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
+        problem.gates[k].dropout = call->op->params.gated_memory.gates[k];
         dx.terms[k].dy = problem.gates[k].dhidden;
         dx.terms[k].weight = problem.gates[k].weight_1;
     }

@@ -40,7 +40,7 @@ static __global__ void gather_kernel(const __grid_constant__ gather_problem prob
 }
 
 MB_CUDA_OP(gather) {
-    const mb_stream *stream = &call->dataset.streams[call->step->params.gather.stream];
+    const mb_stream *stream = &call->dataset.streams[call->op->params.gather.stream];
     gather_problem problem = {};
     int32_t dimension = stream->dimension;
     int32_t width = mb_view_width(call->outputs[0]);
@@ -70,7 +70,7 @@ static __global__ void labels_kernel(mb_tables tables, mb_view y, const uint32_t
 }
 
 MB_CUDA_OP(labels) {
-    bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
+    bool classes = call->op->params.labels.which == MB_LABELS_EMOTION;
     const void *labels = classes ? (const void *)call->dataset.emotions : call->dataset.valences;
     MB_LAUNCH(labels_kernel, mb_grid(call, call->max_rows), dim3(MB_THREADS), 0, call->stream,
               call->tables, call->outputs[0], (const uint32_t *)labels);
@@ -96,8 +96,8 @@ struct noise_problem {
 
 MB_CUDA_OP(noise) {
     noise_problem problem = {};
-    problem.use = MB_RANDOM_NOISE + call->step->params.noise.site;
-    if (call->step->params.noise.stored)
-        problem.given = call->tables.masks + call->step->params.noise.mask_offset;
+    problem.use = MB_RANDOM_NOISE + call->op->params.noise.site;
+    if (call->op->params.noise.stored)
+        problem.given = call->tables.masks + call->op->params.noise.mask_offset;
     mb_columns(call, problem);
 }

@@ -71,10 +71,10 @@ MB_CUDA_OP(linear) {
     mb_linear_map map = {};
     map.x = mb_in(call, linear, x);
     map.weight = mb_in(call, linear, weight);
-    if (mb_has(call->step, linear, bias))
+    if (mb_has(call->op, linear, bias))
         map.bias = mb_in(call, linear, bias);
     map.y = call->outputs[0];
-    mb_linear_maps(call, 1, &map, call->step->params.linear.relu);
+    mb_linear_maps(call, 1, &map, call->op->params.linear.relu);
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -84,7 +84,7 @@ MB_CUDA_OP(linear_thirds) {
     for (int32_t k = 0; k < 3; k++) {
         maps[k].x = (&mb_in(call, linear_thirds, x1))[k];
         maps[k].weight = mb_in(call, linear_thirds, weight);
-        if (mb_has(call->step, linear_thirds, bias))
+        if (mb_has(call->op, linear_thirds, bias))
             maps[k].bias = mb_in(call, linear_thirds, bias);
         maps[k].y = (&mb_out(call, linear_thirds, y1))[k];
         maps[k].first_column = k * mb_view_width(maps[k].y);
@@ -135,15 +135,15 @@ struct input_gradient {
 };
 
 MB_CUDA_OP(linear_grad_input) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     input_gradient problem = {};
     problem.tables = call->tables;
-    problem.blocks = mb_last_count(step, linear_grad_input, dy);
+    problem.blocks = mb_last_count(op, linear_grad_input, dy);
     for (int32_t block = 0; block < problem.blocks; block++)
         problem.dy[block] = mb_in_last(call, linear_grad_input, dy, block);
     problem.dx = call->outputs[0];
     problem.weight = mb_in(call, linear_grad_input, weight);
-    problem.first_output = step->params.linear.first_output;
+    problem.first_output = op->params.linear.first_output;
     mb_product(call, mb_view_vectors(problem.dx, call->max_rows), mb_view_width(problem.dx), 1,
                problem);
 }
@@ -244,9 +244,9 @@ template <class Epilogue> struct weight_gradient {
 // LINEAR_UPDATE has the same inputs.
 template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     weight_gradient<Epilogue> problem = {};
-    int32_t widest = 0, blocks = mb_group_count(step, linear_grad_weight);
+    int32_t widest = 0, blocks = mb_group_count(op, linear_grad_weight);
     problem.tables = call->tables;
     problem.epilogue = epilogue;
     for (int32_t block = 0; block < blocks; block++) {
@@ -284,7 +284,7 @@ static __global__ void bias_gradient_kernel(mb_tables tables, mb_view dy, mb_vie
 
 MB_CUDA_OP(linear_grad_bias) {
     int32_t first = 0;
-    for (int32_t block = 0; block < call->step->input_count; block++) {
+    for (int32_t block = 0; block < call->op->input_count; block++) {
         int32_t outputs = mb_view_width(call->inputs[block]);
         MB_LAUNCH(bias_gradient_kernel, mb_grid(call, outputs), dim3(MB_THREADS), 0, call->stream,
                   call->tables, call->inputs[block], call->outputs[0], first);

@@ -161,7 +161,7 @@ static __global__ void gaussian_bound_kernel(mb_tables tables, loss_inputs in, m
 }
 
 static float half_of(const mb_cuda_call *call) {
-    return call->step->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
+    return call->op->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
 }
 
 MB_CUDA_OP(gaussian_bound) {

@@ -72,7 +72,7 @@ MB_CUDA_OP(overlap) {
     mb_inner_products_launch(call, u, u, mb_out(call, overlap, grams), u.shape.dims[1]);
     MB_LAUNCH(overlap_kernel, dim3(1, (unsigned)call->run_count), dim3(OVERLAP_THREADS), 0,
               call->stream, call->tables, mb_out(call, overlap, grams),
-              call->step->params.pairs.pairs, width * width, mb_out(call, overlap, loss));
+              call->op->params.pairs.pairs, width * width, mb_out(call, overlap, loss));
 }
 
 // du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i, blockIdx.z = i. The sums
@@ -128,7 +128,7 @@ MB_CUDA_OP(overlap_grad) {
     problem.grams = mb_in(call, overlap_grad, grams);
     problem.dloss = mb_in(call, overlap_grad, dloss);
     problem.du = mb_out(call, overlap_grad, du);
-    problem.pairs = call->step->params.pairs.pairs;
+    problem.pairs = call->op->params.pairs.pairs;
     mb_product(call, call->max_rows, mb_view_width(problem.u), problem.u.shape.dims[1], problem);
 }
 
@@ -209,7 +209,7 @@ static __global__ void moment_norms_kernel(mb_tables tables, mb_view differences
 }
 
 MB_CUDA_OP(moment_discrepancy) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
     dim3 grid(blocks_of_columns(mb_view_width(mb_in(call, moment_discrepancy, x))),
               (unsigned)call->run_count, (unsigned)pairs->count);
     MB_LAUNCH(moment_differences_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables,
@@ -284,7 +284,7 @@ static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_grad
 }
 
 MB_CUDA_OP(moment_discrepancy_grad) {
-    const auto *params = &call->step->params.pairs;
+    const auto *params = &call->op->params.pairs;
     discrepancy_gradient of = {mb_in(call, moment_discrepancy_grad, centered),
                                mb_in(call, moment_discrepancy_grad, differences),
                                mb_in(call, moment_discrepancy_grad, dloss), params->pairs,

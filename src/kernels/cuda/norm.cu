@@ -111,7 +111,7 @@ layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
 MB_CUDA_OP(layer_norm_grad_weight) {
     mb_vectors vectors = {};
     vectors.tables = call->tables;
-    for (int32_t i = 0; i < call->step->input_count; i++)
+    for (int32_t i = 0; i < call->op->input_count; i++)
         vectors.inputs[i] = call->inputs[i];
     vectors.outputs[0] = call->outputs[0];
     int32_t blocks =

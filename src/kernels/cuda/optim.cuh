@@ -11,7 +11,7 @@ struct mb_update {
 };
 
 inline mb_update mb_update_of(const mb_cuda_call *call) {
-    const mb_parameter *parameter = &call->plan->parameters[call->step->params.update.parameter];
+    const mb_parameter *parameter = &call->plan->parameters[call->op->params.update.parameter];
     return {parameter->offset, parameter->fewest_rows};
 }
 

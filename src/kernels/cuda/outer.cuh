@@ -135,7 +135,7 @@ inline mb_outer mb_outer_of(const mb_cuda_call *call, int32_t first) {
     z.tables = call->tables;
     for (int n = 0; n < 3; n++)
         z.factors[n] = call->inputs[first + n];
-    z.dropout = call->step->params.dropout;
+    z.dropout = call->op->params.dropout;
     z.p = mb_view_width(z.factors[0]);
     z.by_q = mb_divider_of(mb_view_width(z.factors[1]));
     z.by_r = mb_divider_of(mb_view_width(z.factors[2]));

@@ -124,7 +124,7 @@ static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS
 MB_CUDA_OP(lstm) {
     lstm_problem problem = {};
     problem.tables = call->tables;
-    problem.recurrence = call->step->params.recurrence;
+    problem.recurrence = call->op->params.recurrence;
     problem.z = mb_in(call, lstm, z);
     problem.weight = mb_in(call, lstm, weight);
     problem.bias = mb_in(call, lstm, bias);
@@ -233,17 +233,17 @@ static __global__ void __launch_bounds__(MB_MOST_THREADS) lstm_grad_kernel(lstm_
 }
 
 MB_CUDA_OP(lstm_grad) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     lstm_gradient problem = {};
     const mb_view *given = &mb_in(call, lstm_grad, dhidden); // or dcell
     problem.tables = call->tables;
-    problem.recurrence = step->params.lstm_grad.recurrence;
+    problem.recurrence = op->params.lstm_grad.recurrence;
     problem.cell = mb_in(call, lstm_grad, cell);
     problem.gates = mb_in(call, lstm_grad, gates);
     problem.weight = mb_in(call, lstm_grad, weight);
-    if (step->params.lstm_grad.hidden)
+    if (op->params.lstm_grad.hidden)
         problem.dhidden = *given++;
-    if (step->params.lstm_grad.cell)
+    if (op->params.lstm_grad.cell)
         problem.dcell = *given;
     problem.dz = mb_out(call, lstm_grad, dz);
     problem.dstate = mb_out(call, lstm_grad, workspace);

@@ -25,7 +25,7 @@ struct walk {
 };
 
 static walk way_of(const mb_cuda_call *call, const mb_view &sequence) {
-    return {mb_divider_of(sequence.shape.dims[1]), call->step->params.recurrence};
+    return {mb_divider_of(sequence.shape.dims[1]), call->op->params.recurrence};
 }
 
 // y[n] = x[n-1] (B, T, D), y[0] = start (S, D) or 0
@@ -49,7 +49,7 @@ struct delay_problem {
 MB_CUDA_OP(delay) {
     delay_problem problem = {};
     problem.x = mb_in(call, delay, x);
-    if (mb_has(call->step, delay, start))
+    if (mb_has(call->op, delay, start))
         problem.start = mb_in(call, delay, start);
     problem.along = way_of(call, call->outputs[0]);
     mb_columns(call, problem);
@@ -72,7 +72,7 @@ struct last_problem {
 MB_CUDA_OP(last_step) {
     last_problem problem = {};
     problem.x = call->inputs[0];
-    problem.recurrence = call->step->params.recurrence;
+    problem.recurrence = call->op->params.recurrence;
     mb_columns(call, problem);
 }
 

@@ -36,8 +36,8 @@ MB_CUDA_OP(unit_rows) {
     int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
     MB_LAUNCH(unit_rows_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0, call->stream,
               call->tables, call->inputs[0], mb_out(call, unit_rows, y),
-              mb_out(call, unit_rows, inverse), (double)call->step->params.unit_rows.epsilon,
-              call->step->params.unit_rows.keep_zero);
+              mb_out(call, unit_rows, inverse), (double)call->op->params.unit_rows.epsilon,
+              call->op->params.unit_rows.keep_zero);
 }
 
 // dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy with constant_norm,
@@ -65,8 +65,8 @@ MB_CUDA_OP(unit_rows_grad) {
     MB_LAUNCH(unit_rows_gradient_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0,
               call->stream, call->tables, mb_in(call, unit_rows_grad, dy),
               mb_in(call, unit_rows_grad, y), mb_in(call, unit_rows_grad, inverse),
-              call->outputs[0], (double)call->step->params.unit_rows.epsilon,
-              call->step->params.unit_rows.constant_norm);
+              call->outputs[0], (double)call->op->params.unit_rows.epsilon,
+              call->op->params.unit_rows.constant_norm);
 }
 
 // ---- contrast ---------------------------------------------------------------------------------

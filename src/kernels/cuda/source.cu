@@ -128,7 +128,7 @@ static __global__ void source_sums_kernel(const __grid_constant__ mb_tables tabl
 }
 
 MB_CUDA_OP(source_linear) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     source_product problem = {};
     mb_view bias = {}, sums = mb_out(call, source_linear, sums);
     problem.tables = call->tables;
@@ -136,12 +136,12 @@ MB_CUDA_OP(source_linear) {
     problem.source = mb_source_of(call, problem.weight.shape.dims[1]);
     problem.outputs = mb_view_width(mb_out(call, source_linear, y));
     problem.max_rows = call->max_rows;
-    if (mb_has(step, source_linear, bias))
+    if (mb_has(op, source_linear, bias))
         bias = mb_in(call, source_linear, bias);
     if (!mb_source_begins(call->plan)) {
         problem.bias = bias;
         problem.to = mb_out(call, source_linear, y);
-        problem.relu = step->params.source.relu;
+        problem.relu = op->params.source.relu;
         mb_forward_product(call, call->max_rows, problem.outputs, 1, problem);
         return;
     }
@@ -150,7 +150,7 @@ MB_CUDA_OP(source_linear) {
     mb_product(call, call->max_rows, problem.outputs, sums.shape.dims[0] - 1, problem);
     MB_LAUNCH(source_sums_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
               dim3(MB_THREADS), 0, call->stream, call->tables, sums, bias,
-              mb_out(call, source_linear, y), call->max_rows, step->params.source.relu);
+              mb_out(call, source_linear, y), call->max_rows, op->params.source.relu);
 }
 
 // dW (I, O) = x^T dy, which updates W at once: for batches of more than MB_SOURCE_ROWS rows.

@@ -16,7 +16,7 @@ struct mb_source {
 };
 
 inline mb_source mb_source_of(const mb_cuda_call *call, int32_t width) {
-    const mb_op_params *params = &call->step->params;
+    const mb_op_params *params = &call->op->params;
     const mb_stream *stream = &call->dataset.streams[params->source.stream];
     mb_source source = {};
     source.values = static_cast<const float *>(stream->values);

@@ -57,9 +57,9 @@ struct mb_vectors_kernels {
 inline void mb_launch_vectors(const mb_cuda_call *call, const mb_vectors_kernels &kernels) {
     mb_vectors vectors = {};
     vectors.tables = call->tables;
-    for (int32_t i = 0; i < call->step->input_count; i++)
+    for (int32_t i = 0; i < call->op->input_count; i++)
         vectors.inputs[i] = call->inputs[i];
-    for (int32_t i = 0; i < call->step->output_count; i++)
+    for (int32_t i = 0; i < call->op->output_count; i++)
         vectors.outputs[i] = call->outputs[i];
     int32_t width = mb_view_width(vectors.inputs[0]);
     int32_t lanes = width <= 4 ? 4 : width <= 8 ? 8 : width <= 16 ? 16 : 32;

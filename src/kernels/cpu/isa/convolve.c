@@ -30,8 +30,8 @@ static mb_groups windows(const convolution *c, bool columns) {
 
 // x (B, T, I), W -> y (B, T', O):  y[b,t] = sum over k of x[b,t+k] W[k]. Assigns.
 MB_KERNEL(convolve) {
-    const mb_step *step = call->step;
-    convolution c = convolution_of(call, &mb_in(step, convolve, x).shape, &step->outputs[0].shape);
+    const mb_plan_op *op = call->op;
+    convolution c = convolution_of(call, &mb_in(op, convolve, x).shape, &op->outputs[0].shape);
     MB_NAME(gemm_of_groups)
     (c.rows * c.out_steps, c.outputs, c.depth, (mb_matrix){mb_in(call, convolve, x), c.inputs, 1},
      windows(&c, false), (mb_matrix){mb_in(call, convolve, filter), c.outputs, 1}, call->outputs[0],
@@ -40,9 +40,9 @@ MB_KERNEL(convolve) {
 
 // dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T. Assigns.
 MB_KERNEL(convolve_grad_input) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     convolution c =
-        convolution_of(call, &step->outputs[0].shape, &mb_in(step, convolve_grad_input, dy).shape);
+        convolution_of(call, &op->outputs[0].shape, &mb_in(op, convolve_grad_input, dy).shape);
     int64_t sequence = (int64_t)c.steps * c.inputs;
     memset(call->outputs[0], 0, (size_t)(c.rows * sequence) * sizeof(float));
     for (int32_t b = 0; b < c.rows; b++)
@@ -82,9 +82,9 @@ enum { TILE_DEPTH = 192, TILE_OUTPUTS = 128, SHARE_DEPTH = 16 };
 
 // x (B, T, I), dy (B, T', O) -> dW (K, I, O). Assigns.
 MB_KERNEL(convolve_grad_weight) {
-    const mb_step *step = call->step;
-    convolution c = convolution_of(call, &mb_in(step, convolve_grad_weight, x).shape,
-                                   &mb_in(step, convolve_grad_weight, dy).shape);
+    const mb_plan_op *op = call->op;
+    convolution c = convolution_of(call, &mb_in(op, convolve_grad_weight, x).shape,
+                                   &mb_in(op, convolve_grad_weight, dy).shape);
     for (int32_t i = 0; i < c.depth; i += TILE_DEPTH)
         for (int32_t o = 0; o < c.outputs; o += TILE_OUTPUTS) {
             gradient_block block = {i, at_most(c.depth - i, TILE_DEPTH), o,
@@ -98,10 +98,10 @@ MB_KERNEL(convolve_grad_weight) {
 // in the cache.
 MB_KERNEL(convolve_update) {
     _Alignas(64) float tile[TILE_DEPTH * TILE_OUTPUTS];
-    const mb_step *step = call->step;
-    const mb_parameter *parameter = &call->parameter_list[step->params.update.parameter];
-    convolution c = convolution_of(call, &mb_in(step, convolve_update, x).shape,
-                                   &mb_in(step, convolve_update, dy).shape);
+    const mb_plan_op *op = call->op;
+    const mb_parameter *parameter = &call->parameter_list[op->params.update.parameter];
+    convolution c = convolution_of(call, &mb_in(op, convolve_update, x).shape,
+                                   &mb_in(op, convolve_update, dy).shape);
     mb_adam adam = MB_NAME(adam_of)(call);
     mb_cpu_range inputs = mb_cpu_range_of(call, c.depth, SHARE_DEPTH);
     for (int32_t i = (int32_t)inputs.first; i < inputs.end; i += TILE_DEPTH)
@@ -122,7 +122,7 @@ MB_KERNEL(convolve_update) {
 //   y[i] = sin(position * w_i), y[half + i] = cos(position * w_i)
 // At position 0 all of y is 0, and so is the last column of an odd D. Assigns.
 MB_KERNEL(positions) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
+    const mb_shape *shape = &call->op->outputs[0].shape;
     int32_t steps = shape->dims[1], width = shape->dims[2], half = width / 2;
     float rate = (float)(log(10000.0) / (half - 1));
     for (int32_t t = 0; t < steps; t++) {

@@ -69,8 +69,8 @@ static __attribute__((noinline)) void add_cell(int32_t hidden, float *restrict z
 // gates (B', 4H) = y W[:D] + b
 static void input_products(const mb_cpu_call *call, const float *weight, const float *bias,
                            int32_t hidden, float *gates) {
-    int32_t vectors = (int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder, y));
-    int32_t width = mb_width(&mb_in(call->step, attention_decoder, y)), g = 4 * hidden;
+    int32_t vectors = (int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder, y));
+    int32_t width = mb_width(&mb_in(call->op, attention_decoder, y)), g = 4 * hidden;
     for (int32_t r = 0; r < vectors; r++)
         memcpy(gates + (int64_t)r * g, bias, (size_t)g * sizeof *gates);
     MB_NAME(gemm)
@@ -82,9 +82,9 @@ static void input_products(const mb_cpu_call *call, const float *weight, const f
 // -> out (B, T, 2H), alpha (B, T, L), queries (B, T, H), keys (B, T, H),
 //    gates_f, gates_b (B, T, 4H). Assigns.
 MB_KERNEL(attention_decoder) {
-    mb_walk walk = mb_walk_of(call, &mb_in(call->step, attention_decoder, x).shape);
-    int32_t h = mb_width(&mb_in(call->step, attention_decoder, x));
-    int32_t d = mb_width(&mb_in(call->step, attention_decoder, y));
+    mb_walk walk = mb_walk_of(call, &mb_in(call->op, attention_decoder, x).shape);
+    int32_t h = mb_width(&mb_in(call->op, attention_decoder, x));
+    int32_t d = mb_width(&mb_in(call->op, attention_decoder, y));
     int32_t g = 4 * h;
     const float *x = mb_in(call, attention_decoder, x);
     const float *attention = mb_in(call, attention_decoder, attention);
@@ -100,12 +100,12 @@ MB_KERNEL(attention_decoder) {
     float *gates[2] = {mb_out(call, attention_decoder, gates_f),
                        mb_out(call, attention_decoder, gates_b)};
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder, x)), h, h,
-     (mb_matrix){x, h, 1}, (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
+    ((int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder, x)), h, h, (mb_matrix){x, h, 1},
+     (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
     for (int k = 0; k < 2; k++)
         input_products(call, weights[k], biases[k], h, gates[k]);
     memset(out, 0,
-           (size_t)mb_elements(call, &mb_out(call->step, attention_decoder, out)) * sizeof *out);
+           (size_t)mb_elements(call, &mb_out(call->op, attention_decoder, out)) * sizeof *out);
     for (int32_t n = 0; n + 1 < walk.length; n++) {
         int64_t at = mb_walk_at(&walk, n);
         mb_matrix before = {mb_in(call, attention_decoder, start), h, 1};
@@ -192,7 +192,7 @@ static void attend_grad(const mb_walk *walk, int32_t hidden, const attention *a,
 
 static void fill_zero(const mb_cpu_call *call, int32_t output) {
     memset(call->outputs[output], 0,
-           (size_t)mb_elements(call, &call->step->outputs[output]) * sizeof(float));
+           (size_t)mb_elements(call, &call->op->outputs[output]) * sizeof(float));
 }
 
 static void zero_position(const mb_walk *walk, int32_t n, int32_t width, float *x) {
@@ -206,9 +206,9 @@ static void zero_position(const mb_walk *walk, int32_t n, int32_t width, float *
 // dstart holds the running gradient of the previous state. At position n, dqueries first holds the
 // gradient of the context, then that of the query.
 MB_KERNEL(attention_decoder_grad) {
-    mb_walk walk = mb_walk_of(call, &mb_in(call->step, attention_decoder_grad, x).shape);
-    int32_t h = mb_width(&mb_in(call->step, attention_decoder_grad, x)), g = 4 * h;
-    int32_t d = mb_in(call->step, attention_decoder_grad, weight_f).shape.dims[1] - h;
+    mb_walk walk = mb_walk_of(call, &mb_in(call->op, attention_decoder_grad, x).shape);
+    int32_t h = mb_width(&mb_in(call->op, attention_decoder_grad, x)), g = 4 * h;
+    int32_t d = mb_in(call->op, attention_decoder_grad, weight_f).shape.dims[1] - h;
     const float *dout = mb_in(call, attention_decoder_grad, dout);
     const float *weight = mb_in(call, attention_decoder_grad, attention);
     float *dx = mb_out(call, attention_decoder_grad, dx);
@@ -258,6 +258,6 @@ MB_KERNEL(attention_decoder_grad) {
          (mb_matrix){weight, 1, h}, dstart, h, 0);
     }
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder_grad, x)), h, h,
+    ((int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder_grad, x)), h, h,
      (mb_matrix){dkeys, h, 1}, (mb_matrix){weight + (int64_t)h * h, 1, h}, dx, h, 1);
 }

@@ -22,7 +22,7 @@ static double within(int32_t rows, int32_t width, const float *x) {
 
 // a (B, D), b (B, D) -> loss (1). Assigns.
 MB_KERNEL(mean_discrepancy) {
-    int32_t width = mb_width(&mb_in(call->step, mean_discrepancy, a)), rows = call->rows;
+    int32_t width = mb_width(&mb_in(call->op, mean_discrepancy, a)), rows = call->rows;
     const float *a = mb_in(call, mean_discrepancy, a), *b = mb_in(call, mean_discrepancy, b);
     double between = 0.0;
     for (int32_t i = 0; i < rows; i++)
@@ -43,7 +43,7 @@ static void pull(int32_t width, double weight, const float *x, const float *othe
 //   da_i = dloss * 4 / (B^2 D^2)
 //          * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j) (a_i - a_j)
 MB_KERNEL(mean_discrepancy_grad) {
-    int32_t width = mb_width(&mb_in(call->step, mean_discrepancy_grad, a)), rows = call->rows;
+    int32_t width = mb_width(&mb_in(call->op, mean_discrepancy_grad, a)), rows = call->rows;
     const float *a = mb_in(call, mean_discrepancy_grad, a);
     const float *b = mb_in(call, mean_discrepancy_grad, b);
     double pairs = (double)rows * rows, square = (double)width * width;

@@ -98,9 +98,9 @@ void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *s
 }
 
 MB_KERNEL(dropout) {
-    const mb_operand *y = &call->step->outputs[0];
+    const mb_operand *y = &call->op->outputs[0];
     MB_NAME(dropout_apply)
-    (call, &call->step->params.dropout, mb_first_element(call, y), mb_elements(call, y),
+    (call, &call->op->params.dropout, mb_first_element(call, y), mb_elements(call, y),
      call->inputs[0], call->outputs[0]);
 }
 

@@ -52,25 +52,24 @@ static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate
 // x (B, T, D), c (B, T, M), then W, b, V, a of gate 1 and of gate 2
 // -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns.
 MB_KERNEL(gated_memory) {
-    const mb_step *step = call->step;
-    memory_sizes n = {call->rows, mb_out(step, gated_memory, u).shape.dims[1],
-                      mb_width(&mb_in(step, gated_memory, x)),
-                      mb_width(&mb_out(step, gated_memory, u)),
-                      mb_width(&mb_out(step, gated_memory, r_1))};
+    const mb_plan_op *op = call->op;
+    memory_sizes n = {call->rows, mb_out(op, gated_memory, u).shape.dims[1],
+                      mb_width(&mb_in(op, gated_memory, x)), mb_width(&mb_out(op, gated_memory, u)),
+                      mb_width(&mb_out(op, gated_memory, r_1))};
     const float *candidate = mb_in(call, gated_memory, candidate);
     float *memory = mb_out(call, gated_memory, u);
     const gate_pointers gates[2] = {{.weight_1 = mb_in(call, gated_memory, w_1),
                                      .bias_1 = mb_in(call, gated_memory, b_1),
                                      .weight_2 = mb_in(call, gated_memory, v_1),
                                      .bias_2 = mb_in(call, gated_memory, a_1),
-                                     .dropout = &step->params.gated_memory.gates[0],
+                                     .dropout = &op->params.gated_memory.gates[0],
                                      .hidden = mb_out(call, gated_memory, r_1),
                                      .gate = mb_out(call, gated_memory, g_1)},
                                     {.weight_1 = mb_in(call, gated_memory, w_2),
                                      .bias_1 = mb_in(call, gated_memory, b_2),
                                      .weight_2 = mb_in(call, gated_memory, v_2),
                                      .bias_2 = mb_in(call, gated_memory, a_2),
-                                     .dropout = &step->params.gated_memory.gates[1],
+                                     .dropout = &op->params.gated_memory.gates[1],
                                      .hidden = mb_out(call, gated_memory, r_2),
                                      .gate = mb_out(call, gated_memory, g_2)}};
     for (int32_t k = 0; k < 2; k++)
@@ -143,12 +142,12 @@ static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, in
 // du (B, T, M), c, u, r_1, r_2, g_1, g_2, W_1, V_1, W_2, V_2
 // -> dx (B, T, D), dc, s_1, s_2 (B, T, H), z_1, z_2 (B, T, M), running gradient (B, M). Assigns.
 MB_KERNEL(gated_memory_grad) {
-    const mb_step *step = call->step;
-    memory_sizes n = {call->rows, mb_out(step, gated_memory_grad, dx).shape.dims[1],
-                      mb_width(&mb_out(step, gated_memory_grad, dx)),
-                      mb_width(&mb_out(step, gated_memory_grad, dcandidate)),
-                      mb_width(&mb_out(step, gated_memory_grad, s_1))};
-    const mb_dropout_setting *dropouts = step->params.gated_memory.gates;
+    const mb_plan_op *op = call->op;
+    memory_sizes n = {call->rows, mb_out(op, gated_memory_grad, dx).shape.dims[1],
+                      mb_width(&mb_out(op, gated_memory_grad, dx)),
+                      mb_width(&mb_out(op, gated_memory_grad, dcandidate)),
+                      mb_width(&mb_out(op, gated_memory_grad, s_1))};
+    const mb_dropout_setting *dropouts = op->params.gated_memory.gates;
     const gate_gradients gates[2] = {{.weight_1 = mb_in(call, gated_memory_grad, w_1),
                                       .weight_2 = mb_in(call, gated_memory_grad, v_1),
                                       .hidden = mb_in(call, gated_memory_grad, r_1),

@@ -4,8 +4,8 @@
 // y (B, D), or (B, T, D) with the frames of an utterance at the end, after frames of zeros. Columns
 // beyond those of the stream are zero. Assigns.
 MB_KERNEL(gather) {
-    const mb_stream *stream = &call->dataset->streams[call->step->params.gather.stream];
-    const mb_shape *shape = &call->step->outputs[0].shape;
+    const mb_stream *stream = &call->dataset->streams[call->op->params.gather.stream];
+    const mb_shape *shape = &call->op->outputs[0].shape;
     int32_t width = mb_shape_last(shape), steps = shape->count == 3 ? shape->dims[1] : 1;
     int32_t dimension = stream->dimension;
     const int64_t *offsets = stream->offsets;
@@ -30,7 +30,7 @@ MB_KERNEL(gather) {
 
 // y (B) = the label of each utterance. Assigns.
 MB_KERNEL(labels) {
-    bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
+    bool classes = call->op->params.labels.which == MB_LABELS_EMOTION;
     const void *labels = classes ? (const void *)call->dataset->emotions : call->dataset->valences;
     for (int32_t b = 0; b < call->rows; b++) // int32 and float alike: four bytes
         memcpy(call->outputs[0] + b, (const char *)labels + 4 * (int64_t)call->indices[b], 4);

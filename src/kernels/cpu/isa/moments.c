@@ -10,7 +10,7 @@ static int32_t block_width(int64_t width, int64_t begin) {
 
 // y (B, N) = x - mean over the rows of x; the mean is rounded to float32 as in the reference.
 MB_KERNEL(center) {
-    int64_t width = mb_elements(call, &call->step->inputs[0]) / call->rows;
+    int64_t width = mb_elements(call, &call->op->inputs[0]) / call->rows;
     for (int64_t begin = 0; begin < width; begin += COLUMNS) {
         int32_t columns = block_width(width, begin);
         const float *x = call->inputs[0] + begin;
@@ -33,8 +33,8 @@ MB_KERNEL(center) {
 
 // loss (1) = sum over pairs of <gram_i, gram_j> / D^2; grams (K, B, B)
 MB_KERNEL(overlap) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &call->step->inputs[0].shape;
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
+    const mb_shape *shape = &call->op->inputs[0].shape;
     int32_t slices = shape->dims[1], width = shape->dims[2], rows = call->rows;
     int64_t stride = (int64_t)slices * width, size = (int64_t)rows * rows;
     for (int32_t k = 0; k < slices; k++) {
@@ -55,8 +55,8 @@ MB_KERNEL(overlap) {
 
 // du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i
 MB_KERNEL(overlap_grad) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &mb_in(call->step, overlap_grad, u).shape;
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
+    const mb_shape *shape = &mb_in(call->op, overlap_grad, u).shape;
     int32_t slices = shape->dims[1], width = shape->dims[2], rows = call->rows;
     int64_t stride = (int64_t)slices * width, size = (int64_t)rows * rows;
     double dloss = (double)mb_in(call, overlap_grad, dloss)[0];
@@ -115,8 +115,8 @@ static double norm_of(const float *x, int32_t count) {
 // x, c (B, K, D) -> differences (pairs, 5, D) of the moments of each pair of slices; loss (1) =
 // 1/pairs * sum of the L2 norms of their rows
 MB_KERNEL(moment_discrepancy) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &mb_in(call->step, moment_discrepancy, x).shape;
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
+    const mb_shape *shape = &mb_in(call->op, moment_discrepancy, x).shape;
     int32_t width = shape->dims[2];
     int64_t stride = (int64_t)shape->dims[1] * width;
     const float *x = mb_in(call, moment_discrepancy, x);
@@ -145,8 +145,8 @@ MB_KERNEL(moment_discrepancy) {
 // moments.
 static void moment_weights(const mb_cpu_call *call, int32_t slice, int32_t begin, int32_t columns,
                            double scales[MB_MAX_PAIRS][MOMENTS], float weights[MOMENTS][COLUMNS]) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    int32_t width = mb_width(&mb_in(call->step, moment_discrepancy_grad, differences));
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
+    int32_t width = mb_width(&mb_in(call->op, moment_discrepancy_grad, differences));
     const float *differences = mb_in(call, moment_discrepancy_grad, differences);
     for (int32_t k = 0; k < MOMENTS; k++) {
         double sum[COLUMNS] = {0};
@@ -165,8 +165,8 @@ static void moment_weights(const mb_cpu_call *call, int32_t slice, int32_t begin
 // With g_k = dloss/pairs * difference_k / ||difference_k||, + for the first of a pair and - for the
 // second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B.
 MB_KERNEL(moment_discrepancy_grad) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
-    const mb_shape *shape = &mb_in(call->step, moment_discrepancy_grad, centered).shape;
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
+    const mb_shape *shape = &mb_in(call->op, moment_discrepancy_grad, centered).shape;
     int32_t slices = shape->dims[1], width = shape->dims[2];
     int64_t stride = (int64_t)slices * width;
     const float *centered = mb_in(call, moment_discrepancy_grad, centered);
@@ -178,7 +178,7 @@ MB_KERNEL(moment_discrepancy_grad) {
     for (int32_t p = 0; p < pairs->count; p++)
         for (int32_t k = 0; k < MOMENTS; k++) {
             double norm = norm_of(differences + (int64_t)(p * MOMENTS + k) * width, width);
-            bool nothing = call->step->params.pairs.zero_norm_gradient && norm == 0.0;
+            bool nothing = call->op->params.pairs.zero_norm_gradient && norm == 0.0;
             scales[p][k] = nothing ? 0.0 : dloss / (pairs->count * norm);
         }
     for (int32_t slice = 0; slice < slices; slice++)

@@ -4,11 +4,11 @@
 // y (B, D): number j of an utterance is Philox at index utterance * D + j, so it does not depend on
 // the rest of the batch; or all numbers come from the caller. Assigns.
 MB_KERNEL(noise) {
-    int32_t width = mb_width(&call->step->outputs[0]);
-    uint32_t use = MB_RANDOM_NOISE + call->step->params.noise.site;
+    int32_t width = mb_width(&call->op->outputs[0]);
+    uint32_t use = MB_RANDOM_NOISE + call->op->params.noise.site;
     float *y = call->outputs[0];
-    if (call->step->params.noise.stored) {
-        memcpy(y, call->masks + call->step->params.noise.mask_offset,
+    if (call->op->params.noise.stored) {
+        memcpy(y, call->masks + call->op->params.noise.mask_offset,
                (size_t)call->rows * (size_t)width * sizeof *y);
         return;
     }

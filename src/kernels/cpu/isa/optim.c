@@ -22,7 +22,7 @@ mb_adam MB_NAME(adam_of)(const mb_cpu_call *call) {
 // Updates a parameter from its stored gradient.
 MB_KERNEL(adam) {
     enum { LINE = 16 };
-    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    const mb_parameter *parameter = &call->parameter_list[call->op->params.update.parameter];
     mb_adam adam = MB_NAME(adam_of)(call);
     mb_cpu_range weights = mb_cpu_range_of(call, mb_shape_elements(&parameter->shape, 0), LINE);
     int64_t at = parameter->offset + weights.first;
@@ -74,16 +74,16 @@ static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row,
 }
 
 static const mb_parameter *updated(const mb_cpu_call *call) {
-    return &call->parameter_list[call->step->params.update.parameter];
+    return &call->parameter_list[call->op->params.update.parameter];
 }
 
 // dW (I, O) = x^T dy; each pair of inputs (x, dy) updates the next O columns of W.
 MB_KERNEL(linear_update) {
     const mb_parameter *parameter = updated(call);
     int64_t at = parameter->offset;
-    for (int32_t k = 0; k < mb_group_count(call->step, linear_update); k++) {
-        const mb_operand *x = &mb_in_group(call->step, linear_update, x, k);
-        const mb_operand *dy = &mb_in_group(call->step, linear_update, dy, k);
+    for (int32_t k = 0; k < mb_group_count(call->op, linear_update); k++) {
+        const mb_operand *x = &mb_in_group(call->op, linear_update, x, k);
+        const mb_operand *dy = &mb_in_group(call->op, linear_update, dy, k);
         int32_t inputs = mb_width(x), outputs = mb_width(dy);
         product_update(call, at, parameter->shape.dims[0], inputs, outputs,
                        (int32_t)mb_vectors(call, x),
@@ -95,8 +95,8 @@ MB_KERNEL(linear_update) {
 
 // dF[k] (I, O) = x^T dy[:, k]
 MB_KERNEL(rank_linear_update) {
-    const mb_shape *dy = &mb_in(call->step, rank_linear_update, dy).shape; // (B, K, O)
-    int32_t inputs = mb_width(&mb_in(call->step, rank_linear_update, x));
+    const mb_shape *dy = &mb_in(call->op, rank_linear_update, dy).shape; // (B, K, O)
+    int32_t inputs = mb_width(&mb_in(call->op, rank_linear_update, x));
     int32_t ranks = dy->dims[1];
     int32_t outputs = dy->dims[2];
     int64_t factor = updated(call)->offset;

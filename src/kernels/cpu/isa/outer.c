@@ -30,20 +30,20 @@ typedef struct outer_product {
 
 // The factors a, v, l are inputs first, first + 1 and first + 2.
 static outer_product product_of(const mb_cpu_call *call, int first) {
-    const mb_operand *operands = call->step->inputs + first;
+    const mb_operand *operands = call->op->inputs + first;
     outer_product z = {.a = call->inputs[first],
                        .v = call->inputs[first + 1],
                        .l = call->inputs[first + 2],
                        .p = mb_width(&operands[0]),
                        .q = mb_width(&operands[1]),
                        .r = mb_width(&operands[2]),
-                       .mode = call->step->params.dropout.mode,
+                       .mode = call->op->params.dropout.mode,
                        .first_row = call->first_row};
     z.width = (int64_t)z.p * z.q * z.r;
     if (z.mode != MB_DROPOUT_OFF)
-        z.mask = MB_NAME(random_mask)(call, &call->step->params.dropout);
+        z.mask = MB_NAME(random_mask)(call, &call->op->params.dropout);
     if (z.mode == MB_DROPOUT_STORED)
-        z.stored = call->masks + call->step->params.dropout.mask_offset;
+        z.stored = call->masks + call->op->params.dropout.mask_offset;
     return z;
 }
 
@@ -118,7 +118,7 @@ static int32_t smaller(int64_t left, int32_t most) {
 MB_KERNEL(outer_linear) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
     outer_product z = product_of(call, MB_INPUT(outer_linear, a));
-    int32_t outputs = mb_width(&mb_out(call->step, outer_linear, y));
+    int32_t outputs = mb_width(&mb_out(call->op, outer_linear, y));
     const float *weight = mb_in(call, outer_linear, weight);
     const float *bias = mb_in(call, outer_linear, bias);
     float *y = mb_out(call, outer_linear, y);
@@ -182,11 +182,11 @@ MB_KERNEL(outer_linear_grad_inputs) {
     outer_gradients gradients = {mb_out(call, outer_linear_grad_inputs, da),
                                  mb_out(call, outer_linear_grad_inputs, dv),
                                  mb_out(call, outer_linear_grad_inputs, dl)};
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_inputs, dy));
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_grad_inputs, dy));
     for (int k = MB_OUTPUT(outer_linear_grad_inputs, da);
          k <= MB_OUTPUT(outer_linear_grad_inputs, dl); k++)
         memset(call->outputs[k], 0,
-               (size_t)mb_elements(call, &call->step->outputs[k]) * sizeof(float));
+               (size_t)mb_elements(call, &call->op->outputs[k]) * sizeof(float));
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
         int32_t count = smaller(z.width - first, BLOCK_WIDTH);
         mb_matrix w = {mb_in(call, outer_linear_grad_inputs, weight) + first * outputs, 1, outputs};
@@ -208,7 +208,7 @@ MB_KERNEL(outer_linear_grad_inputs) {
 static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_t first,
                          int32_t count, int32_t o, int32_t columns, float *dw, int64_t ldc) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_weight, dy));
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_grad_weight, dy));
     for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
         int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
         mb_matrix dy = {mb_in(call, outer_linear_grad_weight, dy) + (int64_t)row * outputs + o,
@@ -222,7 +222,7 @@ static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_
 // dW (P*Q*R, O). Assigns.
 MB_KERNEL(outer_linear_grad_weight) {
     outer_product z = product_of(call, MB_INPUT(outer_linear_grad_weight, a));
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_weight, dy));
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_grad_weight, dy));
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH)
         weight_block(call, &z, first, smaller(z.width - first, BLOCK_WIDTH), 0, outputs,
                      call->outputs[0] + first * outputs, outputs);
@@ -234,8 +234,8 @@ MB_KERNEL(outer_linear_update) {
     _Alignas(64) float dw[STEP_WIDTH * STEP_OUTPUTS];
     outer_product z = product_of(call, MB_INPUT(outer_linear_update, a));
     mb_adam adam = MB_NAME(adam_of)(call);
-    int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_update, dy));
+    int64_t weight = call->parameter_list[call->op->params.update.parameter].offset;
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_update, dy));
     mb_cpu_range inputs = mb_cpu_range_of(call, z.width, STEP_WIDTH);
     for (int64_t first = inputs.first; first < inputs.end; first += STEP_WIDTH) {
         int32_t count = smaller(inputs.end - first, STEP_WIDTH);

@@ -16,8 +16,8 @@ typedef struct mb_walk {
 
 static inline mb_walk mb_walk_of(const mb_cpu_call *call, const mb_shape *sequence) {
     int32_t steps = sequence->dims[1];
-    bool reverse = call->step->params.recurrence.reverse;
-    if (call->step->params.recurrence.axis == MB_AXIS_ROWS)
+    bool reverse = call->op->params.recurrence.reverse;
+    if (call->op->params.recurrence.axis == MB_AXIS_ROWS)
         return (mb_walk){call->rows, steps, steps, 1, reverse};
     return (mb_walk){steps, call->rows, 1, steps, reverse};
 }

@@ -35,8 +35,8 @@ static void lstm_cell(int32_t hidden, float *z, const float *cell_before, float 
 // z (B, T, 4H), W (H, 4H), b (4H) -> hidden (B, T, H), cell (B, T, H), gates (B, T, 4H) activated.
 //   gates[t] = z[t] + b + hidden[t-1] W;  c[t] = f*c[t-1] + i*g;  hidden[t] = o*tanh(c[t])
 MB_KERNEL(lstm) {
-    mb_walk walk = mb_walk_of(call, &mb_out(call->step, lstm, hidden).shape);
-    int32_t h = mb_width(&mb_out(call->step, lstm, hidden)), g = 4 * h;
+    mb_walk walk = mb_walk_of(call, &mb_out(call->op, lstm, hidden).shape);
+    int32_t h = mb_width(&mb_out(call->op, lstm, hidden)), g = 4 * h;
     const float *z = mb_in(call, lstm, z), *bias = mb_in(call, lstm, bias);
     float *hidden = mb_out(call, lstm, hidden);
     float *cell = mb_out(call, lstm, cell);
@@ -98,12 +98,12 @@ static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *dc
 // cell (B, T, H), gates (B, T, 4H), W (H, 4H), and dhidden, dcell or both (B, T, H) -> dz (B, T,
 // 4H), dstate (S, 2H).
 MB_KERNEL(lstm_grad) {
-    const mb_step *step = call->step;
-    mb_walk walk = mb_walk_of(call, &mb_in(step, lstm_grad, cell).shape);
-    int32_t h = mb_width(&mb_in(step, lstm_grad, cell)), g = 4 * h;
+    const mb_plan_op *op = call->op;
+    mb_walk walk = mb_walk_of(call, &mb_in(op, lstm_grad, cell).shape);
+    int32_t h = mb_width(&mb_in(op, lstm_grad, cell)), g = 4 * h;
     const float *const *given = &mb_in(call, lstm_grad, dhidden); // or dcell
-    const float *dhidden = step->params.lstm_grad.hidden ? *given++ : NULL;
-    const float *dcell = step->params.lstm_grad.cell ? *given : NULL;
+    const float *dhidden = op->params.lstm_grad.hidden ? *given++ : NULL;
+    const float *dcell = op->params.lstm_grad.cell ? *given : NULL;
     const float *cell = mb_in(call, lstm_grad, cell);
     float *dz = mb_out(call, lstm_grad, dz), *dstate = mb_out(call, lstm_grad, workspace);
     memset(dstate, 0, (size_t)walk.sides * 2 * (size_t)h * sizeof *dstate);
@@ -126,9 +126,9 @@ MB_KERNEL(lstm_grad) {
 
 // x (B, T, D), start (S, D) or none -> y[n] = x[n-1], y[0] = start or 0.
 MB_KERNEL(delay) {
-    mb_walk walk = mb_walk_of(call, &call->step->outputs[0].shape);
-    int32_t width = mb_width(&call->step->outputs[0]);
-    const float *start = mb_has(call->step, delay, start) ? mb_in(call, delay, start) : NULL;
+    mb_walk walk = mb_walk_of(call, &call->op->outputs[0].shape);
+    int32_t width = mb_width(&call->op->outputs[0]);
+    const float *start = mb_has(call->op, delay, start) ? mb_in(call, delay, start) : NULL;
     for (int32_t n = 0; n < walk.length; n++)
         for (int32_t s = 0; s < walk.sides; s++) {
             float *y = call->outputs[0] + (mb_walk_at(&walk, n) + s * walk.aside) * width;
@@ -146,8 +146,8 @@ MB_KERNEL(delay) {
 
 // x (B, T, D) -> x[L-1] (S, D)
 MB_KERNEL(last_step) {
-    mb_walk walk = mb_walk_of(call, &call->step->inputs[0].shape);
-    int32_t width = mb_width(&call->step->inputs[0]);
+    mb_walk walk = mb_walk_of(call, &call->op->inputs[0].shape);
+    int32_t width = mb_width(&call->op->inputs[0]);
     int64_t last = mb_walk_at(&walk, walk.length - 1);
     for (int32_t s = 0; s < walk.sides; s++)
         memcpy(call->outputs[0] + (int64_t)s * width,
@@ -156,10 +156,10 @@ MB_KERNEL(last_step) {
 
 // x (S, D) -> y (B, T, D), zero but for y[L-1] = x.
 MB_KERNEL(at_last_step) {
-    mb_walk walk = mb_walk_of(call, &call->step->outputs[0].shape);
-    int32_t width = mb_width(&call->step->outputs[0]);
+    mb_walk walk = mb_walk_of(call, &call->op->outputs[0].shape);
+    int32_t width = mb_width(&call->op->outputs[0]);
     int64_t last = mb_walk_at(&walk, walk.length - 1);
-    memset(call->outputs[0], 0, (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
+    memset(call->outputs[0], 0, (size_t)mb_elements(call, &call->op->outputs[0]) * sizeof(float));
     for (int32_t s = 0; s < walk.sides; s++)
         memcpy(call->outputs[0] + (last + s * walk.aside) * width,
                call->inputs[0] + (int64_t)s * width, (size_t)width * sizeof(float));

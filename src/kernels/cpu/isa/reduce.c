@@ -3,8 +3,8 @@
 
 // w (B, K), u (B, K*H) -> y (B, H): y[b, j] = sum over k of w[b, k] * u[b, k*H + j]
 MB_KERNEL(mix) {
-    int32_t terms = mb_width(&mb_in(call->step, mix, weights));
-    int32_t hidden = mb_width(&call->step->outputs[0]);
+    int32_t terms = mb_width(&mb_in(call->op, mix, weights));
+    int32_t hidden = mb_width(&call->op->outputs[0]);
     for (int32_t b = 0; b < call->rows; b++) {
         const float *w = mb_in(call, mix, weights) + (int64_t)b * terms;
         const float *u = mb_in(call, mix, values) + (int64_t)b * terms * hidden;
@@ -19,8 +19,8 @@ MB_KERNEL(mix) {
 
 // dy (B, H), u (B, K*H) -> dw (B, K): dw[b, k] = sum over j of dy[b, j] * u[b, k*H + j], in double
 MB_KERNEL(mix_grad_weights) {
-    int32_t terms = mb_width(&call->step->outputs[0]);
-    int32_t hidden = mb_width(&mb_in(call->step, mix_grad_weights, dy));
+    int32_t terms = mb_width(&call->op->outputs[0]);
+    int32_t hidden = mb_width(&mb_in(call->op, mix_grad_weights, dy));
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t k = 0; k < terms; k++) {
             const float *dy = mb_in(call, mix_grad_weights, dy) + (int64_t)b * hidden;
@@ -35,8 +35,8 @@ MB_KERNEL(mix_grad_weights) {
 
 // dy (B, H), w (B, K) -> du (B, K*H): du[b, k*H + j] = w[b, k] * dy[b, j]
 MB_KERNEL(mix_grad_values) {
-    int32_t terms = mb_width(&mb_in(call->step, mix_grad_values, weights));
-    int32_t hidden = mb_width(&mb_in(call->step, mix_grad_values, dy));
+    int32_t terms = mb_width(&mb_in(call->op, mix_grad_values, weights));
+    int32_t hidden = mb_width(&mb_in(call->op, mix_grad_values, dy));
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t k = 0; k < terms; k++) {
             const float *dy = mb_in(call, mix_grad_values, dy) + (int64_t)b * hidden;

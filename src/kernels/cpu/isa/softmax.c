@@ -6,8 +6,8 @@
 #include "cpu/isa/kernel.h"
 
 MB_KERNEL(softmax) {
-    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
-    int32_t width = mb_width(&call->step->outputs[0]);
+    int64_t vectors = mb_vectors(call, &call->op->outputs[0]);
+    int32_t width = mb_width(&call->op->outputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
         const float *x = call->inputs[0] + r * width;
         float *y = call->outputs[0] + r * width, largest = x[0], sum = 0.0f;
@@ -25,8 +25,8 @@ MB_KERNEL(softmax) {
 }
 
 MB_KERNEL(softmax_grad) {
-    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
-    int32_t width = mb_width(&call->step->outputs[0]);
+    int64_t vectors = mb_vectors(call, &call->op->outputs[0]);
+    int32_t width = mb_width(&call->op->outputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
         const float *dy = mb_in(call, softmax_grad, dy) + r * width;
         const float *y = mb_in(call, softmax_grad, y) + r * width;

@@ -25,10 +25,10 @@ static void sum_block(const mb_layer *l, const float *weight, int32_t count, con
 }
 
 MB_KERNEL(source_linear) {
-    const mb_step *step = call->step;
-    int32_t inputs = mb_in(step, source_linear, weight).shape.dims[1];
-    int32_t outputs = mb_width(&mb_out(step, source_linear, y));
-    bool keeps = mb_out(step, source_linear, x_buffer).shape.dims[0] == 2;
+    const mb_plan_op *op = call->op;
+    int32_t inputs = mb_in(op, source_linear, weight).shape.dims[1];
+    int32_t outputs = mb_width(&mb_out(op, source_linear, y));
+    bool keeps = mb_out(op, source_linear, x_buffer).shape.dims[0] == 2;
     const float *weight = mb_in(call, source_linear, weight);
     float *y = mb_out(call, source_linear, y), *room = mb_out(call, source_linear, x_buffer);
     mb_layer l = mb_layer_of(call, inputs, outputs, keeps, room, mb_out(call, source_linear, sums));
@@ -43,8 +43,8 @@ MB_KERNEL(source_linear) {
         mb_fill_block(call, &mask, call->indices, l.rows, i, count, inputs, x);
         sum_block(&l, weight + (int64_t)i * outputs, count, x);
     }
-    const float *bias = mb_has(step, source_linear, bias) ? mb_in(call, source_linear, bias) : NULL;
-    float lowest = step->params.source.relu ? 0.0f : -INFINITY;
+    const float *bias = mb_has(op, source_linear, bias) ? mb_in(call, source_linear, bias) : NULL;
+    float lowest = op->params.source.relu ? 0.0f : -INFINITY;
     for (int32_t r = 0; r < l.rows; r++)
         for (int32_t o = 0; o < outputs; o++) {
             float sum =

@@ -43,7 +43,7 @@ static inline const float *mb_features_of(const mb_stream *stream, int32_t utter
 static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *mask,
                                  const int32_t *indices, int32_t rows, int32_t first, int32_t count,
                                  int32_t inputs, float *x) {
-    const mb_stream *stream = &call->dataset->streams[call->step->params.source.stream];
+    const mb_stream *stream = &call->dataset->streams[call->op->params.source.stream];
     int32_t dimension = stream->dimension;
     int32_t there = first >= dimension ? 0 : mb_least(count, dimension - first);
     for (int32_t r = 0; r < rows; r++, x += count) {
@@ -63,9 +63,9 @@ static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *
 }
 
 static inline mb_random_mask mb_source_mask(const mb_cpu_call *call, uint32_t later) {
-    if (!call->step->params.source.dropped)
+    if (!call->op->params.source.dropped)
         return (mb_random_mask){0};
-    mb_random_mask mask = MB_NAME(random_mask)(call, &call->step->params.source.dropout);
+    mb_random_mask mask = MB_NAME(random_mask)(call, &call->op->params.source.dropout);
     mask.step += later;
     return mask;
 }

@@ -172,7 +172,7 @@ static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
                          mb_cpu_range outputs) {
     _Alignas(64) float panels[MB_SOURCE_STRIP * STRIP_COLUMNS];
     const mb_cpu_call *call = l->call;
-    int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
+    int64_t weight = call->parameter_list[call->op->params.update.parameter].offset;
     int64_t block = (int64_t)first * call->max_rows;
     int32_t count = mb_least(MB_SOURCE_GROUP, l->inputs - first);
     for (int32_t o = (int32_t)outputs.first; o < outputs.end; o += STRIP_COLUMNS)
@@ -193,7 +193,7 @@ static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
 // Threads that share the op first make x, each for some of the inputs; in the second phase they
 // update W, each for some of the outputs.
 MB_KERNEL(source_linear_update) {
-    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    const mb_parameter *parameter = &call->parameter_list[call->op->params.update.parameter];
     int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
     mb_layer l =
         mb_layer_of(call, inputs, outputs, true, mb_out(call, source_linear_update, x_buffer),
