@@ -1,6 +1,6 @@
-// Whether the runs of an array come to the same alone, bit for bit, in arrays as large as those of
-// a sweep. The tests ask this of small ones; on a GPU large ones meet more blocks, more memory, and
-// 64-bit offsets.
+// Checks that runs have the same results in an array and alone, bit for bit, with arrays as large
+// as those of a sweep. The tests check small arrays; large arrays on a GPU use more blocks, more
+// memory and 64-bit offsets.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,19 +31,21 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
     const mb_command_option options[] = {
         {"models", "A,A,...", "runs of an array (1,24,720)", .wholes = &r->models, .least = 1,
          .most = 65535},
-        {"steps", "N", "steps of each run (5)", .whole = &r->steps, .least = 1, .most = 100000},
+        {"steps", "N", "training steps of each run (5)", .whole = &r->steps, .least = 1,
+         .most = 100000},
         mb_bench_hidden_option(&hidden),
         {.included = settings},
-        {"spoil", NULL, "change a bit before it is compared, to see that this is found",
+        {"spoil", NULL, "change a bit of the results, to check that the comparison finds it",
          .given = &r->spoil},
         {"json", NULL, "a line of JSON for every array", .given = &r->json},
         {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_alone",
-        .usage = "usage: bench_alone [OPTIONS]\n\n"
-                 "Trains arrays of runs with rates of their own, each run without rows in some "
-                 "steps, then some of\nthe runs alone, and compares every bit of weights, moments "
-                 "and losses.",
+        .usage =
+            "usage: bench_alone [OPTIONS]\n\n"
+            "Trains arrays of runs with different rates, in which each run has no rows in some "
+            "steps. Then trains\nsome of the runs alone, and compares every bit of weights, "
+            "moments and losses.",
         .options = options};
     *r = (request){.models = {3, {1, 24, 720}}, .steps = 5};
     mb_bench_settings_start(&r->settings);
@@ -58,7 +60,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
 
 // ---- training -----------------------------------------------------------------------------------
 
-// Rows of a run in a step: mostly whole batches, of five steps one with fewer and one without.
+// Rows of a run in a step: whole batches, except that of five steps one has fewer rows and one has
+// none.
 static int32_t rows_of(int32_t run, int32_t step, int32_t batch) {
     switch ((7 * run + 3 * step) % 5) {
     case 2:
@@ -74,11 +77,11 @@ static void vary_slots(int32_t run, float slots[MB_SLOT_COUNT]) {
     slots[MB_SLOT_LEARNING_RATE] = 2.5e-4f * (float)(1 + run % 4);
     slots[MB_SLOT_WEIGHT_DECAY] = run % 2 == 0 ? 1e-5f : 1e-3f;
     slots[MB_SLOT_GRAD_CLIP] = run % 3 == 1 ? 0.1f : -1.0f;
-    slots[MB_SLOT_DROPOUT] *= 1.0f - 0.25f * (float)(run % 5); // down to none
+    slots[MB_SLOT_DROPOUT] *= 1.0f - 0.25f * (float)(run % 5); // down to 0
 }
 
-// Makes the runs of an array, `first` and those that follow it, unlike each other. Start values are
-// drawn anew: those of an opened array repeat.
+// Gives the runs of an array, which are runs `first` and later, different rates and rows. Start
+// values are drawn again, because those of mb_bench_array_open repeat.
 static mb_status vary(mb_bench_array *array, int32_t first, mb_error *error) {
     const mb_backend *backend = array->device->backend;
     int32_t count = array->run_count, batch = mb_plan_get(array->plan)->max_rows;
@@ -106,8 +109,8 @@ static mb_status vary(mb_bench_array *array, int32_t first, mb_error *error) {
     return status;
 }
 
-// Runs first ... first + count - 1 as an array. An error where a loss is not finite: that would
-// compare little.
+// Trains runs first ... first + count - 1 as an array. Fails if a loss is not finite, because
+// comparing such runs would prove little.
 static mb_status train(bench *b, int32_t first, int32_t count, mb_bench_array *array,
                        mb_error *error) {
     float unused;
@@ -167,7 +170,8 @@ static void print(const bench *b, int32_t models, int32_t compared, bool left_ou
         printf("\"runs_compared\": %d, \"equal\": %s}\n", compared, equal ? "true" : "false");
 }
 
-// The array, and then what `together` was fetched from it, run by run.
+// Trains an array, fetches the results of some of its runs (`together`), and compares each with the
+// same run alone.
 static mb_status check(bench *b, int32_t models, mb_error *error) {
     int32_t runs[MOST_COMPARED], count = sample(models, runs);
     mb_bench_outcome together[MOST_COMPARED] = {{.values = {NULL}}};

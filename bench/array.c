@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISTINCT_STARTS = 8 }; // start values are drawn on the host; speed does not depend on them
+enum {
+    DISTINCT_STARTS = 8
+}; // start values are drawn on the host and repeat; speed does not depend on them
 
 int64_t mb_bench_array_bytes(const mb_plan *plan, int32_t run_count) {
     const mb_plan_info *info = mb_plan_get(plan);
@@ -62,7 +64,7 @@ static mb_status allocate_all(mb_bench_array *array, const mb_bench_settings *se
     return status == MB_OK && array->host_steps == NULL ? mb_out_of_memory(error, "array") : status;
 }
 
-// ---- what stands in the tables ------------------------------------------------------------------
+// ---- filling the tables -------------------------------------------------------------------------
 
 static mb_status put(mb_bench_array *array, void *to, const void *from, size_t count, size_t size,
                      mb_error *error) {
@@ -143,7 +145,7 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
     *array = (mb_bench_array){.device = device,
                               .cache = {.device = device},
                               .plan = plan,
-                              .number = mb_device_numbers(device, 1),
+                              .launch_id = mb_device_launch_ids(device, 1),
                               .run_count = run_count,
                               .steps_per_epoch = data->dataset.utterance_count / info->max_rows,
                               .launch_steps = launch_steps > 0
@@ -174,7 +176,7 @@ mb_status mb_bench_array_open(mb_device *device, const mb_plan *plan,
 static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(array->plan);
     mb_launch launched = {
-        .number = array->number,
+        .id = array->launch_id,
         .run_count = array->run_count,
         .first_step = first,
         .step_count = count,
@@ -199,7 +201,7 @@ static mb_status launch(mb_bench_array *array, int32_t first, int32_t count, mb_
     return array->device->backend->executor->run(array->device, array->plan, &launched, error);
 }
 
-// Steps are counted from the beginning of an epoch: the next one begins.
+// Begins the next epoch: launches count steps from the beginning of an epoch.
 static mb_status begin_epoch(mb_bench_array *array, mb_error *error) {
     size_t runs = (size_t)array->run_count;
     for (size_t a = 0; a < runs; a++)

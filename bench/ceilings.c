@@ -6,7 +6,7 @@
 
 enum { REPEATS = 5, CHAINS = 12 };
 
-// What the widest vectors of a processor can do.
+// The functions that measure a vector width.
 typedef struct unit {
     float (*multiply_add)(int64_t rounds);
     void (*negate)(float *w, float *m, float *v, int64_t floats);
@@ -14,9 +14,9 @@ typedef struct unit {
 } unit;
 
 // multiply_add: CHAINS independent accumulators hide the latency of the multiply-add. The factor is
-// below one, so that nothing grows to infinity or sinks to denormals.
-// negate: Adam's traffic without its arithmetic; each element of three arrays is read and written
-// back. `floats` is a multiple of the vector.
+// below one, so that values neither overflow nor become denormal. negate: Adam's traffic without
+// its arithmetic; each element of three arrays is read and written back. `floats` is a multiple of
+// the vector.
 #define UNIT(bits, attribute)                                                                      \
     typedef float vector_##bits __attribute__((vector_size(bits / 8), may_alias));                 \
     attribute static float multiply_add_##bits(int64_t rounds) {                                   \
@@ -64,7 +64,7 @@ static const unit *widest_unit(void) {
 // ---- memory -------------------------------------------------------------------------------------
 
 typedef struct stream {
-    float **arrays; // three a thread
+    float **arrays; // three per thread
     int64_t floats; // a multiple of 16
     int32_t passes;
 } stream;
@@ -88,7 +88,7 @@ static int measure_memory(int32_t threads, int64_t floats, double *gigabytes_per
         for (int64_t k = 0; status == 0 && k < floats; k++)
             arrays[i][k] = (float)k;
     }
-    // Long enough for the clock: about 4 GB of traffic a thread.
+    // Long enough to be timed: about 4 GB of traffic per thread.
     stream work = {arrays, floats, (int32_t)(4e9 / (24.0 * (double)floats)) + 1};
     double best = 0.0;
     for (int32_t repeat = 0; status == 0 && repeat < REPEATS; repeat++) {
@@ -111,7 +111,7 @@ enum { SINK_STRIDE = 16 };
 
 typedef struct arithmetic {
     int64_t rounds;
-    float *sinks; // one a thread, a cache line apart, so that the results are wanted
+    float *sinks; // one per thread, a cache line apart; keeps the compiler from dropping the work
 } arithmetic;
 
 static void arithmetic_thread(void *context, int32_t thread) {

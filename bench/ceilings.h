@@ -1,4 +1,5 @@
-// What this machine can do at most, measured in the process that is compared with it.
+// Upper limits of this machine, measured in the same process as the figures that are compared with
+// them.
 #ifndef MB_BENCH_CEILINGS_H
 #define MB_BENCH_CEILINGS_H
 
@@ -9,9 +10,9 @@ typedef struct mb_ceilings {
     double gigaflops; // fused multiply-adds on registers, widest vectors of this processor
 } mb_ceilings;
 
-// Both with `threads` threads at work; each has arrays of `floats` floats of its own, so that the
-// traffic meets the same level of memory as a model of that size. 0 done, -1 out of memory or
-// threads.
+// Measures both with `threads` threads. Each thread has its own arrays of `floats` floats, so that
+// the traffic goes to the same level of memory as that of a model of this size. Returns 0, or -1 if
+// memory or threads are lacking.
 int mb_bench_ceilings(int32_t threads, int64_t floats, mb_ceilings *ceilings);
 
 #endif

@@ -22,7 +22,7 @@ double mb_bench_median(double *values, int32_t count) {
     return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
 }
 
-// Threads wait here until all have come; `abandoned` when one could not be started.
+// Threads wait here until all have arrived; `abandoned` if one could not be started.
 typedef struct gate {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -61,7 +61,7 @@ static void *run_member(void *argument) {
 
 double mb_bench_parallel(int32_t threads, void (*work)(void *context, int32_t thread),
                          void *context) {
-    if (threads == 1) { // needs no thread of its own
+    if (threads == 1) { // runs in the calling thread
         double began = mb_bench_seconds();
         work(context, 0);
         return mb_bench_seconds() - began;
@@ -85,7 +85,8 @@ double mb_bench_parallel(int32_t threads, void (*work)(void *context, int32_t th
     } else {
         pass(&start);
     }
-    // From the first thread through the gate: this one may be woken long after.
+    // Timed from the first thread through the gate, because the calling thread may be woken much
+    // later.
     double first = INFINITY, last = -INFINITY;
     for (int32_t i = 0; i < started; i++) {
         pthread_join(handles[i], NULL);

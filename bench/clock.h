@@ -9,9 +9,9 @@ double mb_bench_seconds(void); // monotonic
 // Sorts `values` and returns the middle one (mean of the two middle ones).
 double mb_bench_median(double *values, int32_t count);
 
-// Calls work(context, thread) on `threads` threads at once and returns the seconds from the moment
-// when the first is let go, all being ready, until the last has ended; negative when a thread could
-// not be started.
+// Calls work(context, thread) on `threads` threads at once, when all of them are ready. Returns the
+// seconds from the start of the first to the end of the last; negative if a thread could not be
+// started.
 double mb_bench_parallel(int32_t threads, void (*work)(void *context, int32_t thread),
                          void *context);
 

@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
-# merbench and its peers at the same work, on the same device, in one go.
+# Times merbench and its peers with the same work, on the same device.
 #
 #     bench/compare.sh [--device cpu|cuda] [--models A] [--rounds 3] [--python PYTHON] [--save] [--plot FILE]
 #                      [--cores 0,1] [STEP OPTIONS]
 #     bench/compare.sh --all [--rounds 3] [--python PYTHON] [--save] [--plot FILE] [--cores 0,1] [STEP OPTIONS]
 #     bench/compare.sh --sweep PLAN.json --data DIR [--limit RUNS] [--cores 0,1] [--python PYTHON] [--save]
 #
-# The first form times training steps; STEP OPTIONS go to all sides (--model, --set, --dims, --feature-type,
-# --frames, --hidden, --batch, --dropout, --classes, --values, --rows; --steps or --milliseconds and --repeats, to
-# be quick). The second form (or --model all) does so with all ten models one after the other, evaluations too, and
-# shows a line a model; CPU only. The third form times a whole plan; --limit stops the PyTorch side after so many
-# runs in each process, and its time for the whole plan is then computed from those.
+# The first form times training steps; STEP OPTIONS go to all sides (--model, --set, --dims,
+# --feature-type, --frames, --hidden, --batch, --dropout, --classes, --values, --rows; --steps or
+# --milliseconds and --repeats, for shorter measurements). The second form (or --model all) does so
+# with all ten models one after the other, also times evaluations, and shows one line per model; CPU
+# only. The third form times a whole plan; --limit stops the PyTorch side after RUNS runs in each
+# process, and its time for the whole plan is then extrapolated.
 #
-# --device  cpu (default) or cuda
-# --models  A: models that train at once, where a side can do that. Default: as many as cores on the CPU, 720
+# --device  cpu (default) or cuda --models  A: models that train at once, on the sides that can do
+# that. Default: as many as cores on the CPU, 720
 #           on a GPU.
-# --cores   CPU: which cores; as many threads (or processes) are used as cores are named. Default: the first two.
-# --rounds  the sides take turns so many times; the table shows medians (--rounds not for --sweep)
-# --python  an interpreter with torch, and jax for its row (and h5py for --sweep). Default: $PYTHON, else python3.
-# --save    also write bench/results/DATE-DEVICE.json
-# --plot    also draw the medians (--all: the ratios), as FILE.svg or FILE.png (needs gnuplot); not for --sweep
+# --cores   CPU: the cores to use, with one thread (or process) per core. Default: the first two.
+# --rounds  how often the sides take turns; the table shows medians; not for --sweep --python  a
+# Python with torch, with jax for the JAX row, and with h5py for --sweep. Default: $PYTHON, else
+# python3. --save    also write bench/results/DATE-DEVICE.json --plot    also draw the medians
+# (--all: the ratios), as FILE.svg or FILE.png (needs gnuplot); not for --sweep
 set -euo pipefail
 folder=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname -- "$folder")
@@ -39,7 +40,7 @@ while [ "$#" -gt 0 ]; do
     --cores | --rounds | --python | --sweep | --data | --limit | --device | --models | --plot | --model | --set | \
         --dims | --feature-type | --frames | --hidden | --batch | --dropout | --classes | --values | --rows | \
         --steps | --milliseconds | --repeats)
-        [ "$#" -ge 2 ] || { echo "compare: $1 wants a value" >&2; exit 2; }
+        [ "$#" -ge 2 ] || { echo "compare: $1 needs a value" >&2; exit 2; }
         case $1 in
         --cores) cores=$2 ;;
         --rounds) rounds=$2 ;;
@@ -92,15 +93,15 @@ cmake --build "$build" --target "$target" -j "$(nproc)" >/dev/null
 
 read -r load _ </proc/loadavg
 if awk -v load="$load" -v count="$count" 'BEGIN { exit !(load > 0.5 * count) }'; then
-    echo "compare: other work is running here (load $load): the figures will be too low, the ratios unsure" >&2
+    echo "compare: other programs are running (load $load): figures will be too low and ratios unreliable" >&2
 fi
 
 top=$(mktemp -d)
-work=$top # of the model at hand, with --all
+work=$top # with --all: the folder of the current model
 trap 'rm -rf "$top"' EXIT
 
-# Several processes, one on each core, that start measuring together: together NAME COMMAND...; the words
-# {INDEX} and {MEET} in the command are replaced.
+# together NAME COMMAND...: runs the command in several processes, one on each core, which start
+# measuring together. The words {INDEX} and {MEET} in the command are replaced.
 together() {
     local name=$1 pids=() index
     shift
@@ -136,18 +137,19 @@ fi
 [ -z "$plot" ] || report+=(--plot "$plot")
 unset OMP_NUM_THREADS MKL_NUM_THREADS
 
-# A peer that cannot do this work (not installed, not written, not enough memory) loses its row, no more.
+# A peer that cannot do this work (not installed, not implemented, not enough memory) only loses its
+# row.
 peer() {
     local how=$1 name=$2
     shift 2
     "$how" "$name" "$@" 2>"$work/message" && return
     rm -f "$work/$name".*.json
-    echo "compare: $model: no row for ${name%-*}: $(tail -n 1 "$work/message")" >&2
+    echo "compare: $model: ${name%-*} is left out: $(tail -n 1 "$work/message")" >&2
 }
 script() {
     echo "$folder/peers/$1.py"
 }
-# The peers that train many models at once are written for some models only.
+# The peers that train many models at once support some models only.
 many=no jax=no has_jax=no
 choose_peers() {
     case $model in attention | lmf | mult) many=yes jax=$has_jax ;; *) many=no jax=no ;; esac
@@ -155,7 +157,7 @@ choose_peers() {
 "$python" -c 'import jax' 2>/dev/null && has_jax=yes
 choose_peers
 if [ "$has_jax" = no ] && { [ "$all" = yes ] || [ "$many" = yes ]; }; then
-    echo "compare: $python has no jax: no such row" >&2
+    echo "compare: $python has no jax: JAX is left out" >&2
 fi
 
 # One round of all sides on the CPU: round_on_cpu NUMBER.
@@ -186,8 +188,8 @@ round_on_gpu() {
     peer alone "jax_highest-gpu-$1" "$python" "$(script jax_vmap)" "${few[@]}" --precision highest
 }
 
-# What --all measures: the setting of the reference toolkit, and a smaller tfn, whose product of three has
-# hidden_dim to the fourth weights. So many steps that slow models do not take forever.
+# The settings of --all: those of the reference toolkit, and a smaller tfn, whose outer product has
+# hidden_dim^4 weights. The number of steps depends on the speed of the model.
 settings_of() {
     settings=(--json --model "$1" --warmup 1 --repeats 5 --evaluate)
     case " ${step_options[*]} " in *" --steps "*) ;; *) settings+=(--milliseconds 400) ;; esac
@@ -202,7 +204,7 @@ round_of_model() {
     [ "$many" = yes ] || return 0
     few=()
     local word
-    for word in "${settings[@]}"; do # these only train
+    for word in "${settings[@]}"; do # these peers only train
         [ "$word" = --evaluate ] || few+=("$word")
     done
     few+=(--models "$models" --threads "$count")
@@ -242,7 +244,7 @@ else
     began=$(date +%s.%N)
     taskset -c "$cores" "${ours[@]}" >/dev/null
     echo "$began $(date +%s.%N)" >"$work/merbench.time"
-    echo "torch, $count processes of one thread, the cells dealt out among them" >&2
+    echo "torch, $count processes with one thread each, which share the cells" >&2
     together torch-processes "${peer[@]}" --threads 1 --shard "{INDEX}/$count"
     report+=(sweep)
 fi

@@ -23,7 +23,7 @@ static mb_status find_passes(mb_bench_copy *copy, mb_error *error) {
     mb_status status = MB_OK;
     double seconds = 0.0;
     copy->passes = 1;
-    status = mb_bench_copy_run(copy, error); // the first touches the memory
+    status = mb_bench_copy_run(copy, error); // warm-up: touches the memory
     while (status == MB_OK && seconds < 0.02) {
         double began = mb_bench_seconds();
         status = mb_bench_copy_run(copy, error);
@@ -40,7 +40,7 @@ mb_status mb_bench_copy_open(mb_device *device, size_t bytes, mb_bench_copy *cop
     mb_status status = device->backend->allocate(device, bytes, &copy->from, error);
     if (status == MB_OK)
         status = device->backend->allocate(device, bytes, &copy->to, error);
-    // Pages that were never written may all be one.
+    // Pages that were never written may all be the same physical page.
     char *host = malloc(bytes);
     if (status == MB_OK && host == NULL)
         status = mb_out_of_memory(error, "copy");

@@ -6,9 +6,9 @@
 
 // `rows` utterances, each of config.steps[m] frames; shared by all arrays.
 typedef struct mb_bench_data {
-    mb_dataset dataset;               // its arrays are these:
+    mb_dataset dataset;               // uses the arrays below
     float *features[MB_MAX_STREAMS];  // (rows * frames, D)
-    int64_t *offsets[MB_MAX_STREAMS]; // (rows + 1), or NULL: one frame an utterance
+    int64_t *offsets[MB_MAX_STREAMS]; // (rows + 1), or NULL: one frame per utterance
     int32_t *emotions;
     float *valences;
 } mb_bench_data;

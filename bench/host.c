@@ -1,5 +1,6 @@
-// What training an array costs the host: mb_train_runs on a device that takes everything and does
-// nothing. Runs of different lengths are compared, so that opening and closing do not count.
+// Measures the host's work in training an array: mb_train_runs on a device that accepts all calls
+// and does nothing. Two trainings of different lengths are compared, so that opening and closing
+// cancel out.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,7 +86,7 @@ static void close_runs(runs *all) {
     free(all->results);
 }
 
-// Trains so many epochs: what the device was asked for, and the seconds.
+// Trains for `epochs` epochs; returns the requests to the device, and the seconds.
 static mb_status train(const request *r, runs *all, int32_t epochs, mb_idle_counts *found,
                        double *seconds, mb_error *error) {
     mb_idle idle;
@@ -98,7 +99,7 @@ static mb_status train(const request *r, runs *all, int32_t epochs, mb_idle_coun
     mb_device_cache cache = {.device = idle.device};
     status = mb_train_runs(&cache, all->specs, r->models, NULL, NULL, all->results, error);
     *seconds = mb_bench_seconds() - began;
-    *found = *mb_idle_asked();
+    *found = *mb_idle_requests();
     for (int32_t a = 0; status == MB_OK && a < r->models; a++)
         mb_run_result_free(&all->results[a]);
     mb_idle_close(&idle);
@@ -133,17 +134,18 @@ static void print(const request *r, const mb_idle_counts *one, const mb_idle_cou
 static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     const mb_command_option options[] = {
         {"models", "N", "runs of the array (720)", .whole = &r->models, .least = 1, .most = 4096},
-        {"rows", "N", "of the training part (1056)", .whole = &r->rows, .least = 1,
+        {"rows", "N", "rows of the training part (1056)", .whole = &r->rows, .least = 1,
          .most = 1000000},
         {"selected", "N", "rows of the selection part (330)", .whole = &r->selected, .least = 1,
          .most = 1000000},
-        {"epochs", "N", "that are timed (1000)", .whole = &r->epochs, .least = 1, .most = 100000},
+        {"epochs", "N", "epochs that are timed (1000)", .whole = &r->epochs, .least = 1,
+         .most = 100000},
         {"json", NULL, "one line of JSON", .given = &r->json},
         {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_host",
         .usage = "usage: bench_host [OPTIONS]\n\n"
-                 "Times what training an array costs the host, on a device that does nothing.",
+                 "Times the host's work in training an array, on a device that does nothing.",
         .options = options};
     mb_operands none;
     mb_status status = mb_command_line_parse(&line, argc, argv, &none, error);

@@ -5,24 +5,24 @@
 
 #include "merbench/plan.h"
 
-static mb_idle_counts asked;
+static mb_idle_counts requests;
 
 static mb_status allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
     (void)device;
-    asked.allocations++;
-    *memory = calloc(1, bytes + 1); // zeros are fine predictions
+    requests.allocations++;
+    *memory = calloc(1, bytes + 1); // predictions may be zeros
     return *memory == NULL ? mb_out_of_memory(error, "device memory") : MB_OK;
 }
 
 static mb_status copy(mb_device *device, void *to, const void *from, size_t bytes,
                       mb_error *error) {
     (void)device, (void)error, (void)to, (void)from;
-    asked.copies++;
-    asked.bytes += (int64_t)bytes;
+    requests.copies++;
+    requests.bytes += (int64_t)bytes;
     return MB_OK;
 }
 
-// Its losses and tallies are zeros, all of them.
+// All losses and tallies are zeros.
 static mb_status download_async(mb_device *device, void *to, const void *from, size_t bytes,
                                 mb_error *error) {
     memset(to, 0, bytes);
@@ -31,7 +31,7 @@ static mb_status download_async(mb_device *device, void *to, const void *from, s
 
 static mb_status download(mb_device *device, void *to, const void *from, size_t bytes,
                           mb_error *error) {
-    asked.waits++;
+    requests.waits++;
     return download_async(device, to, from, bytes, error);
 }
 
@@ -49,41 +49,41 @@ static mb_status initialise(mb_device *device, const mb_plan *plan, int32_t run_
 static mb_status run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error) {
     (void)device, (void)error;
-    asked.launches++;
-    asked.steps += mb_plan_get(plan)->trains ? launch->step_count : 0;
+    requests.launches++;
+    requests.steps += mb_plan_get(plan)->trains ? launch->step_count : 0;
     return MB_OK;
 }
 
 static mb_status copy_rows(mb_device *device, const mb_row_copy *rows, mb_error *error) {
     (void)device, (void)rows, (void)error;
-    asked.launches++;
+    requests.launches++;
     return MB_OK;
 }
 
 static mb_status shuffle(mb_device *device, const mb_shuffle_launch *launch, mb_error *error) {
     (void)device, (void)launch, (void)error;
-    asked.launches++;
+    requests.launches++;
     return MB_OK;
 }
 
 static mb_status tally(mb_device *device, const mb_tally_launch *launch, mb_error *error) {
     (void)device, (void)launch, (void)error;
-    asked.launches++;
+    requests.launches++;
     return MB_OK;
 }
 
-static mb_status mark(mb_device *device, int32_t place, mb_error *error) {
-    (void)device, (void)place, (void)error;
+static mb_status mark(mb_device *device, int32_t number, mb_error *error) {
+    (void)device, (void)number, (void)error;
     return MB_OK;
 }
 
-static mb_status wait_for_mark(mb_device *device, int32_t place, mb_error *error) {
-    asked.waits++;
-    return mark(device, place, error);
+static mb_status wait_for_mark(mb_device *device, int32_t number, mb_error *error) {
+    requests.waits++;
+    return mark(device, number, error);
 }
 
 static mb_status synchronize(mb_device *device, mb_error *error) {
-    asked.waits++;
+    requests.waits++;
     return mark(device, 0, error);
 }
 
@@ -103,13 +103,13 @@ static const mb_executor idle_executor = {
 };
 
 static mb_backend idle_backend(void) {
-    mb_backend backend = mb_cpu_backend; // what opens, closes and describes
+    mb_backend backend = mb_cpu_backend; // for open, close and describe
     backend.name = "idle";
     backend.shares_host_memory = false;
     backend.executor = &idle_executor;
     backend.allocate = backend.allocate_host = allocate;
-    backend.release = backend.release_host = backend.release_beside = release;
-    backend.upload = backend.upload_async = backend.upload_beside = backend.copy = copy;
+    backend.release = backend.release_host = backend.release_concurrent = release;
+    backend.upload = backend.upload_async = backend.upload_concurrent = backend.copy = copy;
     backend.download = download;
     backend.download_async = download_async;
     backend.zero = zero;
@@ -124,12 +124,12 @@ mb_status mb_idle_open(mb_idle *idle, mb_error *error) {
     mb_status status = mb_cpu_backend.open(&idle->device, error);
     if (status == MB_OK)
         idle->device->backend = &idle->backend;
-    asked = (mb_idle_counts){0};
+    requests = (mb_idle_counts){0};
     return status;
 }
 
-const mb_idle_counts *mb_idle_asked(void) {
-    return &asked;
+const mb_idle_counts *mb_idle_requests(void) {
+    return &requests;
 }
 
 void mb_idle_close(mb_idle *idle) {

@@ -1,6 +1,6 @@
-// What the executor makes of arrays of many sizes: training steps, evaluations and copies for every
-// number of models and every hidden_dim, against the copy and each other, in one process. Uses the
-// public backend only, so that every device can be asked.
+// Measures the executor with arrays of many sizes: training steps, evaluations and copies for every
+// number of models and every hidden_dim, in one process, compared with the device's copies. Uses
+// only the backend interface, so that it works on every device.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ typedef struct line {
     int32_t models, hidden;
     int64_t weights;           // of a model
     double seconds;            // of a step of all models, or of a copy
-    double gigabytes, gigaops; // that it moves at least; that it multiplies and adds
+    double gigabytes, gigaops; // the least that it moves; its operations
 } line;
 
 typedef struct bench {
@@ -46,12 +46,12 @@ static mb_status parse_options(int argc, char **argv, request *r, bool *help_sho
         {.included = settings},
         {"evaluation-rows", "N", "rows of an evaluation step (256)", .whole = &r->evaluation_rows,
          .least = 1, .most = 65536},
-        {"milliseconds", "N", "the least that is timed at once (50)", .whole = &r->milliseconds,
+        {"milliseconds", "N", "least time of a measurement (50)", .whole = &r->milliseconds,
          .least = 1, .most = 100000},
-        {"repeats", "N", "the median of so many (5)", .whole = &r->repeats, .least = 1,
+        {"repeats", "N", "take the median of N measurements (5)", .whole = &r->repeats, .least = 1,
          .most = 1000},
         mb_bench_launch_option(&r->launch_steps),
-        {"json", NULL, "a line of JSON for every line", .given = &r->json},
+        {"json", NULL, "print lines of JSON", .given = &r->json},
         {.name = NULL}};
     const mb_command_line command_line = {
         .program = "bench_kernels",
@@ -124,7 +124,7 @@ static void print(bench *b, const line *l) {
 
 // ---- measuring ----------------------------------------------------------------------------------
 
-// Copies of one half of the array's weights and moments to the other.
+// Copies the array's first moments to its second moments.
 static mb_status time_copy(bench *b, const mb_bench_array *array, line *l, mb_error *error) {
     size_t floats = (size_t)array->run_count * (size_t)mb_plan_get(array->plan)->parameter_floats;
     mb_bench_copy copy = {.device = b->device,
@@ -140,16 +140,17 @@ static mb_status time_copy(bench *b, const mb_bench_array *array, line *l, mb_er
     return status;
 }
 
-// One plan with one number of models: its line, and for training that of the copy, too.
+// Measures one plan with one number of models and prints its line; for training, also that of the
+// copy.
 static mb_status measure(bench *b, const mb_plan *plan, line *l, mb_error *error) {
     const request *r = b->request;
     const mb_plan_info *info = mb_plan_get(plan);
     mb_bench_array array = {0};
     float loss;
-    bool room = false;
+    bool fits = false;
     int32_t steps = 0;
-    mb_status status = mb_bench_array_fits(b->device, plan, l->models, &room, error);
-    if (status == MB_OK && !room) {
+    mb_status status = mb_bench_array_fits(b->device, plan, l->models, &fits, error);
+    if (status == MB_OK && !fits) {
         fprintf(stderr, "%s, hidden_dim %d, %d models: left out, not enough memory\n", l->what,
                 l->hidden, l->models);
         return MB_OK;

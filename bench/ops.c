@@ -1,5 +1,5 @@
-// Where the time of a step goes: the ops of a plan, each timed by the device that runs them, beside
-// what they move and compute.
+// Measures where the time of a step goes: times each op of a plan on its device, and shows the
+// bytes that it moves and its operations.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +26,13 @@ typedef struct bench {
     size_t copy_bytes;
     double copy;         // GB/s of the device's memory
     int32_t steps;       // timed
-    double *op_seconds;  // (plan's steps), of all of them
-    double step_seconds; // of a step as it is run elsewhere, without clocks between its ops
+    double *op_seconds;  // (plan->op_count), of all steps
+    double step_seconds; // of a step without clocks between its ops
     mb_bench_op_table table;
 } bench;
 
-// Of training. A launch's first step makes products that those behind it find made (bytes.h).
+// The first training step of a launch computes products that in later steps the previous update has
+// already computed (bytes.h); with more steps it counts less.
 enum { LEAST_STEPS = 8 };
 
 // ---- command line -------------------------------------------------------------------------------
@@ -43,17 +44,18 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
         {"models", "A", "models of the array (1)", .whole = &r->models, .least = 1, .most = 65535},
         mb_bench_hidden_option(&hidden),
         {.included = settings},
-        {"milliseconds", "N", "as many steps as take so long; of training 8 at least (200)",
+        {"milliseconds", "N", "time as many steps as take N ms; at least 8 training steps (200)",
          .whole = &r->milliseconds, .least = 1, .most = 100000},
-        {"repeats", "N", "of the whole step the median of so many (3)", .whole = &r->repeats,
+        {"repeats", "N", "whole steps: take the median of N measurements (3)", .whole = &r->repeats,
          .least = 1, .most = 1000},
         mb_bench_launch_option(&r->launch_steps),
-        {"evaluate", NULL, "an evaluation instead: as many rows as the trainer takes at a time",
+        {"evaluate", NULL,
+         "time an evaluation instead, with as many rows as the trainer uses at a time",
          .given = &r->evaluate},
-        {"verbose", NULL, "also each op of the plan, in its order, and shapes",
+        {"verbose", NULL, "also show each op of the plan, in order, and shapes",
          .given = &r->verbose},
-        {"no-ceilings", NULL, "do not measure the machine", .given = &r->no_ceilings},
-        {"json", NULL, "a line of JSON for every line", .given = &r->json},
+        {"no-ceilings", NULL, "do not measure the machine's limits", .given = &r->no_ceilings},
+        {"json", NULL, "print lines of JSON", .given = &r->json},
         {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_ops",
@@ -95,10 +97,10 @@ static mb_status prepare(bench *b, mb_error *error) {
     return status;
 }
 
-// First as everywhere, then the same number of steps op by op.
+// Times whole steps first, then the same number of steps op by op.
 static mb_status measure(bench *b, mb_error *error) {
     const request *r = b->request;
-    size_t ops = (size_t)b->plan->step_count;
+    size_t ops = (size_t)b->plan->op_count;
     float unused;
     b->op_seconds = calloc(ops + 1, sizeof *b->op_seconds);
     if (b->op_seconds == NULL)
@@ -110,7 +112,7 @@ static mb_status measure(bench *b, mb_error *error) {
         status = mb_bench_step_seconds(&b->array, b->steps, r->repeats, &b->step_seconds, error);
     b->array.op_seconds = b->op_seconds;
     if (status == MB_OK)
-        status = mb_bench_array_step(&b->array, 2, error); // the clocks are made
+        status = mb_bench_array_step(&b->array, 2, error); // makes the clocks
     memset(b->op_seconds, 0, ops * sizeof *b->op_seconds);
     if (status == MB_OK)
         status = mb_bench_array_step(&b->array, b->steps, error);
@@ -157,7 +159,7 @@ static void print_json(const bench *b) {
            "\"multiply_accumulates\": %.17g",
            mb_bench_option(s, "hidden_dim", 0), r->evaluate ? "false" : "true",
            b->plan->info.max_rows, r->models, (long long)b->plan->info.parameter_elements,
-           b->plan->step_count, b->steps, b->array.launch_steps, b->table.all.seconds,
+           b->plan->op_count, b->steps, b->array.launch_steps, b->table.all.seconds,
            b->step_seconds, b->table.all.bytes, b->table.all.multiply_accumulates);
     if (b->copy > 0.0)
         printf(", \"device_copy_gigabytes_per_second\": %.6g", b->copy);

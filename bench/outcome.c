@@ -21,19 +21,19 @@ mb_status mb_bench_outcome_fetch(const mb_bench_array *array, int32_t run,
         outcome->floats[t] = floats;
         outcome->values[t] = malloc(bytes + 1);
         if (outcome->values[t] == NULL)
-            return mb_out_of_memory(error, "what a run has come to");
+            return mb_out_of_memory(error, "results of a run");
         status = array->device->backend->download(array->device, outcome->values[t],
                                                   from[t] + run * floats, bytes, error);
     }
     return status;
 }
 
-// The parameter that a place of a run's vector belongs to.
-static const char *parameter_at(const mb_plan *plan, int64_t place) {
+// The parameter that a float of a run's parameters belongs to.
+static const char *parameter_at(const mb_plan *plan, int64_t offset) {
     const mb_plan_info *info = mb_plan_get(plan);
     for (int32_t i = 0; i < info->parameter_count; i++) {
         const mb_parameter *p = &info->parameters[i];
-        if (place >= p->offset && place < p->offset + mb_shape_elements(&p->shape, 0))
+        if (offset >= p->offset && offset < p->offset + mb_shape_elements(&p->shape, 0))
             return p->name;
     }
     return "between parameters";

@@ -6,7 +6,7 @@
 
 mb_status mb_bench_pace(mb_bench_array *array, int32_t milliseconds, int32_t *steps,
                         mb_error *error) {
-    *steps = 2; // the second of two is what is repeated
+    *steps = 2; // the first step of a launch differs from later ones
     mb_status status = mb_bench_array_step(array, *steps, error);
     for (bool enough = false; status == MB_OK && !enough;) {
         double began = mb_bench_seconds();

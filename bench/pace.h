@@ -4,11 +4,11 @@
 
 #include "array.h"
 
-// So many steps that they take `milliseconds` or longer: the clock can tell.
+// Finds a number of steps that takes `milliseconds` or longer.
 mb_status mb_bench_pace(mb_bench_array *array, int32_t milliseconds, int32_t *steps,
                         mb_error *error);
 
-// Seconds of a step: the median of so many repeats of `steps` steps.
+// Seconds per step: the median of `repeats` measurements of `steps` steps each.
 mb_status mb_bench_step_seconds(mb_bench_array *array, int32_t steps, int32_t repeats,
                                 double *seconds, mb_error *error);
 

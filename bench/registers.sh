@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What the CUDA kernels take: registers, spills, shared memory of each, as ptxas reports them.
+# Lists registers, spills and shared memory of the CUDA kernels, as ptxas reports them.
 #
 #     bench/registers.sh [--architectures 80,90] [--output FILE]
 #
-# Compiles src/kernels/cuda/*.cu with the options of the release build; needs nvcc ($CUDACXX, or on the PATH), no
-# GPU. Writes bench/results/registers-CUDAVERSION.txt, one line a kernel and architecture; those that spill to
-# memory are marked with a star.
+# Compiles src/kernels/cuda/*.cu with the options of the release build; needs nvcc ($CUDACXX, or on
+# the PATH), no GPU. Writes bench/results/registers-CUDAVERSION.txt, one line per kernel and
+# architecture; kernels that spill to memory are marked with a star.
 set -euo pipefail
 folder=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname -- "$folder")
@@ -18,7 +18,7 @@ while [ "$#" -gt 0 ]; do
         exit 0
         ;;
     --architectures | --output)
-        [ "$#" -ge 2 ] || { echo "registers: $1 wants a value" >&2; exit 2; }
+        [ "$#" -ge 2 ] || { echo "registers: $1 needs a value" >&2; exit 2; }
         if [ "$1" = --output ]; then output=$2; else architectures=$2; fi
         shift
         ;;
@@ -30,9 +30,9 @@ done
     { echo "registers: --architectures: expected numbers such as 80,90, found '$architectures'" >&2; exit 2; }
 
 nvcc=${CUDACXX:-nvcc}
-command -v "$nvcc" >/dev/null || { echo "registers: no nvcc on the PATH, nor in CUDACXX" >&2; exit 1; }
+command -v "$nvcc" >/dev/null || { echo "registers: nvcc is neither on the PATH nor in CUDACXX" >&2; exit 1; }
 version=$("$nvcc" --version | sed -n 's/.*release [0-9.]*, V\([0-9.]*\).*/\1/p')
-[ -n "$version" ] || { echo "registers: $nvcc does not say its version" >&2; exit 1; }
+[ -n "$version" ] || { echo "registers: $nvcc --version: no version found" >&2; exit 1; }
 output=${output:-$folder/results/registers-$version.txt}
 
 work=$(mktemp -d)
@@ -46,7 +46,7 @@ for source in "$root"/src/kernels/cuda/*.cu; do
             cat "$work/messages" >&2
             exit 1
         fi
-        # A kernel without shared memory or stack has no such number in its line.
+        # A kernel without shared memory or stack has no such numbers in its line.
         awk -v file="$(basename "$source")" -v architecture="sm_$architecture" '
             function before(word) { return match($0, "[0-9]+ " word) ? substr($0, RSTART) + 0 : 0 }
             /Compiling entry function/ { split($0, quoted, "\047"); kernel = quoted[2] }

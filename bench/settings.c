@@ -37,12 +37,8 @@ mb_command_option mb_bench_hidden_option(int32_t *hidden) {
 
 mb_command_option mb_bench_launch_option(int32_t *launch_steps) {
     return (mb_command_option){
-        "launch-steps",
-        "N",
-        "steps that are handed to the device at once (as the device suggests)",
-        .whole = launch_steps,
-        .least = 1,
-        .most = 100000};
+        "launch-steps",        "N",        "steps of one launch (as the device suggests)",
+        .whole = launch_steps, .least = 1, .most = 100000};
 }
 
 void mb_bench_settings_options(mb_bench_settings *s, mb_command_option options[MB_BENCH_OPTIONS]) {
@@ -105,7 +101,8 @@ static mb_status assign_all(mb_bench_settings *s, int32_t hidden, mb_error *erro
     int32_t at_hidden = mb_model_option(s->model, "hidden_dim");
     if (at_hidden >= 0 && hidden > 0)
         s->config.options[at_hidden] = hidden;
-    // Labels are noise and learnt by heart: what the toolkit divides by comes to zero in the end.
+    // The labels are random and get memorised, so that a norm which the toolkit divides by becomes
+    // zero in the end.
     if (mb_model_option(s->model, "zero_norm") >= 0)
         status = assign(s, "zero_norm", strlen("zero_norm"), "zero", error);
     if (status == MB_OK && s->dropout != NULL)
@@ -150,7 +147,7 @@ mb_status mb_bench_settings_finish(mb_bench_settings *s, int32_t hidden, mb_erro
         status = mb_model_check(s->model, &s->config, error);
         if (status == MB_OK || s->type_given)
             break;
-        s->config.feature_type = MB_FRM_ALIGN; // what models that need frames take
+        s->config.feature_type = MB_FRM_ALIGN; // for models that need frames
     }
     if (s->rows == 0)
         s->rows = s->config.feature_type == MB_UTT ? 1024 : 256;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether the benchmarks work, on both devices, at sizes that measure nothing:
+# Checks that the benchmarks work, on both devices, at sizes too small to measure anything:
 #     bench/smoke.sh BENCH_TRAIN BENCH_KERNELS BENCH_OPS BENCH_ALONE BENCH_HOST
 # Both devices train the same models on the same data, so their losses must agree.
 set -euo pipefail
@@ -29,16 +29,16 @@ close() { # NAME FOUND EXPECTED
 for model in attention lmf mfn "mult --set layers=1 --set num_heads=2"; do
     read -ra named <<<"$model"
     expected=$(loss_of --model "${named[@]}")
-    # Steps in other portions, other models beside, threads: the same training.
+    # Other launches, other models in the array and more threads must not change the training.
     same=$(loss_of --model "${named[@]}" --models 3 --threads 2 --launch-steps 2)
-    [ "$same" = "$expected" ] || die "$model: loss $same among others, $expected alone"
+    [ "$same" = "$expected" ] || die "$model: loss $same in an array, $expected alone"
     close "$model, cuda" "$(loss_of --device cuda --model "${named[@]}" --models 3)" "$expected"
 done
 
-[ "$(loss_of --device cuda --gpu 0)" = "$(loss_of --device cuda)" ] || die 'another loss on --gpu 0'
+[ "$(loss_of --device cuda --gpu 0)" = "$(loss_of --device cuda)" ] || die '--gpu 0: the loss differs'
 for wrong in '--gpu 0' '--gpu 0 --device cpu' '--gpu x --device cuda' '--gpu 4096 --device cuda'; do
     read -ra named <<<"$wrong"
-    if "$train" "${small[@]}" --steps 1 "${named[@]}" >/dev/null 2>&1; then die "$wrong was taken"; fi
+    if "$train" "${small[@]}" --steps 1 "${named[@]}" >/dev/null 2>&1; then die "$wrong was accepted"; fi
 done
 
 for device in cpu cuda; do
@@ -50,7 +50,7 @@ for device in cpu cuda; do
 done
 "$train" "${small[@]}" --device cuda --steps 1 --repeats 1 --warmup 0 | grep -q 'of 24 bytes a weight' ||
     die "no floor on the device"
-# output_of DEVICE: what an evaluation computes, timed by the clock
+# output_of DEVICE: the mean output of an evaluation
 output_of() {
     "$train" "${small[@]}" --device "$1" --milliseconds 1 --repeats 2 --warmup 1 --no-ceilings --evaluate --json |
         number evaluation_output
@@ -61,27 +61,27 @@ close "evaluation, cuda" "$(output_of cuda)" "$expected"
 
 # ---- ops ------------------------------------------------------------------------------------------
 
-# lines_of DEVICE ARGUMENTS...: of three models, each op of the plan first
+# lines_of DEVICE ARGUMENTS...: the table of three models, each op of the plan first
 lines_of() {
     local device=$1
     shift
     "$ops" --device "$device" "${small[@]}" --models 3 --milliseconds 1 --repeats 1 --no-ceilings --verbose \
         --json "$@"
 }
-# moves LINES OP BYTES: all ops of a kind in a step
+# moves LINES OP BYTES: the bytes of all ops of a kind in a step
 moves() {
     local found
     found=$(grep "\"what\": \"op\", \"op\": \"$2\"" <<<"$1" | number bytes)
     [ "$found" = "$3" ] || die "$2 moves '$found' bytes, expected $3: $1"
 }
-# each_moves LINES OP SHAPES BYTES: every single one of these shapes
+# each_moves LINES OP SHAPES BYTES: the bytes of every single op with these shapes
 each_moves() {
     local found
     found=$(grep -F "\"what\": \"plan_op\", \"op\": \"$2\"" <<<"$1" | grep -F "\"shapes\": \"$3\"" | number bytes |
         sort -u)
     [ "$found" = "$4" ] || die "$2 $3 moves '$found' bytes, expected $4: $1"
 }
-# whole LINES: the line of the step says what the others add up to
+# whole LINES: the line of the step is the sum of the other lines
 whole() {
     awk -F '[:,]' '
         function value(name) {
@@ -111,8 +111,9 @@ for model in tfn lmf misa mmim mfn graph_mfn mfm mctn "mult --set layers=1 --set
         done
     done
 done
-# By hand, for hidden 8, batches of 4, 6 classes, a value and 3 models. A weight that is stepped: 24
-# bytes. A first layer of D features: its update reads x of two batches and dy (4, 8), leaves sums.
+# Computed by hand, for hidden 8, batches of 4, 6 classes, a value and 3 models. An updated weight:
+# 24 bytes. A first layer of D features: its update reads x of two batches and dy (4, 8), and writes
+# sums.
 moves "$lines_attention" source_linear_update $((3 * ((12 + 20 + 9) * (24 * 8 + 4 * 2 * 4) + 3 * 4 * (32 + 32))))
 moves "$lines_attention" source_linear $((3 * 3 * 4 * (32 + 8 + 32)))         # sums, b, y
 moves "$lines_attention" adam $((3 * 28 * (12 * 8 + 3 + 6 + 1)))             # biases and their gradients
@@ -121,13 +122,14 @@ moves "$lines_attention" slice $((3 * 3 * 4 * (32 + 32)))                    # w
 each_moves "$lines_attention" linear '(B, 24) (8, 24) (8) -> (B, 8)' $((3 * 4 * (96 + 192 + 8 + 32)))
 each_moves "$lines_attention" linear_update '(B, 24) (B, 8) -> attention_mlp.linear_1.weight (8, 24)' \
     $((3 * (4 * (96 + 32) + 24 * 192)))
-# A third of W; W once and x, which is all three inputs, once; the outer product without its room.
+# A third of W; W once and x, which is all three inputs, once; the outer product without its
+# workspace.
 each_moves "$lines_mult" linear_grad_input '(48, 16) (B, 1, 16) -> (B, 1, 16)' $((3 * 4 * (64 + 256 + 64)))
 each_moves "$lines_misa" linear_thirds '(B, 6, 8) (B, 6, 8) (B, 6, 8) (24, 8) (24) -> (B, 6, 8) (B, 6, 8) (B, 6, 8)' \
     $((3 * 4 * (192 + 192 + 24 + 3 * 192)))
 each_moves "$lines_tfn" outer_linear '(B, 9) (B, 9) (B, 9) (8, 729) (8) -> (B, 8) (B, 1, 8)' \
     $((3 * 4 * (3 * 36 + 8 * 729 + 8 + 32)))
-# The last of the plans was attention's evaluation of all 12 rows: x, W, b, y.
+# The last plan was attention's evaluation of all 12 rows: x, W, b, y.
 moves "$lines" source_linear $((3 * 4 * ((12 + 20 + 9) * (12 + 8) + 3 * (8 + 12 * 8))))
 grep -q '_update"' <<<"$lines" && die "an evaluation that updates weights: $lines"
 "$ops" --device cuda "${small[@]}" --milliseconds 1 --repeats 1 | grep -q 'us of ops, timed one by one' ||
@@ -151,7 +153,7 @@ lines=$(CUDASIM_MEMORY=2000000 "$alone" --device cuda "${small[@]}" --models 2,2
 grep -q '"models": 2, "runs_compared": 2, "equal": true' <<<"$lines" &&
     grep -q '"models": 200, "left_out": true' <<<"$lines" || die "memory for 2 of 200 models: $lines"
 lines=$("$host" --models 3 --rows 100 --selected 40 --epochs 20 --json)
-# Steps done up, twice; losses and tallies down.
+# Two uploads of the steps done; downloads of losses and of tallies.
 for what in '"launches_an_epoch": 4,' '"copies_an_epoch": 4,' '"waits_an_epoch": 2,'; do
     grep -q "$what" <<<"$lines" || die "expected $what of the host: $lines"
 done

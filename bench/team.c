@@ -68,8 +68,9 @@ static void step_thread(void *context, int32_t thread) {
     atomic_fetch_sub(&team->at_work, 1);
 }
 
-// The steps of a repeat: as asked for, or as many as take --milliseconds at the pace of the first
-// stretch that is long enough for the clock. Where a single step takes longer, fewer repeats.
+// Chooses the steps of a repeat: --steps, or as many as take --milliseconds, estimated from the
+// first measurement that is long enough. If a single step takes longer than that, there are fewer
+// repeats.
 static mb_status choose_steps(mb_bench_team *team, mb_error *error) {
     const mb_bench_options *o = team->options;
     team->steps = o->milliseconds > 0 ? 1 : o->steps;

@@ -1,4 +1,5 @@
-// How fast models train: steps of arrays of models, against what the machine can do at most.
+// Measures how fast models train: steps of arrays of models, compared with the limits of the
+// machine.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +18,14 @@ typedef struct bench {
 } bench;
 
 typedef struct figures {
-    mb_bench_rate training;   // model-steps a second
-    int32_t steps, repeats;   // of each model, a repeat
+    mb_bench_rate training;   // model-steps per second
+    int32_t steps, repeats;   // of each model in a repeat
     float loss;               // of the last step of the first model
     double copy;              // GB/s of the device's own copies
-    mb_ceilings ceilings;     // gigaflops 0 where no public way measures them
-    double floor;             // microseconds a model-step, by memory
-    mb_bench_rate evaluation; // rows a second
-    float output;             // mean magnitude of what an evaluation computes
+    mb_ceilings ceilings;     // gigaflops 0: not measured on this device
+    double floor;             // least microseconds of a model-step, by memory
+    mb_bench_rate evaluation; // rows per second
+    float output;             // mean magnitude of the outputs of an evaluation
 } figures;
 
 static void copy_thread(void *context, int32_t thread) {
@@ -57,8 +58,8 @@ static mb_status measure_training(bench *b, figures *result, mb_error *error) {
     return status == MB_OK ? mb_bench_team_loss(&b->team, &result->loss, error) : status;
 }
 
-// The CPU copies as much as a thread's weights and moments are, so that the traffic meets the same
-// level of memory; a GPU more than its caches hold.
+// On the CPU, copies as much memory as the weights and moments of a thread take, so that the
+// traffic goes to the same level of memory; on a GPU, more than its caches hold.
 static mb_status measure_copy(bench *b, double *gigabytes_per_second, mb_error *error) {
     size_t floats = (size_t)mb_plan_get(b->plan)->parameter_floats, bytes = 6 * floats;
     bool shares = b->options->settings.backend->shares_host_memory;
@@ -92,7 +93,7 @@ static mb_status measure_ceilings(bench *b, figures *result, mb_error *error) {
     return status;
 }
 
-// Of models with start weights: what they have learned does not change their speed.
+// Evaluates models with start values: speed does not depend on what they have learned.
 static mb_status measure_evaluation(bench *b, figures *result, mb_error *error) {
     double rows = mb_plan_get(b->evaluation)->max_rows;
     mb_bench_rate rate = {0};

@@ -30,27 +30,27 @@ static mb_status parse_line(int argc, char **argv, mb_bench_options *o, int32_t 
     const mb_command_option options[] = {
         {"models", "A", "models that train at the same time (as many as threads)",
          .whole = &o->models, .least = 1, .most = 65535},
-        {"threads", "N", "CPU: the models are dealt out to so many threads (1)",
-         .whole = &o->threads, .least = 1, .most = MB_MAX_THREADS},
-        {"helpers", "N", "CPU: so many threads besides take part in their steps (0)",
-         .whole = &o->helpers, .most = MB_MAX_THREADS},
+        {"threads", "N", "CPU: divide the models among N threads (1)", .whole = &o->threads,
+         .least = 1, .most = MB_MAX_THREADS},
+        {"helpers", "N", "CPU: N more threads assist with their steps (0)", .whole = &o->helpers,
+         .most = MB_MAX_THREADS},
         mb_bench_hidden_option(hidden),
         {.included = settings},
         mb_bench_launch_option(&o->launch_steps),
-        {"steps", "N", "steps of each model a repeat (200)", .whole = &o->steps, .least = 1,
+        {"steps", "N", "steps of each model in a repeat (200)", .whole = &o->steps, .least = 1,
          .most = 100000000},
-        {"milliseconds", "N", "instead of --steps: as many steps a repeat as take so long",
+        {"milliseconds", "N", "instead of --steps: as many steps as take N ms",
          .whole = &o->milliseconds, .least = 1, .most = 100000},
-        {"repeats", "N", "the median of so many counts (7)", .whole = &o->repeats, .least = 1,
+        {"repeats", "N", "take the median of N measurements (7)", .whole = &o->repeats, .least = 1,
          .most = 10000},
         {"warmup", "N", "steps before the first repeat (20)", .whole = &o->warmup,
          .most = 100000000},
-        {"meet", "DIR,COUNT", "begin when COUNT processes have come to the folder",
+        {"meet", "DIR,COUNT", "begin when COUNT processes have put a file in DIR",
          .read = read_meeting, .target = o},
-        {"evaluate", NULL, "then time evaluations, too: forward passes without dropout",
+        {"evaluate", NULL, "then also time evaluations: forward passes without dropout",
          .given = &o->evaluate},
-        {"no-ceilings", NULL, "do not measure the machine", .given = &o->no_ceilings},
-        {"json", NULL, "one line of JSON", .given = &o->json},
+        {"no-ceilings", NULL, "do not measure the machine's limits", .given = &o->no_ceilings},
+        {"json", NULL, "print one line of JSON", .given = &o->json},
         {.name = NULL}};
     const mb_command_line line = {
         .program = "bench_train",
@@ -103,8 +103,8 @@ mb_status mb_bench_meet(const char *folder, int32_t processes, mb_error *error) 
             present += entry->d_name[0] != '.';
         closedir(open_folder);
         if (mb_bench_seconds() - began > 300.0)
-            return mb_fail(error, MB_FAILED, "%s: %d of %d processes came", folder, present,
-                           processes);
+            return mb_fail(error, MB_FAILED, "%s: expected %d processes within 300 s, found %d",
+                           folder, processes, present);
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
     return MB_OK;

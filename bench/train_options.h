@@ -6,22 +6,22 @@
 
 typedef struct mb_bench_options {
     mb_bench_settings settings;
-    int32_t models, threads; // A in all; CPU only: dealt out to so many threads
-    int32_t helpers;         // CPU only: threads besides them
-    int32_t launch_steps;    // 0 = as the backend suggests
+    int32_t models, threads; // all models; CPU only: threads that they are divided among
+    int32_t helpers;         // CPU only: threads that assist
+    int32_t launch_steps;    // 0: as the backend suggests
     int32_t steps, repeats, warmup;
-    int32_t milliseconds; // a repeat takes about so long, whatever `steps` says; 0 = not asked for
+    int32_t milliseconds; // of a repeat, instead of `steps`; 0: use `steps`
     const char *meet;     // folder of --meet, or NULL
-    int32_t meeting;      // how many processes come there
+    int32_t meeting;      // processes that meet there
     bool json, evaluate, no_ceilings;
 } mb_bench_options;
 
-// Into `options` what the command line says; *help_shown when help was all
-// that was wanted, and was printed.
+// Reads the command line into `options`. *help_shown: help was asked for and has been printed.
 mb_status mb_bench_parse(int argc, char **argv, mb_bench_options *options, bool *help_shown,
                          mb_error *error);
 
-// Waits until so many processes have left a file in the folder: then all begin at once.
+// Puts a file in the folder and waits until `processes` processes have done so, so that all begin
+// at once.
 mb_status mb_bench_meet(const char *folder, int32_t processes, mb_error *error);
 
 #endif

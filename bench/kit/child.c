@@ -15,7 +15,7 @@ extern char **environ;
 
 void mb_kit_children_begin(mb_interrupt *interrupt) {
     sigset_t ended;
-    // Whoever ignores this signal is not told that a child has ended.
+    // If SIGCHLD is ignored, no signal tells that a child has ended.
     signal(SIGCHLD, SIG_DFL);
     mb_interrupt_begin(interrupt);
     sigemptyset(&ended);
@@ -51,7 +51,8 @@ static bool has_ended(pid_t pid) {
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-// Until the child has ended, though it is not taken yet: its group keeps its number.
+// Waits until the child has ended, but does not reap it, so that the number of its group stays
+// taken.
 static void await(pid_t pid, double limit, mb_interrupt *interrupt, mb_kit_end *end) {
     sigset_t awaited = interrupt->signals;
     double deadline = mb_bench_seconds() + limit;

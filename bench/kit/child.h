@@ -1,4 +1,4 @@
-// A program in a process group of its own, with a time limit.
+// Runs a program in its own process group, with a time limit.
 #ifndef MB_KIT_CHILD_H
 #define MB_KIT_CHILD_H
 
@@ -9,26 +9,26 @@
 #include "merbench/status.h"
 
 typedef struct mb_kit_child {
-    char *const *arguments; // NULL at the end; the first is a path, or a name to find on the PATH
+    char *const *arguments; // ends with NULL; the first is a path, or a name to look up in PATH
     const char *input;      // a file for stdin
-    const char *log;        // stderr is added to this file, and stdout
-    const char *output;     // a new file for stdout, or NULL
+    const char *log;        // stderr is appended to this file, and stdout unless `output` is given
+    const char *output;     // a new file for stdout, or NULL: the log
     double limit;           // seconds
 } mb_kit_child;
 
 typedef struct mb_kit_end {
     int exit_code;    // -1: killed by a signal
-    int signal;       // that killed it, or 0
-    bool timed_out;   // its time was up
-    bool interrupted; // the runner was asked to stop
+    int signal;       // signal that killed it, or 0
+    bool timed_out;   // it reached the time limit
+    bool interrupted; // `interrupt` got a signal
 } mb_kit_end;
 
-// Holds back the signals that mb_kit_child_run waits for; before the first child.
+// Blocks the signals that mb_kit_child_run waits for; to be called before the first child.
 void mb_kit_children_begin(mb_interrupt *interrupt);
 
-// Runs the child to its end, or kills it and all of its group when the time is up or `interrupt`
-// gets a signal. What it leaves running in its group is killed, too. MB_UNSUPPORTED: it cannot be
-// started; else MB_OK, and *end tells how it went.
+// Runs the child until it ends, reaches the time limit or `interrupt` gets a signal; then kills all
+// processes left in its group. MB_UNSUPPORTED: it cannot be started; else MB_OK, and *end tells how
+// it ended.
 mb_status mb_kit_child_run(const mb_kit_child *child, mb_interrupt *interrupt, mb_kit_end *end,
                            mb_error *error);
 

@@ -1,4 +1,4 @@
-// Tables as comma-separated values, compared as far as two executors agree.
+// Compares tables in CSV, with the accuracy to which two executors agree.
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 
 #include "kit/kit.h"
 
-// The next field of *at into `field`, quotes included; a quoted one may have commas. False at the
-// end of the line.
+// Reads the next field of *at into `field`, quotes included; a quoted field may contain commas.
+// False at the end of the line.
 static bool next_field(const char **at, char *field, size_t size) {
     const char *begin = *at, *end = begin;
     if (begin == NULL)
@@ -37,13 +37,13 @@ static bool same_field(const char *field, const char *other, double limit, doubl
 static void compare_lines(const char *line, const char *other, double limit,
                           mb_kit_difference *difference) {
     char field[4096], second[4096];
-    for (bool more = true; more && difference->place[0] == '\0';) {
+    for (bool more = true; more && difference->where[0] == '\0';) {
         more = next_field(&line, field, sizeof field);
         if (next_field(&other, second, sizeof second) != more)
-            snprintf(difference->place, sizeof difference->place,
-                     "line %d: other numbers of fields", difference->lines);
+            snprintf(difference->where, sizeof difference->where,
+                     "line %d: different numbers of fields", difference->lines);
         else if (more && !same_field(field, second, limit, &difference->largest))
-            snprintf(difference->place, sizeof difference->place, "line %d: %.60s and %.60s",
+            snprintf(difference->where, sizeof difference->where, "line %d: %.60s and %.60s",
                      difference->lines, field, second);
     }
 }
@@ -58,15 +58,15 @@ mb_status mb_kit_compare(const char *path, const char *other, double limit,
     for (int i = 0; i < 2; i++)
         if (files[i] == NULL)
             status = mb_fail(error, MB_FAILED, "%s: %s", i == 0 ? path : other, strerror(errno));
-    while (status == MB_OK && difference->place[0] == '\0') {
+    while (status == MB_OK && difference->where[0] == '\0') {
         bool ended = getline(&lines[0], &sizes[0], files[0]) < 0;
         bool other_ended = getline(&lines[1], &sizes[1], files[1]) < 0;
         if (ended && other_ended)
             break;
         difference->lines++;
         if (ended || other_ended) {
-            snprintf(difference->place, sizeof difference->place, "line %d is in one of them only",
-                     difference->lines);
+            snprintf(difference->where, sizeof difference->where,
+                     "line %d, which only one of them has", difference->lines);
             break;
         }
         for (int i = 0; i < 2; i++)

@@ -1,4 +1,4 @@
-// What the output of a stage says.
+// Reads the output of a stage: its figures, and whether it failed.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ char *mb_kit_text(const char *path, size_t most) {
                 text + length, 100, "\n... %zu bytes are left out here ...\n", whole - head - tail);
             length += fread(text + length, 1, tail, file);
         }
-        // Text ends at a zero byte; what a program writes by mistake must not hide the rest.
+        // A zero byte ends text, so one that a program has written by mistake would hide the rest.
         for (size_t i = 0; i < length; i++)
             if (text[i] == '\0')
                 text[i] = '?';
@@ -66,7 +66,8 @@ static bool is(const cJSON *document, const char *key, const char *value) {
     return strcmp(text(document, key), value) == 0;
 }
 
-// The last document with a number of this name; NULL, and the stage has failed, where none has it.
+// The last document that has a number of this name. If there is none, NULL, and the stage has
+// failed.
 static const cJSON *document_with(mb_kit_result *result, const char *key) {
     const cJSON *document, *found = NULL;
     cJSON_ArrayForEach(document, result->output) {
@@ -92,7 +93,7 @@ void mb_kit_judge_smoke(mb_kit *kit, mb_kit_result *result) {
         if (cJSON_IsTrue(cJSON_GetObjectItem(device, "chosen")))
             chosen = device;
     }
-    if (document == NULL) // what went wrong is told already
+    if (document == NULL) // the reason has already been set
         return;
     if (chosen == NULL) {
         const char *problem = text(cuda, "problem");
@@ -157,13 +158,13 @@ void mb_kit_judge_alone(mb_kit *kit, mb_kit_result *result) {
     }
     if (runs > 0.0)
         snprintf(result->figures, sizeof result->figures,
-                 "%g runs of arrays of up to %g equal themselves alone%s", runs, models,
-                 left_out > 0 ? "; larger ones have no room" : "");
+                 "%g runs of arrays of up to %g models are the same alone%s", runs, models,
+                 left_out > 0 ? "; larger arrays do not fit" : "");
     else
         mb_kit_set(result, MB_KIT_FAILED, "no run was compared");
 }
 
-// Of hidden_dim 128 where it was asked for, else of the smallest.
+// Reports hidden_dim 128 if it was measured, else the smallest.
 void mb_kit_judge_pace(mb_kit *kit, mb_kit_result *result) {
     const cJSON *document, *best = NULL;
     (void)kit;

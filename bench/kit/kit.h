@@ -1,4 +1,4 @@
-// The runner of the GPU kit: what its files share.
+// The runner of the GPU kit: types and functions that its files share.
 #ifndef MB_KIT_KIT_H
 #define MB_KIT_KIT_H
 
@@ -12,75 +12,76 @@
 
 enum { MB_KIT_MOST_STAGES = 64, MB_KIT_MOST_WORDS = 128 };
 
-// How much a stage does. Tiny is for the simulated executor, and measures nothing.
+// How much a stage does. Tiny is for the simulated executor; its figures mean nothing.
 typedef enum mb_kit_size { MB_KIT_FULL, MB_KIT_QUICK, MB_KIT_TINY, MB_KIT_SIZES } mb_kit_size;
 
 typedef enum mb_kit_outcome {
     MB_KIT_PASSED,
     MB_KIT_FAILED,
     MB_KIT_TIMED_OUT,
-    MB_KIT_NOT_RUN, // for want of what there should be: a GPU, time
-    MB_KIT_LACKS,   // for want of what may be missing: Python, torch, jax, compute-sanitizer
+    MB_KIT_NOT_RUN,     // no GPU, or no time left: counts as a failure
+    MB_KIT_UNAVAILABLE, // needs what is optional: Python, torch, jax, compute-sanitizer
 } mb_kit_outcome;
 
 typedef struct mb_kit mb_kit;
 typedef struct mb_kit_result mb_kit_result;
 
 typedef struct mb_kit_stage {
-    const char *name; // "smoke", or "ops/models": one of the group ops
-    double limit;     // seconds, where the whole has nine minutes
-    // Does the work; leaves the outcome.
+    const char *name; // "smoke", or "ops/models": a stage of the group "ops"
+    double limit;     // seconds, if the whole run has nine minutes
+    // Does the work and sets the outcome.
     void (*run)(mb_kit *kit, const char *command, mb_kit_result *result);
-    // What the output of a stage that passed says: its figures, or that it failed after all.
+    // Reads the output of a stage that has passed so far: sets its figures, or finds that it
+    // failed.
     void (*judge)(mb_kit *kit, mb_kit_result *result);
-    // NULL: as in the size before.
+    // NULL: the same as for the size before.
     const char *commands[MB_KIT_SIZES];
 } mb_kit_stage;
 
 struct mb_kit_result {
     const mb_kit_stage *stage;
-    bool chosen; // to be run
+    bool chosen; // whether it is run
     mb_kit_outcome outcome;
     char reason[300];    // why it did not pass
-    char figures[160];   // what matters of what it measured
-    char command[2048];  // its last one
-    int exit_code;       // of that; -1: none
-    double limit, ended; // seconds it may take; when that time is over
+    char figures[160];   // its main results, as text
+    char command[2048];  // its last command
+    int exit_code;       // of that command; -1: none
+    double limit, ended; // seconds that it may take; the time when they are over
     double seconds;
     cJSON *output; // the JSON documents that it printed
 };
 
-// A module of Python that peers need.
+// A Python module that peers need.
 typedef struct mb_kit_module {
-    bool asked, there;
+    bool checked, available;
     char problem[200];
 } mb_kit_module;
 
 struct mb_kit {
-    // What the command line says.
+    // From the command line.
     const char *home; // the kit's folder
     const char *python;
     char python_path[PATH_MAX];
     bool quick;
     double minutes;
 
-    // The kit: kit.json, and where its packed files are.
+    // From kit.json, and the folders that are used.
     bool simulated;
     char version[64], source[128];
-    char place[PATH_MAX]; // removed at the end
-    char work[PATH_MAX], log[PATH_MAX], nothing[PATH_MAX];
+    char unpacked[PATH_MAX]; // the folder with the unpacked files; removed at the end
+    char work[PATH_MAX], log[PATH_MAX], empty_file[PATH_MAX];
     char results[PATH_MAX];
 
-    // How its programs are started: natively, or by the kit's own loader.
+    // How programs are started: natively, or with the kit's own loader.
     char loader[PATH_MAX]; // "": natively
     char libraries[4 * PATH_MAX];
-    const char *own_libraries; // LD_LIBRARY_PATH of whoever started the kit, or NULL
+    const char *caller_libraries; // LD_LIBRARY_PATH of the caller, or NULL
 
     mb_interrupt interrupt;
     double began; // on the clock of mb_bench_seconds
     char date[32];
 
-    // What the stages found.
+    // Results of stages that others need.
     bool gpu;
     char device[200], driver[32], runtime[32];
     double rate, weights; // of the training step that the peers are compared with
@@ -90,42 +91,44 @@ struct mb_kit {
     mb_kit_result stages[MB_KIT_MOST_STAGES];
 };
 
-// ---- place.c
+// ---- setup.c
 
-// Reads what kind of kit this is.
+// Reads kit.json.
 mb_status mb_kit_read(mb_kit *kit, mb_error *error);
-// Unpacks it and finds out how its programs start.
+// Unpacks the kit and finds out how its programs can be started.
 mb_status mb_kit_open(mb_kit *kit, mb_error *error);
 void mb_kit_close(mb_kit *kit);
 
 // ---- stages.c
 
-// The stages that `only` names ("ops,pace/..."; NULL: all), and smoke.
+// Chooses the stages that `only` names ("ops,training/lmf"; NULL: all), and smoke.
 mb_status mb_kit_choose(mb_kit *kit, const char *only, mb_error *error);
 void mb_kit_run(mb_kit *kit);
 void mb_kit_print_stages(FILE *stream);
-// The programs that the stages start, one a line.
+// Prints the programs that the stages start, one per line.
 void mb_kit_print_programs(void);
 
 // ---- run.c
 
-// A command line. Words that do not fit, or have no memory, are counted all the same; then it is
-// not started.
+// A command line. Words that do not fit, or for which memory is lacking, are still counted, and
+// then the command cannot be started.
 typedef struct mb_kit_words {
-    bool ours;       // takes the libraries of the kit
-    int told, count; // the first that is told; those before stand before every program
+    bool ours;                          // a program that needs the libraries of the kit
+    int shown, count;                   // the first word that is shown in results: not the loader
     char *words[MB_KIT_MOST_WORDS + 1]; // malloc'ed
 } mb_kit_words;
 
 void mb_kit_add_word(mb_kit_words *words, const char *word);
-// The words of a command. One with a * stands for all files with such a path.
+// Adds the words of a command. A word with a * stands for all matching files.
 void mb_kit_add(mb_kit_words *words, const char *command);
-// What stands in front of a program with the kit's libraries, and of one of gpu_programs.
+// Add what must come before a program that uses the kit's libraries, or before the name of a
+// program in gpu_programs.
 void mb_kit_add_loader(const mb_kit *kit, mb_kit_words *words);
 void mb_kit_add_programs(const mb_kit *kit, mb_kit_words *words);
 
-// Starts the words and frees them. `output`: a file for stdout, or NULL: the log. Whether it ended
-// with exit code 0 and in the time of the stage; if not, the result says what went wrong.
+// Runs the command and frees its words. `output`: a file for stdout, or NULL: the log. Returns
+// whether it ended with exit code 0 and within the time of the stage; if not, the result says what
+// went wrong.
 bool mb_kit_start(mb_kit *kit, mb_kit_words *words, const char *output, mb_kit_result *result);
 // The same for a program of the kit.
 bool mb_kit_start_program(mb_kit *kit, const char *command, const char *output,
@@ -143,14 +146,15 @@ void mb_kit_run_sweep(mb_kit *kit, const char *command, mb_kit_result *result); 
 
 // ---- figures.c
 
-// A file as text, from which the middle is cut when it is longer than `most`; NULL when there is
-// none. Free it.
+// Reads a file as text; if it is longer than `most`, its middle is cut out. NULL if it cannot be
+// read. The caller frees it.
 char *mb_kit_text(const char *path, size_t most);
-// The documents in a text: each begins a line with {. What is none is left out and told in `error`.
+// The JSON documents in a text: each begins with { at the start of a line. What is not valid is
+// left out, with a message in `error`.
 cJSON *mb_kit_documents(const char *text, mb_error *error);
 
 void mb_kit_judge_nothing(mb_kit *kit, mb_kit_result *result);
-// Of what the doctor says: also when the stage has failed.
+// Reads the output of merbench doctor, even if the stage has failed.
 void mb_kit_judge_smoke(mb_kit *kit, mb_kit_result *result);
 void mb_kit_judge_tests(mb_kit *kit, mb_kit_result *result);
 void mb_kit_judge_fixtures(mb_kit *kit, mb_kit_result *result);
@@ -163,24 +167,24 @@ void mb_kit_judge_peer(mb_kit *kit, mb_kit_result *result);
 // ---- csv.c
 
 typedef struct mb_kit_difference {
-    int lines;       // in both
+    int lines;       // compared so far
     double largest;  // between two numbers
-    char place[200]; // where texts differ, or numbers by more than the limit; "": nowhere
+    char where[200]; // the first difference beyond the limit; "": none
 } mb_kit_difference;
 
-// Compares two tables: texts are equal, numbers are to `limit`.
+// Compares two tables: texts must be equal, numbers must agree to `limit`.
 mb_status mb_kit_compare(const char *path, const char *other, double limit,
                          mb_kit_difference *difference, mb_error *error);
 
 // ---- report.c
 
-// Adds the log of a stage to stages.log.
+// Appends the log of a stage to stages.log.
 void mb_kit_keep_log(const mb_kit *kit, const mb_kit_result *result);
-// What is known so far, to results.json.
+// Writes what is known so far to results.json.
 mb_status mb_kit_write_results(const mb_kit *kit, mb_error *error);
-// A line a stage, to stdout and table.txt.
+// Prints one line per stage, to stdout and to table.txt.
 mb_status mb_kit_print_table(const mb_kit *kit, mb_error *error);
-// 1 when a stage failed, ran out of time or was not run though it should have been.
+// 1 if a stage failed, timed out, or could not be run without a good reason; else 0.
 int mb_kit_exit_code(const mb_kit *kit);
 const char *mb_kit_outcome_text(mb_kit_outcome outcome);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The GPU kit, with the simulated executor in the GPU's place: made from the programs at hand, run in an
-# empty root, and with everything broken that a kit must survive. Where nvcc is, the real one is made, too.
+# Tests the GPU kit, with the simulated executor instead of a GPU: makes it from the programs of
+# this build, runs it in an empty root directory, and breaks everything that a kit must survive.
+# With nvcc, the real kit is made, too.
 #
 #     bash kit_test.sh GPU_PROGRAMS_CUDASIM SCRATCH_DIR TESTS_DIR
 # shellcheck source=../../tests/e2e/lib.sh
@@ -11,7 +12,7 @@ ROOT=$(dirname "$TESTS")
 MAKE=$ROOT/scripts/gpu-kit.sh
 unset OUT_DIR PYTHON
 
-# ends CODE COMMAND...: any command must end with that exit code.
+# ends CODE COMMAND...: the command must end with that exit code
 ends() {
     local code=$1
     shift
@@ -19,25 +20,25 @@ ends() {
     capture "$@"
     [ "$STATUS" -eq "$code" ] || fail "expected exit code $code"
 }
-# make ARGUMENT...: a simulated kit of the programs at hand
+# make CODE ARGUMENT...: makes a simulated kit from the programs of this build
 make() {
     ends "$1" "$MAKE" --simulated --build "$BUILD" "${@:2}"
 }
-# A stage of the table, as the last run printed it.
+# Checks a stage in the table that the last run printed.
 stage_is() { # NAME RESULT
     CHECKS=$((CHECKS + 1))
     grep -qE "^$1 +$2 " "$STDOUT" || fail "expected $1 to be '$2'"
 }
-# value SQL EXPRESSION on the document d of results.json
+# value FOLDER EXPRESSION: an SQL expression of the document d, the folder's results.json
 value() {
     sqlite3 :memory: "with r(d) as (select readfile('$1/results.json')) select $2 from r"
 }
 
-# ---- making it
+# ---- making the kit
 make 0 kit
 prints 'made kit: '
 exists kit/run.sh
-make 0 kit # over an old one
+make 0 kit # replaces an old kit
 mkdir other && echo mine >other/notes
 before=$(digest other)
 make 2 other
@@ -61,7 +62,7 @@ ends 1 "$MAKE" --simulated --build less elsewhere
 complains 'has no bench_alone'
 missing elsewhere
 
-# ---- in an empty root: a shell, and the kit
+# ---- in a root directory with nothing but a shell and the kit
 names=$(kit/bin/gpu_kit --help | sed -n 's/^  \([a-z]*\|[a-z]*\/[a-z_]*\)$/\1/p')
 check 'there are stages' [ "$(wc -w <<<"$names")" -ge 25 ]
 mkdir -p root/bin
@@ -94,13 +95,13 @@ same "$STDOUT" $results/table.txt
 check 'results.json is JSON' [ "$(value $results "json_valid(d)")" = 1 ]
 found=$(sqlite3 :memory: "select value ->> 'name' from json_each(readfile('$results/results.json'), '\$.stages')")
 check 'results.json has all stages' [ "$found" = "$names" ]
-check 'results.json has what a stage printed' \
+check 'results.json has the output of a stage' \
     [ "$(value $results "d ->> '\$.stages[0].output[0].cuda.devices[0].name'")" = cudasim ]
-check 'the device is told' [ "$(value $results "d ->> 'device' like 'cudasim%'")" = 1 ]
+check 'results.json names the device' [ "$(value $results "d ->> 'device' like 'cudasim%'")" = 1 ]
 check 'at most 8 files are left' [ "$(find $results -type f | wc -l)" -le 8 ]
-check 'what was unpacked is gone' [ -z "$(find root/kit kit -name 'unpacked*')" ]
+check 'the unpacked files are removed' [ -z "$(find root/kit kit -name 'unpacked*')" ]
 
-# ---- natively, from another folder; what it has of its own does not reach the peers
+# ---- natively, from another folder; the kit's libraries must not reach the peers
 mkdir -p away/out
 weights=$(sqlite3 :memory: "select value ->> '\$.output[0].weights' from
     json_each(readfile('$results/results.json'), '\$.stages') where value ->> 'name' = 'training/attention'")
@@ -143,7 +144,7 @@ complains "no stage 'nonsense'"
 ends 2 kit/run.sh --minutes never
 ends 2 kit/run.sh --nonsense
 
-# ---- compute-sanitizer: its word counts
+# ---- compute-sanitizer: its output is what counts
 mkdir sanitizer
 cat >sanitizer/compute-sanitizer <<'END'
 #!/bin/sh
@@ -167,7 +168,7 @@ stage_is sanitizer/memcheck FAILED
 matches '^sanitizer/memcheck .*killed by signal 9'
 rm -rf checked
 
-# ---- a fixture that does not hold; a file that was damaged on the way
+# ---- a fixture that does not hold; a damaged file
 fixture=kit/packed/fixtures/attention/dropout.h5.gz
 cp "$fixture" kept.gz
 gzip -dc kept.gz | head -c 3000 | gzip >"$fixture"
@@ -180,7 +181,7 @@ ends 1 kit/run.sh --only ops/tally
 complains 'dropout.h5.gz: is damaged'
 mv kept.gz "$fixture"
 
-# ---- a program that fails, one that does not end, one that is talkative; the others go on
+# ---- programs that fail, do not end, or print a lot; the other stages still run
 mv kit/packed/bin/gpu_programs.gz kit/packed/bin/real.gz
 gzip >kit/packed/bin/gpu_programs.gz <<'END'
 #!/bin/sh
@@ -211,18 +212,18 @@ stage_is sweep passed
 gone() {
     local child
     child=$(cat away/out/child) || return 1
-    # One that nobody has taken leave of yet is a zombie.
+    # A zombie has ended, too.
     case $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$child/status" 2>/dev/null) in
     '' | Z | X) [ -n "$child" ] ;;
     *) return 1 ;;
     esac
 }
-check 'the child of the one that did not end is gone' gone
+check 'the child of the program that did not end is gone' gone
 grep -q 'first words' away/out/stages.log || fail 'the beginning of a long log is kept'
 grep -q 'bytes are left out here' away/out/stages.log || fail 'a long log is cut'
 check 'a long log is short' [ "$(stat -c %s away/out/stages.log)" -lt 1000000 ]
 
-# ---- executors that do not agree: a run of an array, numbers of a table, its texts, its lines
+# ---- executors that do not agree: in a run of an array, in numbers, texts and lines of a table
 ends 1 kit/run.sh --only alone
 stage_is alone FAILED
 export WRONG=mse SLIP='2s/\.\([0-9]\)/.9\1/'
@@ -231,11 +232,11 @@ matches '^sweep +FAILED .*the tables mse of cpu and cuda differ in line 2: '
 WRONG=waf SLIP='3s/sweep/swept/' ends 1 kit/run.sh --only sweep
 matches '^sweep +FAILED .*the tables waf of cpu and cuda differ in line 3: sweep and swept'
 SLIP='$d' ends 1 kit/run.sh --only sweep
-matches '^sweep +FAILED .*is in one of them only'
+matches '^sweep +FAILED .*which only one of them has'
 SLIP='2s/\(\.[0-9]*\)/\100001/' ends 0 kit/run.sh --only sweep # less than 1e-4
 unset WRONG SLIP
 
-# ---- stopped halfway: what is known is kept
+# ---- a run that is stopped keeps the results so far
 kit/run.sh --only ops/tally,ops/prefetch,sweep >stopped 2>&1 &
 runner=$!
 for ((i = 0; i < 300; i++)); do
@@ -252,10 +253,10 @@ stage_is ops/prefetch 'not run'
 stage_is sweep 'not run'
 matches '^sweep .*interrupted'
 check 'the child is gone' gone
-check 'what was unpacked is gone' [ -z "$(find kit -name 'unpacked*')" ]
+check 'the unpacked files are removed' [ -z "$(find kit -name 'unpacked*')" ]
 check 'results.json is whole' [ "$(value away/out "d ->> '\$.stages[1].exit_code'")" = 5 ]
 
-# ---- the real one, where its programs were built
+# ---- the real kit, if its programs were built
 if [ -x "$BUILD/bench/kit/gpu_programs" ]; then
     unset OUT_DIR
     ends 0 "$MAKE" --build "$BUILD" real

@@ -1,4 +1,4 @@
-// Runs the stages of a GPU kit; run.sh of the kit starts this.
+// Runs the stages of a GPU kit; started by the kit's run.sh.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 
 static const char usage[] =
     "usage: run.sh [--quick] [--minutes N] [--only STAGE,...] [--python PYTHON]\n\n"
-    "Checks and measures merbench on the GPU of this machine. Needs a Linux with a driver;\n"
-    "the peers need Python with torch and jax.";
+    "Checks and measures merbench on the GPU of this machine. Needs Linux and an NVIDIA\n"
+    "driver; the peers need Python with torch and jax.";
 
 static const char notes[] =
     "Writes results.json, table.txt and stages.log to $OUT_DIR (results, in the kit).\n\n"
@@ -29,12 +29,12 @@ typedef struct request {
 
 static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error *error) {
     const mb_command_option options[] = {
-        {"quick", NULL, "smaller sizes, and fewer of them: some two minutes (3 at most)",
+        {"quick", NULL, "fewer and smaller sizes: about two minutes (3 at most)",
          .given = &kit->quick},
-        {"minutes", "N", "ends after N minutes at the latest (9); stages get shares of them",
+        {"minutes", "N", "time limit of the whole run (9); each stage gets a share of it",
          .real = &kit->minutes, .above = true, .most = 1440},
-        {"only", "STAGE,...", "these stages or groups of stages, and smoke", .text = &r->only},
-        {"python", "PYTHON", "for the peers ($PYTHON, else python3)", .text = &kit->python},
+        {"only", "STAGE,...", "run these stages or groups of stages, and smoke", .text = &r->only},
+        {"python", "PYTHON", "Python for the peers ($PYTHON, else python3)", .text = &kit->python},
         {"kit", "DIR", NULL, .text = &kit->home},        // from run.sh
         {"programs", NULL, NULL, .given = &r->programs}, // for gpu-kit.sh
         {.name = NULL}};
@@ -54,8 +54,8 @@ static mb_status parse(int argc, char **argv, mb_kit *kit, request *r, mb_error 
     return status;
 }
 
-// A path of Python, which the caller may have named from where it stands. Links are kept: they tell
-// Python where its packages are.
+// Makes the path of Python absolute, because the working directory will change. Links are not
+// resolved, because they tell Python where its packages are.
 static mb_status find_python(mb_kit *kit, mb_error *error) {
     char here[PATH_MAX / 2];
     if (kit->python[0] == '/' || strchr(kit->python, '/') == NULL)
@@ -67,7 +67,7 @@ static mb_status find_python(mb_kit *kit, mb_error *error) {
     return MB_OK;
 }
 
-// $OUT_DIR, or a folder in the kit; likewise.
+// Creates $OUT_DIR, or a folder in the kit, and makes its path absolute.
 static mb_status make_results(mb_kit *kit, mb_error *error) {
     const char *wanted = getenv("OUT_DIR");
     char path[PATH_MAX];
@@ -85,9 +85,10 @@ static mb_status run(mb_kit *kit, mb_error *error) {
     struct tm utc;
     kit->began = mb_bench_seconds();
     strftime(kit->date, sizeof kit->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    kit->own_libraries = getenv("MERBENCH_KIT_LIBRARY_PATH"); // run.sh has put its own in its place
-    if (kit->own_libraries != NULL && kit->own_libraries[0] == '\0')
-        kit->own_libraries = NULL;
+    kit->caller_libraries =
+        getenv("MERBENCH_KIT_LIBRARY_PATH"); // run.sh has replaced LD_LIBRARY_PATH
+    if (kit->caller_libraries != NULL && kit->caller_libraries[0] == '\0')
+        kit->caller_libraries = NULL;
     mb_kit_children_begin(&kit->interrupt);
     mb_status status = mb_kit_read(kit, error);
     if (status == MB_OK)
@@ -118,7 +119,7 @@ int main(int argc, char **argv) {
         return MB_OK;
     }
     if (status == MB_OK && kit.home == NULL)
-        status = mb_fail(&error, MB_USAGE, "started without a kit; run.sh of a kit starts it");
+        status = mb_fail(&error, MB_USAGE, "expected to be started by run.sh of a kit");
     if (status == MB_OK)
         status = run(&kit, &error);
     if (status != MB_OK) {

@@ -1,9 +1,9 @@
-// All programs of the GPU kit in one: gpu_programs NAME ARGUMENTS... is NAME ARGUMENTS... . Each
-// has its `main` under a name of its own; see CMakeLists.txt.
+// All programs of the GPU kit in one: gpu_programs NAME ARGUMENTS... runs NAME ARGUMENTS... . The
+// `main` of each program has a different name; see CMakeLists.txt.
 #include <stdio.h>
 #include <string.h>
 
-// Some take no arguments; like the C library, who calls them does not care.
+// Some of them take no arguments, which makes no difference to the caller.
 #define KIT_PROGRAM(name) int name##_main(int argc, char **argv);
 #include "programs.def"
 #undef KIT_PROGRAM

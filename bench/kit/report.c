@@ -1,4 +1,4 @@
-// What a run leaves: results.json, table.txt and stages.log.
+// Writes the results of a run: results.json, table.txt and stages.log.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +8,8 @@
 #include "kit/kit.h"
 
 enum {
-    MOST_LOG = 400000,       // bytes of a stage; all of them together stay below 16 MB
-    MOST_RESULTS = 15000000, // with spaces
+    MOST_LOG = 400000,       // bytes of a stage; all stages together stay below 16 MB
+    MOST_RESULTS = 15000000, // bytes; beyond that it is written without spaces
 };
 
 const char *mb_kit_outcome_text(mb_kit_outcome outcome) {
@@ -17,7 +17,7 @@ const char *mb_kit_outcome_text(mb_kit_outcome outcome) {
                                         [MB_KIT_FAILED] = "FAILED",
                                         [MB_KIT_TIMED_OUT] = "timed out",
                                         [MB_KIT_NOT_RUN] = "not run",
-                                        [MB_KIT_LACKS] = "not run"};
+                                        [MB_KIT_UNAVAILABLE] = "not run"};
     return texts[outcome];
 }
 
@@ -58,7 +58,7 @@ void mb_kit_keep_log(const mb_kit *kit, const mb_kit_result *result) {
 // ---- results.json -------------------------------------------------------------------------------
 
 static bool counts_as_failed(const mb_kit_result *result) {
-    return result->outcome != MB_KIT_PASSED && result->outcome != MB_KIT_LACKS;
+    return result->outcome != MB_KIT_PASSED && result->outcome != MB_KIT_UNAVAILABLE;
 }
 
 static bool has_run(const mb_kit_result *result) {
@@ -111,7 +111,8 @@ static cJSON *describe(const mb_kit *kit) {
     return root;
 }
 
-// As a whole or not at all: a run that ends halfway leaves the document of the stage before.
+// Replaces results.json as a whole, so that a run that is killed leaves the document of the
+// previous stage.
 mb_status mb_kit_write_results(const mb_kit *kit, mb_error *error) {
     cJSON *root = describe(kit);
     char *text = cJSON_Print(root);
@@ -151,7 +152,7 @@ static void print_table(const mb_kit *kit, FILE *stream) {
             continue;
         passed += r->outcome == MB_KIT_PASSED;
         failed += r->outcome == MB_KIT_FAILED || r->outcome == MB_KIT_TIMED_OUT;
-        left += r->outcome == MB_KIT_NOT_RUN || r->outcome == MB_KIT_LACKS;
+        left += r->outcome == MB_KIT_NOT_RUN || r->outcome == MB_KIT_UNAVAILABLE;
         fprintf(stream, "%-20s %-9s %7.1f s  %s%s%s%s\n", r->stage->name,
                 mb_kit_outcome_text(r->outcome), r->seconds, r->figures,
                 r->reason[0] != '\0' ? "(" : "", r->reason, r->reason[0] != '\0' ? ")" : "");

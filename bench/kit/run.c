@@ -1,4 +1,4 @@
-// How a stage runs: programs of the kit, a peer in Python, compute-sanitizer.
+// Ways of running a stage: programs of the kit, or a peer in Python.
 #include <glob.h>
 #include <math.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ void mb_kit_add_loader(const mb_kit *kit, mb_kit_words *words) {
 
 void mb_kit_add_programs(const mb_kit *kit, mb_kit_words *words) {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%.4000s/bin/gpu_programs", kit->place);
+    snprintf(path, sizeof path, "%.4000s/bin/gpu_programs", kit->unpacked);
     mb_kit_add_loader(kit, words);
     mb_kit_add_word(words, path);
 }
@@ -73,12 +73,12 @@ static bool words_complete(const mb_kit_words *words) {
 
 // ---- starting -----------------------------------------------------------------------------------
 
-static void tell_command(const mb_kit *kit, const mb_kit_words *words, mb_kit_result *result) {
+static void record_command(const mb_kit *kit, const mb_kit_words *words, mb_kit_result *result) {
     size_t length = 0;
     result->command[0] = '\0';
-    for (int i = words->told; i < words->count && length < sizeof result->command; i++)
+    for (int i = words->shown; i < words->count && length < sizeof result->command; i++)
         length += (size_t)snprintf(result->command + length, sizeof result->command - length,
-                                   "%s%s", i > words->told ? " " : "", words->words[i]);
+                                   "%s%s", i > words->shown ? " " : "", words->words[i]);
     FILE *log = fopen(kit->log, "a");
     if (log != NULL) {
         fprintf(log, "$ %s\n", result->command);
@@ -86,7 +86,7 @@ static void tell_command(const mb_kit *kit, const mb_kit_words *words, mb_kit_re
     }
 }
 
-// The last words of a program that failed.
+// The last line that a failed program has printed.
 static void last_line(const mb_kit *kit, char *line, size_t size) {
     char *text = mb_kit_text(kit->log, 4000);
     line[0] = '\0';
@@ -114,7 +114,7 @@ static void judge_end(const mb_kit *kit, const mb_kit_end *end, mb_kit_result *r
 }
 
 static void set_libraries(const mb_kit *kit, bool ours) {
-    const char *libraries = ours && kit->loader[0] == '\0' ? kit->libraries : kit->own_libraries;
+    const char *libraries = ours && kit->loader[0] == '\0' ? kit->libraries : kit->caller_libraries;
     if (libraries != NULL && !(ours && kit->loader[0] != '\0'))
         setenv("LD_LIBRARY_PATH", libraries, 1);
     else
@@ -127,14 +127,14 @@ bool mb_kit_start(mb_kit *kit, mb_kit_words *words, const char *output, mb_kit_r
     result->exit_code = -1;
     result->outcome = MB_KIT_PASSED;
     if (!words_complete(words))
-        mb_kit_set(result, MB_KIT_FAILED, "a command of %d words cannot be started", words->count);
+        mb_kit_set(result, MB_KIT_FAILED, "cannot start a command of %d words", words->count);
     if (result->outcome == MB_KIT_PASSED) {
         mb_kit_child child = {.arguments = words->words,
-                              .input = kit->nothing,
+                              .input = kit->empty_file,
                               .log = kit->log,
                               .output = output,
                               .limit = result->ended - mb_bench_seconds()};
-        tell_command(kit, words, result);
+        record_command(kit, words, result);
         set_libraries(kit, words->ours);
         if (mb_kit_child_run(&child, &kit->interrupt, &end, &error) == MB_OK)
             judge_end(kit, &end, result);
@@ -150,7 +150,7 @@ bool mb_kit_start_program(mb_kit *kit, const char *command, const char *output,
                           mb_kit_result *result) {
     mb_kit_words words = {.count = 0};
     mb_kit_add_programs(kit, &words);
-    words.told = words.count;
+    words.shown = words.count;
     mb_kit_add(&words, command);
     return mb_kit_start(kit, &words, output, result);
 }
@@ -161,9 +161,10 @@ void mb_kit_run_programs(mb_kit *kit, const char *command, mb_kit_result *result
 
 // ---- peers --------------------------------------------------------------------------------------
 
-// Asked once, out of the time of the whole run: the first import may take long.
-static void ask(mb_kit *kit, mb_kit_module *module, const char *name, const char *test,
-                mb_kit_result *result) {
+// Checks once whether a module can be imported. This is not counted in the time of the stage,
+// because the first import may take long.
+static void check_module(mb_kit *kit, mb_kit_module *module, const char *name, const char *test,
+                         mb_kit_result *result) {
     mb_kit_words words = {.count = 0};
     mb_kit_result answer = {.limit = 60.0};
     double began = mb_bench_seconds(), end = kit->began + 60.0 * kit->minutes;
@@ -171,15 +172,15 @@ static void ask(mb_kit *kit, mb_kit_module *module, const char *name, const char
     mb_kit_add_word(&words, kit->python);
     mb_kit_add_word(&words, "-c");
     mb_kit_add_word(&words, test);
-    module->there = mb_kit_start(kit, &words, NULL, &answer);
-    module->asked = true;
+    module->available = mb_kit_start(kit, &words, NULL, &answer);
+    module->checked = true;
     if (answer.exit_code > 0)
         snprintf(module->problem, sizeof module->problem, "%.100s has no %s%s", kit->python, name,
                  kit->simulated ? "" : " that finds a GPU");
     else if (answer.outcome == MB_KIT_FAILED)
         snprintf(module->problem, sizeof module->problem, "no %.100s", kit->python);
     else
-        snprintf(module->problem, sizeof module->problem, "%s does not answer", name);
+        snprintf(module->problem, sizeof module->problem, "the import of %s timed out", name);
     result->ended = fmin(result->ended + mb_bench_seconds() - began, end);
 }
 
@@ -187,8 +188,8 @@ static void run_peer(mb_kit *kit, const mb_kit_module *module, const char *comma
                      mb_kit_result *result) {
     mb_kit_words words = {.count = 0};
     char path[PATH_MAX];
-    if (!module->there) {
-        mb_kit_set(result, MB_KIT_LACKS, "%.250s", module->problem);
+    if (!module->available) {
+        mb_kit_set(result, MB_KIT_UNAVAILABLE, "%.250s", module->problem);
         return;
     }
     snprintf(path, sizeof path, "%.3800s/peers/%.*s", kit->home, (int)strcspn(command, " "),
@@ -200,17 +201,18 @@ static void run_peer(mb_kit *kit, const mb_kit_module *module, const char *comma
 }
 
 void mb_kit_run_torch(mb_kit *kit, const char *command, mb_kit_result *result) {
-    if (!kit->torch.asked)
-        ask(kit, &kit->torch, "torch",
-            kit->simulated ? "import torch"
-                           : "import torch, sys; sys.exit(0 if torch.cuda.is_available() else 3)",
-            result);
+    if (!kit->torch.checked)
+        check_module(kit, &kit->torch, "torch",
+                     kit->simulated
+                         ? "import torch"
+                         : "import torch, sys; sys.exit(0 if torch.cuda.is_available() else 3)",
+                     result);
     run_peer(kit, &kit->torch, command, result);
 }
 
 void mb_kit_run_jax(mb_kit *kit, const char *command, mb_kit_result *result) {
-    if (!kit->jax.asked)
-        ask(kit, &kit->jax, "jax",
-            kit->simulated ? "import jax" : "import jax; jax.devices('cuda')", result);
+    if (!kit->jax.checked)
+        check_module(kit, &kit->jax, "jax",
+                     kit->simulated ? "import jax" : "import jax; jax.devices('cuda')", result);
     run_peer(kit, &kit->jax, command, result);
 }

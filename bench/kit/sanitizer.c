@@ -1,27 +1,28 @@
-// compute-sanitizer on a program of the kit: of the kit itself, or of the machine.
+// Runs compute-sanitizer on a program of the kit. compute-sanitizer comes from the kit, or from the
+// machine.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kit/kit.h"
 
-enum { FOUND_ERRORS = 99 }; // exit code that compute-sanitizer is told to use
+enum { FOUND_ERRORS = 99 }; // exit code that compute-sanitizer shall use if it finds errors
 
-// Its program, with all that stands in front; false where there is none.
+// Adds compute-sanitizer and what it needs to the command; false if there is none.
 static bool add_sanitizer(const mb_kit *kit, mb_kit_words *words) {
     static const char *const elsewhere[] = {"/usr/local/cuda/bin", "/opt/cuda/bin"};
     char folder[PATH_MAX], path[PATH_MAX];
-    snprintf(folder, sizeof folder, "%.4000s/sanitizer", kit->place);
+    snprintf(folder, sizeof folder, "%.4000s/sanitizer", kit->unpacked);
     snprintf(path, sizeof path, "%.4000s/compute-sanitizer", folder);
     if (access(path, X_OK) == 0) {
         mb_kit_add_loader(kit, words);
-        words->told = words->count;
+        words->shown = words->count;
         mb_kit_add_word(words, path);
         mb_kit_add_word(words, "--injection-path");
         mb_kit_add_word(words, folder);
         return true;
     }
-    if (kit->simulated) // whose programs have no code for GPUs
+    if (kit->simulated) // simulated programs have no GPU code
         return false;
     const char *search = getenv("PATH");
     char *folders = strdup(search != NULL ? search : "");
@@ -41,7 +42,7 @@ static bool add_sanitizer(const mb_kit *kit, mb_kit_words *words) {
     return found;
 }
 
-// The number in front of `word` in the summary; -1: there is no summary.
+// The number before `word` in the summary; -1: there is no summary.
 static long count_in(const char *log, const char *summary, const char *word) {
     const char *line = strstr(log, summary);
     if (line == NULL)
@@ -56,8 +57,8 @@ static long count_in(const char *log, const char *summary, const char *word) {
     return -1;
 }
 
-// What it says of itself when it cannot work: its first error, or its last line.
-static void tell_refusal(const char *log, mb_kit_result *result) {
+// Reports why compute-sanitizer could not work, with its first error message.
+static void report_refusal(const char *log, mb_kit_result *result) {
     const char *line = strstr(log, "========= Internal Sanitizer Error");
     if (line == NULL)
         line = strstr(log, "========= Error");
@@ -66,10 +67,11 @@ static void tell_refusal(const char *log, mb_kit_result *result) {
     if (line == NULL)
         line = "compute-sanitizer gave no summary";
     line += strspn(line, "= ");
-    mb_kit_set(result, MB_KIT_LACKS, "%.*s", (int)strcspn(line, "\n"), line);
+    mb_kit_set(result, MB_KIT_UNAVAILABLE, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
-// Its word counts, not the exit code: without a summary it checked nothing.
+// Judges by the output of compute-sanitizer, not by its exit code: without a summary it has checked
+// nothing.
 static void judge(const mb_kit *kit, const char *tool, mb_kit_result *result) {
     bool races = strcmp(tool, "racecheck") == 0;
     char *log = mb_kit_text(kit->log, 1 << 20);
@@ -81,8 +83,8 @@ static void judge(const mb_kit *kit, const char *tool, mb_kit_result *result) {
                    strstr(log, "========= Error") != NULL ||
                    strstr(log, "========= Unable") != NULL;
     if (refused || (errors < 0 && result->exit_code >= 0))
-        tell_refusal(log, result);
-    else if (errors < 0) // what it looked at was killed: the reason says by which signal
+        report_refusal(log, result);
+    else if (errors < 0) // it was killed: the reason already names the signal
         result->outcome = MB_KIT_FAILED;
     else if (errors > 0 || result->exit_code == FOUND_ERRORS)
         mb_kit_set(result, MB_KIT_FAILED, "%ld errors", errors);
@@ -98,7 +100,7 @@ void mb_kit_run_sanitizer(mb_kit *kit, const char *command, mb_kit_result *resul
     snprintf(tool, sizeof tool, "%.*s", (int)strcspn(command, " "), command);
     snprintf(code, sizeof code, "%d", FOUND_ERRORS);
     if (!add_sanitizer(kit, &words)) {
-        mb_kit_set(result, MB_KIT_LACKS, "no compute-sanitizer");
+        mb_kit_set(result, MB_KIT_UNAVAILABLE, "no compute-sanitizer");
         return;
     }
     mb_kit_add(&words, "--launch-timeout 60 --print-limit 20 --tool");
@@ -107,7 +109,7 @@ void mb_kit_run_sanitizer(mb_kit *kit, const char *command, mb_kit_result *resul
     mb_kit_add_word(&words, code);
     mb_kit_add_programs(kit, &words);
     mb_kit_add(&words, command + strlen(tool));
-    // It keeps a socket there, whose path must be short.
+    // compute-sanitizer makes a socket in $TMPDIR, whose path must be short.
     setenv("TMPDIR", access("/tmp", W_OK) == 0 ? "/tmp" : kit->work, 1);
     mb_kit_start(kit, &words, NULL, result);
     setenv("TMPDIR", kit->work, 1);

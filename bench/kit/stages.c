@@ -1,4 +1,4 @@
-// The stages of the kit, most important first.
+// The list of stages, and the loop that runs them.
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const mb_kit_stage stages[] = {
 #undef KIT_STAGE
 };
 enum { STAGE_COUNT = sizeof stages / sizeof *stages };
-static_assert((int)STAGE_COUNT <= (int)MB_KIT_MOST_STAGES, "there is no room for so many stages");
+static_assert((int)STAGE_COUNT <= (int)MB_KIT_MOST_STAGES, "MB_KIT_MOST_STAGES is too small");
 
 static const char *command_of(const mb_kit_stage *stage, mb_kit_size size) {
     while (stage->commands[size] == NULL)
@@ -107,7 +107,7 @@ void mb_kit_run(mb_kit *kit) {
         fprintf(stderr, "%s: %s, %.1f s%s%s\n", result->stage->name,
                 mb_kit_outcome_text(result->outcome), result->seconds,
                 result->reason[0] != '\0' ? ": " : "", result->reason);
-        // Whoever ends this run halfway has what there is.
+        // Written after every stage, so that a run that is killed leaves results.
         if (mb_kit_write_results(kit, &error) != MB_OK)
             fprintf(stderr, "gpu_kit: %s\n", error.message);
     }

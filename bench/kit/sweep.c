@@ -1,11 +1,11 @@
-// A small sweep on the GPU and on the processor: the same settings are chosen, scores agree to
-// 1e-4.
+// Runs a small sweep on the GPU and on the CPU: the same settings must be chosen, and scores must
+// agree to 1e-4.
 #include <errno.h>
 #include <string.h>
 
 #include "kit/kit.h"
 
-// Two cells over two dropouts and two hidden_dims; both kinds of heads.
+// Two cells with two values of dropout and of hidden_dim, and with both kinds of heads.
 static const char plan[] =
     "{\"name\": \"sweep\", \"epochs\": 3, \"corpora\": {\"q\": \"q.h5\"},\n"
     " \"grid\": {\"hidden_dim\": [6, 10], \"dropout\": [0.2, 0.4]},\n"
@@ -23,7 +23,7 @@ typedef struct table {
     const char *name, *options;
 } table;
 
-// With --all-settings, those of the search, too.
+// With --all-settings, tables also have the settings of the search.
 static const table tables[] = {{"waf", "--metric waf"},
                                {"waf-all", "--metric waf --all-settings"},
                                {"mse", "--metric mse"},
@@ -63,12 +63,12 @@ static void compare_tables(mb_kit *kit, mb_kit_result *result) {
             mb_kit_set(result, MB_KIT_FAILED, "%.290s", error.message);
             return;
         }
-        if (difference.place[0] != '\0') {
+        if (difference.where[0] != '\0') {
             mb_kit_set(result, MB_KIT_FAILED, "the tables %s of cpu and cuda differ in %s",
-                       tables[i].name, difference.place);
+                       tables[i].name, difference.where);
             return;
         }
-        if (difference.lines < 2) { // the first one names the columns
+        if (difference.lines < 2) { // the first line names the columns
             mb_kit_set(result, MB_KIT_FAILED, "the table %s is empty", tables[i].name);
             return;
         }
@@ -79,7 +79,7 @@ static void compare_tables(mb_kit *kit, mb_kit_result *result) {
              "%d entries agree with the CPU's, the largest difference is %.1e", lines, largest);
 }
 
-// command: that of the corpus
+// command: makes the corpus
 void mb_kit_run_sweep(mb_kit *kit, const char *command, mb_kit_result *result) {
     if (write_plan(kit, result) && mb_kit_start_program(kit, command, NULL, result) &&
         mb_kit_start_program(

@@ -40,7 +40,7 @@ static mb_status unpack_file(const char *packed, const char *path, mb_error *err
         status = copy(from, to, packed, error);
     if (to >= 0 && close(to) != 0 && status == MB_OK)
         status = mb_fail(error, MB_FAILED, "%s: %s", path, strerror(errno));
-    // A file that ends too early shows only now.
+    // A truncated file is found only here.
     if (gzclose(from) != Z_OK && status == MB_OK)
         status = mb_fail(error, MB_BAD_INPUT, "%s: is damaged", packed);
     return status;

@@ -1,8 +1,8 @@
-"""Pieces of the fusion models in PyTorch, for one model or for A models at once.
+"""Layers of the fusion models in PyTorch, for one model or for A models at once.
 
 Shapes: B rows, T frames, D features, H hidden_dim, A models. A layer made for A models has parameters with a leading
-A and takes inputs with a leading A; made for one, it is the layer that everybody writes. Start values, order of
-operations and places of dropout are those of the reference toolkit; names of parameters are those of its state_dict.
+A and takes inputs with a leading A; made for one, it is the usual layer. Start values, order of operations and places
+of dropout are those of the reference toolkit; names of parameters are those of its state_dict.
 """
 
 import math
@@ -17,7 +17,7 @@ MODALITIES = ("audio", "text", "video")
 
 @dataclass(frozen=True)
 class Setting:
-    """All that a model's shape depends on."""
+    """Everything that the shape of a model depends on."""
 
     dims: tuple  # audio, text, video; 0 = absent
     feature_type: str  # utt: (B, D); frm_align, frm_unalign: (B, T, D)
@@ -130,8 +130,8 @@ def encoder(setting, dimension, modality):
 
 
 class Fusion(nn.Module):
-    """A model: subclasses make `features` (and perhaps an auxiliary loss) of the modalities that are there, in the
-    order audio, text, video."""
+    """A model: subclasses make `features` (and perhaps an auxiliary loss) from the modalities that are present, in
+    the order audio, text, video."""
 
     def __init__(self, setting):
         super().__init__()
@@ -142,7 +142,7 @@ class Fusion(nn.Module):
             setattr(self, name + "_encoder", encoder(self.setting, self.setting.dims[m], m))
 
     def encode(self, inputs):
-        """Encodings of the modalities that are there, audio, text, video."""
+        """Encodings of the modalities that are present, in the order audio, text, video."""
         encoders = [getattr(self, name + "_encoder") for name in MODALITIES]
         return [e(x) for e, x in zip(filter(None, encoders), inputs)]
 
@@ -163,8 +163,8 @@ class Fusion(nn.Module):
 
 
 def total_loss(outputs, emotions, valences):
-    """Cross entropy where there are classes, plus mean squared error where there is a value, plus the model's own
-    loss; (A) where the outputs are those of A models."""
+    """Cross entropy if there are classes, plus mean squared error if there is a value, plus the model's own loss;
+    (A) for the outputs of A models."""
     _, logits, values, loss = outputs
     many = emotions.dim() > 1
     terms = [] if loss is None else [loss]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Whether the peers train alike: the losses of five steps from the same start weights, without dropout.
+"""Checks that the peers train alike: compares the losses of five steps from the same start weights, without dropout.
 
-Every peer runs as it is measured, only smaller; losses must agree to 1e-4. Exit code 1 where they do not.
+Every peer runs as in a measurement, only smaller; losses must agree to 1e-4. Exit code 1 if they do not.
 """
 
 import argparse
@@ -49,12 +49,12 @@ def main():
     worst_of_all = 0.0
     for model in options.models:
         arguments = ["--model", model, "--device", options.device, *COMMON, *EXTRA.get(model, [])]
-        found = {}  # model of the array -> its losses, from who had it first
+        found = {}  # model of the array -> its losses, from the first peer that trained it
         for name, command in peers(model, options.device):
             worst = 0.0
             for a, curve in enumerate(zip(*losses([*command, *arguments]))):
                 known = found.setdefault(a, curve)
-                # A loss that is not a number must not pass: it agrees with nothing.
+                # NaN agrees with nothing and must not pass.
                 gaps = [abs(x - y) / abs(y) for x, y in zip(curve, known)]
                 worst = max([worst, *(g if g == g else float("inf") for g in gaps)])
             worst_of_all = max(worst, worst_of_all)

@@ -1,4 +1,4 @@
-"""What all peers share and no framework is needed for: the command line, data, measuring, the result."""
+"""Shared by all peers, and independent of frameworks: command line, data, measuring, the result."""
 
 import argparse
 import json
@@ -32,7 +32,7 @@ def at_least(least):
 
 
 def add_options(parser, models=False):
-    """The options of bench_train, by the same names."""
+    """The options of bench_train, with the same names."""
     add = parser.add_argument
     add("--device", choices=("cpu", "cuda"), default="cpu")
     if models:
@@ -43,25 +43,25 @@ def add_options(parser, models=False):
     add("--dropout", type=float)
     add("--dims", type=parse_dims, default=[1024, 5120, 768], metavar="A,T,V")
     add("--feature-type", choices=("utt", "frm_align", "frm_unalign"))
-    add("--frames", type=at_least(1), default=20, help="of an utterance, frame-level features only")
+    add("--frames", type=at_least(1), default=20, help="frames of an utterance, frame-level features only")
     add("--batch", type=at_least(1), default=32)
     add("--classes", type=at_least(0), default=6)
     add("--values", type=int, choices=(0, 1), default=1)
     add("--rows", type=at_least(1), help="utterances of the random data (1024; 256 where they have frames)")
-    add("--steps", type=at_least(1), default=100, help="steps a repeat")
-    add("--milliseconds", type=at_least(1), help="instead of --steps: as many as take about so long, a repeat")
+    add("--steps", type=at_least(1), default=100, help="steps in a repeat")
+    add("--milliseconds", type=at_least(1), help="instead of --steps: as many steps as take about N ms")
     add("--repeats", type=at_least(1), default=7)
     add("--warmup", type=at_least(1), default=20, help="steps before the first repeat")
-    add("--precision", choices=("highest", "tf32"), default="highest", help="of products on a GPU")
+    add("--precision", choices=("highest", "tf32"), default="highest", help="precision of products on a GPU")
     add("--threads", type=at_least(1), default=1, help="CPU: threads inside each operation")
     add("--seed", type=int, default=1)
     add("--meet", metavar="DIR,COUNT", help="start together with other processes")
-    add("--check", action="store_true", help="print the losses of five steps from given start weights, no dropout")
+    add("--check", action="store_true", help="print the losses of five steps from fixed start weights, without dropout")
     add("--json", action="store_true", help="one line of JSON")
 
 
 def finish(parser, options, defaults, need_frames):
-    """Fills in the model's options; `defaults` by model, `need_frames`: models that do not take utt."""
+    """Fills in the model's options; `defaults` by model, `need_frames`: models that do not accept utt."""
     if options.model not in defaults:
         parser.error(f"--model: expected one of {', '.join(defaults)}")
     chosen = dict(defaults[options.model]) | {"hidden_dim": options.hidden}
@@ -70,7 +70,7 @@ def finish(parser, options, defaults, need_frames):
     for text in options.set:
         name, _, value = text.partition("=")
         if name not in chosen:
-            parser.error(f"--set: {options.model} has no option '{name}' here")
+            parser.error(f"--set: {options.model} has no option '{name}' in this peer")
         chosen[name] = float(value) if "." in value or "e" in value else int(value)
     if options.check:
         chosen["dropout"] = 0.0
@@ -88,7 +88,7 @@ def finish(parser, options, defaults, need_frames):
 
 
 class Data:
-    """Random utterances, and an order of their own for each model: rows[step, model] are those of a batch."""
+    """Random utterances, in a different order for each model: rows[step, model] are the rows of a batch."""
 
     def __init__(self, options):
         random = np.random.default_rng(options.seed)
@@ -104,7 +104,7 @@ class Data:
 
 
 def start_weights(shapes, model):
-    """Start weights of the check, from the names of the parameters: the same in every peer, different by model."""
+    """Start weights for --check, derived from parameter names: the same in every peer, different for each model."""
     weights = {}
     for name, shape in shapes.items():
         random = np.random.default_rng([model, zlib.crc32(name.encode())])
@@ -116,20 +116,20 @@ def start_weights(shapes, model):
 
 
 def meet(place, seconds=300.0):
-    """Waits until COUNT processes have come to the folder: then all start measuring at once."""
+    """Puts a file in the folder and waits until COUNT processes have done so; then all start measuring at once."""
     folder, count = place.rsplit(",", 1)
     with open(os.path.join(folder, str(os.getpid())), "x"):
         pass
     deadline = time.monotonic() + seconds
     while len(os.listdir(folder)) < int(count):
         if time.monotonic() > deadline:
-            sys.exit(f"{sys.argv[0]}: {folder}: fewer than {count} processes came")
+            sys.exit(f"{sys.argv[0]}: {folder}: expected {count} processes within {seconds:.0f} s")
         time.sleep(0.002)
 
 
 def choose_steps(options, run):
-    """(steps of a repeat, repeats): as asked for, or as many steps as take --milliseconds at the pace of the first
-    stretch that is long enough for the clock. Where a single step takes longer, fewer repeats."""
+    """(steps of a repeat, repeats): as asked for, or as many steps as take --milliseconds, estimated from the first
+    measurement that is long enough. If a single step takes longer than that, there are fewer repeats."""
     if options.milliseconds is None:
         return options.steps, options.repeats
     wanted, steps = 1e-3 * options.milliseconds, 1
@@ -144,7 +144,7 @@ def choose_steps(options, run):
 
 
 def time_repeats(run, steps, repeats):
-    """run(steps), finished when it returns -> steps a second of every repeat, and what the last one returned"""
+    """run(steps), finished when it returns -> steps per second of every repeat, and the result of the last one"""
     rates, last = [], None
     for _ in range(repeats):
         began = time.perf_counter()
@@ -171,9 +171,9 @@ CHECK_STEPS = 5
 
 
 def measure(options, about, weights, train, settle=lambda steps: None, evaluate=None):
-    """Runs train(steps) -> losses of the last step, finished when it returns; prints the result. `about`: who this is;
-    `weights`: numbers of one model; `settle`: told the steps of a repeat before the clock starts; `evaluate`: after
-    training; a step of it is the forward pass of a batch, and it returns some of the outputs."""
+    """Times train(steps), which returns the losses of the last step when it is finished, and prints the result.
+    `about`: describes the peer; `weights`: of one model; `settle`: called with the steps of a repeat before the clock
+    starts; `evaluate`: timed after training; a step is the forward pass of a batch, and it returns some outputs."""
     if options.check:
         print(json.dumps(about | {"losses": [list(map(float, train(1))) for _ in range(CHECK_STEPS)]}))
         return
@@ -221,7 +221,7 @@ def measure(options, about, weights, train, settle=lambda steps: None, evaluate=
     print(f"{options.model}, {options.feature_type}, dims {options.dims}, {result['options']}, {weights} weights")
     print(
         f"{rate:.1f} model-steps/s (median of {repeats}; {min(rates):.1f} to {max(rates):.1f}), "
-        f"{1e6 / rate:.2f} us a model-step, last loss {float(losses[0]):.4f}"
+        f"{1e6 / rate:.2f} us per model-step, last loss {float(losses[0]):.4f}"
     )
     if evaluate:
         print(f"{result['evaluated_rows_per_second']:.1f} evaluated rows/s, {options.batch} at a time")

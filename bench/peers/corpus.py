@@ -1,10 +1,10 @@
-"""Corpora of merbench as the reference toolkit holds them: sequences mapped to their lengths, padded in front."""
+"""Corpora of merbench in the form that the reference toolkit uses: pooled sequences, padded at the beginning."""
 
 import h5py
 import numpy as np
 import torch
 
-# Frames that the reference makes one of, by feature type.
+# How many frames the reference pools into one, by feature type.
 SCALES = {"frm_align": 6, "frm_unalign": 12}
 TEXT = 1  # of audio, text, video
 
@@ -14,7 +14,7 @@ def decode(value):
 
 
 def map_frames(sequence, count):
-    """(L, D) -> (count, D): zeros in front, or means over as many frames as it takes."""
+    """(L, D) -> (count, D): zeros at the beginning, or means over as many frames as needed."""
     length, width = sequence.shape
     pool = max(1, -(-length // count))
     padded = np.concatenate((np.zeros((pool * count - length, width), sequence.dtype), sequence))
@@ -34,7 +34,7 @@ class Corpus:
         self.read = {}
 
     def feature(self, name):
-        """(frames of all utterances, D), where each begins and the last ends"""
+        """(frames of all utterances, D), and the offsets at which they begin and the last one ends"""
         if name not in self.read:
             group = self.file["features"][name]
             self.read[name] = group["values"][:], group["offsets"][:]
@@ -77,7 +77,7 @@ class Corpus:
 
 
 class Utterances(torch.utils.data.Dataset):
-    """Rows one at a time, as arrays; the collating stacks them, as in the reference."""
+    """Returns rows one at a time, as arrays; collate stacks them, as in the reference."""
 
     def __init__(self, corpus, features, feature_type):
         sequences = corpus.sequences(features, feature_type)
@@ -92,7 +92,7 @@ class Utterances(torch.utils.data.Dataset):
             self.features.append(padded)
 
     def cut(self, rows):
-        """The same, with sequences as long as the longest of these rows."""
+        """The same utterances, with sequences only as long as the longest of these rows."""
         part = object.__new__(Utterances)
         part.utt, part.emotions, part.valences, part.lengths = self.utt, self.emotions, self.valences, self.lengths
         longest = [lengths[rows].max() for lengths in self.lengths]

@@ -1,6 +1,6 @@
 """attention, lmf and mult in JAX: functions of a dictionary of parameters, named and shaped as in PyTorch.
 
-Each is written for one model; jax_vmap.py makes it work for many. Shapes: B rows, T frames, D features, H hidden_dim.
+Each is written for one model; jax_vmap.py vectorises it over many. Shapes: B rows, T frames, D features, H hidden_dim.
 Only utterance-level features for attention and lmf.
 """
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 MODALITIES = ("audio", "text", "video")
-# As models.py has them.
+# The same as in models.py.
 COMMON = {"hidden_dim": 128, "dropout": 0.3}
 DEFAULTS = {
     "attention": COMMON,
@@ -22,7 +22,7 @@ NEED_FRAMES = ("mult",)
 
 
 class Dropout:
-    """A new mask at every call; identity without a key."""
+    """A new mask at every call; the identity at rate 0."""
 
     def __init__(self, rate, key):
         self.rate, self.key, self.calls = rate, key, 0

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A peer of the benchmarks: A models at once in JAX, `vmap` over the models and `lax.scan` over the steps.
 
-All steps of a repeat are one compiled program; gathering the batch, dropout and Adam are part of it, and what it
-trains stays where it is (donated). attention and lmf (utterance-level features) and mult.
+All steps of a repeat are one compiled program; gathering the batch, dropout and Adam are part of it, and
+parameters and moments are updated in place (donated). attention and lmf (utterance-level features) and mult.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def make_scan(options, setting, data):
 
 
 def start(options, shapes):
-    """Start values of every model: those of the check, or uniform ones, with a leading A."""
+    """Start values of every model, with a leading A: different ones for --check, else the same for all."""
     import jax.numpy as jnp
     import numpy as np
 
@@ -76,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     common.add_options(parser, models=True)
     parser.add_argument(
-        "--generator", choices=("rbg", "threefry2x32"), default="rbg", help="of dropout; rbg is the faster one"
+        "--generator", choices=("rbg", "threefry2x32"), default="rbg", help="random numbers of dropout; rbg is faster"
     )
     options = common.finish(parser, parser.parse_args(), jax_models.DEFAULTS, jax_models.NEED_FRAMES)
     if options.model != "mult" and options.feature_type != "utt":
@@ -85,7 +85,7 @@ def main():
         parser.error(f"{options.model} needs audio, text and video")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     os.environ["JAX_PLATFORMS"] = options.device
-    if options.device == "cpu":  # before the import: the size of XLA's thread pool is the number of cores it may use
+    if options.device == "cpu":  # before the import, because XLA has as many threads as it may use cores
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     import jax
     import jax.numpy as jnp
@@ -99,7 +99,7 @@ def main():
     scan = make_scan(options, setting, common.Data(options))
     state = [(parameters, *zeros, jnp.zeros((), jnp.int32))]
 
-    # One length, so that there is one compilation; single steps until it is known.
+    # A fixed number of steps, so that it is compiled once; single steps until the number is known.
     chunk = 1 if options.check or options.milliseconds else options.steps
 
     def train(steps):

@@ -1,7 +1,7 @@
 """The ten fusion models of MERBench in PyTorch, as the reference toolkit computes them.
 
-`build` makes one by its name. attention, lmf and mult can also be made for A models at once (horizontally fused). The
-utterance-level models are here, those that read sequences in sequence_models.py.
+`build` makes a model by its name. attention, lmf and mult can also be made for A models at once (horizontally fused).
+The utterance-level models are in this file, those that read sequences in sequence_models.py.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import sequence_models
 from blocks import Fusion, LayerNorm, Linear, MLPEncoder, Setting
 
-# Start values of the options, as `merbench model NAME` shows them.
+# Default values of the options, as `merbench model NAME` shows them.
 COMMON = {"hidden_dim": 128, "dropout": 0.3}
 CLIPPED = {"grad_clip": -1.0}
 DEFAULTS = {
@@ -29,11 +29,11 @@ DEFAULTS = {
     "mult": COMMON | CLIPPED | {"layers": 4, "num_heads": 8, "conv1d_kernel_size": 3},
 }
 NEED_FRAMES = ("mfn", "graph_mfn", "mfm", "mctn", "mult")
-MANY = ("attention", "lmf", "mult")  # those that torch_fused.py and jax_vmap.py have
+MANY = ("attention", "lmf", "mult")  # the models of torch_fused.py and jax_vmap.py
 
 
 class Attention(Fusion):
-    """Raw scores, no softmax, weigh the undropped encodings."""
+    """The encodings, without dropout, are weighted with raw scores, without softmax."""
 
     def __init__(self, setting):
         super().__init__(setting)
@@ -109,7 +109,7 @@ def moments_distance(x, y):
 
 
 def difference(x, y):
-    """Mean square of the correlations of unit rows; the norms are constants for the gradient."""
+    """Mean square of the correlations of unit rows; the gradient treats norms as constants."""
     x, y = x - x.mean(0), y - y.mean(0)
     x = x / (x.norm(dim=1, keepdim=True).detach() + 1e-6)
     y = y / (y.norm(dim=1, keepdim=True).detach() + 1e-6)
@@ -165,7 +165,7 @@ class MISA(Fusion):
 
 
 class Bound(nn.Module):
-    """Of the mutual information, without the term of the log-variance."""
+    """Lower bound of the mutual information, without the log-variance term."""
 
     def __init__(self, h):
         super().__init__()
@@ -232,7 +232,7 @@ MODELS = {
 
 def build(name, dims, feature_type, classes, values, options, models=0):
     if models and name not in MANY:
-        raise SystemExit(f"{name}: only {', '.join(MANY)} are written for many models at once")
+        raise SystemExit(f"{name}: only {', '.join(MANY)} support many models at once")
     if name in NEED_FRAMES and feature_type == "utt":
         raise SystemExit(f"{name} needs sequences: frm_align" + (" or frm_unalign" if name == "mult" else ""))
     if name != "attention" and min(dims) == 0:
@@ -241,5 +241,5 @@ def build(name, dims, feature_type, classes, values, options, models=0):
 
 
 def weights_of(model):
-    """Numbers that are trained or could be, frozen ones not counted."""
+    """The number of weights that are not frozen."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

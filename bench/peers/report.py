@@ -1,4 +1,4 @@
-"""The table of bench/compare.sh, from the files that its processes left."""
+"""Prints the table of bench/compare.sh from the results of its processes."""
 
 import argparse
 import glob
@@ -15,7 +15,7 @@ import time
 
 
 def load(folder, pattern):
-    """One list of results a round, the processes of a round together."""
+    """A list of rounds, each a list of the results of its processes."""
     rounds = {}
     for path in sorted(glob.glob(os.path.join(folder, pattern + ".*.json"))):
         with open(path, encoding="utf-8") as file:
@@ -66,7 +66,7 @@ SAME_WORK = (
 
 
 def check_work(ours, peer):
-    """Both sides trained the same models on the same amount of data."""
+    """Checks that both sides trained the same models on the same amount of data."""
     for key in SAME_WORK:
         if ours[key] != peer[key]:
             sys.exit(f"compare: the sides did different work: {key} {ours[key]} and {peer[key]} ({peer['engine']})")
@@ -117,13 +117,13 @@ def compare_steps(folder, cores):
         table.append((labels[name], *cells))
     show(table)
     if len(rates) < len(ROWS[device]):
-        print("-: not measured; what was missing or failed is said above")
+        print("-: not measured; the reason is in a message above")
     copy = statistics.median(r["copy_gigabytes_per_second"] for r in mine)
     moved = statistics.median(r["gigabytes_per_second"] for r in mine)
     flops = statistics.median(r["gigaflops"] for r in mine)
     print(f"\nmerbench: {moved:.1f} GB/s of weights and moments (ceiling {copy:.1f}), {flops:.1f} Gflop/s", end="")
     print(f" (ceiling {ours['peak_gigaflops']:.1f})" if "peak_gigaflops" in ours else "")
-    print(f"the floor, 24 bytes a weight at the ceiling: {floor:.2f} us a model-step")
+    print(f"the floor, 24 bytes per weight at the ceiling: {floor:.2f} us per model-step")
     return {
         "kind": "steps",
         "device": ours["device"],
@@ -136,9 +136,9 @@ def compare_steps(folder, cores):
 
 
 def gnuplot(path, height, program):
-    """Draws to a file, SVG, or PNG by its name; says so where there is no gnuplot."""
+    """Draws to a file, SVG or PNG depending on its name; prints a message if gnuplot is missing."""
     if shutil.which("gnuplot") is None:
-        print("compare: no gnuplot, no figure", file=sys.stderr)
+        print("compare: gnuplot is not installed: no figure", file=sys.stderr)
         return
     terminal = "pngcairo" if path.endswith(".png") else "svg"
     quoted = path.replace("'", "''")
@@ -177,7 +177,7 @@ def compare_sweep(folder, cores):
     done, asked = sum(p["runs"] for p in processes), sum(p["runs_in_shard"] for p in processes)
     if asked != runs:
         sys.exit(f"compare: the two sides did different work: {runs} and {asked} runs")
-    # Each process: what it trained, and the rest of its share at the same pace; then as if shares had been equal.
+    # The time of each process, extrapolated to its whole share; then the mean, as if the shares had been equal.
     each = [
         p["seconds"] - p["train_seconds"] + p["train_seconds"] * p["runs_in_shard"] / max(1, p["runs"]) for p in processes
     ]

@@ -1,4 +1,4 @@
-"""The table of bench/compare.sh --all, a line a model, from the files that its processes left."""
+"""Prints the table of bench/compare.sh --all, one line per model, from the results of its processes."""
 
 import argparse
 import os
@@ -8,19 +8,19 @@ import report
 
 MODELS = "attention tfn lmf misa mmim mfn graph_mfn mfm mctn mult".split()
 OURS = "merbench-threads"
-# Of one model at a time; the table shows the faster one, as the two sides use threads differently.
+# Sides that train one model at a time; the table shows the fastest, because they use threads differently.
 SERIAL = {"torch-threads": "threads", "torch-processes": "processes"}
 MANY = {"torch_fused_adam-threads": "PyTorch at once", "jax_highest-threads": "JAX"}
-BUSY = 0.2  # rounds this far apart (highest - lowest, of the median) are worth a word
+BUSY = 0.2  # relative spread of rounds (highest - lowest) from which on they are reported
 
 
 def rates_of(rounds, key):
-    """Of every round, its processes together; none where the side did not measure it."""
+    """The sum over the processes of every round; empty if the side did not measure it."""
     return [sum(p[key] for p in processes) for processes in rounds if all(key in p for p in processes)]
 
 
 def load_model(folder):
-    """What the sides did with one model; None where there is nothing of it."""
+    """The results of all sides for one model; None if there are none."""
     rounds = {name: report.load(folder, name + "-*") for name in (OURS, *SERIAL, *MANY)}
     rounds = {name: found for name, found in rounds.items() if found}
     if OURS not in rounds:
@@ -42,7 +42,7 @@ def load_model(folder):
 
 
 def floor_of(mine):
-    """Microseconds a model-step that the machine needs at least, and for what: its memory or its arithmetic."""
+    """The least microseconds per model-step that the machine allows, and the limit: memory or arithmetic."""
     memory = statistics.median(r["floor_microseconds"] for r in mine)
     arithmetic = statistics.median(2e-3 * r["multiply_accumulates"] / r["peak_gigaflops"] for r in mine)
     binds = "memory" if memory >= arithmetic else "arithmetic"
@@ -50,7 +50,7 @@ def floor_of(mine):
 
 
 def fastest(rates, names):
-    """(name, median) of the fastest side among `names`; (None, None) where none was measured."""
+    """(name, median) of the fastest side among `names`; (None, None) if none was measured."""
     middle = {n: statistics.median(rates[n]) for n in names if n in rates}
     return max(middle.items(), key=lambda item: item[1]) if middle else (None, None)
 
@@ -109,7 +109,7 @@ def show_spread(results):
 
 
 def show_settings(results):
-    """What is not the same for all stands with the model."""
+    """The name of a model, with the settings that are not those of all models."""
     for name, result in results.items():
         ours = result["first"][OURS]
         frames = "" if ours["feature_type"] == "utt" else f" of {ours['frames']} frames"
@@ -127,7 +127,7 @@ def compare(folder, cores):
     ours = next(iter(results.values()))["first"][OURS]
     count = len(cores.split(","))
     print(f"{report.processor()}, cores {cores}; {ours['device']}; {', '.join(engines)}")
-    print(f"training: model-steps a second; evaluation: rows a second; PyTorch: {count} threads or {count} processes\n")
+    print(f"training: model-steps per second; evaluation: rows per second; PyTorch: {count} threads or {count} processes\n")
     report.show([*HEADERS, *(line(name, result) for name, result in results.items())])
     print()
     show_settings(results)
@@ -145,7 +145,7 @@ def bars(result):
 
 
 def draw(result, path):
-    """Two bars a model: how often merbench trains, and evaluates, while PyTorch does it once."""
+    """Two bars per model: how many times faster than PyTorch merbench trains and evaluates."""
     names = list(reversed(result["models"]))
     drawn = list(bars(result))
     if not drawn:

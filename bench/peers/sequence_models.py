@@ -24,7 +24,7 @@ class Gate:
 
 
 class Memory(Fusion):
-    """What mfn and graph_mfn share: three LSTM cells, and a memory that gates update."""
+    """The base of mfn and graph_mfn: three LSTM cells, and a memory that gates update."""
 
     def __init__(self, setting, attended):
         super().__init__(setting)
@@ -163,7 +163,7 @@ class MFM(Fusion):
         names = {"y": "zy_to_fy", "l": "zl_to_fl", "a": "za_to_fa", "v": "zv_to_fv"}
         self.gates = {short: Gate(self, name, h, f, f, p) for short, name in names.items()}
         self.gates["out"] = Gate(self, "fy_to_y", f, f, h // 2, p)
-        self.draw = torch.randn_like  # of the Gaussian samples, in the order text, audio, video, y
+        self.draw = torch.randn_like  # draws the Gaussian samples, in the order text, audio, video, y
         self.add_heads(h // 2)
 
     def discrepancy(self, z):
@@ -187,7 +187,7 @@ class MFM(Fusion):
 
 
 class Translator(nn.Module):
-    """Recurrent encoder whose time is the sequence's first axis: in the reference that is the batch."""
+    """Recurrent encoder that takes the first axis for time; in the reference that is the batch."""
 
     def __init__(self, inputs, h, dropout):
         super().__init__()
@@ -237,7 +237,7 @@ class MCTN(Fusion):
         self.add_heads(h)
 
     def translate(self, which, source, target):
-        """-> what the encoder joined (B, T, H), reconstruction of the target (B, T, D); always the true target"""
+        """-> joint encoding (B, T, H), reconstruction of the target (B, T, D), with teacher forcing at every step"""
         query, decoder = getattr(self, f"attn{which}"), getattr(self, f"decoder{which}")
         joint, state = getattr(self, f"encoder{which}")(source)
         rows = [torch.zeros_like(target[0])]
@@ -276,7 +276,7 @@ class Convolution(nn.Module):
 
 @lru_cache
 def future_mask(queries, keys, device):
-    """What a query may see: the causal mask, and a band as wide as the lengths differ."""
+    """The keys that a query may see: the causal mask, widened by the difference of the lengths."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(abs(keys - queries))
 
 

@@ -1,4 +1,4 @@
-"""A merbench plan trained serially: the reference's way of a run, for the end-to-end comparison."""
+"""Trains a merbench plan serially, run by run as the reference toolkit does, for the end-to-end comparison."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ from torch_training import make_optimizer, train_step
 
 MODALITIES = ("audio", "text", "video")
 
-# What the engine's rules say of each dataset: classes, values, shuffling, selection, splits.
+# merbench's rules for each dataset: classes, values, shuffling, selection, splits.
 RULES = {
     "QUICKSTART": (4, 1, True, "emoval", "official"),
     "MER2023": (6, 1, True, "emoval", "random"),
@@ -40,7 +40,7 @@ def weighted_f1(truth, guess, classes):
 
 
 def score(predictions, emotions, valences, selection):
-    """(selection metric, WAF); corpora without classes are scored by sign, zero labels left out."""
+    """(selection metric, WAF); corpora without classes are scored by sign, without zero labels."""
     logits, values = predictions
     if logits is None:
         kept = valences != 0
@@ -58,7 +58,7 @@ def predict(model, loader):
     logits, values, emotions, valences = [], [], [], []
     for inputs, emotion, valence in loader:
         outputs = model(inputs)
-        total_loss(outputs, emotion, valence)  # the reference takes the loss of every part, too
+        total_loss(outputs, emotion, valence)  # the reference computes this loss for every part, too
         for kept, output in zip((logits, values), outputs[1:3]):
             if output is not None:
                 kept.append(output.numpy())
@@ -77,7 +77,7 @@ def train_run(name, feature_type, data, rules, setting, seed, parts, tests, plan
     torch.manual_seed(seed)
     batch = plan.get("batch_size", 32)
     train_rows, select_rows = parts
-    together = np.concatenate(parts)  # five-fold corpora: one data set for both
+    together = np.concatenate(parts)  # five-fold corpora have one data set for both
 
     def loader(rows, data_set_rows, shuffled=False):
         cut = data.cut(data_set_rows)
@@ -89,7 +89,7 @@ def train_run(name, feature_type, data, rules, setting, seed, parts, tests, plan
     train = loader(train_rows, train_rows if official else together, plan.get("shuffle", shuffle))
     select = loader(select_rows, select_rows if official else together)
     test_loaders = [loader(rows, rows) for rows in tests]
-    dims = (data.dims + [0, 0])[:3]  # which are absent makes no difference
+    dims = (data.dims + [0, 0])[:3]  # which modality is absent makes no difference
     chosen = {option: setting[option] for option in models.DEFAULTS[name]}
     model = models.build(name, dims, feature_type, classes, values, chosen)
     optimizer = make_optimizer(model.parameters(), setting["learning_rate"], setting["weight_decay"])
@@ -98,7 +98,7 @@ def train_run(name, feature_type, data, rules, setting, seed, parts, tests, plan
         model.train()
         for inputs, emotions, valences in train:
             loss = train_step(model, optimizer, inputs, emotions, valences, setting["grad_clip"])
-            loss.item()  # the reference collects the loss of every batch
+            loss.item()  # the reference reads the loss of every batch
             steps += 1
         metric, _ = score(*predict(model, select), plan.get("selection", selection))
         outcomes = [predict(model, t) for t in test_loaders]
@@ -119,11 +119,11 @@ def settings_of(model, cell, plan):
     if plan.get("search", {}).get("method", "none") == "grid":
         for source in (plan.get("grid", {}), cell.get("grid", {})):
             if source == "paper" and model != "attention":
-                raise SystemExit(f'sweep: this peer has no "paper" grid of {model}: name its values')
+                raise SystemExit(f'sweep: this peer has no "paper" grid for {model}: expected a list of values')
             grid |= PAPER if source == "paper" else source
     unknown = (set(fixed) | set(grid)) - set(known)
     if unknown:
-        raise SystemExit(f"sweep: settings of {model} that this peer does not have: {sorted(unknown)}")
+        raise SystemExit(f"sweep: this peer does not have these settings of {model}: {sorted(unknown)}")
     grid = {key: values for key, values in grid.items() if key not in cell.get("settings", {})}
     names = sorted(grid)
     return [fixed | dict(zip(names, values)) for values in itertools.product(*(grid[n] for n in names))]
@@ -146,7 +146,7 @@ def cells_of(plan):
 
 
 class Budget:
-    """Counts runs and training steps; ends the sweep early when asked to."""
+    """Counts runs and training steps, and ends the sweep at --limit."""
 
     def __init__(self, limit):
         self.limit, self.runs, self.steps, self.asked = limit, 0, 0, 0
@@ -199,7 +199,7 @@ def train_plan(path, folder, shard, limit):
         data = loaded[source]
         settings = settings_of(model, cell, plan)
         chosen, selection, scores = settings[0], -np.inf, []
-        trained = {}  # a final seed that the search has used needs no second run
+        trained = {}  # a final seed that the search has already trained needs no second run
 
         def train(setting, seed):
             key = (json.dumps(setting, sort_keys=True), seed)

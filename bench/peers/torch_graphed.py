@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A peer of the benchmarks: one model at a time, the best that PyTorch does without another way of thinking.
+"""A peer of the benchmarks: one model at a time, as fast as PyTorch can train it without changes to the model.
 
 The whole step (gathering the batch, forward, loss, backward, fused Adam) is one captured CUDA graph. On the CPU, where
 nothing can be captured, it is the eager step with fused Adam.

@@ -26,7 +26,7 @@ from torch_training import make_optimizer, train_step
 
 
 class Cut(torch_training.Steps):
-    """Steps on batches that were cut before."""
+    """Steps on batches that were made beforehand."""
 
     def __init__(self, options, model, optimizer, rows):
         super().__init__(options, model, optimizer, rows)
@@ -41,7 +41,7 @@ class Cut(torch_training.Steps):
 
     @torch.no_grad()
     def evaluate(self, count):
-        """Forward passes, the model's own losses included; outputs go to the host."""
+        """Forward passes, including the model's own losses; outputs are copied to the host."""
         self.model.eval()
         for i in range(count):
             inputs, _, _ = self.batches[i % len(self.batches)]
@@ -61,11 +61,11 @@ def run_steps(parser, options):
 
 
 def run_sweep(_, options):
-    import sweep  # needs h5py; steps does not
+    import sweep  # needs h5py, which `steps` does not
 
     options.precision, options.device, options.seed = "highest", "cpu", 1
     torch_training.prepare(options)
-    # The first optimiser of a process imports half of PyTorch; that is not training.
+    # The first optimiser of a process imports large parts of PyTorch, which is not to be timed.
     model = models.build("attention", [2, 2, 2], "utt", 2, 1, {"hidden_dim": 2})
     batch = [torch.zeros(2, 2)] * 3, torch.zeros(2, dtype=torch.long), torch.zeros(2)
     train_step(model, make_optimizer(model.parameters(), 1e-3, 1e-5), *batch)

@@ -11,7 +11,7 @@ from blocks import total_loss
 
 
 def make_optimizer(parameters, learning_rate, weight_decay, fused=False, capturable=False):
-    """The reference takes PyTorch's default; `fused` is the fastest that PyTorch has."""
+    """The reference uses PyTorch's default Adam; `fused` is the fastest one in PyTorch."""
     return torch.optim.Adam(
         [p for p in parameters if p.requires_grad],
         lr=learning_rate,
@@ -22,7 +22,7 @@ def make_optimizer(parameters, learning_rate, weight_decay, fused=False, captura
 
 
 def train_step(model, optimizer, inputs, emotions, valences, grad_clip=-1.0):
-    """-> the loss; of many models, one each."""
+    """-> the loss; with many models, one loss for each."""
     optimizer.zero_grad()
     loss = total_loss(model(inputs), emotions, valences)
     (loss.sum() if loss.dim() else loss).backward()
@@ -54,7 +54,7 @@ def about(options, optimizer):
 
 
 def make_model(options, count, first=0):
-    """Of `count` models at once, or 0: one. In a check its weights are those of model `first`, `first` + 1, ..."""
+    """Makes `count` models at once, or one if 0. With --check their weights are those of models `first` and later."""
     model = models.build(
         options.model, options.dims, options.feature_type, options.classes, options.values, options.options, count
     )
@@ -66,7 +66,7 @@ def make_model(options, count, first=0):
             for name, parameter in parameters.items():
                 each = [torch.from_numpy(s[name]) for s in starts]
                 parameter.copy_(torch.stack(each) if count else each[0])
-        for module in model.modules():  # MISA's transformer has a rate of its own
+        for module in model.modules():  # MISA's transformer has its own dropout rate
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
             if isinstance(module, nn.MultiheadAttention):
@@ -75,8 +75,8 @@ def make_model(options, count, first=0):
 
 
 class Steps:
-    """Steps of a model on batches that a step gathers from resident data: one after another, or as a CUDA graph that
-    finds its batch by a counter on the device."""
+    """Steps of a model on batches that each step gathers from resident data: eager, or as a CUDA graph that finds its
+    batch with a counter on the device."""
 
     def __init__(self, options, model, optimizer, rows):
         """rows: (steps, batch) of one model, or (steps, models, batch)"""
@@ -95,7 +95,7 @@ class Steps:
         return train_step(self.model, self.optimizer, inputs, self.emotions[rows], self.valences[rows], self.clip)
 
     def capture(self):
-        """The step at `counter`; three eager ones come first, as PyTorch asks for, from weights that are put back."""
+        """Captures the step at `counter` after three eager steps, as PyTorch requires, and restores the weights."""
         self.counter = torch.zeros(1, dtype=torch.long, device=self.device)
         weights = {k: v.clone() for k, v in self.model.state_dict().items()}
         side = torch.cuda.Stream()

@@ -1,4 +1,6 @@
-// The datasets of the benchmark: classes, heads, splits, selection metric.
+// The datasets of the benchmark: their classes, heads, splits and selection metric. A program looks
+// a dataset up by name to learn how runs on it are split, selected and scored.
+//
 // Source: Lian et al., "MERBench" (2024), and the toolkit's label files.
 #ifndef MERBENCH_DATASET_H
 #define MERBENCH_DATASET_H
@@ -12,21 +14,21 @@
 typedef enum mb_split_scheme {
     MB_SPLIT_OFFICIAL,     // train / val / test as released, one run
     MB_SPLIT_SESSIONS,     // leave one session out: five runs, no test set
-    MB_SPLIT_RANDOM_FOLDS, // five random folds of the training corpus, test sets apart
+    MB_SPLIT_RANDOM_FOLDS, // five random folds of the training corpus, separate test sets
 } mb_split_scheme;
 
 typedef struct mb_dataset_rules {
     const char *name;    // as MERTools spells it: "CMUMOSI"
-    int32_t class_count; // C, output_dim1; 0 = no classification head
-    int32_t value_count; // R, output_dim2; 1 = one regression output, 0 = none
+    int32_t class_count; // C (the toolkit's output_dim1); 0 = no classification head
+    int32_t value_count; // R (output_dim2); 1 = one regression output, 0 = none
     mb_split_scheme splits;
     bool shuffle; // whether the reference shuffles the training rows every epoch
     mb_selection selection;
-    double value_range;     // valence lies in [-value_range, value_range]; 0 = no valence
+    double value_range;     // valences are in [-value_range, value_range]; 0 = no valence
     const char *classes[8]; // class names in label order, NULL-terminated
 } mb_dataset_rules;
 
-// The labels that a dataset with these rules has.
+// The labels of a dataset with these rules.
 mb_label_space mb_dataset_labels(const mb_dataset_rules *rules);
 
 // The rules of `name` (exact spelling), or NULL.

@@ -1,11 +1,14 @@
-// Datasets in the memory of a device.
+// A cache of datasets in device memory. The trainer opens its datasets through it; a program
+// that trains many arrays of runs keeps the cache between them, so that their features are
+// uploaded once.
 //
-// A device that keeps what it was given has each array of the host in its memory once, however many
-// datasets contain it, also while nobody uses it: the runs of a sweep that follow each other find
-// their features there. When memory is short, what nobody uses goes, the longest unused first.
+// The cache holds one copy of each host array, however many datasets contain the array, and keeps
+// it when no dataset uses it any more. When memory is short, unused copies are freed, least
+// recently used first.
 //
-// While an array of runs trains, a thread of the cache brings the dataset that comes next. It only
-// ever does what mb_cached_dataset_open would do later, and leaves it when there is no room.
+// While an array of runs trains, a thread of the cache uploads the dataset that is needed next.
+// The thread does only what mb_cached_dataset_open would do later, and skips the dataset when
+// memory is short.
 #ifndef MERBENCH_DEVICE_CACHE_H
 #define MERBENCH_DEVICE_CACHE_H
 
@@ -15,35 +18,37 @@
 typedef struct mb_kept_arrays mb_kept_arrays;
 typedef struct mb_cached_array mb_cached_array;
 
-// A device and what it has. Where only the device is set nothing is kept: an array goes with the
-// last dataset that contains it.
+// A device and the copies on it. A cache with only `device` set keeps nothing: a copy is freed with
+// the last dataset that contains it.
 typedef struct mb_device_cache {
     mb_device *device;
     mb_kept_arrays *kept;
 } mb_device_cache;
 
-// From now on what nobody uses is kept, until mb_cache_release, which must come before the device
-// is closed and may be called on any cache. The cache stays where it is in between.
+// Makes the cache keep unused copies until mb_cache_release. The cache must not move in memory in
+// between. mb_cache_release must be called before the device is closed; calling it on a cache that
+// keeps nothing is allowed.
 mb_status mb_cache_keep(mb_device_cache *cache, mb_error *error);
 void mb_cache_release(mb_device_cache *cache);
-// Gives up what nobody uses.
+// Frees all unused copies.
 void mb_cache_trim(mb_device_cache *cache);
 
-// Memory of the device; what is kept makes room for it.
+// Allocates device memory. Frees unused copies if there is not enough.
 mb_status mb_cache_allocate(mb_device_cache *cache, size_t bytes, void **memory, mb_error *error);
 
-enum { MB_DATASET_ARRAYS = 2 * MB_MAX_STREAMS + 2 }; // values, offsets; labels
+// Values and offsets of each stream, emotions, valences.
+enum { MB_DATASET_ARRAYS = 2 * MB_MAX_STREAMS + 2 };
 
-// A dataset in use.
+// A dataset in use on a device.
 typedef struct mb_cached_dataset {
-    mb_device_cache *cache; // NULL: nothing is held
-    mb_dataset dataset;     // in the memory of the device
+    mb_device_cache *cache; // NULL: closed
+    mb_dataset dataset;     // its arrays are device memory
     mb_cached_array *arrays[MB_DATASET_ARRAYS];
 } mb_cached_dataset;
 
-// Brings a dataset from the host to the device; where the device shares the host's memory the
-// dataset stays as it is. Must be closed also after a failure. The host's arrays must not change as
-// long as the cache keeps them: they are known by their addresses.
+// Makes a dataset available on the device. Where the device shares the host's memory, the dataset
+// is used in place. Must be closed even after a failure. The cache identifies host arrays by their
+// addresses, so they must not change while it keeps copies of them.
 mb_status mb_cached_dataset_open(mb_device_cache *cache, const mb_dataset *host,
                                  mb_cached_dataset *cached, mb_error *error);
 void mb_cached_dataset_close(mb_cached_dataset *cached);

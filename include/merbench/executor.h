@@ -1,4 +1,5 @@
-// Runs plans on a device: what an executor does with the memory that a backend gives out.
+// An executor runs plans on a device, in the memory that the backend allocates (device.h). The
+// trainer drives it; a program needs it only to run plans itself, as the benches do.
 #ifndef MERBENCH_EXECUTOR_H
 #define MERBENCH_EXECUTOR_H
 
@@ -8,63 +9,68 @@
 #include "merbench/stream.h"
 #include "merbench/tally.h"
 
-// Successive steps of an array of A runs: S executions of a plan, for training the batches of an
-// epoch, for evaluating the chunks of a part. All tables are device memory. Step s, from first_step
-// to first_step + step_count - 1, takes row s of `rows` and `widest`, and of the list of run a the
-// utterances indices[a * index_stride + s * batch_rows ...].
+// Consecutive steps of an array of A runs: executions of a plan, on the batches of an epoch when it
+// trains, on the chunks of a part when it evaluates. S is the number of steps in the tables. Step
+// s, for s from first_step to first_step + step_count - 1, reads row s of `rows` and `widest`, and
+// run a takes its utterances at indices[a * index_stride + s * batch_rows ...]. All tables are
+// device memory.
 typedef struct mb_launch {
-    // 0, or a number of mb_device_numbers: what a device is given under the same number differs in
-    // first_step and step_count alone, the plan included, so what was made of it can be kept.
-    uint64_t number;
+    // 0, or an id from mb_device_launch_ids. All launches with one id have the same plan and differ
+    // in first_step and step_count alone, so the executor may keep what it prepared for the id.
+    uint64_t id;
     int32_t run_count; // A
     int32_t first_step, step_count;
-    const mb_dataset *dataset; // its arrays are device memory
+    const mb_dataset *dataset; // its arrays are in device memory
     const int32_t *indices;    // (A, index_stride) utterances
     int64_t index_stride;
-    int32_t batch_rows;    // utterances from step to step
-    const int32_t *rows;   // (S, A) valid rows; 0 leaves the run untouched, bit for bit
+    int32_t batch_rows;    // distance of the utterances of successive steps
+    const int32_t *rows;   // (S, A) valid rows; 0 leaves the run as it is, bit for bit
     float *parameters;     // (A, plan->parameter_floats)
     float *first_moments;  // (A, plan->parameter_floats), training only
     float *second_moments; // (A, plan->parameter_floats), training only
     float *arena;          // (A, plan->arena_floats)
     const float *slots;    // (A, MB_SLOT_COUNT)
     const mb_key *keys;    // (A)
-    const uint32_t *steps; // (A) training step of step 0: Adam's count, dropout counter. Step s is
-                           // training step steps[a] + s, or steps[a] in plans that do not train
-    const int32_t *widest; // (S, A) rows of the largest batch a run has had, this one included;
-                           // training only, NULL = rows
-    const float *masks;    // stored dropout masks (plan->mask_floats), tests only
-    // Results; each may be NULL.
-    float *losses;       // (A, loss_stride): step s writes the plan's total at column s; the
-    int64_t loss_stride; // auxiliary loss in plans without a total, where there is one
-    float *logits;       // (A, index_stride, C) and
-    float *values;       // (A, index_stride, R): a row for each utterance of the list
-    // Memory of the host, a number for each op of the plan (mb_plan.steps): the seconds that it
-    // takes in each step are added, one after the other, and the call waits for the end. This takes
-    // longer and changes no result. NULL = not timed.
+    // (A) training steps that the run has done before step 0, which Adam and random numbers count.
+    // Step s is training step steps[a] + s in a plan that trains, steps[a] in any other.
+    const uint32_t *steps;
+    // (S, A) rows of the largest batch of the run so far, this one included; NULL: as `rows`. Read
+    // by plans that train.
+    const int32_t *widest;
+    const float *masks; // (plan->mask_floats) stored dropout masks; tests only
+    // Results; each may be NULL. Step s writes column s of `losses`: the plan's total or, in a plan
+    // without a total, its auxiliary loss if it has one. `logits` and `values` get one row for each
+    // utterance of a run's list.
+    float *losses; // (A, loss_stride)
+    int64_t loss_stride;
+    float *logits; // (A, index_stride, C)
+    float *values; // (A, index_stride, R)
+    // NULL, or host memory with one number for each op of the plan: the executor adds the seconds
+    // that the op takes in each step. The call then runs the ops one after another and waits for
+    // the end; this is slower and changes no result.
     double *op_seconds;
 } mb_launch;
 
-// Predictions that the evaluation of a part left on a device, to be tallied. All tables are device
-// memory.
+// Predictions that an evaluation of a part left on the device, to be tallied (tally.h). All tables
+// are device memory.
 typedef struct mb_tally_launch {
     int32_t run_count;       // A
     const int32_t *emotions; // of the dataset
     const float *valences;   // of the dataset
-    const int32_t *counts;   // (A) predictions of each run
+    const int32_t *counts;   // (A) number of predictions of each run
     const int32_t *indices;  // (A, index_stride) utterances
     int64_t index_stride;
-    int32_t batch_size;     // rows of a batch of the loss
+    int32_t batch_size;     // rows of the batches over which the loss is averaged
     int32_t class_count;    // C
     const float *logits;    // (A, index_stride, C), or NULL
     const float *values;    // (A, index_stride), or NULL
-    const float *auxiliary; // (A, auxiliary_stride) a loss for each batch, or NULL
+    const float *auxiliary; // (A, auxiliary_stride) loss of each batch, or NULL
     int64_t auxiliary_stride;
     mb_tally *tallies; // (A)
 } mb_tally_launch;
 
-// Copies of rows between tables of an array: where chosen[a], `floats` numbers from
-// from[a * from_stride] to to[a * to_stride]. All in device memory.
+// Copies one row per run between tables of an array: where chosen[a] is not 0, `floats` numbers
+// from from[a * from_stride] to to[a * to_stride]. All tables are device memory.
 typedef struct mb_row_copy {
     int32_t run_count;     // A
     const int32_t *chosen; // (A)
@@ -73,45 +79,46 @@ typedef struct mb_row_copy {
     int64_t to_stride, from_stride, floats;
 } mb_row_copy;
 
-// Orders of the rows of the runs of an array in an epoch. All tables are device memory.
+// Makes the order of the training rows in an epoch, for each run of an array. All tables are
+// device memory.
 typedef struct mb_shuffle_launch {
     int32_t run_count;       // A
     const mb_key *keys;      // (A)
-    const int32_t *counts;   // (A) rows of each run; 0 leaves it alone
-    const int32_t *shuffled; // (A) whether the rows are put into a new order, or copied as they are
-    const int32_t *from;     // (A, stride) the rows in the order of the corpus
-    int32_t *to;             // (A, stride) elsewhere
+    const int32_t *counts;   // (A) rows of each run; 0 leaves its order as it is
+    const int32_t *shuffled; // (A) whether the order is drawn; otherwise it is that of the corpus
+    const int32_t *from;     // (A, stride) rows in corpus order
+    int32_t *to;             // (A, stride) result; does not overlap `from`
     int64_t stride;
     uint32_t epoch;
 } mb_shuffle_launch;
 
 struct mb_executor {
-    // Start values of an array of runs, as mb_parameters_initialise makes them. keys (A) and
+    // Draws the start values of an array of runs, as mb_parameters_initialise does. keys (A) and
     // parameters (A, parameter_floats) are device memory.
     mb_status (*initialise)(mb_device *device, const mb_plan *plan, int32_t run_count,
                             const mb_key *keys, float *parameters, mb_error *error);
     mb_status (*copy_rows)(mb_device *device, const mb_row_copy *copy, mb_error *error);
-    // The orders that mb_random_shuffle makes of MB_RANDOM_SHUFFLE, with the epoch as step.
+    // Makes the orders of mb_random_shuffle with MB_RANDOM_SHUFFLE, the epoch as step.
     mb_status (*shuffle)(mb_device *device, const mb_shuffle_launch *launch, mb_error *error);
-    // The most that a launch should have, so that progress is seen and a stop is not waited for:
-    // steps, and multiply-accumulates of all runs.
+    // The largest launch that keeps progress displays moving and stops quick: in steps, and in
+    // multiply-accumulates of all runs together.
     int32_t steps_per_launch;
     int64_t work_per_launch;
-    // Executes the plan's steps for every run of the launch, S times. What is downloaded later is
-    // what they wrote.
+    // Executes the plan for every run of the launch, once for each step. Later downloads see
+    // the results.
     mb_status (*run)(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                      mb_error *error);
-    // Makes the calling thread take part in what another thread runs on the device, as long as
-    // wanted(context); the parts of steps that it did. The results do not depend on it. NULL
-    // where threads of the host are no help.
+    // Makes the calling thread help with what another thread runs on the device, for as long as
+    // wanted(context) holds. Returns the number of shares of ops that it did. Results do not depend
+    // on helpers. NULL where threads of the host cannot help.
     int64_t (*assist)(mb_device *device, bool (*wanted)(const void *context), const void *context);
     mb_status (*tally)(mb_device *device, const mb_tally_launch *launch, mb_error *error);
 };
 
-// The first of `count` numbers for launches that no other launch of the device has.
-static inline uint64_t mb_device_numbers(mb_device *device, int32_t count) {
-    uint64_t first = device->numbers + 1;
-    device->numbers += (uint64_t)count;
+// Reserves `count` ids for launches, unique on the device, and returns the first.
+static inline uint64_t mb_device_launch_ids(mb_device *device, int32_t count) {
+    uint64_t first = device->launch_ids + 1;
+    device->launch_ids += (uint64_t)count;
     return first;
 }
 

@@ -1,4 +1,7 @@
-// Parts of a corpus on which a trial trains, selects and is scored.
+// Folds: the parts of a corpus on which a run trains, selects its best epoch and is scored. A
+// program makes them once for each corpus, protocol and seed, and gives them to runs (train.h).
+//
+// Source: the toolkit's data loaders, for protocol mertools.
 #ifndef MERBENCH_FOLDS_H
 #define MERBENCH_FOLDS_H
 
@@ -6,41 +9,47 @@
 
 typedef enum mb_protocol {
     MB_PROTOCOL_MERTOOLS, // exactly as the reference toolkit does it
-    MB_PROTOCOL_STRICT,   // shuffled, nested selection, test part unseen until the choice is frozen
+    MB_PROTOCOL_STRICT,   // shuffled, nested selection, test parts unseen until settings are frozen
 } mb_protocol;
 
 typedef struct mb_part {
     char name[32];   // "train", "val", "test1", "fold0" ...
-    int32_t dataset; // of those of a run; 0: the corpus that the folds are of
+    int32_t dataset; // index in mb_run_spec.datasets; 0 = the corpus of the folds
     int32_t count;
-    int32_t *rows; // utterances of the dataset
+    int32_t *rows; // (count) utterances of the dataset
+    // The utterances to whose longest sequence the part is padded: those of the toolkit's data
+    // set object.
     int32_t scope_count;
-    int32_t *scope; // the toolkit's "data set object": sequences are padded to its longest
+    int32_t *scope; // (scope_count)
 } mb_part;
 
 typedef struct mb_fold {
     mb_part train;
-    mb_part select; // selection metric is taken here every epoch
-    mb_part held; // scored once from the best snapshot; count 0 where `select` itself is the score
+    mb_part select; // gives the selection metric of each epoch
+    mb_part held;   // held out: scored once, at the best epoch; count 0 where `select` is scored
 } mb_fold;
 
 typedef struct mb_fold_set {
     int32_t fold_count;
     mb_fold *folds;
-    int32_t test_count; // 0 for IEMOCAP
-    mb_part *tests;     // each scored once per fold, predictions averaged over folds
+    int32_t test_count; // 0 where the dataset has no test set
+    mb_part *tests;     // scored once in each fold; predictions are averaged over folds
 } mb_fold_set;
 
-// mertools: IEMOCAP folds by session (selection = scored session), MER2023 five random folds of
-//   train drawn with `seed`, official splits otherwise.
-// strict: fold k is held out, fold k+1 selects, the other three train; official splits as they are.
-// MB_BAD_INPUT when a split is missing or a part is empty.
+// Makes the folds of a corpus. MB_BAD_INPUT when a split is missing or a part is empty.
+//
+// mertools: IEMOCAP has one fold for each session, selected on the session that is scored; MER2023
+// has five random folds of the training split, drawn with `seed`; other datasets keep their
+// official splits.
+//
+// strict: fold k is held out, fold k + 1 selects, the other three train; official splits are kept.
 mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
                         mb_fold_set *folds, mb_error *error);
 void mb_folds_free(mb_fold_set *folds);
 
-// The toolkit's five folds of a given permutation: fold k = positions k*e .. (k+1)*e-1, e =
-// count/5, the last takes the rest. `bounds` receives six positions.
+// How the toolkit cuts a permutation of `count` utterances into five folds: fold k has
+// positions bounds[k] ... bounds[k + 1] - 1; all folds have count / 5 positions, the last one
+// also the remainder.
 void mb_folds_of_permutation(int32_t count, int32_t bounds[6]);
 
 #endif

@@ -1,5 +1,6 @@
-// Fusion models: their options and how they are built. One model is one file in src/host/models and
-// one line in models.def.
+// Fusion models: their options, and how their graphs are built. A program looks a model up by name,
+// fills in a configuration, checks it, and trains it (train.h) or compiles it itself. One model is
+// one file in src/host/models and one line in models.def.
 #ifndef MERBENCH_MODEL_H
 #define MERBENCH_MODEL_H
 
@@ -15,57 +16,57 @@
 
 typedef enum mb_option_kind { MB_OPTION_INTEGER, MB_OPTION_REAL, MB_OPTION_CHOICE } mb_option_kind;
 
-// One hyper-parameter of a model. An option that changes no shape is a slot: runs that differ only
-// in slots share an array.
+// One hyper-parameter of a model. An option that changes no shape has a slot, the table entry from
+// which ops read its value; runs that differ only in slots can train in one array.
 typedef struct mb_option {
     const char *name; // key in a plan: "hidden_dim"
     mb_option_kind kind;
-    double initial, minimum, maximum; // a choice counts from 0
-    bool corrected;                   // whether protocol strict starts from another value:
-    double corrected_initial;         // where the reference's behaviour is a defect
-    const char *choices[6];           // MB_OPTION_CHOICE: names, NULL-terminated
-    mb_slot slot;                     // MB_SLOT_NONE: part of the shape
+    double initial, minimum, maximum; // of a choice: its index
+    bool corrected;                   // whether protocol strict has another initial value,
+    double corrected_initial;         // because the reference has a defect here
+    const char *choices[6];           // names of an MB_OPTION_CHOICE, NULL-terminated
+    mb_slot slot;                     // MB_SLOT_NONE: the option changes shapes
     double grid[MB_MAX_GRID];         // the toolkit's search space
-    int32_t grid_count;               // 0: not searched
+    int32_t grid_count;               // 0: the toolkit does not search it
     const char *help;
 } mb_option;
 
 // Everything a graph depends on.
 typedef struct mb_model_config {
     mb_feature_type feature_type;
-    // By stream. Those of the fusion models are the modalities: MB_AUDIO ...
+    // By stream. Streams of fusion models are the modalities: MB_AUDIO ...
     int32_t dims[MB_MAX_STREAMS];   // 0 = absent
-    int32_t steps[MB_MAX_STREAMS];  // T; 1 for MB_UTT
+    int32_t steps[MB_MAX_STREAMS];  // T, frames after padding; 1 for MB_UTT
     int32_t class_count;            // C
     int32_t value_count;            // R
-    double options[MB_MAX_OPTIONS]; // by position in mb_model.options
+    double options[MB_MAX_OPTIONS]; // in the order of mb_model.options
 } mb_model_config;
 
 typedef struct mb_model {
     const char *name;
     const char *paper;
-    const mb_option *options; // common options (hidden_dim, dropout, ...) included
+    const mb_option *options; // (option_count), including hidden_dim and dropout
     int32_t option_count;
-    bool couples_rows; // whether the outputs or the auxiliary loss of a row depend on its batch
-    bool any_modality; // whether it can do without one or two modalities
-    // Refuses configurations that the model cannot take; the message names the plan's key. May be
-    // NULL.
+    bool couples_rows; // whether the outputs or losses of a row depend on the other rows
+    bool any_modality; // whether one or two modalities may be absent
+    // NULL, or a check that refuses configurations that the model cannot use; the message names the
+    // key of the plan.
     mb_status (*check)(const mb_model_config *config, mb_error *error);
-    // Builds the graph up to the outputs; shape errors stay in the graph.
+    // Builds the graph up to the outputs. The graph keeps shape errors.
     void (*build)(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs);
 } mb_model;
 
-// NULL when unknown; the list is NULL-terminated.
+// mb_model_find returns NULL for an unknown name; the list is NULL-terminated.
 const mb_model *mb_model_find(const char *name);
 const mb_model *const *mb_model_all(void);
 
-// Position of an option, or -1.
+// The index of an option of this name, or -1.
 int32_t mb_model_option(const mb_model *model, const char *option_name);
 
 // Checks feature type, modalities and option ranges, then the model's own rules.
 mb_status mb_model_check(const mb_model *model, const mb_model_config *config, mb_error *error);
 
-// Start values of every option.
+// Sets every option to its initial value.
 void mb_model_defaults(const mb_model *model, mb_model_config *config);
 
 // Builds the model's graph and compiles it for at most `max_rows` rows (mb_plan_compile).

@@ -1,6 +1,6 @@
-// How functions report failure.
+// How functions report failures. Every program needs this header.
 //
-// Every function that can fail returns an mb_status and leaves a message in the mb_error it was
+// A function that can fail returns an mb_status and leaves a message in the mb_error that it was
 // given. The values are the exit codes of the program.
 #ifndef MERBENCH_STATUS_H
 #define MERBENCH_STATUS_H
@@ -17,20 +17,20 @@ typedef enum mb_status {
 
 typedef struct mb_error {
     char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
-    bool out_of_memory; // whether asking for less could help
-    int run;            // of the array at work: the one that failed; 0 also where none is known
+    bool out_of_memory; // memory was short: a smaller request may succeed
+    int run;            // index in its array of the run that failed; 0 if unknown
 } mb_error;
 
-// Formats the message into `error` (which may be NULL) and returns `status`, so that a failure is
-// one line: `return mb_fail(error, MB_BAD_INPUT, "%s: offset %zu: expected %s, found %s", ...);`
+// Formats a message into `error` (which may be NULL) and returns `status`, so that a failure is one
+// line: `return mb_fail(error, MB_BAD_INPUT, "%s: offset %zu: expected %s, found %s", ...);`
 mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Puts context in front of a message that a callee left ("plan.json: cells[2]: " ...).
+// Prepends context to the message that a callee left ("plan.json: cells[2]: " ...).
 mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// The one message for memory that the system refused.
+// Fails because the system has too little memory for `what`.
 mb_status mb_out_of_memory(mb_error *error, const char *what);
 
 #endif

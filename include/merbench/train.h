@@ -1,4 +1,9 @@
-// Training of runs: epochs, selection, snapshot, predictions.
+// Training: a program describes runs (mb_run_spec), estimates their cost, and trains them alone or
+// as arrays; results are in run_result.h.
+//
+// Source: the training loop of the reference toolkit. One difference changes no number: the
+// held-out and test parts are evaluated once, with the weights of the best epoch, instead of after
+// every epoch.
 #ifndef MERBENCH_TRAIN_H
 #define MERBENCH_TRAIN_H
 
@@ -13,76 +18,80 @@
 #include "merbench/run_result.h"
 
 typedef struct mb_training {
-    int32_t epochs;     // 100
-    int32_t batch_size; // 32
+    int32_t epochs;     // 100 in the toolkit
+    int32_t batch_size; // 32 in the toolkit
     double learning_rate;
-    double weight_decay; // 1e-5, coupled
-    double grad_clip;    // by value; -1 = off
-    bool shuffle;        // new order of the training rows every epoch
+    double weight_decay; // coupled: added to the gradient; 1e-5 in the toolkit
+    double grad_clip;    // limit of each gradient element; -1 = off
+    bool shuffle;        // whether training rows get a new order every epoch
     mb_selection selection;
 } mb_training;
 
 typedef struct mb_run_plans mb_run_plans;
 
-// One trial on one fold. Everything pointed to outlives the call and is shared between threads.
+// One run: a trial on one fold. Everything that it points to must outlive the call; threads
+// share it.
 typedef struct mb_run_spec {
     const mb_model *model;
-    mb_model_config config; // steps are filled in from the part at hand
+    mb_model_config config; // `steps` is ignored: each part has its own
     mb_training training;
     uint32_t seed;
     int32_t fold_index;
     const mb_dataset_rules *rules;
-    const mb_dataset *datasets; // that the parts name; of the same streams
+    const mb_dataset *datasets; // (dataset_count) of the parts; all have the same streams
     int32_t dataset_count;
     const mb_fold *fold;
     const mb_part *tests;
     int32_t test_count;
-    // Whether the best epoch is scored on the selection part alone. The held-out and the test parts
-    // have no predictions then.
+    // Whether the best epoch is scored on the selection part alone; the held-out and test parts
+    // then have no predictions.
     bool selection_only;
-    const mb_run_plans *plans; // mb_run_plans_make of a run of this shape; NULL: made when needed
+    const mb_run_plans *plans; // of a run of this shape; NULL: made when needed
 } mb_run_spec;
 
-// What a run costs, from its graph alone.
+// The cost of a run, computed from its plans alone.
 typedef struct mb_run_cost {
     int64_t parameters;
-    double multiply_accumulates; // of the whole run: training steps and evaluations
+    double multiply_accumulates; // of all training steps and evaluations
     int64_t training_steps;
-    // Parameters, moments, snapshot, activations, tables and predictions: where device and host
-    // share their memory, and where they do not, on the device and in page-locked memory.
+    // Memory for parameters, moments, the snapshot of the best epoch, activations, tables and
+    // predictions. shared_bytes: on a device that shares the host's memory. device_bytes,
+    // host_bytes: on a device with its own memory, there and in page-locked host memory.
     int64_t shared_bytes;
     int64_t device_bytes, host_bytes;
 } mb_run_cost;
 
-// Trains `run_count` runs of one model, config, datasets and part sizes as an array;
-// results[run_count] are written also for runs that diverge. When *stop becomes non-zero the runs
-// in flight end with MB_RUN_STOPPED. `steps_done`, when not NULL, counts model-steps for progress
-// displays.
+// Trains `run_count` runs as an array. They have the same model, datasets, batch size and number of
+// epochs, and their options differ in slots alone; their folds may differ in size.
+// results[run_count] are also written for runs that diverge. When *stop becomes non-zero,
+// unfinished runs end with MB_RUN_STOPPED. `steps_done`, unless NULL, counts the training steps of
+// all runs for progress displays.
 mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error);
 
-// Says what will be trained next, by one of its runs: when the array at hand is under way, its
-// first dataset can be brought to the device.
+// Announces the array that will be trained next, by one of its runs: its first dataset may be
+// uploaded while the current array trains.
 void mb_train_expect(mb_device_cache *cache, const mb_run_spec *next);
 
-// The plans of a run. They hold for every run of one model and of datasets and parts of one shape,
-// whose configs differ in slots alone, and may be used by several threads at a time.
+// Compiles the plans of a run. They serve every run of the same model, with datasets and parts of
+// the same shapes, whose configs differ in slots alone; threads may share them.
 mb_status mb_run_plans_make(const mb_run_spec *spec, mb_run_plans **plans, mb_error *error);
 void mb_run_plans_free(mb_run_plans *plans); // NULL is fine
 
-// From its plans, those of spec->plans where they are given.
+// Estimates the cost of a run, from spec->plans or, if NULL, from plans made for the purpose.
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error);
 
-// Rows that an evaluation of `most` utterances takes at a time, for a model that trains with
-// batches of `batch`: as many where rows of a batch interact, fewer where sequences are long.
+// The number of rows that an evaluation of `most` utterances takes at a time. A model whose rows
+// depend on each other is evaluated in batches of `batch`, as it trains; for any other, longer
+// sequences mean fewer rows.
 int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
                         int32_t most);
 
-// The configuration with the sequence lengths of a part's scope.
+// The run's configuration, with the sequence lengths of a part's scope.
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);
 
-// mb_rows_at_once of a part: the same for the parts of all folds with one scope.
+// mb_rows_at_once for a part; parts with the same scope get the same number in all folds.
 int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part);
 
 #endif

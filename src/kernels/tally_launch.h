@@ -1,11 +1,11 @@
-// What a launch of tallies says of one run: shared by both executors.
+// The rows of one run in a launch that tallies predictions. Both executors use it.
 #ifndef MB_KERNELS_TALLY_LAUNCH_H
 #define MB_KERNELS_TALLY_LAUNCH_H
 
 #include "merbench/executor.h"
 #include "score/tally_row.h"
 
-// The predictions of run a of a launch.
+// Run `a` of the launch, as mb_tally_make and the CUDA kernel read it.
 MB_ROW_FUNCTION mb_tally_rows mb_tally_rows_of(const mb_tally_launch *launch, int32_t a) {
     int64_t first = a * launch->index_stride, classes = launch->class_count;
     mb_tally_rows rows;

@@ -38,7 +38,7 @@ typedef struct run_array {
     mb_device *device;
     mb_plan *plan;
     const mb_plan_info *info;
-    uint64_t number; // of its launches
+    uint64_t launch_id; // of its own plan
     int32_t run_count;
     // Device memory.
     mb_dataset dataset;
@@ -174,7 +174,7 @@ static inline void array_open(run_array *array, mb_device *device, const mb_mode
     mb_error error = {.message = ""};
     assert_true(run_count <= MOST_RUNS);
     *array = (run_array){
-        .device = device, .number = mb_device_numbers(device, 1), .run_count = run_count};
+        .device = device, .launch_id = mb_device_launch_ids(device, 1), .run_count = run_count};
     expect_ok(mb_model_compile(model, config, mode, dropout, max_rows, &array->plan, &error),
               &error);
     array->info = mb_plan_get(array->plan);
@@ -195,8 +195,8 @@ static inline void array_close(run_array *array) {
 static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t first,
                                   int32_t count) {
     mb_error error = {.message = ""};
-    mb_launch launch = {.number = plan == array->plan ? array->number
-                                                      : mb_device_numbers(array->device, 1),
+    mb_launch launch = {.id = plan == array->plan ? array->launch_id
+                                                  : mb_device_launch_ids(array->device, 1),
                         .run_count = array->run_count,
                         .first_step = first,
                         .step_count = count,
@@ -252,10 +252,10 @@ static inline void array_put(run_array *array, const array_state *state) {
 // Zeros in the rooms of the first layers: what an executor keeps there from one step of a launch to
 // the next depends on how many steps a launch has, which nothing else may.
 static inline void state_clear_rooms(const run_array *array, array_state *state) {
-    for (int32_t s = 0; s < array->plan->step_count; s++) {
-        const mb_step *step = &array->plan->steps[s];
-        for (int32_t k = 1; step->op == MB_OP_SOURCE_LINEAR && k < step->output_count; k++) {
-            const mb_operand *room = &step->outputs[k];
+    for (int32_t s = 0; s < array->plan->op_count; s++) {
+        const mb_plan_op *op = &array->plan->ops[s];
+        for (int32_t k = 1; op->kind == MB_OP_SOURCE_LINEAR && k < op->output_count; k++) {
+            const mb_operand *room = &op->outputs[k];
             int64_t floats = mb_shape_elements(&room->shape, array->info->max_rows);
             for (int32_t a = 0; a < array->run_count; a++)
                 memset(state->values[ARENA] + a * array->floats[ARENA] + room->offset, 0,

@@ -71,7 +71,7 @@ static inline void evaluation_close(evaluation *e) {
 }
 
 static inline float *features_of(const evaluation *e, int32_t run, int32_t rows, int64_t *count) {
-    const mb_place *place = &e->array.info->features;
+    const mb_location *place = &e->array.info->features;
     *count = mb_shape_elements(&place->shape, rows);
     return state_of_run(&e->array, &e->state, ARENA, run) + place->offset;
 }

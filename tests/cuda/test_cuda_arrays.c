@@ -206,7 +206,7 @@ enum {
 
 static run_array exchange(const run_array *one, const run_array *other, int place) {
     run_array mixed = *one;
-    mixed.number = mb_device_numbers(mixed.device, 1);
+    mixed.launch_id = mb_device_launch_ids(mixed.device, 1);
     if (place < KIND_COUNT)
         mixed.values[place] = other->values[place];
     else if (place == OTHER_SLOTS)

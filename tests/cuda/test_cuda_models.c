@@ -42,7 +42,7 @@ static void check_results(const comparison *o, int32_t run, int32_t rows) {
     const mb_plan_info *info = o->cuda->info;
     const struct {
         const char *name;
-        mb_place place;
+        mb_location place;
     } places[] = {{"features", info->features},
                   {"emos_out", info->emos_out},
                   {"vals_out", info->vals_out},
@@ -168,8 +168,8 @@ static bool check_launch(const devices *d, const model_case *c, mb_plan_mode mod
     }
     comparison o = {
         .c = c, .cuda = &arrays[0], .cpu = &arrays[1], .on_cuda = states[0], .on_cpu = states[1]};
-    for (int32_t s = 0; s < arrays[0].plan->step_count; s++)
-        begins |= arrays[0].plan->steps[s].op == MB_OP_SOURCE_LINEAR_UPDATE;
+    for (int32_t s = 0; s < arrays[0].plan->op_count; s++)
+        begins |= arrays[0].plan->ops[s].kind == MB_OP_SOURCE_LINEAR_UPDATE;
     for (int32_t a = 0; a < RUNS; a++)
         for (int kind = LOSSES; kind < KIND_COUNT; kind++) // NaN where nothing is written
             check(&o, a, "of a launch", (array_kind)kind, 0, arrays[0].floats[kind], 1e-3, limit);

@@ -103,12 +103,12 @@ static void expect_no_findings(op_state *state) {
 
 // ---- step by step -----------------------------------------------------------------------------
 
-// A plan of one step of another, with the memory of the other.
-static mb_plan *plan_of_step(const mb_plan *plan, int32_t index) {
+// A plan of one op of another plan, with the memory of that plan.
+static mb_plan *plan_of_op(const mb_plan *plan, int32_t index) {
     mb_plan *one = malloc(sizeof *one);
     *one = *plan;
-    one->steps = &plan->steps[index];
-    one->step_count = 1;
+    one->ops = &plan->ops[index];
+    one->op_count = 1;
     one->info.total.offset = one->info.interloss.offset = -1; // no results to copy
     one->info.emos_out.offset = one->info.vals_out.offset = -1;
     return one;
@@ -132,44 +132,44 @@ static bool is_kept(const mb_plan *plan, int64_t offset) {
 // Whether anybody wants output k of a step; the others are room, which is the executor's own
 // business.
 static bool is_wanted(const mb_plan *plan, int32_t index, int32_t k) {
-    int64_t offset = plan->steps[index].outputs[k].offset;
-    for (int32_t s = index + 1; s < plan->step_count; s++) {
-        const mb_step *step = &plan->steps[s];
-        for (int32_t i = 0; i < step->input_count; i++)
-            if (step->inputs[i].space == MB_SPACE_ARENA && step->inputs[i].offset == offset)
+    int64_t offset = plan->ops[index].outputs[k].offset;
+    for (int32_t s = index + 1; s < plan->op_count; s++) {
+        const mb_plan_op *op = &plan->ops[s];
+        for (int32_t i = 0; i < op->input_count; i++)
+            if (op->inputs[i].space == MB_SPACE_ARENA && op->inputs[i].offset == offset)
                 return true;
-        for (int32_t i = 0; i < step->output_count; i++)
-            if (step->outputs[i].offset == offset)
+        for (int32_t i = 0; i < op->output_count; i++)
+            if (op->outputs[i].offset == offset)
                 return false;
     }
     return is_kept(plan, offset);
 }
 
 // Whether float `at` of an arena belongs to an output of the step.
-static bool is_output(const mb_step *step, int64_t at, int32_t max_rows) {
-    for (int32_t k = 0; k < step->output_count; k++) {
-        int64_t first = step->outputs[k].offset;
-        if (at >= first && at < first + mb_shape_elements(&step->outputs[k].shape, max_rows))
+static bool is_output(const mb_plan_op *op, int64_t at, int32_t max_rows) {
+    for (int32_t k = 0; k < op->output_count; k++) {
+        int64_t first = op->outputs[k].offset;
+        if (at >= first && at < first + mb_shape_elements(&op->outputs[k].shape, max_rows))
             return true;
     }
     return false;
 }
 
-static bool is_update(const mb_step *step) {
-    return step->output_count == 0 || step->op == MB_OP_SOURCE_LINEAR_UPDATE;
+static bool is_update(const mb_plan_op *op) {
+    return op->output_count == 0 || op->kind == MB_OP_SOURCE_LINEAR_UPDATE;
 }
 
 // Whether float `at` of the parameters and moments belongs to what the step updates.
-static bool is_updated(const mb_plan *plan, const mb_step *step, int64_t at) {
-    if (!is_update(step))
+static bool is_updated(const mb_plan *plan, const mb_plan_op *op, int64_t at) {
+    if (!is_update(op))
         return false;
-    const mb_parameter *parameter = &plan->parameters[step->params.update.parameter];
+    const mb_parameter *parameter = &plan->parameters[op->params.update.parameter];
     return at >= parameter->offset &&
            at < parameter->offset + mb_shape_elements(&parameter->shape, 0);
 }
 
 // What the step has no business with keeps its bits; in a run without rows, everything does.
-static void check_rest(const twins *t, const mb_step *step, int32_t run, const array_state *before,
+static void check_rest(const twins *t, const mb_plan_op *op, int32_t run, const array_state *before,
                        const array_state *after) {
     bool idle = t->runs[run].rows[0] == 0;
     for (int kind = PARAMETERS; kind <= ARENA; kind++) {
@@ -178,11 +178,11 @@ static void check_rest(const twins *t, const mb_step *step, int32_t run, const a
         for (int64_t at = 0; at < t->cuda.floats[kind]; at++) {
             if (memcmp(&x[at], &y[at], sizeof *x) == 0)
                 continue;
-            bool own = kind == ARENA ? is_output(step, at, t->cuda.info->max_rows)
-                                     : is_updated(t->cuda.plan, step, at);
+            bool own = kind == ARENA ? is_output(op, at, t->cuda.info->max_rows)
+                                     : is_updated(t->cuda.plan, op, at);
             if (!idle && own)
                 continue;
-            finding(t, "%s writes at %lld of the %s of run %d, %s", mb_op_infos[step->op].name,
+            finding(t, "%s writes at %lld of the %s of run %d, %s", mb_op_infos[op->kind].name,
                     (long long)at, kind_names[kind], run,
                     idle ? "which has no rows" : "which is not its own");
             return;
@@ -190,34 +190,34 @@ static void check_rest(const twins *t, const mb_step *step, int32_t run, const a
     }
 }
 
-static void check_tensor(const twins *t, const mb_step *step, int32_t run, const char *what,
+static void check_tensor(const twins *t, const mb_plan_op *op, int32_t run, const char *what,
                          const float *found, const float *expected, int64_t count) {
     double error = distance(found, expected, count, 1e-7);
     if (!(error <= step_limit))
         finding(t, "%s of %s, run %d of %d rows: differs from the CPU's by %.3g (limit %.3g)", what,
-                mb_op_infos[step->op].name, run, t->runs[run].rows[0], error, step_limit);
+                mb_op_infos[op->kind].name, run, t->runs[run].rows[0], error, step_limit);
 }
 
 static void check_outputs(const twins *t, int32_t index, int32_t run, const array_state *cuda,
                           const array_state *cpu) {
-    const mb_step *step = &t->cuda.plan->steps[index];
+    const mb_plan_op *op = &t->cuda.plan->ops[index];
     int32_t rows = t->runs[run].rows[0];
     const float *found = state_of_run(&t->cuda, cuda, ARENA, run);
     const float *expected = state_of_run(&t->cpu, cpu, ARENA, run);
-    for (int32_t k = 0; k < step->output_count; k++) {
+    for (int32_t k = 0; k < op->output_count; k++) {
         char what[32];
-        int64_t offset = step->outputs[k].offset;
+        int64_t offset = op->outputs[k].offset;
         if (!is_wanted(t->cuda.plan, index, k))
             continue;
         snprintf(what, sizeof what, "output %d", k);
-        check_tensor(t, step, run, what, found + offset, expected + offset,
-                     mb_shape_elements(&step->outputs[k].shape, rows));
+        check_tensor(t, op, run, what, found + offset, expected + offset,
+                     mb_shape_elements(&op->outputs[k].shape, rows));
     }
-    if (!is_update(step))
+    if (!is_update(op))
         return;
-    const mb_parameter *parameter = &t->cuda.plan->parameters[step->params.update.parameter];
+    const mb_parameter *parameter = &t->cuda.plan->parameters[op->params.update.parameter];
     for (int kind = PARAMETERS; kind <= SECOND_MOMENTS; kind++)
-        check_tensor(t, step, run, kind_names[kind],
+        check_tensor(t, op, run, kind_names[kind],
                      state_of_run(&t->cuda, cuda, (array_kind)kind, run) + parameter->offset,
                      state_of_run(&t->cpu, cpu, (array_kind)kind, run) + parameter->offset,
                      mb_shape_elements(&parameter->shape, 0));
@@ -225,10 +225,10 @@ static void check_outputs(const twins *t, int32_t index, int32_t run, const arra
 
 // One step on both devices from the CPU's numbers.
 static void check_step(twins *t, int32_t index) {
-    const mb_step *step = &t->cuda.plan->steps[index];
+    const mb_plan_op *op = &t->cuda.plan->ops[index];
     array_state before, cuda, cpu;
-    mb_plan *on_cuda = plan_of_step(t->cuda.plan, index);
-    mb_plan *on_cpu = plan_of_step(t->cpu.plan, index);
+    mb_plan *on_cuda = plan_of_op(t->cuda.plan, index);
+    mb_plan *on_cpu = plan_of_op(t->cpu.plan, index);
     array_fetch(&t->cpu, &before);
     array_put(&t->cuda, &before);
     array_run_plan(&t->cuda, on_cuda, 0, 1);
@@ -236,7 +236,7 @@ static void check_step(twins *t, int32_t index) {
     array_fetch(&t->cuda, &cuda);
     array_fetch(&t->cpu, &cpu);
     for (int32_t a = 0; a < RUNS; a++) {
-        check_rest(t, step, a, &before, &cuda);
+        check_rest(t, op, a, &before, &cuda);
         check_outputs(t, index, a, &cuda, &cpu);
     }
     free(on_cuda);
@@ -253,15 +253,15 @@ static void check_steps(op_state *state, const op_case *c, const case_size *size
     twins t;
     twins_open(&t, state, c, size, mode, dropout);
     bool wanted = dropout != MB_DROPOUT_STORED || t.cuda.info->mask_count > 0;
-    for (int32_t i = 0; wanted && i < t.cuda.plan->step_count; i++) {
-        const mb_step *step = &t.cuda.plan->steps[i];
-        if (mode == MB_PLAN_TRAIN && !is_update(step) && step->op != MB_OP_SOURCE_LINEAR) {
-            mb_plan *one = plan_of_step(t.cpu.plan, i);
+    for (int32_t i = 0; wanted && i < t.cuda.plan->op_count; i++) {
+        const mb_plan_op *op = &t.cuda.plan->ops[i];
+        if (mode == MB_PLAN_TRAIN && !is_update(op) && op->kind != MB_OP_SOURCE_LINEAR) {
+            mb_plan *one = plan_of_op(t.cpu.plan, i);
             array_run_plan(&t.cpu, one, 0, 1);
             free(one);
             continue;
         }
-        state->ran[step->op] = true;
+        state->ran[op->kind] = true;
         check_step(&t, i);
     }
     twins_close(&t);
@@ -320,7 +320,7 @@ static void test_every_op_ran(void **state) {
 
 typedef struct named_place {
     const char *name;
-    mb_place place;
+    mb_location place;
 } named_place;
 
 static double size_of_tensor(const float *values, int64_t count) {

@@ -34,7 +34,7 @@ static mb_status count_upload(mb_device *device, void *to, const void *from, siz
 
 static mb_status count_beside(mb_device *device, void *to, const void *from, size_t bytes,
                               mb_error *error) {
-    mb_status status = mb_cuda_backend()->upload_beside(device, to, from, bytes, error);
+    mb_status status = mb_cuda_backend()->upload_concurrent(device, to, from, bytes, error);
 #ifdef MERBENCH_CUDASIM
     atomic_fetch_add(&counted.waits, (int)cudasim_device_wide_waits());
 #endif
@@ -136,6 +136,6 @@ int main(int argc, char **argv) {
     counted.backend = *mb_cuda_backend();
     counted.backend.open = open_counted;
     counted.backend.upload = count_upload;
-    counted.backend.upload_beside = count_beside;
+    counted.backend.upload_concurrent = count_beside;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

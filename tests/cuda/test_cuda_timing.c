@@ -30,7 +30,7 @@ static void open_runs(run_array *array, mb_device *device, const model_case *c, 
 
 // All steps in one launch; what the ops took.
 static double *run_timed(run_array *array, const char *name) {
-    int32_t ops = array->plan->step_count;
+    int32_t ops = array->plan->op_count;
     double *seconds = malloc((size_t)ops * sizeof *seconds), sum = 0.0;
     for (int32_t i = 0; i < ops; i++)
         seconds[i] = BEFORE;
@@ -41,7 +41,7 @@ static double *run_timed(run_array *array, const char *name) {
     for (int32_t i = 0; i < ops; i++) {
         if (!(seconds[i] > BEFORE))
             fail_msg("%s: op %d, %s, took no time", name, i,
-                     mb_op_infos[array->plan->steps[i].op].name);
+                     mb_op_infos[array->plan->ops[i].kind].name);
         sum += seconds[i] - BEFORE;
     }
     if (!(sum < 1.01 * taken))

@@ -20,7 +20,7 @@ prints 'frm_align'
 expect 3 model mult --feature-type utt
 complains 'feature_type: model mult needs sequences'
 expect 3 model mult --steps audio=2,text=5,video=5
-complains 'conv1d_kernel_size: expected at most 2, the frames of features.audio, found 3'
+complains 'conv1d_kernel_size: expected at most 2, the number of frames of features.audio, found 3'
 expect 3 model mult --set num_heads=7
 complains 'num_heads: expected a divisor of hidden_dim'
 

@@ -27,7 +27,7 @@ static inline float draw(uint32_t stream, uint64_t index) {
     return (float)mb_random_normal(mb_key_make(99, 0), stream, 0, index);
 }
 
-// Random features of the configuration's sizes; frame features have T frames each.
+// Random features of the configuration's dimensions; frame features have T frames each.
 static inline void samples_open(sample_set *set, const mb_model_config *config) {
     *set = (sample_set){.dataset = {.utterance_count = SAMPLES, .stream_count = 3}};
     for (int m = 0; m < 3; m++) {
@@ -62,7 +62,7 @@ static inline void samples_close(sample_set *set) {
     }
 }
 
-// One compiled model with memory of its own.
+// A compiled model with its own memory.
 typedef struct model_engine {
     mb_device *device;
     mb_plan *plan;
@@ -83,7 +83,7 @@ static inline float *engine_memory(model_engine *engine, int64_t floats, float v
     return memory;
 }
 
-// The arena starts as NaN: a step that reads what no step wrote shows.
+// The arena starts as NaN, so that an op that reads what no op wrote is noticed.
 static inline void engine_open(model_engine *engine, const char *isa, const mb_model *model,
                                const mb_model_config *config, mb_plan_mode mode,
                                mb_dropout_mode dropout, int32_t max_rows) {
@@ -106,7 +106,8 @@ static inline void engine_open(model_engine *engine, const char *isa, const mb_m
     engine->slots[MB_SLOT_DROPOUT] = 0.3f;
 }
 
-// A step on `rows` samples from `first` on, where the largest batch of the run so far had `widest`.
+// Executes the plan on `rows` samples from `first` on; the largest batch of the run so far had
+// `widest` rows.
 static inline void engine_run_widest(model_engine *engine, const sample_set *set, int32_t first,
                                      int32_t rows, int32_t widest, uint32_t step) {
     int32_t indices[SAMPLES];

@@ -46,22 +46,22 @@ static void build_shared(mb_graph *graph, const mb_model_config *config,
 }
 
 static void build_mix(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
-    mb_tensor parts[] = {first_map(graph, config, "a"), first_map(graph, config, "b"),
-                         first_map(graph, config, "c")};
-    mb_tensor u = mb_concat(graph, parts, 3);
+    mb_tensor encoded[] = {first_map(graph, config, "a"), first_map(graph, config, "b"),
+                           first_map(graph, config, "c")};
+    mb_tensor u = mb_concat(graph, encoded, 3);
     finish(graph, config, mb_mix(graph, mb_block_linear(graph, "w", u, 3), u), outputs);
 }
 
-// As many parts as an op takes.
-static void build_most_parts(mb_graph *graph, const mb_model_config *config,
-                             mb_graph_outputs *outputs) {
-    mb_tensor x = mb_block_features(graph, config, MB_AUDIO), parts[MB_MAX_INPUTS];
+// As many inputs as an op takes.
+static void build_most_inputs(mb_graph *graph, const mb_model_config *config,
+                              mb_graph_outputs *outputs) {
+    mb_tensor x = mb_block_features(graph, config, MB_AUDIO), inputs[MB_MAX_INPUTS];
     mb_tensor wide = mb_tanh(graph, mb_block_linear(graph, "a", x, 2 * MB_MAX_INPUTS));
     for (int32_t i = 0; i < MB_MAX_INPUTS; i++)
-        parts[i] = mb_slice(graph, wide, 2 * i, 1 + i % 2);
-    mb_tensor joined = mb_concat(graph, parts, MB_MAX_INPUTS);
+        inputs[i] = mb_slice(graph, wide, 2 * i, 1 + i % 2);
+    mb_tensor joined = mb_concat(graph, inputs, MB_MAX_INPUTS);
     mb_tensor scales = mb_block_linear(graph, "s", x, MB_MAX_STREAMS);
-    mb_tensor scaled = mb_scaled_concat(graph, scales, 0, parts, MB_MAX_STREAMS);
+    mb_tensor scaled = mb_scaled_concat(graph, scales, 0, inputs, MB_MAX_STREAMS);
     mb_tensor both[] = {joined, scaled};
     finish(graph, config, mb_block_linear(graph, "b", mb_concat(graph, both, 2), 5), outputs);
 }
@@ -103,7 +103,7 @@ static void build_ranks(mb_graph *graph, const mb_model_config *config, mb_graph
     finish(graph, config, mb_weighted_sum(graph, weights, product, bias), outputs);
 }
 
-// As in tfn, with factors of different widths, dropout inside.
+// As in tfn: factors of different widths, dropout inside.
 static void build_outer(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     static const char *const names[] = {"a", "b", "c"};
     int32_t hidden = hidden_of(config), widths[] = {1, 2, hidden}, width = 2 * 3 * (hidden + 1);
@@ -141,17 +141,17 @@ static void build_contrastive(mb_graph *graph, const mb_model_config *config,
     outputs->interloss = mb_scale(graph, mb_contrastive(graph, x, q), 3.0, MB_SLOT_NONE);
 }
 
-// Parts of a batch against each other; two of the three read by both losses.
+// Slices of a tensor against each other; two of the three are read by both losses.
 static void build_batch_losses(mb_graph *graph, const mb_model_config *config,
                                mb_graph_outputs *outputs) {
     const mb_pairs all = {3, {{0, 1}, {2, 0}, {1, 2}}}, one = {1, {{2, 1}}};
     mb_tensor x =
         mb_sigmoid(graph, mb_block_linear(graph, "a", mb_block_features(graph, config, MB_AUDIO),
                                           3 * hidden_of(config)));
-    mb_tensor parts = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
-    mb_tensor centered = mb_center(graph, parts);
-    mb_tensor moments = mb_add(graph, mb_moment_discrepancy(graph, parts, centered, all, true),
-                               mb_moment_discrepancy(graph, parts, centered, one, true));
+    mb_tensor slices = mb_reshape(graph, x, (mb_shape){3, {MB_ROWS, 3, hidden_of(config)}});
+    mb_tensor centered = mb_center(graph, slices);
+    mb_tensor moments = mb_add(graph, mb_moment_discrepancy(graph, slices, centered, all, true),
+                               mb_moment_discrepancy(graph, slices, centered, one, true));
     mb_tensor units = mb_unit_rows(graph, centered, (mb_unit_rule){.epsilon = 0.1});
     mb_tensor overlap = mb_add(graph, mb_overlap(graph, units, all), mb_overlap(graph, units, one));
     outputs->interloss = mb_add(graph, mb_scale(graph, moments, 5.0, MB_SLOT_NONE), overlap);
@@ -191,7 +191,7 @@ static void build_thirds(mb_graph *graph, const mb_model_config *config,
            outputs);
 }
 
-// A filter as wide as the sequence allows, up to 3 steps.
+// A filter of 3 steps, or of all steps if the sequence is shorter.
 static mb_tensor convolve(mb_graph *graph, const char *name, mb_tensor x, int32_t out) {
     const mb_shape *shape = mb_graph_shape(graph, x);
     int32_t in = shape->dims[2], width = shape->dims[1] < 3 ? shape->dims[1] : 3;
@@ -209,13 +209,13 @@ static void build_convolution(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, mb_last_step(graph, mb_convolve(graph, x, one)), outputs);
 }
 
-// Queries of one sequence over the keys and values of another of another length, two heads.
+// Queries of one sequence over the keys and values of a sequence of another length; two heads.
 static void build_attention_with(mb_graph *graph, const mb_model_config *config,
                                  mb_attention_mask mask, mb_graph_outputs *outputs) {
     int32_t width = 2 * hidden_of(config) + 2;
     mb_tensor features = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor few = convolve(graph, "few", features, width);
-    bool masked = mask == MB_ATTENTION_FUTURE; // with fewer queries than keys it hides some
+    bool masked = mask == MB_ATTENTION_FUTURE; // it hides keys only if there are fewer queries
     mb_tensor sources[] = {masked ? few : features, masked ? features : few};
     mb_tensor q = mb_block_linear(graph, "q", sources[0], width);
     mb_tensor k = mb_block_linear(graph, "k", sources[1], width);
@@ -253,9 +253,9 @@ static void build_lstm_rows(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, mb_last_step(graph, mb_add(graph, states[0], states[1])), outputs);
 }
 
-// Ends and delays the `way`, of features wider than the data.
-static void build_places(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
-                         mb_graph_outputs *outputs) {
+// The end and the delay of a recurrence, on features that are wider than the stream.
+static void build_ends(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
+                       mb_graph_outputs *outputs) {
     int32_t h = hidden_of(config);
     mb_shape wide = {3, {MB_ROWS, config->steps[MB_AUDIO], config->dims[MB_AUDIO] + 2}};
     mb_tensor x = mb_graph_stream(graph, MB_AUDIO, wide);
@@ -268,14 +268,14 @@ static void build_places(mb_graph *graph, const mb_model_config *config, mb_recu
     outputs->interloss = mb_mean_squared_difference(graph, ends[0], ends[1]);
 }
 
-static void build_places_rows(mb_graph *graph, const mb_model_config *config,
-                              mb_graph_outputs *outputs) {
-    build_places(graph, config, (mb_recurrence){MB_AXIS_ROWS, false}, outputs);
+static void build_ends_rows(mb_graph *graph, const mb_model_config *config,
+                            mb_graph_outputs *outputs) {
+    build_ends(graph, config, (mb_recurrence){MB_AXIS_ROWS, false}, outputs);
 }
 
-static void build_places_time(mb_graph *graph, const mb_model_config *config,
-                              mb_graph_outputs *outputs) {
-    build_places(graph, config, (mb_recurrence){MB_AXIS_TIME, true}, outputs);
+static void build_ends_time(mb_graph *graph, const mb_model_config *config,
+                            mb_graph_outputs *outputs) {
+    build_ends(graph, config, (mb_recurrence){MB_AXIS_TIME, true}, outputs);
 }
 
 static void build_decoder(mb_graph *graph, const mb_model_config *config, mb_recurrence way,
@@ -324,7 +324,7 @@ static const op_case cases[] = {
     {"dropout", build_dropout, MB_UTT, MB_DROPOUT_RANDOM},
     {"shared weights, add", build_shared, MB_UTT, MB_DROPOUT_OFF},
     {"concat, slice, mix", build_mix, MB_UTT, MB_DROPOUT_OFF},
-    {"concat, scaled concat of the most parts", build_most_parts, MB_UTT, MB_DROPOUT_OFF},
+    {"concat, scaled concat of the most inputs", build_most_inputs, MB_UTT, MB_DROPOUT_OFF},
     {"sigmoid, tanh, multiply, scale", build_activations, MB_UTT, MB_DROPOUT_OFF},
     {"reshape", build_reshape, MB_UTT, MB_DROPOUT_OFF},
     {"prepend one, rank linear, weighted sum", build_ranks, MB_UTT, MB_DROPOUT_OFF},
@@ -340,8 +340,8 @@ static const op_case cases[] = {
     {"attention with a mask", build_masked, MB_FRM_UNALIGN, MB_DROPOUT_OFF},
     {"lstm with dropout", build_lstm, MB_FRM_ALIGN, MB_DROPOUT_RANDOM},
     {"lstm along the rows", build_lstm_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
-    {"delay, end, idle weights along the rows", build_places_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
-    {"delay, end, idle weights along time", build_places_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"delay, end, idle weights along the rows", build_ends_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
+    {"delay, end, idle weights along time", build_ends_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"decoder along the rows", build_decoder_rows, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"decoder along time", build_decoder_time, MB_FRM_ALIGN, MB_DROPOUT_OFF},
     {"lstm cells, delay", build_cells, MB_FRM_ALIGN, MB_DROPOUT_OFF},

@@ -4,7 +4,7 @@
 
 #include "gradient_support.h"
 
-// A gradient that reaches the cells only, now and a step later.
+// The gradient reaches cells alone, at this step and the next.
 static void build_cells(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor cell = mb_memory_lstm(graph, "e", x, hidden_of(config)).cell;
@@ -18,18 +18,18 @@ static void build_memory(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, memory, outputs);
 }
 
-// Some scales unused, and a scale that is itself a part.
+// Some scales are unused, and the scales are themselves an input.
 static void build_scaled_concat(mb_graph *graph, const mb_model_config *config,
                                 mb_graph_outputs *outputs) {
     mb_tensor x = mb_block_features(graph, config, MB_AUDIO);
     mb_tensor scales = mb_block_linear(graph, "s", x, 5);
-    mb_tensor parts[] = {mb_block_linear(graph, "a", x, hidden_of(config)),
-                         mb_block_linear(graph, "b", x, 3), scales};
-    mb_tensor joined = mb_scaled_concat(graph, scales, 1, parts, 3);
+    mb_tensor inputs[] = {mb_block_linear(graph, "a", x, hidden_of(config)),
+                          mb_block_linear(graph, "b", x, 3), scales};
+    mb_tensor joined = mb_scaled_concat(graph, scales, 1, inputs, 3);
     finish(graph, config, mb_last_step(graph, joined), outputs);
 }
 
-// As much of the loss as the heads, whatever the width.
+// Scaled so that it has about the same share of the loss at all widths.
 static void build_discrepancy(mb_graph *graph, const mb_model_config *config,
                               mb_graph_outputs *outputs) {
     int32_t width = hidden_of(config);

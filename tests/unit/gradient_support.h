@@ -1,4 +1,4 @@
-// What the models around one op have in common.
+// What the models around single ops share.
 #ifndef TESTS_GRADIENT_SUPPORT_H
 #define TESTS_GRADIENT_SUPPORT_H
 

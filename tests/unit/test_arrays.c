@@ -1,7 +1,7 @@
-// Sweeps on a device with memory of its own, in arrays: the same bits as one run at a time.
+// Sweeps in arrays, on a device with its own memory: the same bits as one run at a time.
 #include "sweep_compare.h"
 
-#include "apart_support.h"
+#include "separate_support.h"
 
 #include <time.h>
 
@@ -21,18 +21,18 @@ static int tear_down(void **state) {
     return 0;
 }
 
-// What the trainer was given.
+// What the trainer was called with.
 static struct {
     int arrays, runs;
     int32_t sizes[256];
 } seen;
 
-// Uploads beside the first array that it waits for when it is trained.
+// The number of concurrent uploads for which the trainer waits after the first array.
 static int awaited;
 
-static void await_beside(void) {
+static void await_concurrent_uploads(void) {
     struct timespec millisecond = {.tv_nsec = 1000000};
-    for (int i = 0; i < 30000 && apart_beside() < awaited; i++)
+    for (int i = 0; i < 30000 && separate_concurrent_uploads() < awaited; i++)
         nanosleep(&millisecond, NULL);
 }
 
@@ -44,7 +44,7 @@ static mb_status train_and_note(mb_device_cache *cache, const mb_run_spec *specs
         seen.runs += run_count;
         seen.sizes[seen.arrays++] = run_count;
     }
-    await_beside();
+    await_concurrent_uploads();
     return status;
 }
 
@@ -105,46 +105,45 @@ static void test_arrays_equal_runs_alone(void **state) {
         snprintf(together, sizeof together, "together%zu.db", i);
         start(cases[i].plan, alone, &mb_cpu_backend, 1, &totals);
         assert_int_equal(seen.runs, cases[i].runs);
-        start(cases[i].plan, together, apart_begin((size_t)1 << 40), 64, &totals);
+        start(cases[i].plan, together, separate_begin((size_t)1 << 40), 64, &totals);
         assert_int_equal(seen.runs, cases[i].runs);
         assert_int_equal(seen.arrays, cases[i].arrays);
         for (int a = 0; a < cases[i].arrays; a++)
             assert_int_equal(seen.sizes[a], cases[i].sizes[a]);
-        assert_int_equal(apart.used, 0); // the corpora were given back, too
+        assert_int_equal(separate.used, 0); // the copies of the corpora were freed, too
         assert_true(totals.array_bytes >= 5 * totals.run_bytes);
         assert_int_equal(same_results(&folder, alone, together), cases[i].runs);
     }
 }
 
-// Whatever memory there is, the sweep gets through, with the same results; but for a single run
-// there must be enough.
+// A sweep finishes with any amount of memory, with the same results, if a single run fits.
 static void test_little_memory(void **state) {
     (void)state;
     static const char plan[] = PLAN("mer.h5", "attention", "utt", "UTT",
                                     "\"hidden_dim\": [8, 12], \"dropout\": [0.2, 0.5]");
     mb_sweep_totals totals;
-    start(plan, "plenty.db", apart_begin((size_t)1 << 40), 64, &totals);
+    start(plan, "plenty.db", separate_begin((size_t)1 << 40), 64, &totals);
     assert_int_equal(seen.arrays, 3);
-    size_t most = apart.most;
+    size_t most = separate.most;
     for (size_t part = 2; part <= 8; part *= 2) {
         char results[32];
         snprintf(results, sizeof results, "part%zu.db", part);
-        start(plan, results, apart_begin(most / part), 64, &totals);
-        assert_true(apart.refusals > 0);
-        assert_true(apart.most <= most / part);
+        start(plan, results, separate_begin(most / part), 64, &totals);
+        assert_true(separate.refusals > 0);
+        assert_true(separate.most <= most / part);
         assert_true(seen.arrays > 3);
         assert_int_equal(same_results(&folder, "plenty.db", results), 45);
     }
     mb_error error = {.message = ""};
     mb_pool_config config = {
-        .backend = apart_begin(20000), .train = train_and_note, .threads = 1, .array_size = 64};
+        .backend = separate_begin(20000), .train = train_and_note, .threads = 1, .array_size = 64};
     assert_int_equal(sweep_start(&folder, plan, "none.db", &config, &totals, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "out of memory: memory of the device"));
     assert_int_equal(totals.runs_done, 0);
 }
 
-static mb_status refuse_beside(mb_error *error) {
-    return mb_fail(error, MB_FAILED, "no uploads beside");
+static mb_status refuse_upload(mb_error *error) {
+    return mb_fail(error, MB_FAILED, "no concurrent uploads");
 }
 
 #define CELLS(first, second)                                                                       \
@@ -155,14 +154,15 @@ static mb_status refuse_beside(mb_error *error) {
 #define CELL(corpus, feature)                                                                      \
     "\"corpus\": \"" corpus "\", \"model\": \"attention\", \"feature\": \"" feature "\""
 
-// Two cells of one corpus or of two, with other features: those of the second come to the device
-// while the first one trains, or, where that fails or there is no room, later. It changes nothing.
+// Two cells with different features, of one corpus or of two. The features of the second cell
+// are uploaded while the first trains or, if that fails or memory is short, later. Results are
+// the same.
 static void test_next_features(void **state) {
     (void)state;
     enum { ROOM, FAILURE, HALF, QUARTER, WAYS };
     static const struct {
         const char *plan;
-        int beside; // arrays that the second cell needs and the first one has not
+        int uploads; // arrays that the second cell needs and the first does not
     } cases[] = {{CELLS(CELL("m", "synth-text-UTT"), CELL("m", "synth-audio-UTT")), 1},
                  {CELLS(CELL("m", "synth-text-UTT"), CELL("i", "synth-text-UTT")), 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -172,33 +172,33 @@ static void test_next_features(void **state) {
         snprintf(cpu, sizeof cpu, "next%zu.db", i);
         start(cases[i].plan, cpu, &mb_cpu_backend, 1, &totals);
         for (int way = ROOM; way < WAYS; way++) {
-            int expected = way == ROOM ? cases[i].beside : 0;
-            const mb_backend *backend = apart_begin(limit);
+            int expected = way == ROOM ? cases[i].uploads : 0;
+            const mb_backend *backend = separate_begin(limit);
             snprintf(results, sizeof results, "next%zu-%d.db", i, way);
-            apart.before_beside = way == FAILURE ? refuse_beside : NULL;
+            separate.before_upload = way == FAILURE ? refuse_upload : NULL;
             awaited = expected;
             start(cases[i].plan, results, backend, 64, &totals);
             awaited = 0;
             if (way == ROOM || way == FAILURE)
-                assert_int_equal(apart.beside, expected);
-            assert_int_equal(apart.used, 0);
+                assert_int_equal(separate.concurrent_uploads, expected);
+            assert_int_equal(separate.used, 0);
             assert_int_equal(same_results(&folder, cpu, results), 30);
-            limit = way == ROOM ? limit : apart.most / 2;
+            limit = way == ROOM ? limit : separate.most / 2;
         }
     }
 }
 
-// The estimate, by which runs are started, against what an array took.
+// The estimate by which runs are started, against what an array allocates.
 static void test_estimated_memory(void **state) {
     (void)state;
     static const char plan[] =
         PLAN("iemocap.h5", "attention", "frm_align", "FRA", "\"hidden_dim\": [32]");
     mb_sweep_totals totals;
-    start(plan, "estimate.db", apart_begin((size_t)1 << 40), 64, &totals);
+    start(plan, "estimate.db", separate_begin((size_t)1 << 40), 64, &totals);
     assert_int_equal(seen.sizes[0], 10);
     double estimate = 10.0 * (double)totals.run_bytes + (double)totals.shared_bytes;
-    assert_true((double)apart.most <= estimate * 1.01);
-    assert_true((double)apart.most >= estimate * 0.99);
+    assert_true((double)separate.most <= estimate * 1.01);
+    assert_true((double)separate.most >= estimate * 0.99);
 }
 
 int main(void) {

@@ -149,7 +149,7 @@ static void test_plans_made_once(void **state) {
 
 static const mb_option options[] = {MB_OPTION_HIDDEN_DIM_ROW(8), MB_OPTION_DROPOUT_ROW(0.3)};
 
-// A map of every stream, side by side.
+// One linear map for each stream, concatenated.
 static void build_many(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_tensor maps[MB_MAX_STREAMS];
     for (int32_t i = 0; i < MB_MAX_STREAMS; i++) {
@@ -198,7 +198,7 @@ static void test_many_streams(void **state) {
         assert_same_result(&together[i], &alone);
         mb_run_result_free(&alone);
     }
-    // The last one counts.
+    // The model reads the last stream.
     float *values = calloc(UTTERANCES * 9, sizeof *values);
     dataset.streams[MB_MAX_STREAMS - 1].values = values;
     train(&b.specs[0], 1, &changed);

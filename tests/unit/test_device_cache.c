@@ -1,5 +1,5 @@
-// Corpora in the memory of a device that has its own.
-#include "apart_support.h"
+// The cache of datasets, on a device with its own memory.
+#include "separate_support.h"
 
 #include <string.h>
 
@@ -39,13 +39,13 @@ static void host_fill(host *h) {
 static mb_device_cache opened; // one at a time
 
 static mb_device_cache *cache_open(size_t limit) {
-    opened = (mb_device_cache){.device = apart_open(limit)};
+    opened = (mb_device_cache){.device = separate_open(limit)};
     return &opened;
 }
 
 static void cache_close(mb_device_cache *cache) {
     mb_cache_release(cache);
-    apart_close(cache->device);
+    separate_close(cache->device);
 }
 
 static mb_cached_dataset open_dataset(mb_device_cache *cache, const mb_dataset *dataset) {
@@ -63,7 +63,7 @@ static void test_copies(void **state) {
     mb_device_cache *cache = cache_open(1 << 20);
     mb_cached_dataset cached = open_dataset(cache, &h.dataset);
     const mb_dataset *there = &cached.dataset;
-    assert_int_equal(apart.uploads, 5);
+    assert_int_equal(separate.uploads, 5);
     assert_ptr_not_equal(there->emotions, h.emotions);
     assert_memory_equal(there->emotions, h.emotions, sizeof h.emotions);
     assert_memory_equal(there->valences, h.valences, sizeof h.valences);
@@ -75,7 +75,7 @@ static void test_copies(void **state) {
     assert_int_equal(there->streams[MB_VIDEO].dimension, 0);
     assert_null(there->streams[MB_VIDEO].values);
     mb_cached_dataset_close(&cached);
-    apart_close(cache->device); // nothing is kept without being asked for
+    separate_close(cache->device); // without mb_cache_keep nothing is kept
 }
 
 static void test_shared_memory_is_left_alone(void **state) {
@@ -91,7 +91,7 @@ static void test_shared_memory_is_left_alone(void **state) {
     cpu.device->backend->close(cpu.device);
 }
 
-// An array is uploaded once, whatever datasets it is part of, in use or not.
+// An array is uploaded once, however many datasets contain it, and whether they are in use or not.
 static void test_kept(void **state) {
     (void)state;
     host h;
@@ -101,33 +101,33 @@ static void test_kept(void **state) {
     mb_device_cache *cache = cache_open(1 << 20);
     assert_int_equal(mb_cache_keep(cache, NULL), MB_OK);
     mb_cached_dataset one = open_dataset(cache, &audio_only);
-    assert_int_equal(apart.uploads, 3);
+    assert_int_equal(separate.uploads, 3);
     mb_cached_dataset two = open_dataset(cache, &h.dataset);
-    assert_int_equal(apart.uploads, 5);
+    assert_int_equal(separate.uploads, 5);
     assert_ptr_equal(one.dataset.streams[MB_AUDIO].values, two.dataset.streams[MB_AUDIO].values);
     mb_cached_dataset_close(&one);
-    assert_true(apart_owns(two.dataset.streams[MB_AUDIO].values));
+    assert_true(separate_owns(two.dataset.streams[MB_AUDIO].values));
     mb_cached_dataset_close(&two);
     one = open_dataset(cache, &h.dataset);
-    assert_int_equal(apart.uploads, 5);
+    assert_int_equal(separate.uploads, 5);
     mb_cached_dataset_close(&one);
-    assert_true(apart.used > 0);
+    assert_true(separate.used > 0);
     mb_cache_trim(cache);
-    assert_int_equal(apart.used, 0);
+    assert_int_equal(separate.used, 0);
     one = open_dataset(cache, &audio_only);
-    assert_int_equal(apart.uploads, 8);
+    assert_int_equal(separate.uploads, 8);
     mb_cached_dataset_close(&one);
     cache_close(cache);
 }
 
-// Opens and closes a dataset of a single array of `bytes` at `memory`.
+// Opens and closes a dataset with a single array of `bytes` at `memory`.
 static void touch(mb_device_cache *cache, const void *memory) {
     mb_dataset dataset = {.utterance_count = UTTERANCES, .stream_count = 3, .emotions = memory};
     mb_cached_dataset cached = open_dataset(cache, &dataset);
     mb_cached_dataset_close(&cached);
 }
 
-// What makes room is what nobody uses, the longest unused first, and no more than is needed.
+// Only unused copies are freed: the least recently used first, and no more than necessary.
 static void test_room_is_made(void **state) {
     (void)state;
     enum { BYTES = UTTERANCES * sizeof(int32_t) };
@@ -138,32 +138,32 @@ static void test_room_is_made(void **state) {
     assert_int_equal(mb_cache_keep(cache, &error), MB_OK);
     for (int i = 0; i < 4; i++)
         touch(cache, corpora[i]);
-    touch(cache, corpora[0]); // now 1 is the longest unused
+    touch(cache, corpora[0]); // now 1 is the least recently used
     mb_dataset second = {.utterance_count = UTTERANCES, .stream_count = 3, .emotions = corpora[2]};
     mb_cached_dataset used = open_dataset(cache, &second);
-    assert_int_equal(apart.uploads, 4);
-    assert_int_equal(mb_cache_allocate(cache, BYTES, &memory, &error), MB_OK); // 1 goes
-    apart_release(cache->device, memory);
+    assert_int_equal(separate.uploads, 4);
+    assert_int_equal(mb_cache_allocate(cache, BYTES, &memory, &error), MB_OK); // frees 1
+    separate_release(cache->device, memory);
     touch(cache, corpora[0]);
     touch(cache, corpora[3]);
-    assert_int_equal(apart.uploads, 4);
+    assert_int_equal(separate.uploads, 4);
     touch(cache, corpora[1]);
-    assert_int_equal(apart.uploads, 5);
-    // All but the one in use go; it stays.
+    assert_int_equal(separate.uploads, 5);
+    // All are freed but the one in use.
     assert_int_equal(mb_cache_allocate(cache, 3 * BYTES, &memory, &error), MB_OK);
-    assert_int_equal(apart.used, 4 * BYTES);
-    assert_true(apart_owns(used.dataset.emotions));
+    assert_int_equal(separate.used, 4 * BYTES);
+    assert_true(separate_owns(used.dataset.emotions));
     void *more = memory;
     assert_int_equal(mb_cache_allocate(cache, BYTES, &more, &error), MB_FAILED);
     assert_null(more);
     assert_true(error.out_of_memory);
     assert_non_null(strstr(error.message, "memory of the device"));
-    apart_release(cache->device, memory);
+    separate_release(cache->device, memory);
     mb_cached_dataset_close(&used);
     cache_close(cache);
 }
 
-// What a dataset has there already does not make room for the rest of it.
+// Copies that a dataset already has are not freed for the rest of it.
 static void test_own_arrays_stay(void **state) {
     (void)state;
     enum { BYTES = UTTERANCES * sizeof(int32_t) };
@@ -178,13 +178,13 @@ static void test_own_arrays_stay(void **state) {
     touch(cache, labels[0]);
     touch(cache, labels[1]);
     mb_cached_dataset cached = open_dataset(cache, &both);
-    assert_int_equal(apart.uploads, 3); // one more
-    assert_int_equal(apart.used, 2 * BYTES);
+    assert_int_equal(separate.uploads, 3); // one upload more
+    assert_int_equal(separate.used, 2 * BYTES);
     mb_cached_dataset_close(&cached);
     cache_close(cache);
 }
 
-// A dataset that does not fit leaves nothing behind.
+// A dataset that does not fit leaves no copies behind.
 static void test_too_large(void **state) {
     (void)state;
     host h;
@@ -202,7 +202,7 @@ static void test_too_large(void **state) {
     }
 }
 
-// Parity reads nothing of the host's memory on such a device.
+// Parity gives no host pointers to such a device.
 static void test_parity(void **state) {
     (void)state;
     static const char *const files[] = {
@@ -214,11 +214,11 @@ static void test_parity(void **state) {
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
         mb_parity_report report;
         mb_error error = {.message = ""};
-        mb_device *device = apart_open((size_t)1 << 30);
+        mb_device *device = separate_open((size_t)1 << 30);
         if (mb_parity_file(device, files[f], &report, &error) != MB_OK)
             fail_msg("%s: %s %s", files[f], error.message, report.finding);
-        assert_true(apart.runs > 0);
-        apart_close(device);
+        assert_true(separate.runs > 0);
+        separate_close(device);
     }
 }
 

@@ -1,5 +1,5 @@
-// Every op's gradient against central differences, on small models made for one op each; and the
-// fused update against the gradient followed by Adam.
+// The gradient of every op against central differences, on a small model for each op; and fused
+// updates against the gradient followed by Adam.
 #include "gradient_cases.h"
 
 static const char *const isas[] = {"portable", "avx2", "avx512"};
@@ -30,8 +30,8 @@ static double total_at(model_engine *engine, const sample_set *set, int32_t rows
     return engine_total(engine);
 }
 
-// Distance of a gradient from the central difference; where max(0, .) has its kink within the step,
-// from the difference on the side without it.
+// The distance of a gradient from the central difference or, if max(0, .) has its kink within the
+// step, from the difference on the side without the kink.
 static double difference_error(model_engine *engine, const sample_set *set, int32_t rows,
                                int64_t at, double gradient) {
     const float h = 2e-3f, w = engine->parameters[at];
@@ -44,12 +44,12 @@ static double difference_error(model_engine *engine, const sample_set *set, int3
     return fmin(central, fmin(right, left));
 }
 
-// Relative L2 error of a sample of the elements of one parameter.
+// The relative L2 error over a sample of the elements of one parameter.
 static void check_parameter(model_engine *engine, const sample_set *set, int32_t rows,
                             const mb_parameter *parameter, const float *gradients,
                             const char *name) {
 #ifdef __SANITIZE_ADDRESS__
-    enum { MOST = 6 }; // the numbers are checked without sanitizers too
+    enum { MOST = 6 }; // few, as sanitizers are slow; other builds check the same numbers
 #else
     enum { MOST = 24 };
 #endif
@@ -95,7 +95,7 @@ static bool available(const char *isa) {
     return true;
 }
 
-// Whether none of the sets behind this one is available.
+// Whether this is the best available instruction set.
 static bool best(size_t isa) {
     return isa + 1 == sizeof isas / sizeof *isas || !available(isas[isa + 1]);
 }
@@ -108,7 +108,7 @@ static void test_finite_differences(void **state) {
                                        {33, 31, 5, 7},
                                        {31, 33, 3, 33},
                                        {9, 6, 2, 131}};
-    // The best set at all sizes, the others at the small ones: they must agree with it anyway.
+    // The best instruction set at all sizes, the others at small ones: another test compares them.
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
         for (int k = 0; available(isas[i]) && k < CASE_COUNT; k++)
             for (size_t s = 0; s < (best(i) ? sizeof sizes / sizeof *sizes : 2); s++)
@@ -121,7 +121,7 @@ static float clamp(float g, float clip) {
     return clip < 0.0f ? g : fminf(fmaxf(g, -clip), clip);
 }
 
-// What the planner fuses must equal gradient, clip, weight decay and Adam one after the other.
+// A fused update must equal gradient, clipping, weight decay and Adam one after another.
 static void check_update(const char *isa, const op_case *c, int32_t dimension, int32_t hidden,
                          float clip) {
     enum { STEPS = 3, ROWS = 33 };
@@ -174,7 +174,7 @@ static void test_updates(void **state) {
         }
 }
 
-// Training needs no room for the gradient of a weight that is used once, however large.
+// Training stores no gradient of a weight that is used once, however large.
 static void test_updates_store_no_gradient(void **state) {
     (void)state;
     static const char *const names[] = {"attention", "lmf", "tfn"};
@@ -203,7 +203,7 @@ static void test_updates_store_no_gradient(void **state) {
     }
 }
 
-// The instruction sets agree with the portable one.
+// All instruction sets agree with the portable one.
 static void test_instruction_sets_agree(void **state) {
     (void)state;
     for (size_t i = 1; i < sizeof isas / sizeof *isas; i++)

@@ -1,4 +1,4 @@
-// mctn: what a batch of one row reaches, how rows depend on their batch, sizes of one.
+// mctn: which parameters a batch of one row reaches, how rows depend on their batch, sizes of 1.
 #include "engine_support.h"
 
 enum { STEPS = 3, HIDDEN = 6 };
@@ -24,10 +24,9 @@ static void open(model_engine *engine, sample_set *set, const mb_model_config *c
     engine->slots[MB_SLOT_LOSS_WEIGHT] = 0.5f;
 }
 
-// ---- batches of one row
-// ---------------------------------------------------------------------------
+// ---- batches of one row -----------------------------------------------------------------------
 
-// The tensors that a batch of one row does not reach.
+// Whether a batch of one row does not reach a parameter.
 static bool beyond_first_row(const char *name) {
     return strncmp(name, "attn", 4) == 0 || strncmp(name, "decoder", 7) == 0 ||
            strstr(name, ".fc.weight") != NULL;
@@ -79,7 +78,7 @@ static void test_never_reached_is_skipped(void **state) {
     samples_close(&set);
 }
 
-// After a larger batch the same tensors take Adam's step with a gradient of zero.
+// After a larger batch, the same parameters take Adam steps with a gradient of zero.
 static void test_once_reached_is_stepped(void **state) {
     (void)state;
     mb_model_config config = config_of(STEPS, "batch");
@@ -109,7 +108,7 @@ static void test_once_reached_is_stepped(void **state) {
     samples_close(&set);
 }
 
-// The weights that the toolkit's decoders own and never use move by weight decay alone.
+// Weights that the toolkit's decoders have but never use change by weight decay alone.
 static void test_idle_weights_decay(void **state) {
     (void)state;
     mb_model_config config = config_of(STEPS, "batch");
@@ -136,10 +135,9 @@ static void test_idle_weights_decay(void **state) {
     samples_close(&set);
 }
 
-// ---- rows and their batch
-// -------------------------------------------------------------------------
+// ---- rows and their batch ---------------------------------------------------------------------
 
-// Largest difference between the features of row 0 alone and among `rows` rows.
+// The largest difference between the features of row 0 alone and in a batch of `rows` rows.
 static double change_by_company(const char *recurrence, int32_t steps, int32_t rows) {
     mb_model_config config = config_of(steps, recurrence);
     sample_set set;
@@ -166,8 +164,8 @@ static void test_rows_and_their_batch(void **state) {
     assert_true(change_by_company("time", STEPS, 8) < 1e-6);
 }
 
-// Recurrences over the steps of B x T samples are recurrences over the rows of the same numbers
-// turned round, T x B: losses and gradients agree where the heads have no part.
+// A recurrence over the steps of B x T samples equals a recurrence over the rows of the transposed
+// samples, T x B: losses and gradients agree, apart from those of the heads.
 static void test_axes_mirror_each_other(void **state) {
     (void)state;
     enum { B = 5 };
@@ -205,14 +203,14 @@ static void test_axes_mirror_each_other(void **state) {
             fail_msg("%s: gradients differ by %g of %g", p->name, sqrt(difference), sqrt(norm));
         compared += p->trained && norm > 0.0;
     }
-    assert_int_equal(compared, 42 - 4); // all of both translators but the idle weights
+    assert_int_equal(compared, 42 - 4); // all parameters of both translators but the idle weights
     for (int k = 0; k < 2; k++) {
         engine_close(&engines[k]);
         samples_close(&sets[k]);
     }
 }
 
-// The prediction comes from the text alone.
+// Predictions depend on the text alone.
 static void test_text_alone_predicts(void **state) {
     (void)state;
     mb_model_config config = config_of(STEPS, "batch");
@@ -233,8 +231,7 @@ static void test_text_alone_predicts(void **state) {
     samples_close(&set);
 }
 
-// ---- sizes
-// ----------------------------------------------------------------------------------------
+// ---- sizes ------------------------------------------------------------------------------------
 
 static void test_sizes_of_one(void **state) {
     (void)state;

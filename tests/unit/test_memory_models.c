@@ -48,7 +48,7 @@ static float *copy_of_parameters(const model_engine *engine) {
     return copy;
 }
 
-// The second maps of all node networks start equal, the first ones do not.
+// The second maps of all node networks have the same start values, the first maps do not.
 static void test_equal_starts(void **state) {
     (void)state;
     const mb_model *model = mb_model_find("graph_mfn");
@@ -73,7 +73,7 @@ static void test_equal_starts(void **state) {
     engine_close(&engine);
 }
 
-// Whether a parameter is one that the reference never trains.
+// Whether the reference never trains a parameter.
 static bool left_alone(const char *model, const char *name) {
     if (strcmp(model, "graph_mfn") == 0)
         return strncmp(name, "graph_mfn.networks.", 19) == 0;
@@ -114,11 +114,11 @@ static void test_never_trained(void **state) {
     }
 }
 
-static double result_of(const model_engine *engine, mb_place place) {
+static double result_of(const model_engine *engine, mb_location place) {
     return (double)engine->arena[place.offset];
 }
 
-// New in every step, the same when a step is repeated; predictions do not see it.
+// Noise is new in every step and the same when a step is repeated; predictions do not depend on it.
 static void test_noise(void **state) {
     (void)state;
     const mb_model *model = mb_model_find("mfm");
@@ -139,7 +139,7 @@ static void test_noise(void **state) {
     samples_close(&set);
 }
 
-// Five rows in a plan for eight are five rows in a plan for five, bit for bit.
+// Five rows give the same bits in a plan for eight rows as in a plan for five.
 static void test_ragged_batches(void **state) {
     (void)state;
     for (int m = 0; m < MODELS; m++) {

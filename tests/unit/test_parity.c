@@ -1,4 +1,4 @@
-// Parity on every instruction set, and that it notices what it must notice.
+// Parity on every instruction set, and that it notices differences.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,7 +80,7 @@ static void copy_file(const char *from, const char *to) {
     assert_int_equal(fclose(target), 0);
 }
 
-// Adds `change` to the first number of a dataset of floats; turns the first of a mask around.
+// Adds `change` to the first number of a dataset of floats; of a mask, flips the first element.
 static void change_number(const char *path, const char *name, float change) {
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
@@ -144,7 +144,7 @@ static void test_differences_are_found(void **state) {
         {"/trainloop/attention_mer2023.h5", "/final_test_vals", "predictions"},
         {"/mult/unalign_k1_l4.h5", "/adam/params/proj_a.weight", "adam parameters"},
         {"/mult/unalign_k1_l4.h5", "/grads/trans_a_mem.layers.0.self_attn.in_proj_bias",
-         "gradients"}, // the bias of the queries; that of the keys is not compared
+         "gradients"}, // the bias of the queries, as that of the keys is not compared
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char source[512];
@@ -233,7 +233,7 @@ static void write_order(hid_t file, const char *name) {
     H5Sclose(space);
 }
 
-// Multiplies all numbers of a dataset; returns their mean square after that.
+// Multiplies all numbers of a dataset; returns the mean square of the products.
 static double scale_numbers(hid_t file, const char *name, float factor) {
     hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
     size_t count = (size_t)H5Sget_simple_extent_npoints(space);
@@ -251,9 +251,9 @@ static double scale_numbers(hid_t file, const char *name, float factor) {
     return squares / (double)count;
 }
 
-// The file of a model on frames made a training loop of one epoch that does not move the
-// parameters. The head is magnified and the labels are 0, so that the loss of training and of
-// selection is the mean square of the reference's values.
+// Turns the file of a model on frames into a training loop of one epoch with learning rate 0. The
+// head is magnified and the labels are 0, so that the training and selection losses are the mean
+// square of the values of the reference.
 static void make_loop(const char *path) {
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     double loss = scale_numbers(file, "/outputs/vals_out", 100);

@@ -1,5 +1,5 @@
-// The thread that brings the next dataset to a device while the one at hand is in use.
-#include "apart_support.h"
+// Prefetching: a thread uploads the next dataset while the current one is in use.
+#include "separate_support.h"
 
 #include <stdatomic.h>
 #include <time.h>
@@ -9,7 +9,7 @@
 
 enum { UTTERANCES = 16, DIMENSION = 4, ARRAYS = 3, DATASETS = 4 };
 
-// Vectors of audio and labels; no array is shared.
+// Datasets of audio vectors and labels, which share no arrays.
 typedef struct host {
     float values[UTTERANCES * DIMENSION], valences[UTTERANCES];
     int32_t emotions[UTTERANCES];
@@ -43,20 +43,20 @@ static mb_device_cache kept; // one at a time
 
 static mb_device_cache *open_keeping(size_t limit) {
     mb_device_cache *cache = &kept;
-    *cache = (mb_device_cache){.device = apart_open(limit)};
+    *cache = (mb_device_cache){.device = separate_open(limit)};
     mb_error error = {.message = ""};
     assert_int_equal(mb_cache_keep(cache, &error), MB_OK);
     return cache;
 }
 
-// In use, with the right contents.
+// Opens a dataset and checks its contents on the device.
 static mb_cached_dataset use(mb_device_cache *cache, int h) {
     mb_cached_dataset cached;
     mb_error error = {.message = ""};
     if (mb_cached_dataset_open(cache, &hosts[h].dataset, &cached, &error) != MB_OK)
         fail_msg("%s", error.message);
     const mb_dataset *there = &cached.dataset;
-    assert_true(apart_owns(there->emotions));
+    assert_true(separate_owns(there->emotions));
     assert_memory_equal(there->streams[MB_AUDIO].values, hosts[h].values, sizeof hosts[h].values);
     assert_memory_equal(there->emotions, hosts[h].emotions, sizeof hosts[h].emotions);
     assert_memory_equal(there->valences, hosts[h].valences, sizeof hosts[h].valences);
@@ -70,7 +70,7 @@ static void touch(mb_device_cache *cache, int h) {
 
 static void close_keeping(mb_device_cache *cache) {
     mb_cache_release(cache);
-    apart_close(cache->device);
+    separate_close(cache->device);
 }
 
 static void pause_for(long milliseconds) {
@@ -78,13 +78,13 @@ static void pause_for(long milliseconds) {
     nanosleep(&time, NULL);
 }
 
-static void wait_until_beside(int count) {
-    for (int i = 0; i < 30000 && apart_beside() < count; i++)
+static void wait_for_concurrent_uploads(int count) {
+    for (int i = 0; i < 30000 && separate_concurrent_uploads() < count; i++)
         pause_for(1);
-    assert_true(apart_beside() >= count);
+    assert_true(separate_concurrent_uploads() >= count);
 }
 
-// ---- what the thread does, in this one ----------------------------------------------------------
+// ---- what the thread does, called here --------------------------------------------------------
 
 static void fetch(mb_device_cache *cache, int h) {
     static const atomic_bool never = false;
@@ -96,38 +96,38 @@ static void test_fetched_is_not_uploaded_again(void **state) {
     mb_device_cache *cache = open_keeping(1 << 20);
     fetch(cache, 0);
     fetch(cache, 0);
-    assert_int_equal(apart.beside, ARRAYS);
+    assert_int_equal(separate.concurrent_uploads, ARRAYS);
     touch(cache, 0);
-    assert_int_equal(apart.uploads, 0);
+    assert_int_equal(separate.uploads, 0);
     touch(cache, 1);
-    fetch(cache, 1); // there already
-    assert_int_equal(apart.beside, ARRAYS);
-    assert_int_equal(apart.uploads, ARRAYS);
+    fetch(cache, 1); // already on the device
+    assert_int_equal(separate.concurrent_uploads, ARRAYS);
+    assert_int_equal(separate.uploads, ARRAYS);
     close_keeping(cache);
 }
 
-// What is in use stays, and so does what nobody uses where that would not help.
+// Copies in use are not freed, and unused ones are not freed if that would not help.
 static void test_no_room(void **state) {
     (void)state;
-    const size_t full = 2 * BYTES; // without a part that stays free
+    const size_t full = 2 * BYTES; // no memory that could stay free
     mb_device_cache *cache = open_keeping(full);
     mb_cached_dataset used = use(cache, 0);
     fetch(cache, 1);
-    assert_int_equal(apart.beside, 0);
-    assert_int_equal(apart.refusals, 0);
-    assert_int_equal(apart.used, BYTES);
+    assert_int_equal(separate.concurrent_uploads, 0);
+    assert_int_equal(separate.refusals, 0);
+    assert_int_equal(separate.used, BYTES);
     touch(cache, 1);
-    fetch(cache, 2); // in place of 1 it would fit, but leave nothing free
-    assert_int_equal(apart.beside, 0);
-    assert_int_equal(apart.used, full);
-    int uploads = apart.uploads;
+    fetch(cache, 2); // it would fit instead of 1, but would leave nothing free
+    assert_int_equal(separate.concurrent_uploads, 0);
+    assert_int_equal(separate.used, full);
+    int uploads = separate.uploads;
     touch(cache, 1);
-    assert_int_equal(apart.uploads, uploads);
+    assert_int_equal(separate.uploads, uploads);
     mb_cached_dataset_close(&used);
     close_keeping(cache);
 }
 
-// The longest unused goes, and no more than is needed.
+// The least recently used copies are freed, and no more than necessary.
 static void test_room_is_made(void **state) {
     (void)state;
     mb_device_cache *cache = open_keeping(3 * BYTES + BYTES / 2);
@@ -135,15 +135,15 @@ static void test_room_is_made(void **state) {
     touch(cache, 1);
     touch(cache, 2);
     fetch(cache, 3);
-    assert_int_equal(apart.beside, ARRAYS);
-    assert_int_equal(apart.refusals, 0);
-    int uploads = apart.uploads;
+    assert_int_equal(separate.concurrent_uploads, ARRAYS);
+    assert_int_equal(separate.refusals, 0);
+    int uploads = separate.uploads;
     touch(cache, 3);
     touch(cache, 2);
-    assert_int_equal(apart.uploads, uploads);
+    assert_int_equal(separate.uploads, uploads);
     touch(cache, 1);
-    assert_true(apart.uploads > uploads);
-    assert_true(apart_owns(used.dataset.emotions));
+    assert_true(separate.uploads > uploads);
+    assert_true(separate_owns(used.dataset.emotions));
     mb_cached_dataset_close(&used);
     close_keeping(cache);
 }
@@ -153,16 +153,16 @@ static mb_status fail_third(mb_error *error) {
     return ++calls == 3 ? mb_fail(error, MB_FAILED, "the device is gone") : MB_OK;
 }
 
-// Nobody is told; what was there before the failure counts, the rest is not left half done.
+// A failure is not reported; arrays uploaded before it are kept, and none is left incomplete.
 static void test_failure(void **state) {
     (void)state;
     mb_device_cache *cache = open_keeping(1 << 20);
-    apart.before_beside = fail_third;
+    separate.before_upload = fail_third;
     fetch(cache, 0);
-    assert_int_equal(apart.beside, 2);
-    assert_true(apart.used < BYTES);
+    assert_int_equal(separate.concurrent_uploads, 2);
+    assert_true(separate.used < BYTES);
     touch(cache, 0);
-    assert_int_equal(apart.uploads, 1);
+    assert_int_equal(separate.uploads, 1);
     close_keeping(cache);
 }
 
@@ -171,8 +171,8 @@ static void test_cancelled(void **state) {
     const atomic_bool now = true;
     mb_device_cache *cache = open_keeping(1 << 20);
     mb_cache_fetch(cache, &hosts[0].dataset, &now);
-    assert_int_equal(apart.beside, 0);
-    assert_int_equal(apart.used, 0);
+    assert_int_equal(separate.concurrent_uploads, 0);
+    assert_int_equal(separate.used, 0);
     close_keeping(cache);
 }
 
@@ -183,7 +183,7 @@ static void begin_prefetch(mb_device_cache *cache, int h) {
     mb_cache_prefetch(cache);
 }
 
-static atomic_int entered; // uploads that began
+static atomic_int entered; // number of uploads that have begun
 
 static mb_status upload_slowly(mb_error *error) {
     (void)error;
@@ -195,7 +195,7 @@ static mb_status upload_slowly(mb_error *error) {
 static mb_device_cache *open_slowly(size_t limit) {
     mb_device_cache *cache = open_keeping(limit);
     atomic_store(&entered, 0);
-    apart.before_beside = upload_slowly;
+    separate.before_upload = upload_slowly;
     return cache;
 }
 
@@ -205,7 +205,7 @@ static void wait_until_entered(void) {
     assert_true(atomic_load(&entered) > 0);
 }
 
-// Nothing comes before it is said that it may, and then once.
+// The expected dataset is uploaded only after mb_cache_prefetch, and once.
 static void test_brings_what_is_expected(void **state) {
     (void)state;
     mb_device_cache *cache = open_keeping(1 << 20);
@@ -213,39 +213,39 @@ static void test_brings_what_is_expected(void **state) {
     mb_cache_expect(cache, &hosts[2].dataset);
     mb_cache_expect(cache, &hosts[1].dataset);
     pause_for(5);
-    assert_int_equal(apart_beside(), 0);
+    assert_int_equal(separate_concurrent_uploads(), 0);
     mb_cache_prefetch(cache);
-    wait_until_beside(ARRAYS);
+    wait_for_concurrent_uploads(ARRAYS);
     mb_cached_dataset_close(&used);
     touch(cache, 1);
-    mb_cache_prefetch(cache); // nothing more is expected
+    mb_cache_prefetch(cache); // no dataset is expected now
     pause_for(5);
-    assert_int_equal(apart_beside(), ARRAYS);
-    assert_int_equal(apart.uploads, ARRAYS); // of the first
+    assert_int_equal(separate_concurrent_uploads(), ARRAYS);
+    assert_int_equal(separate.uploads, ARRAYS); // of the first dataset
     close_keeping(cache);
 }
 
-// Who wants what is being brought waits for it.
+// Opening a dataset that is being uploaded waits for it.
 static void test_opened_on_its_way(void **state) {
     (void)state;
     mb_device_cache *cache = open_slowly(1 << 20);
     begin_prefetch(cache, 1);
     wait_until_entered();
     touch(cache, 1);
-    assert_int_equal(apart_beside(), ARRAYS);
-    assert_int_equal(apart.uploads, 0);
+    assert_int_equal(separate_concurrent_uploads(), ARRAYS);
+    assert_int_equal(separate.uploads, 0);
     close_keeping(cache);
 }
 
-// For another dataset, for memory and at the end it is given up.
+// An upload is given up when another dataset or memory is needed, and at the end.
 static void test_gives_way(void **state) {
     (void)state;
     mb_device_cache *cache = open_slowly(1 << 20);
     begin_prefetch(cache, 1);
     wait_until_entered();
     touch(cache, 0);
-    assert_true(apart_beside() < ARRAYS);
-    assert_int_equal(apart.uploads, ARRAYS);
+    assert_true(separate_concurrent_uploads() < ARRAYS);
+    assert_int_equal(separate.uploads, ARRAYS);
     close_keeping(cache);
 
     cache = open_slowly(2 * BYTES);
@@ -254,18 +254,18 @@ static void test_gives_way(void **state) {
     begin_prefetch(cache, 1);
     wait_until_entered();
     assert_int_equal(mb_cache_allocate(cache, 2 * BYTES, &memory, &error), MB_OK);
-    assert_true(apart_beside() < ARRAYS);
-    apart_release(cache->device, memory);
+    assert_true(separate_concurrent_uploads() < ARRAYS);
+    separate_release(cache->device, memory);
     close_keeping(cache);
 
     cache = open_slowly(1 << 20);
     begin_prefetch(cache, 1);
     wait_until_entered();
     close_keeping(cache);
-    assert_true(apart.beside < ARRAYS);
+    assert_true(separate.concurrent_uploads < ARRAYS);
 }
 
-// Whatever comes and goes, what is in use is right, and the end leaves nothing.
+// Datasets in use always have the right contents, and the end frees everything.
 static void test_many_times(void **state) {
     (void)state;
     unsigned random = 7;
@@ -280,23 +280,23 @@ static void test_many_times(void **state) {
         begin_prefetch(cache, next);
         if (i % 8 == 0)
             pause_for(1);
-        apart_release(cache->device, memory);
+        separate_release(cache->device, memory);
         mb_cached_dataset_close(&used);
         if (i % 5 == 0)
             mb_cache_trim(cache);
     }
-    assert_true(apart_beside() > 0);
-    assert_true(apart.refusals > 0); // there was little memory
+    assert_true(separate_concurrent_uploads() > 0);
+    assert_true(separate.refusals > 0); // memory was short
     close_keeping(cache);
 }
 
 static void test_without_keeping(void **state) {
     (void)state;
-    mb_device_cache here = {.device = apart_open(1 << 20)}, *cache = &here;
+    mb_device_cache here = {.device = separate_open(1 << 20)}, *cache = &here;
     begin_prefetch(cache, 0);
     mb_cache_trim(cache);
-    assert_int_equal(apart.beside, 0);
-    apart_close(cache->device);
+    assert_int_equal(separate.concurrent_uploads, 0);
+    separate_close(cache->device);
 }
 
 int main(void) {

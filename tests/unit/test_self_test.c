@@ -1,5 +1,5 @@
-// The self-test of devices: what works passes, what does not is seen.
-#include "apart_support.h"
+// The self-test of devices: devices that work pass, broken ones are noticed.
+#include "separate_support.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,19 +34,19 @@ static void test_passes(void **state) {
     }
 }
 
-static void test_passes_apart(void **state) {
+static void test_passes_with_own_memory(void **state) {
     (void)state;
     mb_error error = {.message = ""};
     double difference = -1;
-    mb_device *device = apart_open((size_t)1 << 30);
+    mb_device *device = separate_open((size_t)1 << 30);
     assert_int_equal(self_test(device, &difference, &error), MB_OK);
     assert_true(difference >= 0 && difference < MB_SELF_TEST_LIMIT / 10);
-    apart_close(device);
+    separate_close(device);
 }
 
-// ---- devices that are broken ------------------------------------------------------------------
+// ---- broken devices ---------------------------------------------------------------------------
 
-static float factor; // of one weight of the last run, after each launch that trains
+static float factor; // multiplies one weight of the last run after each launch that trains
 
 static mb_status run_badly(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                            mb_error *error) {
@@ -100,7 +100,7 @@ static void test_finds_errors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_passes_apart),
+        cmocka_unit_test(test_passes_with_own_memory),
         cmocka_unit_test(test_finds_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

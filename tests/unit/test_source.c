@@ -1,5 +1,5 @@
-// The first layers, which begin the next step's product while they update: the same numbers as
-// gradients made apart, and the same bits however a launch is cut.
+// First layers, whose update begins the product of the next step: they give the same numbers as
+// separate gradients, and the same bits however steps are divided into launches.
 #include "engine_support.h"
 
 #include "merbench/model.h"
@@ -18,7 +18,7 @@ static bool available(const char *isa) {
     return true;
 }
 
-// Widths beside the sizes of vectors, tiles, blocks and groups of masks.
+// Widths next to the sizes of vectors, tiles and groups of inputs or masks.
 static mb_model_config odd_config(const mb_model *model, double hidden) {
     mb_model_config config = {.feature_type = MB_UTT,
                               .dims = {130, 384, 31},
@@ -30,8 +30,8 @@ static mb_model_config odd_config(const mb_model *model, double hidden) {
     return config;
 }
 
-// Audio is stored narrower than the model reads it; video in frames, of which the last counts and
-// some utterances have none.
+// Audio is stored narrower than the model reads it. Video has frames, of which the model reads the
+// last; some utterances have none.
 static void make_uneven(sample_set *set) {
     set->dataset.streams[MB_AUDIO].dimension = 101;
     set->offsets[MB_VIDEO] = malloc((SAMPLES + 1) * sizeof(int64_t));
@@ -42,7 +42,7 @@ static void make_uneven(sample_set *set) {
 
 static void run_steps(model_engine *engine, const sample_set *set, int32_t first, int32_t count) {
     int32_t indices[STEPS * BATCH], widest[STEPS];
-    uint32_t step = engine->info->trains ? 0 : (uint32_t)first; // counts on in training only
+    uint32_t step = engine->info->trains ? 0 : (uint32_t)first; // training counts its steps itself
     for (int32_t i = 0; i < STEPS * BATCH; i++)
         indices[i] = i * 17 % SAMPLES;
     for (int32_t s = 0; s < STEPS; s++)
@@ -108,8 +108,9 @@ static void test_launches_of_any_length_give_the_same_bits(void **state) {
         }
 }
 
-// m after a step is 0.9 m + 0.1 (gradient + weight_decay w): what the gradients' own plan, which
-// gathers, drops and multiplies apart, gives for the same weights.
+// The first moment after a step is 0.9 m + 0.1 (gradient + weight_decay w), with the gradient that
+// a plan of mode MB_PLAN_GRADIENTS gives for the same weights; it gathers, drops and multiplies in
+// separate ops.
 static void check_moments(const model_engine *train, const model_engine *gradients,
                           const float *weights, const float *moments) {
     double decay = (double)train->slots[MB_SLOT_WEIGHT_DECAY];
@@ -144,7 +145,7 @@ static void check_gradients(const char *isa, const char *name) {
     size_t bytes = (size_t)train.info->parameter_floats * sizeof(float);
     float *weights = malloc(bytes), *moments = malloc(bytes);
     run_steps(&train, &set, 0, 1);
-    memcpy(weights, train.parameters, bytes); // before the second step, begun or not
+    memcpy(weights, train.parameters, bytes); // before the second step
     memcpy(moments, train.first_moments, bytes);
     memcpy(gradients.parameters, weights, bytes);
     run_steps(&gradients, &set, 1, 1);

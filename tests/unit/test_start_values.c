@@ -1,4 +1,4 @@
-// Start values: what Philox says of every element, wherever a plan stores it.
+// Start values: every element has its number from Philox, wherever a plan stores it.
 #include "engine_support.h"
 
 #include "merbench/model.h"
@@ -31,7 +31,7 @@ static void check_parameter(const mb_model *model, const mb_parameter *parameter
     free(logical);
 }
 
-// Filters of more than one step where a model has any.
+// Gives a model with convolutions filters of more than one step.
 static void set_option(const mb_model *model, mb_model_config *config, const char *name,
                        double value) {
     int32_t option = mb_model_option(model, name);
@@ -53,7 +53,7 @@ static void check_model(const mb_model *model, mb_feature_type type) {
     set_option(model, &config, "hidden_dim", 16);
     set_option(model, &config, "conv1d_kernel_size", WIDTH);
     if (mb_model_check(model, &config, &error) != MB_OK)
-        return; // another feature type
+        return; // the model needs another feature type
     if (mb_model_compile(model, &config, MB_PLAN_TRAIN, MB_DROPOUT_OFF, 4, &plan, &error) != MB_OK)
         fail_msg("%s: %s", model->name, error.message);
     const mb_plan_info *info = mb_plan_get(plan);

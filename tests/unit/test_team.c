@@ -18,7 +18,7 @@ typedef struct helpers {
     int count;
     pthread_t threads[MOST_HELPERS];
     atomic_int over;
-    atomic_llong parts; // that they did
+    atomic_llong shares; // that they did
 } helpers;
 
 static bool go_on(const void *context) {
@@ -27,9 +27,9 @@ static bool go_on(const void *context) {
 
 static void *help(void *argument) {
     helpers *h = argument;
-    int64_t parts = h->device != NULL ? h->device->backend->executor->assist(h->device, go_on, h)
-                                      : mb_cpu_team_assist(h->team, go_on, h);
-    atomic_fetch_add(&h->parts, parts);
+    int64_t shares = h->device != NULL ? h->device->backend->executor->assist(h->device, go_on, h)
+                                       : mb_cpu_team_assist(h->team, go_on, h);
+    atomic_fetch_add(&h->shares, shares);
     return NULL;
 }
 
@@ -43,36 +43,36 @@ static long long helpers_end(helpers *h) {
     atomic_store(&h->over, 1);
     for (int i = 0; i < h->count; i++)
         pthread_join(h->threads[i], NULL);
-    return atomic_load(&h->parts);
+    return atomic_load(&h->shares);
 }
 
 // ---- rounds -------------------------------------------------------------------------------------
 
-enum { ROUNDS = 20000, MOST_PARTS = 7 };
+enum { ROUNDS = 20000, MOST_SHARES = 7 };
 
-static atomic_int done[MOST_PARTS];
+static atomic_int done[MOST_SHARES];
 static int current; // round, as the owner of the team says
 static atomic_int misread;
 
-static void note_part(const mb_cpu_call *call) {
+static void note_share(const mb_cpu_call *call) {
     if (call->rows != current) // what the owner wrote before is seen
         atomic_fetch_add(&misread, 1);
-    atomic_fetch_add(&done[call->part], 1);
+    atomic_fetch_add(&done[call->share], 1);
 }
 
-static void test_each_part_is_done_once(void **state) {
+static void test_each_share_is_done_once(void **state) {
     (void)state;
     mb_cpu_team team = {0};
     helpers h;
     helpers_begin(&h, NULL, &team, MOST_HELPERS);
     for (current = 1; current <= ROUNDS; current++) {
-        mb_cpu_call calls[MOST_PARTS] = {0};
-        int parts = 1 + current % MOST_PARTS;
-        for (int i = 0; i < parts; i++)
-            calls[i] = (mb_cpu_call){.rows = current, .part = i};
-        mb_cpu_team_run(&team, note_part, calls, parts);
-        for (int i = 0; i < MOST_PARTS; i++)
-            assert_int_equal(atomic_exchange(&done[i], 0), i < parts);
+        mb_cpu_call calls[MOST_SHARES] = {0};
+        int shares = 1 + current % MOST_SHARES;
+        for (int i = 0; i < shares; i++)
+            calls[i] = (mb_cpu_call){.rows = current, .share = i};
+        mb_cpu_team_run(&team, note_share, calls, shares);
+        for (int i = 0; i < MOST_SHARES; i++)
+            assert_int_equal(atomic_exchange(&done[i], 0), i < shares);
     }
     helpers_end(&h);
     assert_int_equal(atomic_load(&misread), 0);
@@ -80,7 +80,7 @@ static void test_each_part_is_done_once(void **state) {
 
 static atomic_int met;
 
-// Done only when another thread does another part at the same time.
+// Done only when another thread does another share at the same time.
 static void meet(const mb_cpu_call *call) {
     (void)call;
     struct timespec moment = {.tv_nsec = 100000};
@@ -97,7 +97,7 @@ static void test_helpers_take_part(void **state) {
     helpers h;
     helpers_begin(&h, NULL, &team, 1);
     for (int round = 1; round <= 3; round++) {
-        mb_cpu_call calls[2] = {{.part = 0}, {.part = 1}};
+        mb_cpu_call calls[2] = {{.share = 0}, {.share = 1}};
         atomic_store(&met, 0);
         mb_cpu_team_run(&team, meet, calls, 2);
         assert_int_equal(atomic_load(&met), 2);
@@ -188,16 +188,16 @@ static long long train_and_evaluate(const mb_model *model, const char *isa, int 
     assert_non_null(result->parameters);
     helpers_begin(&h, engine.device, NULL, helper_count);
     run_steps(&engine, &set, STEPS, batches, NULL, NULL);
-    long long parts = helpers_end(&h);
+    long long shares = helpers_end(&h);
     memcpy(result->parameters, engine.parameters, bytes);
     memcpy(evaluation.parameters, engine.parameters, bytes);
     helpers_begin(&h, evaluation.device, NULL, helper_count);
     run_steps(&evaluation, &set, 1, &all, result->logits, result->values);
-    parts += helpers_end(&h);
+    shares += helpers_end(&h);
     engine_close(&engine);
     engine_close(&evaluation);
     samples_close(&set);
-    return parts;
+    return shares;
 }
 
 static int64_t parameters_of(const mb_model *model) {
@@ -215,11 +215,11 @@ static int64_t parameters_of(const mb_model *model) {
 static void check_model(const mb_model *model, const char *isa) {
     static run_result alone, shared;
     size_t bytes = (size_t)parameters_of(model) * sizeof(float);
-    long long parts = 0;
+    long long shares = 0;
     train_and_evaluate(model, isa, 0, &alone);
     double began = mb_seconds();
-    while (parts == 0 && mb_seconds() - began < 60) { // helpers may not get a core for a while
-        parts = train_and_evaluate(model, isa, MOST_HELPERS, &shared);
+    while (shares == 0 && mb_seconds() - began < 60) { // helpers may not get a core for a while
+        shares = train_and_evaluate(model, isa, MOST_HELPERS, &shared);
         if (memcmp(alone.parameters, shared.parameters, bytes) != 0)
             fail_msg("%s on %s: other weights", model->name, isa);
         if (memcmp(alone.logits, shared.logits, sizeof alone.logits) != 0 ||
@@ -228,7 +228,7 @@ static void check_model(const mb_model *model, const char *isa) {
         free(shared.parameters);
     }
     free(alone.parameters);
-    assert_true(parts > 0);
+    assert_true(shares > 0);
 }
 
 static void test_models_give_the_same_bits(void **state) {
@@ -250,7 +250,7 @@ static void test_models_give_the_same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_part_is_done_once),
+        cmocka_unit_test(test_each_share_is_done_once),
         cmocka_unit_test(test_helpers_take_part),
         cmocka_unit_test(test_models_give_the_same_bits),
     };

@@ -1,4 +1,4 @@
-// The trainer: an array equals its models alone, divergence, stopping, selection and snapshot.
+// The trainer: arrays equal their runs alone; divergence, stopping, selection and snapshots.
 #include "trainer_support.h"
 
 static mb_device *cpu_open(void) {
@@ -64,7 +64,7 @@ static void test_late_divergence(void **state) {
     bench_close(&b);
 }
 
-// The test labels, and those of the held-out part, are never seen.
+// The labels of the test and held-out parts never influence training.
 static void test_no_leak(void **state) {
     (void)state;
     bench b;
@@ -83,7 +83,7 @@ static void test_no_leak(void **state) {
     bench_close(&b);
 }
 
-// Training longer keeps the first epochs as they were, and the snapshot is the best epoch's.
+// Training longer does not change the first epochs; the snapshot is that of the best epoch.
 static void test_snapshot_is_the_best_epoch(void **state) {
     (void)state;
     bench b;
@@ -110,7 +110,7 @@ static void test_snapshot_is_the_best_epoch(void **state) {
     bench_close(&b);
 }
 
-// Without one, the first epoch is the best.
+// Without a selection part, the first epoch is the best.
 static void test_no_selection_part(void **state) {
     (void)state;
     bench b;
@@ -166,18 +166,18 @@ static void test_stop_anywhere(void **state) {
 
 // ---- launches in flight -----------------------------------------------------------------------
 
-// A device that is given launches and does them later: what is counted as done is what the trainer
-// has waited for, and it never has more than two launches before it.
+// A device that does its launches later: the trainer counts only steps that it has waited for, and
+// never has more than two unfinished launches.
 static struct {
     const mb_backend *usual;
     atomic_llong counted; // by the trainer
     int64_t given, waited;
     int64_t steps_given, steps_waited; // model-steps
-    int64_t steps_at[MB_DEVICE_MARKS]; // given when a mark was made
+    int64_t steps_at[MB_DEVICE_MARKS]; // steps given when each mark was made
     int64_t launches_at[MB_DEVICE_MARKS];
-    int most; // launches that were given and not waited for
+    int most; // largest number of launches that were given and not waited for
     atomic_int stop;
-    int64_t stop_at; // launches waited for when it is asked; 0: never
+    int64_t stop_at; // the wait during which a stop is requested; 0: never
     int64_t given_at_stop;
 } later;
 
@@ -253,11 +253,11 @@ static void test_progress_follows_the_device(void **state) {
     assert_int_equal(later.given, later.waited);
     assert_int_equal(atomic_load(&later.counted), later.steps_given);
     assert_true(steps > 0 && steps <= later.steps_given);
-    assert_int_equal(later.most, 2); // while one runs the next one is there
+    assert_int_equal(later.most, 2); // one runs, one waits
     free_results(results, RUNS);
 }
 
-// A stop that is asked for while the host waits for the device: nothing is launched after it.
+// After a stop that is requested while the host waits for the device, nothing is launched.
 static void test_stop_while_waiting(void **state) {
     (void)state;
     mb_run_result results[RUNS];
@@ -287,7 +287,7 @@ static mb_status counting_allocate_host(mb_device *device, size_t bytes, void **
     return counted_backend->allocate_host(device, bytes, memory, error);
 }
 
-// The estimate by which a sweep decides whether there is memory for a run, against what a run took.
+// The estimate by which a sweep decides whether memory suffices, against what a run allocates.
 static void test_estimated_memory(void **state) {
     (void)state;
     bench b;
@@ -308,7 +308,7 @@ static void test_estimated_memory(void **state) {
     train_on(device, &b.specs[0], 1, NULL, &result);
     assert_int_equal(mb_run_estimate(&b.specs[0], &cost, &error), MB_OK);
     assert_int_equal(cost.shared_bytes, allocated_bytes + allocated_host_bytes);
-    // With memory of its own the device has the features, too.
+    // A device with its own memory also holds the features.
     int64_t features = (12 + 20 + 9 + 2) * UTTERANCES * (int64_t)sizeof(float);
     mb_run_result_free(&result);
     counting.shares_host_memory = false;

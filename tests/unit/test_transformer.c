@@ -1,4 +1,4 @@
-// The ops of transformers against their plain formulas in double, on every instruction set; what
+// The ops of transformers against their formulas in double, on every instruction set; and what
 // their constructors and the model mult refuse.
 #include "engine_support.h"
 
@@ -15,7 +15,7 @@ static bool available(const char *isa) {
     return true;
 }
 
-// Audio, text and video of T1, T2, T3 steps with D1, D2, D3 columns.
+// Audio, text and video have T1, T2, T3 steps of dimensions D1, D2, D3.
 static mb_model_config config_of(const int32_t steps[3], const int32_t dims[3], double option) {
     mb_model_config config = {.feature_type = MB_FRM_UNALIGN, .options = {option}};
     memcpy(config.steps, steps, 3 * sizeof *steps);
@@ -50,8 +50,7 @@ static void check_value(const char *name, const char *isa, double found, double 
         fail_msg("%s on %s: found %.9g, expected %.9g", name, isa, found, expected);
 }
 
-// ---- attention
-// ----------------------------------------------------------------------------------
+// ---- attention --------------------------------------------------------------------------------
 
 static void build_attention(mb_graph *graph, const mb_model_config *config,
                             mb_graph_outputs *outputs) {
@@ -113,8 +112,7 @@ static void test_attention(void **state) {
             }
 }
 
-// ---- layer norm
-// ---------------------------------------------------------------------------------
+// ---- layer norm -------------------------------------------------------------------------------
 
 static void build_norm(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     mb_shape shape = {1, {config->dims[0]}};
@@ -124,7 +122,7 @@ static void build_norm(mb_graph *graph, const mb_model_config *config, mb_graph_
     outputs->features = mb_layer_norm(graph, mb_block_features(graph, config, MB_AUDIO), w, b);
 }
 
-// Few columns around 3 may lie close together, and their difference is what remains.
+// With few columns, values around 3 may be close together, and rounding shows in the result.
 static const double ill_conditioned = 1e-5;
 
 static void check_norm(const char *isa, int32_t width) {
@@ -134,7 +132,7 @@ static void check_norm(const char *isa, int32_t width) {
     sample_set set;
     open_op(&engine, &set, isa, build_norm, &config);
     for (int32_t r = 0; r < ROWS * STEPS * width; r++)
-        set.values[0][r] += 3.0f; // the mean must go
+        set.values[0][r] += 3.0f; // layer norm must subtract the mean
     const float *y = run_op(&engine, &set);
     const float *w = engine.parameters + engine.info->parameters[0].offset;
     const float *b = engine.parameters + engine.info->parameters[1].offset;
@@ -161,8 +159,7 @@ static void test_layer_norm(void **state) {
             check_norm(isas[i], widths[k]);
 }
 
-// ---- convolution
-// --------------------------------------------------------------------------------
+// ---- convolution ------------------------------------------------------------------------------
 
 static void build_convolution(mb_graph *graph, const mb_model_config *config,
                               mb_graph_outputs *outputs) {
@@ -213,8 +210,7 @@ static void test_convolution(void **state) {
     }
 }
 
-// ---- positions
-// ----------------------------------------------------------------------------------
+// ---- positions --------------------------------------------------------------------------------
 
 static void build_positions(mb_graph *graph, const mb_model_config *config,
                             mb_graph_outputs *outputs) {
@@ -253,8 +249,7 @@ static void test_positions(void **state) {
     }
 }
 
-// ---- what is refused
-// ----------------------------------------------------------------------------
+// ---- what is refused --------------------------------------------------------------------------
 
 static void assert_refused(builder *build, const mb_model_config *config, const char *words) {
     mb_model model = {.name = "op", .build = build};
@@ -288,13 +283,14 @@ static void test_constructors_refuse(void **state) {
     (void)state;
     const int32_t steps[3] = {4, 5, 5}, dims[3] = {6, 6, 6};
     mb_model_config config = config_of(steps, dims, 4);
-    assert_refused(build_attention, &config, "4 heads do not divide the width 6");
+    assert_refused(build_attention, &config,
+                   "expected a number of heads that divides the width 6, found 4");
     config.options[0] = 0;
     assert_refused(build_attention, &config, "heads");
     config = config_of(steps, (const int32_t[]){6, 5, 6}, 2);
     assert_refused(build_attention, &config, "attention_scores: expected q (B, Lq, D)");
     config = config_of((const int32_t[]){4, 5, 3}, dims, 2);
-    assert_refused(build_attention, &config, "attention_apply: expected w (B, H, Lq, Lk)");
+    assert_refused(build_attention, &config, "attention_apply: expected w (B, N, Lq, Lk)");
     config = config_of(steps, dims, 5);
     assert_refused(build_convolution, &config, "with K <= T, found (B, 4, 6) (7, 6, 5)");
     assert_refused(build_wrong_norm, &config, "layer_norm: expected x (..., D)");
@@ -338,7 +334,7 @@ static void test_mult_refuses(void **state) {
     config = good;
     config.steps[MB_TEXT] = 2;
     assert_unchecked(model, &config,
-                     "conv1d_kernel_size: expected at most 2, the frames of "
+                     "conv1d_kernel_size: expected at most 2, the number of frames of "
                      "features.text, found 3");
     assert_refused(model->build, &config, "features.text");
     config = good;
@@ -354,7 +350,7 @@ static void test_mult_refuses(void **state) {
     assert_unchecked(model, &config, "features");
 }
 
-// The smallest shapes, trained: odd width, one step left of the sequences, one row.
+// Trains the smallest shapes: odd widths, sequences of one step after the convolution, one row.
 static void test_mult_at_its_smallest(void **state) {
     (void)state;
     const mb_model *model = mb_model_find("mult");

@@ -1,5 +1,5 @@
-// Runs on a small random dataset that holds the labels weakly, and how their results compare:
-// shared by the tests of the trainer.
+// Runs on a small random dataset whose features contain the labels weakly, and comparisons of their
+// results: shared by the tests of the trainer.
 #ifndef TESTS_TRAINER_SUPPORT_H
 #define TESTS_TRAINER_SUPPORT_H
 
@@ -32,7 +32,7 @@ static inline mb_part part_of(const bench *b, const char *name, int32_t first, i
     return part;
 }
 
-// Features that hold the labels, weakly.
+// Features that contain the labels weakly.
 static inline void fill(bench *b) {
     static const int32_t dims[3] = {12, 20, 9};
     for (int32_t i = 0; i < UTTERANCES; i++) {
@@ -61,7 +61,7 @@ static inline void bench_open(bench *b, const char *model_name, int32_t hidden) 
     static const double dropouts[RUNS] = {0.3, 0.2, 0.5, 0.3};
     memset(b, 0, sizeof *b);
     fill(b);
-    // Two folds whose training parts differ in size: a run without rows sits a step out.
+    // Two folds whose training parts differ in size: a run without rows skips a step.
     b->folds[0] = (mb_fold){part_of(b, "train", 0, 65), part_of(b, "val", 65, 25), {.count = 0}};
     b->folds[1] = (mb_fold){part_of(b, "train", 0, 64), part_of(b, "val", 64, 26), {.count = 0}};
     b->folds[0].held = b->folds[1].held = part_of(b, "held", 90, 10);
@@ -135,12 +135,12 @@ static inline void free_results(mb_run_result *results, int32_t count) {
         mb_run_result_free(&results[i]);
 }
 
-// ---- training that is disturbed ---------------------------------------------------------------
+// ---- disturbed training -----------------------------------------------------------------------
 
 enum { SICK_RUN = 3, SICK_EPOCH = 2, NEVER = INT32_MAX };
 
-// A device that asks for a stop at one of the calls that it gets, and spoils a weight of one run
-// before its third epoch.
+// A device that requests a stop at one of the calls to it, and sets a weight of one run to NaN
+// before the third epoch.
 typedef struct disturbed {
     const mb_backend *usual;
     mb_backend backend;
@@ -208,8 +208,8 @@ static inline void train_disturbed(mb_device *device, const mb_run_spec *specs,
     device->backend = disturbance.usual;
 }
 
-// A run that diverges after its best epoch keeps the predictions of that on the selection part,
-// and changes nothing for the others.
+// A run that diverges after its best epoch keeps the predictions of that epoch on the selection
+// part, and does not affect the other runs.
 static inline void check_late_divergence(mb_device *device, mb_run_spec *specs) {
     mb_run_result healthy[RUNS], together[RUNS], cut;
     train_on(device, specs, RUNS, NULL, healthy);
@@ -232,8 +232,8 @@ static inline void check_late_divergence(mb_device *device, mb_run_spec *specs) 
     free_results(&cut, 1);
 }
 
-// Wherever training is stopped, a run has stopped with the epochs that it had, or its result is
-// whole.
+// Wherever training is stopped: a run either has stopped with the epochs that it completed, or its
+// result is complete.
 static inline void check_stops(mb_device *device, mb_run_spec *specs) {
     mb_run_result whole[RUNS], cut[RUNS];
     int32_t ends[3] = {0}; // by status

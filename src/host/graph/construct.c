@@ -5,7 +5,6 @@
 
 const mb_op_params mb_no_params = {.update = {-1}};
 
-// Whether all inputs are there; false also after an earlier failure.
 bool mb_given(const mb_graph *graph, const mb_tensor *tensors, int32_t count) {
     if (graph->status != MB_OK)
         return false;
@@ -15,7 +14,6 @@ bool mb_given(const mb_graph *graph, const mb_tensor *tensors, int32_t count) {
     return true;
 }
 
-// Records the failure "op: expected ..., found shapes".
 mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_tensor *tensors,
                     int32_t count) {
     char shapes[256] = "";
@@ -30,7 +28,6 @@ mb_tensor mb_refuse(mb_graph *graph, mb_op op, const char *expected, const mb_te
     return MB_NO_TENSOR;
 }
 
-// Ops that keep the shape of their one input.
 mb_tensor mb_same_shape(mb_graph *graph, mb_op op, mb_op_params params, mb_tensor x) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;

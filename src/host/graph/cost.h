@@ -1,10 +1,10 @@
-// What a step costs.
+// The cost of an op of a plan.
 #ifndef MB_GRAPH_COST_H
 #define MB_GRAPH_COST_H
 
 #include "graph/ops.h"
 
-// Multiply-accumulates of a step whose operands are known.
-int64_t mb_step_cost(const mb_step *step, int32_t rows);
+// Multiply-accumulates of an op with known operands, for a batch of `rows` rows.
+int64_t mb_plan_op_cost(const mb_plan_op *op, int32_t rows);
 
 #endif

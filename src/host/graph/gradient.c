@@ -44,7 +44,7 @@ mb_status mb_graph_differentiate(mb_graph *graph, mb_tensor loss, mb_tensor *gra
     mb_op_params one = {.constant = {1.0f}};
     gradients[loss] = mb_graph_add_one(graph, MB_OP_CONSTANT, one, NULL, 0, (mb_shape){1, {1}});
     for (int32_t i = forward_nodes - 1; i >= 0 && graph->status == MB_OK; i--) {
-        mb_node node = graph->nodes[i]; // a copy: rules add nodes, which may move the array
+        mb_node node = graph->nodes[i]; // a copy: rules add nodes, which may move the list
         mb_tensor dys[MB_MAX_OUTPUTS];
         bool reached = false;
         for (int32_t k = 0; k < node.output_count; k++) {

@@ -9,9 +9,9 @@
 
 #define COUNT(...) sizeof(struct { char __VA_ARGS__; })
 #define INPUTS(...) .fewest_inputs = COUNT(__VA_ARGS__), .most_inputs = COUNT(__VA_ARGS__)
-#define INPUTS_FROM(fewest, ...) .fewest_inputs = (fewest), .most_inputs = COUNT(__VA_ARGS__)
-#define INPUTS_TO(most, ...) .fewest_inputs = COUNT(__VA_ARGS__), .most_inputs = (most)
-#define INPUTS_AND(most, ...) INPUTS_TO(most, __VA_ARGS__)
+#define INPUTS_OPTIONAL(fewest, ...) .fewest_inputs = (fewest), .most_inputs = COUNT(__VA_ARGS__)
+#define INPUTS_REPEATED(most, ...) .fewest_inputs = COUNT(__VA_ARGS__), .most_inputs = (most)
+#define INPUTS_LAST_REPEATED(most, ...) INPUTS_REPEATED(most, __VA_ARGS__)
 #define NO_INPUTS .fewest_inputs = 0
 #define OUTPUTS(...) .outputs = COUNT(__VA_ARGS__)
 #define NO_OUTPUTS .outputs = 0
@@ -24,7 +24,7 @@ const mb_op_info mb_op_infos[MB_OP_COUNT] = {
 #define MB_OP(NAME, name, ...)                                                                     \
     _Static_assert(sizeof(mb_##name##_inputs) <= MB_MAX_INPUTS &&                                  \
                        sizeof(mb_##name##_outputs) <= MB_MAX_OUTPUTS,                              \
-                   #name " has more operands than a step has room for");
+                   #name " has more operands than an op of a plan can have");
 #include "graph/ops.def"
 #undef MB_OP
 
@@ -170,7 +170,7 @@ mb_tensor mb_graph_add_one(mb_graph *graph, mb_op op, mb_op_params params, const
 mb_tensor mb_graph_stream(mb_graph *graph, int32_t stream, mb_shape shape) {
     mb_op_params params = {.gather = {stream}};
     if (stream < 0 || stream >= MB_MAX_STREAMS) {
-        mb_graph_refuse(graph, "stream %d: a dataset has at most %d", stream, MB_MAX_STREAMS);
+        mb_graph_refuse(graph, "stream %d: expected 0 to %d", stream, MB_MAX_STREAMS - 1);
         return MB_NO_TENSOR;
     }
     return mb_graph_add_one(graph, MB_OP_GATHER, params, NULL, 0, shape);
@@ -190,7 +190,7 @@ static mb_tensor find_parameter(mb_graph *graph, const char *name, const mb_shap
             continue;
         if (mb_shape_equal(&graph->parameters[index].shape, shape))
             return tensor;
-        mb_graph_refuse(graph, "parameter %s is asked for with two shapes", name);
+        mb_graph_refuse(graph, "parameter %s: requested with two different shapes", name);
     }
     return MB_NO_TENSOR;
 }
@@ -237,7 +237,7 @@ void mb_graph_needs_rows(mb_graph *graph, mb_tensor parameter, int32_t rows) {
         graph->parameters[graph->tensors[parameter].parameter].fewest_rows = rows;
 }
 
-// The parameter behind a tensor; NULL (and a failure) for any other tensor.
+// The parameter that a tensor is; NULL, and a failure, for any other tensor.
 static mb_parameter *parameter_of(mb_graph *graph, mb_tensor tensor) {
     if (graph->status != MB_OK || tensor == MB_NO_TENSOR)
         return NULL;
@@ -262,7 +262,7 @@ void mb_graph_start_as(mb_graph *graph, mb_tensor tensor, mb_tensor other) {
     if (!mb_shape_equal(&parameter->shape, &drawn->shape) ||
         parameter->initial.kind != drawn->initial.kind ||
         parameter->initial.scale != drawn->initial.scale)
-        mb_graph_refuse(graph, "parameter %s cannot start as %s: they are not alike",
+        mb_graph_refuse(graph, "parameter %s cannot start as %s: shape or initialisation differ",
                         parameter->name, drawn->name);
     parameter->drawn_as = drawn->drawn_as;
 }

@@ -1,4 +1,4 @@
-// Memory of a plan: lifetimes and places.
+// The planner: assigns memory by the lifetimes of tensors.
 #include "graph/schedule.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@ enum { ALIGNMENT = 16 }; // floats: one cache line
 
 typedef struct lifetime {
     mb_tensor tensor;
-    int32_t first, last; // steps that touch it, both included
+    int32_t first, last; // first and last op that touches it
     int64_t floats, offset;
 } lifetime;
 
@@ -15,16 +15,16 @@ static int largest_first(const void *a, const void *b) {
     const lifetime *x = a, *y = b;
     if (x->floats != y->floats)
         return x->floats < y->floats ? 1 : -1;
-    return x->tensor - y->tensor; // a fixed order
+    return x->tensor - y->tensor; // so that the order is always the same
 }
 
-static void touch(lifetime *lifetimes, mb_tensor tensor, int32_t step) {
+static void touch(lifetime *lifetimes, mb_tensor tensor, int32_t op) {
     if (lifetimes[tensor].first < 0)
-        lifetimes[tensor].first = step;
-    lifetimes[tensor].last = step;
+        lifetimes[tensor].first = op;
+    lifetimes[tensor].last = op;
 }
 
-// Lowest offset at which `item` meets none of the placed[0..count) that live at the same time.
+// The lowest offset at which `item` overlaps no placed[0 ... count - 1] that is alive with it.
 static int64_t lowest_offset(const lifetime *placed, int32_t count, const lifetime *item) {
     int64_t offset = 0;
     for (bool moved = true; moved;) {
@@ -42,8 +42,8 @@ static int64_t lowest_offset(const lifetime *placed, int32_t count, const lifeti
     return offset;
 }
 
-mb_status mb_schedule_place(const mb_schedule *schedule, int32_t max_rows, int64_t *offsets,
-                            int64_t *arena_floats, mb_error *error) {
+mb_status mb_schedule_assign_memory(const mb_schedule *schedule, int32_t max_rows, int64_t *offsets,
+                                    int64_t *arena_floats, mb_error *error) {
     const mb_graph *graph = schedule->graph;
     int32_t count = graph->tensor_count;
     lifetime *lifetimes = malloc(((size_t)count + 1) * sizeof *lifetimes);
@@ -66,7 +66,7 @@ mb_status mb_schedule_place(const mb_schedule *schedule, int32_t max_rows, int64
         if (schedule->kept[tensor] && lifetimes[tensor].first >= 0)
             lifetimes[tensor].last = schedule->node_count;
     for (mb_tensor tensor = 0; tensor < count; tensor++)
-        if (schedule->lasting[tensor]) {
+        if (schedule->persistent[tensor]) {
             lifetimes[tensor].first = 0;
             lifetimes[tensor].last = schedule->node_count;
         }
@@ -78,7 +78,7 @@ mb_status mb_schedule_place(const mb_schedule *schedule, int32_t max_rows, int64
         if (item.first < 0 || graph->tensors[item.tensor].parameter >= 0)
             continue;
         item.offset = lowest_offset(lifetimes, placed, &item);
-        lifetimes[placed++] = item; // the placed ones gather at the front
+        lifetimes[placed++] = item; // at or before index i, which is done
         offsets[item.tensor] = item.offset;
         if (item.offset + item.floats > *arena_floats)
             *arena_floats = item.offset + item.floats;

@@ -1,4 +1,4 @@
-// Ops and the steps of a plan: what kernels know of the host.
+// Ops, and the plan as a list of them: all that kernels know of the host.
 #ifndef MB_GRAPH_OPS_H
 #define MB_GRAPH_OPS_H
 
@@ -6,19 +6,19 @@
 #include "merbench/plan.h"
 
 enum {
-    MB_MAX_INPUTS = MB_MAX_STREAMS + 2, // all streams joined, with their scales and a gradient
+    MB_MAX_INPUTS = MB_MAX_STREAMS + 2, // all streams of a dataset, their scales and a gradient
     MB_MAX_OUTPUTS = 8
 };
 
-// What a loss compares with.
+// The labels that a loss compares with.
 typedef enum mb_labels {
     MB_LABELS_EMOTION, // (B), class indices
     MB_LABELS_VALENCE, // (B)
 } mb_labels;
 
-// The rooms of SOURCE_LINEAR: inputs in the room of x where there is not room for all, and inputs
-// that a part of the sums is of.
-enum { MB_SOURCE_BLOCK = 128, MB_SOURCE_PART = 512 };
+// Sizes in the buffers of SOURCE_LINEAR: inputs in an x_buffer that does not hold all of x, and
+// inputs that a partial sum is over.
+enum { MB_SOURCE_GROUP = 128, MB_SOURCE_CHUNK = 512 };
 
 typedef enum mb_op {
 #define MB_OP(NAME, name, ...) MB_OP_##NAME,
@@ -34,16 +34,16 @@ typedef struct mb_op_info {
 
 extern const mb_op_info mb_op_infos[MB_OP_COUNT];
 
-// Dropout as an op or inside of one.
+// Dropout, as an op or inside one.
 typedef struct mb_dropout_setting {
-    mb_dropout_mode mode; // of ops with dropout inside
-    mb_slot rate;         // or MB_SLOT_NONE:
+    mb_dropout_mode mode; // set in ops with dropout inside
+    mb_slot rate;         // MB_SLOT_NONE: constant_rate
     float constant_rate;
-    uint32_t site;       // counts the dropout places of a graph from 0
-    int64_t mask_offset; // MB_DROPOUT_STORED
+    uint32_t site;       // number of the dropout site in its graph, from 0
+    int64_t mask_offset; // of MB_DROPOUT_STORED, among the stored masks
 } mb_dropout_setting;
 
-// Parameters of an op; which member of the union counts follows from the op.
+// Parameters of an op. The op says which member of the union is used.
 typedef struct mb_op_params {
     union {
         struct {
@@ -62,13 +62,13 @@ typedef struct mb_op_params {
         struct {
             int32_t stream;
             bool relu;
-            bool dropped;               // whether there is dropout:
-            mb_dropout_setting dropout; // MB_DROPOUT_RANDOM
+            bool dropped;               // whether there is dropout
+            mb_dropout_setting dropout; // mode MB_DROPOUT_RANDOM
         } source;                       // SOURCE_LINEAR and its update
         struct {
-            uint32_t site;       // counts the noise of a graph from 0
-            bool stored;         // given from outside:
-            int64_t mask_offset; // where among the masks
+            uint32_t site;       // number of the noise in its graph, from 0
+            bool stored;         // whether the caller gives it
+            int64_t mask_offset; // among the stored masks
         } noise;
         mb_dropout_setting dropout;
         struct {
@@ -76,67 +76,69 @@ typedef struct mb_op_params {
         } gated_memory;
         mb_recurrence recurrence;
         struct {
-            mb_recurrence recurrence; // first: also read as params.recurrence
-            bool hidden, cell;        // which gradients follow the other inputs
+            mb_recurrence recurrence; // first, so that params.recurrence reads it, too
+            bool hidden, cell;        // which gradients are given, after the other inputs
         } lstm_grad;
         struct {
-            int32_t column; // of the scales: that of the first part, or of the one at hand
-            int32_t begin;  // of the part at hand in the joined vector
+            int32_t column; // of the scales: that of the first x or, in a gradient, of this x
+            int32_t begin;  // first column of this x in the joined vector; in gradients
         } scaled_concat;
         struct {
             int32_t begin;
         } slice;
         struct {
             float factor;
-            mb_slot slot; // or MB_SLOT_NONE
+            mb_slot slot; // MB_SLOT_NONE: factor alone
         } scale;
         struct {
             float scale;
-            mb_attention_mask mask; // ATTENTION_SCORES
+            mb_attention_mask mask; // of ATTENTION_SCORES
         } attention;
         struct {
             bool logvar_term;
         } gaussian_bound;
         struct {
             float epsilon;
-            bool constant_norm; // for the gradient
+            bool constant_norm; // of the gradient
             bool keep_zero;
         } unit_rows;
         struct {
             mb_pairs pairs;
-            bool zero_norm_gradient; // MOMENT_DISCREPANCY: of a norm of 0 it is 0, not 0/0
+            bool zero_norm_gradient; // of MOMENT_DISCREPANCY: a norm of 0 has gradient 0, not 0/0
         } pairs;
     };
-    // Of ops that end in Adam; beside the union, as the product that they took over keeps its own.
+    // Of ops that end in Adam. Outside the union, because such an op keeps the parameters of the
+    // product that it took over.
     struct {
-        int32_t parameter; // position in the plan's parameter list
+        int32_t parameter; // index in the plan's parameter list
     } update;
 } mb_op_params;
 
 typedef enum mb_space { MB_SPACE_ARENA, MB_SPACE_PARAMETERS } mb_space;
 
-// Where a step finds a tensor.
+// Where an op of a plan finds a tensor.
 typedef struct mb_operand {
     mb_space space;
-    int64_t offset; // floats
+    int64_t offset; // in floats
     mb_shape shape;
 } mb_operand;
 
-typedef struct mb_step {
-    mb_op op;
+// An op of a plan.
+typedef struct mb_plan_op {
+    mb_op kind;
     mb_op_params params;
     int32_t input_count, output_count;
-    const mb_operand *inputs, *outputs; // among the plan's
+    const mb_operand *inputs, *outputs; // in the plan's list of operands
     int64_t multiply_accumulates;       // at max_rows
-} mb_step;
+} mb_plan_op;
 
 struct mb_plan {
     mb_plan_info info;
-    int32_t step_count;
-    mb_step *steps;
-    mb_operand *operands; // of all steps
+    int32_t op_count;
+    mb_plan_op *ops;
+    mb_operand *operands; // of all ops
     mb_parameter *parameters;
-    mb_mask_place *masks;
+    mb_mask_location *masks;
 };
 
 #endif

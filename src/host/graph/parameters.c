@@ -1,40 +1,40 @@
-// Parameters: layout and start values.
+// Parameters: their layout and start values.
 #include "merbench/plan.h"
 
 #include <string.h>
 
-// Place of logical element e of a transposed parameter: (out, in) lies as (in, out), (out, in,
-// width) as (width, in, out).
-static int64_t transposed_place(const mb_parameter *parameter, int64_t e) {
-    int64_t place = 0;
+// The position at which a transposed parameter stores its logical element e: (out, in) is stored as
+// (in, out), (out, in, width) as (width, in, out).
+static int64_t transposed_position(const mb_parameter *parameter, int64_t e) {
+    int64_t position = 0;
     for (int32_t i = parameter->shape.count - 1; i >= 0; i--) {
         int64_t size = parameter->shape.dims[i];
-        place = place * size + e % size;
+        position = position * size + e % size;
         e /= size;
     }
-    return place;
+    return position;
 }
 
 void mb_parameter_store(const mb_parameter *parameter, const float *logical, float *vector) {
-    float *place = vector + parameter->offset;
+    float *stored = vector + parameter->offset;
     int64_t elements = mb_shape_elements(&parameter->shape, 0);
     if (!parameter->transposed)
-        memcpy(place, logical, (size_t)elements * sizeof *place);
+        memcpy(stored, logical, (size_t)elements * sizeof *stored);
     for (int64_t e = 0; parameter->transposed && e < elements; e++)
-        place[transposed_place(parameter, e)] = logical[e];
+        stored[transposed_position(parameter, e)] = logical[e];
 }
 
 void mb_parameter_load(const mb_parameter *parameter, const float *vector, float *logical) {
-    const float *place = vector + parameter->offset;
+    const float *stored = vector + parameter->offset;
     int64_t elements = mb_shape_elements(&parameter->shape, 0);
     if (!parameter->transposed)
-        memcpy(logical, place, (size_t)elements * sizeof *place);
+        memcpy(logical, stored, (size_t)elements * sizeof *stored);
     for (int64_t e = 0; parameter->transposed && e < elements; e++)
-        logical[e] = place[transposed_place(parameter, e)];
+        logical[e] = stored[transposed_position(parameter, e)];
 }
 
-// Elements 4 * group ... of the parameter drawn as `index`: a uniform element e is word e % 4 of
-// counter e / 4, a normal one is drawn at index e.
+// Elements 4 * group ... 4 * group + 3 of a parameter that is drawn as `index`: a uniform element e
+// is word e % 4 of counter e / 4, a normal one is drawn at index e.
 static void start_values(const mb_initial *initial, mb_key key, uint32_t index, int64_t group,
                          float values[4]) {
     if (initial->kind == MB_INITIAL_UNIFORM) {
@@ -62,19 +62,19 @@ static void start_plain(const mb_parameter *parameter, mb_key key, uint32_t inde
     }
 }
 
-// (out, inner), where inner is (in) or (in, width). A part of the inner elements at a time, so that
-// what lies together is written while it is in the cache.
+// Fills (out, inner), where inner is (in) or (in, width), in chunks of inner elements: neighbouring
+// elements of the stored parameter are then written while they are in the cache.
 static void start_transposed(const mb_parameter *parameter, mb_key key, uint32_t index, float *to) {
-    enum { PART = 1024 };
+    enum { CHUNK = 1024 };
     int64_t out = parameter->shape.dims[0], inner = mb_shape_elements(&parameter->shape, 0) / out;
-    for (int64_t first = 0; first < inner; first += PART)
+    for (int64_t first = 0; first < inner; first += CHUNK)
         for (int64_t o = 0; o < out; o++) {
             float values[4];
-            for (int64_t r = first; r < inner && r < first + PART; r++) {
+            for (int64_t r = first; r < inner && r < first + CHUNK; r++) {
                 int64_t e = o * inner + r;
                 if (e % 4 == 0 || r == first)
                     start_values(&parameter->initial, key, index, e / 4, values);
-                to[transposed_place(parameter, e)] = values[e % 4];
+                to[transposed_position(parameter, e)] = values[e % 4];
             }
         }
 }

@@ -11,7 +11,7 @@ typedef struct compilation {
     int32_t max_rows;
     mb_graph_outputs outputs;
     mb_tensor cross_entropy, mean_squared_error, total;
-    mb_tensor *gradients; // by forward tensor; all absent when only evaluating
+    mb_tensor *gradients; // by forward tensor; all MB_NO_TENSOR in a plan that evaluates
     mb_schedule schedule;
     int64_t *offsets; // by tensor
 } compilation;
@@ -22,7 +22,7 @@ static mb_tensor sum(mb_graph *graph, mb_tensor a, mb_tensor b) {
     return mb_add(graph, a, b);
 }
 
-// total = interloss + cross entropy + mean squared error, each only where it exists.
+// total = interloss + cross entropy + mean squared error, as far as they exist.
 static void build_losses(compilation *c) {
     c->total = c->outputs.interloss;
     if (c->outputs.emos_out != MB_NO_TENSOR) {
@@ -39,7 +39,7 @@ static void build_losses(compilation *c) {
         mb_graph_refuse(c->graph, "a graph without class and value outputs has no loss");
 }
 
-// Losses and the backward pass.
+// Adds losses and the backward pass.
 static mb_status build(compilation *c, mb_error *error) {
     if (c->mode != MB_PLAN_EVALUATE)
         build_losses(c);
@@ -86,8 +86,7 @@ static mb_status schedule(compilation *c, mb_error *error) {
     if (c->mode == MB_PLAN_TRAIN) {
         for (mb_tensor tensor = 0; tensor < graph->tensor_count; tensor++)
             if (is_parameter(graph, tensor) && c->gradients[tensor] != MB_NO_TENSOR)
-                c->schedule.kept[c->gradients[tensor]] =
-                    false; // its update reads it, then it may go
+                c->schedule.kept[c->gradients[tensor]] = false; // not needed after its update
         status = mb_schedule_add_updates(&c->schedule, c->gradients, error);
     }
     if (status == MB_OK)
@@ -103,16 +102,16 @@ static mb_operand operand_of(const compilation *c, const mb_plan *plan, mb_tenso
     return (mb_operand){MB_SPACE_ARENA, c->offsets[tensor], info->shape};
 }
 
-static mb_place place_of(const compilation *c, mb_tensor tensor) {
+static mb_location location_of(const compilation *c, mb_tensor tensor) {
     if (tensor == MB_NO_TENSOR)
-        return (mb_place){.offset = -1};
-    return (mb_place){c->offsets[tensor], c->graph->tensors[tensor].shape};
+        return (mb_location){.offset = -1};
+    return (mb_location){c->offsets[tensor], c->graph->tensors[tensor].shape};
 }
 
-// Parameters in the order of their making, each on its own cache lines.
+// Lays parameters out in the order in which they were recorded, each on its own cache lines.
 static void lay_out_parameters(const compilation *c, mb_plan *plan) {
     mb_graph *graph = c->graph;
-    plan->parameters = graph->parameters; // the plan takes the list over
+    plan->parameters = graph->parameters; // the plan takes the list
     graph->parameters = NULL;
     plan->info.parameters = plan->parameters;
     plan->info.parameter_count = graph->parameter_count;
@@ -139,47 +138,47 @@ static mb_status emit(compilation *c, mb_plan *plan, mb_error *error) {
     if (c->offsets == NULL)
         return mb_out_of_memory(error, "plan");
     mb_status status =
-        mb_schedule_place(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
+        mb_schedule_assign_memory(order, c->max_rows, c->offsets, &plan->info.arena_floats, error);
     if (status != MB_OK)
         return status;
     size_t operands = 0;
     for (int32_t i = 0; i < order->node_count; i++)
         operands += (size_t)(order->nodes[i].input_count + order->nodes[i].output_count);
-    plan->steps = calloc((size_t)order->node_count + 1, sizeof *plan->steps);
+    plan->ops = calloc((size_t)order->node_count + 1, sizeof *plan->ops);
     plan->operands = calloc(operands + 1, sizeof *plan->operands);
-    if (plan->steps == NULL || plan->operands == NULL)
+    if (plan->ops == NULL || plan->operands == NULL)
         return mb_out_of_memory(error, "plan");
     lay_out_parameters(c, plan);
     mb_operand *next = plan->operands;
     for (int32_t i = 0; i < order->node_count; i++) {
         const mb_node *node = &order->nodes[i];
-        mb_step *step = &plan->steps[plan->step_count++];
-        *step = (mb_step){.op = node->op,
-                          .params = node->params,
-                          .input_count = node->input_count,
-                          .output_count = node->output_count,
-                          .inputs = next,
-                          .outputs = next + node->input_count};
+        mb_plan_op *op = &plan->ops[plan->op_count++];
+        *op = (mb_plan_op){.kind = node->op,
+                           .params = node->params,
+                           .input_count = node->input_count,
+                           .output_count = node->output_count,
+                           .inputs = next,
+                           .outputs = next + node->input_count};
         for (int32_t k = 0; k < node->input_count; k++)
             *next++ = operand_of(c, plan, node->inputs[k]);
         for (int32_t k = 0; k < node->output_count; k++)
             *next++ = operand_of(c, plan, node->outputs[k]);
-        step->multiply_accumulates = mb_step_cost(step, c->max_rows);
-        plan->info.multiply_accumulates += step->multiply_accumulates;
+        op->multiply_accumulates = mb_plan_op_cost(op, c->max_rows);
+        plan->info.multiply_accumulates += op->multiply_accumulates;
     }
     plan->info.max_rows = c->max_rows;
     plan->info.trains = c->mode == MB_PLAN_TRAIN;
     plan->info.mask_floats = c->graph->mask_floats;
     plan->info.mask_count = c->graph->mask_count;
-    plan->info.masks = plan->masks = c->graph->masks; // taken over, like the parameters
+    plan->info.masks = plan->masks = c->graph->masks; // taken, like the parameters
     c->graph->masks = NULL;
-    plan->info.features = place_of(c, c->outputs.features);
-    plan->info.emos_out = place_of(c, c->outputs.emos_out);
-    plan->info.vals_out = place_of(c, c->outputs.vals_out);
-    plan->info.interloss = place_of(c, c->outputs.interloss);
-    plan->info.cross_entropy = place_of(c, c->cross_entropy);
-    plan->info.mean_squared_error = place_of(c, c->mean_squared_error);
-    plan->info.total = place_of(c, c->total);
+    plan->info.features = location_of(c, c->outputs.features);
+    plan->info.emos_out = location_of(c, c->outputs.emos_out);
+    plan->info.vals_out = location_of(c, c->outputs.vals_out);
+    plan->info.interloss = location_of(c, c->outputs.interloss);
+    plan->info.cross_entropy = location_of(c, c->cross_entropy);
+    plan->info.mean_squared_error = location_of(c, c->mean_squared_error);
+    plan->info.total = location_of(c, c->total);
     return MB_OK;
 }
 
@@ -213,7 +212,7 @@ mb_status mb_plan_compile(mb_graph *graph, const mb_graph_outputs *outputs, mb_p
 void mb_plan_free(mb_plan *plan) {
     if (plan == NULL)
         return;
-    free(plan->steps);
+    free(plan->ops);
     free(plan->operands);
     free(plan->parameters);
     free(plan->masks);

@@ -1,4 +1,4 @@
-// What a plan reads of a dataset.
+// Checks that a dataset has what a plan reads.
 #include "graph/ops.h"
 
 static mb_status check_stream(const mb_dataset *dataset, int32_t index, int32_t width,
@@ -18,26 +18,26 @@ static mb_status check_stream(const mb_dataset *dataset, int32_t index, int32_t 
     return MB_OK;
 }
 
-// The last dimension of x of a step that takes its input from a stream.
-static int32_t source_width(const mb_step *step) {
-    if (step->op == MB_OP_GATHER)
-        return mb_shape_last(&step->outputs[0].shape);
-    return step->inputs[0].shape.dims[1]; // W (O, I)
+// The width of x of an op that reads a stream.
+static int32_t source_width(const mb_plan_op *op) {
+    if (op->kind == MB_OP_GATHER)
+        return mb_shape_last(&op->outputs[0].shape);
+    return op->inputs[0].shape.dims[1]; // W (O, I)
 }
 
 mb_status mb_plan_check_dataset(const mb_plan *plan, const mb_dataset *dataset, mb_error *error) {
     mb_status status = MB_OK;
-    for (int32_t i = 0; i < plan->step_count && status == MB_OK; i++) {
-        const mb_step *step = &plan->steps[i];
-        const mb_op_params *params = &step->params;
-        if (step->op == MB_OP_GATHER)
-            status = check_stream(dataset, params->gather.stream, source_width(step), error);
-        if (step->op == MB_OP_SOURCE_LINEAR)
-            status = check_stream(dataset, params->source.stream, source_width(step), error);
-        if (step->op == MB_OP_LABELS && params->labels.which == MB_LABELS_EMOTION &&
+    for (int32_t i = 0; i < plan->op_count && status == MB_OK; i++) {
+        const mb_plan_op *op = &plan->ops[i];
+        const mb_op_params *params = &op->params;
+        if (op->kind == MB_OP_GATHER)
+            status = check_stream(dataset, params->gather.stream, source_width(op), error);
+        if (op->kind == MB_OP_SOURCE_LINEAR)
+            status = check_stream(dataset, params->source.stream, source_width(op), error);
+        if (op->kind == MB_OP_LABELS && params->labels.which == MB_LABELS_EMOTION &&
             dataset->emotions == NULL)
             status = mb_fail(error, MB_BAD_INPUT, "the dataset has no emotions");
-        if (step->op == MB_OP_LABELS && params->labels.which == MB_LABELS_VALENCE &&
+        if (op->kind == MB_OP_LABELS && params->labels.which == MB_LABELS_VALENCE &&
             dataset->valences == NULL)
             status = mb_fail(error, MB_BAD_INPUT, "the dataset has no valences");
     }

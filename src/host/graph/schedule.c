@@ -1,4 +1,4 @@
-// Dead nodes, fusion, updates.
+// The planner: dead nodes, fusion, updates.
 #include "graph/schedule.h"
 
 #include <stdlib.h>
@@ -9,13 +9,13 @@ mb_status mb_schedule_make(mb_graph *graph, const bool *kept, mb_schedule *sched
     *schedule = (mb_schedule){.graph = graph};
     size_t tensors = (size_t)graph->tensor_count, nodes = (size_t)graph->node_count;
     bool *needed = malloc(tensors), *live = calloc(nodes + 1, 1);
-    // Fusion of sources makes at most two more tensors a node.
+    // The fusion of sources adds at most two tensors for each node.
     schedule->kept = calloc(tensors + 2 * nodes + 1, 1);
-    schedule->lasting = calloc(tensors + 2 * nodes + 1, 1);
-    // Updates replace or follow nodes: at most one more per parameter.
+    schedule->persistent = calloc(tensors + 2 * nodes + 1, 1);
+    // Updates add at most one node for each parameter.
     schedule->nodes =
         malloc((nodes + (size_t)graph->parameter_count + 1) * sizeof *schedule->nodes);
-    if (needed == NULL || live == NULL || schedule->kept == NULL || schedule->lasting == NULL ||
+    if (needed == NULL || live == NULL || schedule->kept == NULL || schedule->persistent == NULL ||
         schedule->nodes == NULL) {
         free(needed);
         free(live);
@@ -42,7 +42,7 @@ mb_status mb_schedule_make(mb_graph *graph, const bool *kept, mb_schedule *sched
 void mb_schedule_free(mb_schedule *schedule) {
     free(schedule->nodes);
     free(schedule->kept);
-    free(schedule->lasting);
+    free(schedule->persistent);
     *schedule = (mb_schedule){0};
 }
 
@@ -53,7 +53,7 @@ bool mb_node_reads(const mb_node *node, mb_tensor tensor) {
     return false;
 }
 
-// Position of the only reader of `tensor` at or after `from`; -1 for none, -2 for several.
+// The index of the only reader of `tensor` from node `from` on; -1 for none, -2 for several.
 static int32_t only_reader(const mb_schedule *schedule, mb_tensor tensor, int32_t from) {
     int32_t found = -1;
     for (int32_t i = from; i < schedule->node_count; i++)
@@ -93,7 +93,7 @@ int32_t mb_schedule_producer(const mb_schedule *schedule, mb_tensor tensor) {
     return -1;
 }
 
-// Weight gradients that can be stepped where they are made, and the op that does it.
+// Ops that make weight gradients, and the ops that apply Adam to the weights instead.
 static const struct {
     mb_op gradient, update;
 } fused_updates[] = {
@@ -103,7 +103,7 @@ static const struct {
     {MB_OP_CONVOLVE_GRAD_WEIGHT, MB_OP_CONVOLVE_UPDATE},
 };
 
-// The update takes the inputs as they stand.
+// The update takes the inputs of the gradient in the same order.
 #define SAME_INPUTS(gradient, update)                                                              \
     _Static_assert(sizeof(mb_##gradient##_inputs) == sizeof(mb_##update##_inputs) &&               \
                        MB_INPUT(gradient, dy) == MB_INPUT(update, dy),                             \
@@ -113,7 +113,7 @@ SAME_INPUTS(rank_linear_grad_weight, rank_linear_update);
 SAME_INPUTS(outer_linear_grad_weight, outer_linear_update);
 SAME_INPUTS(convolve_grad_weight, convolve_update);
 
-// MB_OP_ADAM where there is none.
+// MB_OP_ADAM where there is no such op.
 static mb_op fused_update_of(mb_op gradient) {
     for (size_t i = 0; i < sizeof fused_updates / sizeof *fused_updates; i++)
         if (fused_updates[i].gradient == gradient)

@@ -1,9 +1,9 @@
-// Fusion of the first layers: features of utterances, their dropout and the linear maps that read
-// them.
+// The planner: fusion of first layers, which are the features of utterances, their dropout and the
+// linear maps that read them.
 #include "graph/construct.h"
 #include "graph/schedule.h"
 
-// Where a tensor of features comes from.
+// The stream and the dropout of a tensor of features.
 typedef struct source {
     int32_t stream;
     bool dropped;
@@ -21,7 +21,7 @@ static bool is_gathered(const mb_schedule *schedule, mb_tensor tensor, source *f
     return schedule->graph->tensors[tensor].shape.count == 2;
 }
 
-// Whether a tensor is a vector of features for each row, or the dropout of one.
+// Whether a tensor is one vector of features for each row, after dropout or without.
 static bool is_source(const mb_schedule *schedule, mb_tensor tensor, source *found) {
     int32_t position = mb_schedule_producer(schedule, tensor);
     if (position < 0 || schedule->nodes[position].op != MB_OP_DROPOUT)
@@ -39,19 +39,19 @@ static int32_t parameter_of(const mb_schedule *schedule, mb_tensor tensor) {
     return schedule->graph->tensors[tensor].parameter;
 }
 
-// The update of the weight of a linear map in which `x` is the map's input; -1 for none.
+// The index of the update of a linear map's weight, for input `x`; -1 for none.
 static int32_t update_of(const mb_schedule *schedule, const mb_node *linear, mb_tensor x) {
     int32_t weight = parameter_of(schedule, mb_in(linear, linear, weight));
     for (int32_t i = 0; i < schedule->node_count; i++) {
         const mb_node *node = &schedule->nodes[i];
-        if (node->op == MB_OP_LINEAR_UPDATE && mb_turns(node, linear_update) == 1 &&
+        if (node->op == MB_OP_LINEAR_UPDATE && mb_group_count(node, linear_update) == 1 &&
             mb_in(node, linear_update, x) == x && node->params.update.parameter == weight)
             return i;
     }
     return -1;
 }
 
-// Whether a linear map can take its input from the source; where the plan trains, with its update.
+// Whether a linear map can be fused with its source; in a plan that trains, its update, too.
 static bool fits(const mb_schedule *schedule, const mb_node *linear, mb_tensor x, bool trains) {
     int32_t weight = parameter_of(schedule, mb_in(linear, linear, weight));
     if (linear->op != MB_OP_LINEAR || mb_in(linear, linear, x) != x || weight < 0)
@@ -60,7 +60,7 @@ static bool fits(const mb_schedule *schedule, const mb_node *linear, mb_tensor x
                        update_of(schedule, linear, x) >= 0);
 }
 
-// Whether all that reads `x` can be fused with it.
+// Whether every reader of `x` can be fused with it.
 static bool all_fit(const mb_schedule *schedule, mb_tensor x, bool trains) {
     int32_t maps = 0, updates = 0;
     if (schedule->kept[x])
@@ -79,18 +79,19 @@ static bool all_fit(const mb_schedule *schedule, mb_tensor x, bool trains) {
     return maps > 0 && updates == (trains ? maps : 0);
 }
 
-static mb_tensor add_room(mb_schedule *schedule, const mb_shape *shape) {
+// A tensor that keeps its value from one execution of the plan to the next.
+static mb_tensor add_buffer(mb_schedule *schedule, const mb_shape *shape) {
     mb_graph *graph = schedule->graph;
     if (!mb_graph_reserve(graph, (void **)&graph->tensors, graph->tensor_count,
                           &graph->tensor_capacity, sizeof *graph->tensors))
         return MB_NO_TENSOR;
     graph->tensors[graph->tensor_count] = (mb_tensor_info){*shape, -1, -1, false};
     schedule->kept[graph->tensor_count] = false;
-    schedule->lasting[graph->tensor_count] = true;
+    schedule->persistent[graph->tensor_count] = true;
     return graph->tensor_count++;
 }
 
-// The linear map at `position`, and its update where there is one, take their input from `found`.
+// Fuses the linear map at `position`, and its update in a plan that trains, with its source.
 static mb_status fuse(mb_schedule *schedule, int32_t position, const source *found, bool trains,
                       mb_error *error) {
     mb_graph *graph = schedule->graph;
@@ -99,21 +100,21 @@ static mb_status fuse(mb_schedule *schedule, int32_t position, const source *fou
     int32_t update = trains ? update_of(schedule, linear, x) : -1;
     int32_t inputs = mb_shape_last(&graph->tensors[x].shape);
     int32_t outputs = mb_shape_last(&graph->tensors[linear->outputs[0]].shape);
-    int32_t parts = trains ? (inputs + MB_SOURCE_PART - 1) / MB_SOURCE_PART + 1 : 1;
-    mb_shape room = {3, {trains ? 2 : 1, MB_ROWS, trains ? inputs : MB_SOURCE_BLOCK}};
-    mb_shape sums = {3, {parts, MB_ROWS, (outputs + 31) / 32 * 32}};
+    int32_t chunks = trains ? (inputs + MB_SOURCE_CHUNK - 1) / MB_SOURCE_CHUNK + 1 : 1;
+    mb_shape x_buffer = {3, {trains ? 2 : 1, MB_ROWS, trains ? inputs : MB_SOURCE_GROUP}};
+    mb_shape sums = {3, {chunks, MB_ROWS, (outputs + 31) / 32 * 32}};
     mb_node layer = {.op = MB_OP_SOURCE_LINEAR};
     mb_out(&layer, source_linear, y) = linear->outputs[0];
-    mb_out(&layer, source_linear, room) = add_room(schedule, &room);
-    mb_out(&layer, source_linear, sums) = add_room(schedule, &sums);
+    mb_out(&layer, source_linear, x_buffer) = add_buffer(schedule, &x_buffer);
+    mb_out(&layer, source_linear, sums) = add_buffer(schedule, &sums);
     layer.output_count = sizeof(mb_source_linear_outputs);
-    if (mb_out(&layer, source_linear, room) == MB_NO_TENSOR ||
+    if (mb_out(&layer, source_linear, x_buffer) == MB_NO_TENSOR ||
         mb_out(&layer, source_linear, sums) == MB_NO_TENSOR)
         return mb_graph_status(graph, error);
     mb_in(&layer, source_linear, weight) = mb_in(linear, linear, weight);
     if (mb_has(linear, linear, bias))
         mb_in(&layer, source_linear, bias) = mb_in(linear, linear, bias);
-    layer.input_count = linear->input_count - 1; // all but x
+    layer.input_count = linear->input_count - 1; // all inputs but x
     mb_op_params params = mb_no_params;
     params.source.stream = found->stream;
     params.source.relu = linear->params.linear.relu;
@@ -123,19 +124,19 @@ static mb_status fuse(mb_schedule *schedule, int32_t position, const source *fou
     *linear = layer;
     if (update < 0)
         return MB_OK;
-    mb_node *step = &schedule->nodes[update];
-    params.update = step->params.update;
-    *step = (mb_node){.op = MB_OP_SOURCE_LINEAR_UPDATE,
+    mb_node *node = &schedule->nodes[update];
+    params.update = node->params.update;
+    *node = (mb_node){.op = MB_OP_SOURCE_LINEAR_UPDATE,
                       .params = params,
                       .input_count = 1,
-                      .inputs = {mb_in(step, linear_update, dy)},
+                      .inputs = {mb_in(node, linear_update, dy)},
                       .output_count = sizeof(mb_source_linear_update_outputs)};
-    mb_out(step, source_linear_update, room) = mb_out(linear, source_linear, room);
-    mb_out(step, source_linear_update, sums) = mb_out(linear, source_linear, sums);
+    mb_out(node, source_linear_update, x_buffer) = mb_out(linear, source_linear, x_buffer);
+    mb_out(node, source_linear_update, sums) = mb_out(linear, source_linear, sums);
     return MB_OK;
 }
 
-// Gathers and dropouts that nobody reads any more.
+// Removes gathers and dropouts that nothing reads any more.
 static void remove_unread(mb_schedule *schedule) {
     for (int32_t i = schedule->node_count - 1; i >= 0; i--) {
         const mb_node *node = &schedule->nodes[i];

@@ -1,14 +1,14 @@
 // Attention fusion. Source: Lian et al., "MERBench" (2024), Eq. 1-5, as the reference toolkit
 // computes it; the paper's own equations are options.
 //
-// B rows, H = hidden_dim, K modalities present (audio, text, video; all three in the reference).
+// B rows, H = hidden_dim, K modalities (of audio, text, video; all three in the reference).
 //   A, L, V  = encoder(features)                 (B, H) each
 //   u        = concat(A, L, V)                   (B, K*H)
 //   w        = fc_att(attention_mlp(u))          (B, K) raw scores; softmax as an option (Eq. 5)
 //   features = w[:,0] A + w[:,1] L + w[:,2] V    (B, H)
-// projection "single" is the paper's Eq. 1-4: one linear map with ReLU a modality instead of three,
-// and scores taken from u itself. With one modality there is nothing to weigh: features = its
-// encoding.
+// projection "single" is the paper's Eq. 1-4: one linear map with ReLU for each modality instead of
+// three, and scores computed from u itself. With one modality there is nothing to weigh: features
+// is its encoding.
 #include "models/blocks.h"
 
 enum { PROJECTION = MB_COMMON_OPTION_COUNT, WEIGHTS, OPTION_COUNT };
@@ -24,7 +24,8 @@ static const mb_option options[OPTION_COUNT] = {
                     .maximum = PROJECTION_SINGLE,
                     .choices = {"mlp", "single"},
                     .slot = MB_SLOT_NONE,
-                    .help = "three layers a modality as in the toolkit, or one as in the paper"},
+                    .help =
+                        "layers of each modality: three as in the toolkit, or one as in the paper"},
     [WEIGHTS] = {.name = "weights",
                  .kind = MB_OPTION_CHOICE,
                  .initial = WEIGHTS_RAW,
@@ -35,7 +36,7 @@ static const mb_option options[OPTION_COUNT] = {
                      "modality weights: raw scores as in the toolkit, or softmax as in the paper"},
 };
 
-// One linear map with ReLU, on dropped features like every encoder.
+// One linear map with ReLU, after dropout as in every encoder.
 static mb_tensor single_projection(mb_graph *graph, const char *prefix, mb_tensor x,
                                    int32_t hidden) {
     x = mb_block_dropout(graph, mb_name_of(prefix, "drop#0").text, x);

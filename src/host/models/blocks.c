@@ -44,7 +44,8 @@ mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x
     if (x == MB_NO_TENSOR)
         return MB_NO_TENSOR;
     int32_t in = mb_shape_last(mb_graph_shape(graph, x));
-    mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)hidden)}; // R: not the fan-in
+    // Initialisation R: by the hidden size, not the fan-in.
+    mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)hidden)};
     mb_shape bias = {1, {4 * hidden}};
     mb_tensor weight_ih = mb_graph_weight(graph, mb_name_of(prefix, "rnn.weight_ih_l0").text,
                                           4 * hidden, in, initial);

@@ -1,11 +1,11 @@
-// Building blocks that several models share. `prefix` is the module's name in the reference's
-// state_dict; parameters get ".weight" and ".bias" behind it.
+// Building blocks that several models share. `prefix` is the name of the module in the reference's
+// state_dict; its parameters are "prefix.weight" and "prefix.bias".
 #ifndef MB_MODELS_BLOCKS_H
 #define MB_MODELS_BLOCKS_H
 
 #include "merbench/model.h"
 
-// Options that every model has, first in its table and in this order.
+// Options that every model has, in this order at the start of its table.
 enum { MB_OPTION_HIDDEN_DIM, MB_OPTION_DROPOUT, MB_COMMON_OPTION_COUNT };
 
 #define MB_OPTION_HIDDEN_DIM_ROW(...) MB_OPTION_HIDDEN_DIM_BETWEEN(1, 4096, 128, __VA_ARGS__)
@@ -24,7 +24,8 @@ enum { MB_OPTION_HIDDEN_DIM, MB_OPTION_DROPOUT, MB_COMMON_OPTION_COUNT };
         .grid_count = sizeof((double[]){__VA_ARGS__}) / sizeof(double), .help = "dropout rate"     \
     }
 
-// Of models whose search space has clipping: overrides the training option of that name.
+// An option of models whose search space has gradient clipping. It overrides the training option of
+// the same name.
 #define MB_OPTION_GRAD_CLIP_ROW(...)                                                               \
     {                                                                                              \
         .name = "grad_clip", .kind = MB_OPTION_REAL, .initial = -1, .minimum = -1, .maximum = 1e6, \
@@ -39,7 +40,7 @@ mb_tensor mb_block_linear(mb_graph *graph, const char *prefix, mb_tensor x, int3
 // The features of a modality: (B, D) for utt, (B, T, D) otherwise.
 mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t modality);
 
-// Dropout at the run's rate, at the call of the reference's module: "prefix.drop#0".
+// Dropout at the run's rate. The site is a call of the reference's module: "prefix.drop#0".
 mb_tensor mb_block_dropout(mb_graph *graph, const char *site, mb_tensor x);
 
 // MLPEncoder: dropout, then three linear maps with ReLU after each. (B, I) -> (B, H)
@@ -49,13 +50,13 @@ mb_tensor mb_block_lstm_encoder(mb_graph *graph, const char *prefix, mb_tensor x
 
 // "audio_encoder", "text_encoder", "video_encoder"
 const char *mb_block_encoder_name(int32_t modality);
-// The features of a modality through the encoder of their feature type. -> (B, H)
+// The features of a modality, through the encoder for their feature type. -> (B, H)
 mb_tensor mb_block_encoder(mb_graph *graph, const mb_model_config *config, int32_t modality);
 
-// outputs->features is there already; adds fc_out_1 (C > 0) and fc_out_2 (R > 0).
+// Adds the heads on outputs->features, which must be set: fc_out_1 (C > 0) and fc_out_2 (R > 0).
 void mb_block_heads(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs);
 
-// "prefix.name" for parameters, "name" for an empty prefix; the buffer is the caller's.
+// "prefix.name", or "name" for an empty prefix. The caller owns the buffer.
 typedef struct mb_name {
     char text[96];
 } mb_name;

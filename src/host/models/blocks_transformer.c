@@ -5,7 +5,7 @@
 
 static const mb_initial zero = {MB_INITIAL_CONSTANT, 0.0}, one = {MB_INITIAL_CONSTANT, 1.0};
 
-// The call-th dropout of a module, as the reference counts them.
+// The site of the call-th dropout of a module, as the reference counts its calls.
 static mb_name site_of(const char *module, int call) {
     mb_name site;
     snprintf(site.text, sizeof site.text, "%.80s#%d", module, call);
@@ -44,7 +44,7 @@ mb_tensor mb_block_linear_xavier(mb_graph *graph, const char *prefix, mb_tensor 
     return linear_from(graph, prefix, x, out, xavier(width_of(graph, x), out));
 }
 
-// The third [query; key; value] of in_proj_weight acts on its own tensor.
+// Each third of in_proj_weight, [query; key; value], is applied to its own tensor.
 static void project(mb_graph *graph, const char *prefix, const mb_tensor sources[3],
                     mb_tensor projected[3]) {
     int32_t width = width_of(graph, sources[0]);
@@ -80,11 +80,10 @@ mb_tensor mb_block_attention(mb_graph *graph, const char *prefix, const mb_atten
                        attention->out_projection == MB_OUT_XAVIER ? xavier(width, width) : uniform);
 }
 
-// ---- MulT
-// ---------------------------------------------------------------------------------------
+// ---- MulT -------------------------------------------------------------------------------------
 
-// Dropout of a sequence; the reference's are time first, and of `whole` steps where only the last
-// one is left (0: all are there).
+// Dropout of a sequence. The reference's masks are time first. They have `whole` steps where x has
+// the last one only; 0: x has all steps.
 static mb_tensor drop(mb_graph *graph, const char *module, int call, int32_t whole, mb_tensor x) {
     mb_name site = site_of(module, call);
     return mb_dropout(graph, x,
@@ -110,8 +109,8 @@ static mb_tensor feed_forward(mb_graph *graph, const char *prefix, int32_t whole
     return mb_add(graph, x, drop(graph, prefix, 2, whole, y));
 }
 
-// One pre-norm layer; key and value (B, Lk, D) are the encoder's sources as they came in, and
-// MB_NO_TENSOR where the layer attends to itself. The same norm serves query, key and value.
+// One pre-norm layer. key and value (B, Lk, D) are the encoder's source, or MB_NO_TENSOR where the
+// layer attends to itself. Query, key and value share one norm.
 static mb_tensor layer(mb_graph *graph, const char *prefix, const mb_mult_encoder *encoder,
                        mb_tensor x, mb_tensor key, mb_tensor value, bool last_only) {
     mb_attention attention = {
@@ -126,7 +125,7 @@ static mb_tensor layer(mb_graph *graph, const char *prefix, const mb_mult_encode
         normed_value = value == key ? normed_key : mb_block_layer_norm(graph, norm.text, value);
     }
     int32_t whole = 0;
-    if (last_only) { // the last of Lq queries sees every key, whatever Lk
+    if (last_only) { // the last of Lq queries sees all Lk keys
         whole = mb_graph_shape(graph, x)->dims[1];
         attention.mask = MB_ATTENTION_ALL;
         attention.whole_steps = whole;
@@ -139,7 +138,7 @@ static mb_tensor layer(mb_graph *graph, const char *prefix, const mb_mult_encode
     return x == MB_NO_TENSOR ? x : feed_forward(graph, prefix, whole, x);
 }
 
-// sqrt(D) * x, and the positions where they are asked for.
+// sqrt(D) * x, plus the positions if the encoder has them.
 static mb_tensor embed(mb_graph *graph, const mb_mult_encoder *encoder, mb_tensor x) {
     mb_tensor scaled = mb_scale(graph, x, sqrt((double)width_of(graph, x)), MB_SLOT_NONE);
     return encoder->positions ? mb_add(graph, scaled, mb_positions(graph, x)) : scaled;
@@ -151,7 +150,7 @@ mb_tensor mb_block_mult_encoder(mb_graph *graph, const char *prefix, const mb_mu
         return MB_NO_TENSOR;
     x = drop(graph, prefix, 0, 0, embed(graph, encoder, x));
     mb_tensor key = MB_NO_TENSOR, value = MB_NO_TENSOR;
-    if (source != MB_NO_TENSOR) { // two masks over the same embedding
+    if (source != MB_NO_TENSOR) { // the same embedding with two masks
         mb_tensor embedded = embed(graph, encoder, source);
         key = drop(graph, prefix, 1, 0, embedded);
         value = drop(graph, prefix, 2, 0, embedded);

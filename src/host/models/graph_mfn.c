@@ -5,14 +5,15 @@
 // B rows, T steps (the same for all modalities), H = hidden_dim, M = mem_dim; modalities in the
 // order text (l, node 0), audio (a, 1), video (v, 2).
 //   h_x      = lstm_x(x)                                                     (B, T, H)
-//   s_x      = max(0, x_transform(concat(h_x of the step before, h_x)))      (B, T, H)
+//   s_x      = max(0, x_transform(concat(h_x of the previous step, h_x)))    (B, T, H)
 //   e        = efficacy_model(concat(s_l, s_a, s_v))                         (B, T, 19)
-//   O_n      = network_n(concat of e_i * O_m over the parts m of n), n = 01, 02, 12, 012
+//   O_n      = network_n(concat of e_i * O_m over the inputs m of n), n = 01, 02, 12, 012
 //   tau      = t_network(concat of e_i * O_m over all seven nodes m)         (B, T, H)
-//   features = as in mfn, with tau in the place of d                         (B, H/2)
-// A network is two linear maps with 100 units in between, no activation. The reference keeps those
-// of the nodes in a dictionary that its optimiser never sees: they stay at their start values. The
-// paper trains them. The second maps of all five networks start equal.
+//   features = as in mfn, with tau instead of d                         (B, H/2)
+// A network is two linear maps with 100 units between them and no activation. The reference keeps
+// the networks of the inner nodes in a dictionary that its optimiser does not see, so that they
+// stay at their start values; the paper trains them. The second maps of all five networks have the
+// same start values.
 #include <math.h>
 #include <stdio.h>
 
@@ -38,18 +39,18 @@ static const mb_option options[OPTION_COUNT] = {
                            "the toolkit, or trained as in the paper"},
 };
 
-enum { NODES = 7, PARTS = 6, EDGES = 19, INNER = 100 };
+enum { NODES = 7, EDGES = 19, INNER = 100 };
 
-// The inner nodes in the order of their making, after the three modalities, and the target last;
-// the parts of a node take the edges in this order.
+// The inner nodes in the order in which they are computed, after the three modalities; the target
+// is the last. A node's inputs take consecutive edges in this order.
 static const struct {
     const char *name;
-    int32_t part_count, parts[NODES];
+    int32_t input_count, inputs[NODES];
 } inner_nodes[] = {
     {"networks.01", 2, {0, 1}},
     {"networks.02", 2, {0, 2}},
     {"networks.12", 2, {1, 2}},
-    {"networks.012", PARTS, {0, 1, 2, 3, 4, 5}},
+    {"networks.012", 6, {0, 1, 2, 3, 4, 5}},
     {"t_network", NODES, {0, 1, 2, 3, 4, 5, 6}},
 };
 enum { INNER_NODES = sizeof inner_nodes / sizeof *inner_nodes, TARGET = INNER_NODES - 1 };
@@ -76,17 +77,17 @@ static void freeze(mb_graph *graph, linear_map map) {
     mb_graph_freeze(graph, map.bias);
 }
 
-// *first_second is the second map that was made first: all others start as it does.
+// *shared_start is the first of the second maps to be made: all others have its start values.
 static mb_tensor network(mb_graph *graph, const char *node, mb_tensor x, int32_t hidden,
-                         bool frozen, linear_map *first_second) {
+                         bool frozen, linear_map *shared_start) {
     if (x == MB_NO_TENSOR)
         return MB_NO_TENSOR;
     linear_map first = map_of(graph, node, "0", INNER, mb_shape_last(mb_graph_shape(graph, x)));
     linear_map second = map_of(graph, node, "1.0", hidden, INNER);
-    if (first_second->weight == MB_NO_TENSOR)
-        *first_second = second;
-    mb_graph_start_as(graph, second.weight, first_second->weight);
-    mb_graph_start_as(graph, second.bias, first_second->bias);
+    if (shared_start->weight == MB_NO_TENSOR)
+        *shared_start = second;
+    mb_graph_start_as(graph, second.weight, shared_start->weight);
+    mb_graph_start_as(graph, second.bias, shared_start->bias);
     if (frozen) {
         freeze(graph, first);
         freeze(graph, second);
@@ -95,7 +96,7 @@ static mb_tensor network(mb_graph *graph, const char *node, mb_tensor x, int32_t
                      second.bias);
 }
 
-// e (B, T, 19): how far each node reaches each other.
+// e (B, T, 19): how strongly each node reaches each of the others.
 static mb_tensor efficacies(mb_graph *graph, const mb_tensor *singles, int32_t hidden) {
     mb_tensor x = mb_concat(graph, singles, MB_MEMORY_MODALITIES);
     x = mb_block_linear(graph, "graph_mfn.efficacy_model.0", x, INNER);
@@ -108,17 +109,17 @@ static mb_tensor fusion_graph(mb_graph *graph, const mb_model_config *config,
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM], edge = 0;
     bool frozen = (int)config->options[NODE_NETWORKS] == NODES_FROZEN;
     mb_tensor e = efficacies(graph, singles, hidden), nodes[NODES + 1];
-    linear_map first_second = {MB_NO_TENSOR, MB_NO_TENSOR};
+    linear_map shared_start = {MB_NO_TENSOR, MB_NO_TENSOR};
     for (int32_t n = 0; n < MB_MEMORY_MODALITIES; n++)
         nodes[n] = singles[n];
     for (int32_t n = 0; n < INNER_NODES; n++) {
-        mb_tensor parts[NODES];
-        for (int32_t p = 0; p < inner_nodes[n].part_count; p++)
-            parts[p] = nodes[inner_nodes[n].parts[p]];
-        mb_tensor x = mb_scaled_concat(graph, e, edge, parts, inner_nodes[n].part_count);
-        edge += inner_nodes[n].part_count;
+        mb_tensor inputs[NODES];
+        for (int32_t i = 0; i < inner_nodes[n].input_count; i++)
+            inputs[i] = nodes[inner_nodes[n].inputs[i]];
+        mb_tensor x = mb_scaled_concat(graph, e, edge, inputs, inner_nodes[n].input_count);
+        edge += inner_nodes[n].input_count;
         nodes[MB_MEMORY_MODALITIES + n] =
-            network(graph, inner_nodes[n].name, x, hidden, frozen && n != TARGET, &first_second);
+            network(graph, inner_nodes[n].name, x, hidden, frozen && n != TARGET, &shared_start);
     }
     return nodes[MB_MEMORY_MODALITIES + TARGET];
 }

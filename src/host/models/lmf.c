@@ -1,6 +1,6 @@
 // Low-rank multimodal fusion. Source: Liu et al., "Efficient Low-rank Multimodal Fusion with
 // Modality-Specific Factors" (ACL 2018), as the reference toolkit computes it: with a learned
-// weight a rank, and features instead of a prediction.
+// weight for each rank, and features instead of a prediction.
 //
 // B rows, H = hidden_dim, K = rank, O = H/2 rounded down; audio, video, text.
 //   A, V, L  = [1, encoder(features)]                           (B, 1 + H) each
@@ -23,15 +23,15 @@ static const mb_option options[OPTION_COUNT] = {
               .slot = MB_SLOT_NONE,
               .grid = {3, 4, 5, 6},
               .grid_count = 4,
-              .help = "number of rank-one terms that make up the fusion tensor"},
+              .help = "number of rank-one terms whose sum is the fusion tensor"},
 };
 
-// [1, encoding] through the factor of the modality, a map a rank. -> (B, K, O)
+// [1, encoding] through the factor of the modality, one map for each rank. -> (B, K, O)
 static mb_tensor project(mb_graph *graph, const mb_model_config *config, int32_t modality,
                          const char *name) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     int32_t rank = (int32_t)config->options[RANK], out = hidden / 2;
-    // Xavier-normal as the framework works it out for three dimensions.
+    // Xavier-normal, as the framework computes it for three dimensions.
     mb_initial initial = {MB_INITIAL_NORMAL, sqrt(2.0 / ((hidden + 1.0 + rank) * out))};
     mb_tensor x = mb_prepend_one(graph, mb_block_encoder(graph, config, modality));
     mb_tensor factor =

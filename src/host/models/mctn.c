@@ -2,22 +2,22 @@
 // Robust Joint Representations by Cyclic Translations Between Modalities" (AAAI 2019), as the
 // reference toolkit computes it.
 //
-// B rows, T steps, H = hidden_dim, D = the widest of the three features; text t, audio a, video v,
-// all (B, T, D) with zero columns behind their own. A translation S = (encoder, decoder,
-// attention):
+// B rows, T steps, H = hidden_dim, D = dimension of the widest of the three features; text t,
+// audio a, video v, all (B, T, D), padded with zero columns. A translation S = (encoder,
+// decoder, attention):
 //   encoder:  J = dropout(forward + backward) of a bidirectional LSTM                 (B, T, H)
 //             start = tanh((last forward + last backward state) W_fc^T)
 //   decoder:  state, context of the attention decoder on the true target y            (B, T, 2H)
-//             Y = delay(fc_out(concat(state, context))), so that its first place is 0  (B, T, D)
+//             Y = delay(fc_out(concat(state, context))), so that its first element is 0 (B, T, D)
 // S1: text -> video (J1, V), then V -> text (T^); S2: J1 -> audio (J2, A).
 //   features  = LSTMEncoder(J2) along time                                             (B, H)
 //   interloss = loss_weight * (mse(V, v) + mse(T^, t) + mse(A, a))
 //
-// The toolkit hands batch-first tensors to time-first modules: encoders and decoders run over the
-// rows of the batch, with the steps side by side. So a prediction depends on the other rows of its
-// batch and on their order, and a batch of one row reaches neither attention nor decoders.
-// recurrence "time" is what the paper means. The decoders always see the true target, whichever way
-// the coin of teacher_forcing_ratio falls, and start every step from the zero state.
+// The toolkit passes batch-first tensors to time-first modules: its encoders and decoders run over
+// the rows of the batch, with the steps side by side. So a prediction depends on the other rows of
+// its batch and on their order, and a batch of one row reaches neither attention nor decoders.
+// recurrence "time" does what the paper means. The decoders always see the true target, whatever
+// teacher_forcing_ratio decides, and start every step from zero states.
 #include <math.h>
 
 #include "models/blocks.h"
@@ -64,16 +64,17 @@ static const mb_option options[OPTION_COUNT] = {
     [CLIP] = MB_OPTION_GRAD_CLIP_ROW(0.6, 0.8, 1.0),
 };
 
-// One pair of translator networks, which may translate more than once.
+// The networks of one translation, which may be used more than once.
 typedef struct translator {
     mb_graph *graph;
-    const char *encoder, *decoder, *attention; // names of its modules
+    const char *encoder, *decoder, *attention; // names of the modules
     int32_t hidden, width;                     // H, D
     mb_axis axis;
-    int32_t fewest_rows; // of a batch that reaches decoder and attention
+    int32_t fewest_rows; // of the smallest batch that reaches decoder and attention
 } translator;
 
-static mb_tensor beyond_first_place(const translator *s, mb_tensor parameter) {
+// Declares that the loss depends on a parameter only in batches of several rows.
+static mb_tensor needs_rows(const translator *s, mb_tensor parameter) {
     mb_graph_needs_rows(s->graph, parameter, s->fewest_rows);
     return parameter;
 }
@@ -81,11 +82,11 @@ static mb_tensor beyond_first_place(const translator *s, mb_tensor parameter) {
 // A weight without bias, initialisation L.
 static mb_tensor plain_weight(const translator *s, const char *prefix, const char *name,
                               int32_t out, int32_t in) {
-    return beyond_first_place(s, mb_graph_weight(s->graph, mb_name_of(prefix, name).text, out, in,
-                                                 (mb_initial){MB_INITIAL_UNIFORM, 1 / sqrt(in)}));
+    return needs_rows(s, mb_graph_weight(s->graph, mb_name_of(prefix, name).text, out, in,
+                                         (mb_initial){MB_INITIAL_UNIFORM, 1 / sqrt(in)}));
 }
 
-// The four tensors of one direction of an LSTM, initialisation R.
+// The four parameters of one direction of an LSTM, initialisation R.
 typedef struct direction {
     mb_tensor weight_ih, weight_hh, bias_ih, bias_hh;
 } direction;
@@ -139,7 +140,7 @@ static mb_tensor decode(const translator *s, encoded source, mb_tensor y, mb_ten
         direction d = lstm_direction(s, s->decoder, s->width + s->hidden, k == 1);
         mb_tensor all[] = {d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh};
         for (int i = 0; i < 4; i++)
-            beyond_first_place(s, all[i]);
+            needs_rows(s, all[i]);
         cells[k] = (mb_decoder_cell){d.weight_ih, mb_add(s->graph, d.bias_ih, d.bias_hh)};
         idle[k] = d.weight_hh;
     }
@@ -150,9 +151,9 @@ static mb_tensor decode(const translator *s, encoded source, mb_tensor y, mb_ten
         mb_attention_decoder(s->graph, y, source.joint, source.start, attention, score, cells, way);
     mb_initial initial = {MB_INITIAL_UNIFORM, 1 / sqrt(2 * s->hidden)};
     mb_tensor weight = plain_weight(s, s->decoder, "fc_out.weight", s->width, 2 * s->hidden);
-    mb_tensor bias = beyond_first_place(
-        s, mb_graph_parameter(s->graph, mb_name_of(s->decoder, "fc_out.bias").text,
-                              (mb_shape){1, {s->width}}, initial));
+    mb_tensor bias =
+        needs_rows(s, mb_graph_parameter(s->graph, mb_name_of(s->decoder, "fc_out.bias").text,
+                                         (mb_shape){1, {s->width}}, initial));
     return mb_delay_along(s->graph, mb_linear(s->graph, decoded, weight, bias), way);
 }
 
@@ -166,7 +167,7 @@ static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outpu
     mb_tensor text = features[MB_TEXT], audio = features[MB_AUDIO], video = features[MB_VIDEO];
     mb_axis axis =
         (int)config->options[RECURRENCE] == RECURRENCE_TIME ? MB_AXIS_TIME : MB_AXIS_ROWS;
-    // One place alone is never decoded.
+    // A sequence of one element is never decoded.
     int32_t fewest_rows = axis == MB_AXIS_ROWS ? 2 : config->steps[MB_TEXT] > 1 ? 1 : INT32_MAX;
     translator first = {graph, "encoder1", "decoder1", "attn1", hidden, width, axis, fewest_rows};
     translator second = {graph, "encoder2", "decoder2", "attn2", hidden, width, axis, fewest_rows};
@@ -189,15 +190,16 @@ static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outpu
 static mb_status check(const mb_model_config *config, mb_error *error) {
     if (config->feature_type != MB_FRM_ALIGN)
         return mb_fail(error, MB_BAD_INPUT,
-                       "feature_type: model mctn needs frm_align, frames of one length in all "
-                       "modalities, found %s",
+                       "feature_type: model mctn needs sequences of one length in all modalities: "
+                       "expected frm_align, found %s",
                        mb_feature_type_names[config->feature_type]);
     if (config->steps[MB_AUDIO] != config->steps[MB_TEXT] ||
         config->steps[MB_VIDEO] != config->steps[MB_TEXT])
-        return mb_fail(error, MB_BAD_INPUT,
-                       "features: model mctn needs as many steps of every modality, found %d of "
-                       "audio, %d of text, %d of video",
-                       config->steps[MB_AUDIO], config->steps[MB_TEXT], config->steps[MB_VIDEO]);
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "features: model mctn needs sequences of one length in all modalities, found %d "
+            "steps of audio, %d of text, %d of video",
+            config->steps[MB_AUDIO], config->steps[MB_TEXT], config->steps[MB_VIDEO]);
     return MB_OK;
 }
 

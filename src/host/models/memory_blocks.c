@@ -14,12 +14,12 @@ mb_name mb_memory_name(const char *before, int32_t modality, const char *after) 
 mb_status mb_memory_check(const mb_model_config *config, mb_error *error) {
     if (config->feature_type != MB_FRM_ALIGN)
         return mb_fail(error, MB_BAD_INPUT,
-                       "feature_type: expected frm_align (a step of all modalities at a time), "
-                       "found %s",
+                       "feature_type: the model needs sequences of one length in all modalities: "
+                       "expected frm_align, found %s",
                        mb_feature_type_names[config->feature_type]);
     if (config->options[MB_OPTION_HIDDEN_DIM] < 2)
         return mb_fail(error, MB_BAD_INPUT,
-                       "hidden_dim: expected at least 2 (the features have half of it), found %g",
+                       "hidden_dim: expected at least 2 (features have half of it), found %g",
                        config->options[MB_OPTION_HIDDEN_DIM]);
     return MB_OK;
 }
@@ -32,7 +32,7 @@ typedef struct lstm_parameters {
 static lstm_parameters lstm_of(mb_graph *graph, const char *prefix, int32_t in, int32_t hidden) {
     mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)hidden)};
     mb_shape bias = {1, {4 * hidden}};
-    lstm_parameters p; // one after the other: start values follow the order of making
+    lstm_parameters p; // in statements, as start values depend on the order of creation
     p.weight_ih =
         mb_graph_weight(graph, mb_name_of(prefix, "weight_ih").text, 4 * hidden, in, initial);
     p.weight_hh =
@@ -49,8 +49,8 @@ mb_lstm_states mb_memory_lstm(mb_graph *graph, const char *prefix, mb_tensor x, 
     return mb_lstm_all(graph, mb_linear(graph, x, p.weight_ih, p.bias_ih), p.weight_hh, p.bias_hh);
 }
 
-// From the second step on the input is the hidden state, so that both weights act on it and their
-// sum is the recurrent weight; the first input acts on the first step alone.
+// From the second step on the input is the hidden state: both weights are applied to it, so that
+// their sum is the recurrent weight. `first` is the input of the first step alone.
 mb_tensor mb_memory_feedback_lstm(mb_graph *graph, const char *prefix, mb_tensor first,
                                   int32_t steps) {
     if (first == MB_NO_TENSOR)
@@ -69,10 +69,10 @@ void mb_memory_features(mb_graph *graph, const mb_model_config *config,
         features[x] = mb_block_features(graph, config, modalities[x]);
 }
 
-// "prefix.stem_part"
-static mb_name part_of(const char *prefix, const char *stem, const char *part) {
+// "prefix.stem_suffix"
+static mb_name module_of(const char *prefix, const char *stem, const char *suffix) {
     char name[48];
-    snprintf(name, sizeof name, "%s_%s", stem, part);
+    snprintf(name, sizeof name, "%s_%s", stem, suffix);
     return mb_name_of(prefix, name);
 }
 
@@ -81,16 +81,16 @@ mb_tensor mb_memory_network(mb_graph *graph, const char *prefix, const char *ste
     if (x == MB_NO_TENSOR)
         return MB_NO_TENSOR;
     bool steps = mb_graph_shape(graph, x)->count == 3;
-    mb_name site = part_of(prefix, stem, steps ? "dropout" : "dropout#0");
-    x = mb_relu(graph, mb_block_linear(graph, part_of(prefix, stem, "fc1").text, x, hidden));
+    mb_name site = module_of(prefix, stem, steps ? "dropout" : "dropout#0");
+    x = mb_relu(graph, mb_block_linear(graph, module_of(prefix, stem, "fc1").text, x, hidden));
     x = mb_dropout(graph, x,
                    (mb_dropout_site){.name = site.text,
                                      .rate = MB_SLOT_DROPOUT,
                                      .layout = steps ? MB_MASK_PER_STEP : MB_MASK_AS_TENSOR});
-    return mb_block_linear(graph, part_of(prefix, stem, "fc2").text, x, out);
+    return mb_block_linear(graph, module_of(prefix, stem, "fc2").text, x, out);
 }
 
-// The parameters of a linear map inside an op.
+// The parameters of a linear map that is computed inside an op.
 static void gate_map(mb_graph *graph, const char *prefix, int32_t out, int32_t in,
                      mb_tensor *weight, mb_tensor *bias) {
     mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)in)};
@@ -109,14 +109,14 @@ mb_tensor mb_memory_of(mb_graph *graph, const mb_model_config *config, const cha
     mb_tensor candidate =
         mb_tanh(graph, mb_memory_network(graph, prefix, "att2", attended, hidden, memory));
     mb_memory_gate gates[2];
-    mb_name sites[2]; // read while the op is recorded
+    mb_name sites[2]; // must live until the op is recorded
     for (int32_t k = 0; k < 2; k++) {
         const char *stem = k == 0 ? "gamma1" : "gamma2";
-        gate_map(graph, part_of(prefix, stem, "fc1").text, hidden, width + memory,
+        gate_map(graph, module_of(prefix, stem, "fc1").text, hidden, width + memory,
                  &gates[k].weight_1, &gates[k].bias_1);
-        gate_map(graph, part_of(prefix, stem, "fc2").text, memory, hidden, &gates[k].weight_2,
+        gate_map(graph, module_of(prefix, stem, "fc2").text, memory, hidden, &gates[k].weight_2,
                  &gates[k].bias_2);
-        sites[k] = part_of(prefix, stem, "dropout");
+        sites[k] = module_of(prefix, stem, "dropout");
         gates[k].dropout = (mb_dropout_site){
             .name = sites[k].text, .rate = MB_SLOT_DROPOUT, .layout = MB_MASK_PER_STEP};
     }

@@ -1,5 +1,5 @@
-// Building blocks of the models with a memory: mfn, graph_mfn, mfm. Their order of modalities is
-// text ("language"), audio, video.
+// Building blocks of the models with a memory: mfn, graph_mfn, mfm. They order modalities as text
+// ("language"), audio, video.
 #ifndef MB_MODELS_MEMORY_BLOCKS_H
 #define MB_MODELS_MEMORY_BLOCKS_H
 
@@ -18,18 +18,19 @@ enum { MB_OPTION_MEM_DIM = MB_COMMON_OPTION_COUNT, MB_MEMORY_OPTION_COUNT };
     {                                                                                              \
         .name = "window_dim", .kind = MB_OPTION_INTEGER, .initial = 2, .minimum = 2, .maximum = 2, \
         .slot = MB_SLOT_NONE, .grid = {2}, .grid_count = 1,                                        \
-        .help = "cells that the attention sees: the one before and the new one"                    \
+        .help = "cells that the attention sees: the previous and the current one"                  \
     }
 
 enum { MB_MEMORY_MODALITIES = 3 }; // l, a, v
 
-// "beforeXafter" with the letter of a modality for X.
+// "beforeXafter", where X is the letter of a modality.
 mb_name mb_memory_name(const char *before, int32_t modality, const char *after);
 
-// Refuses feature types without common time steps, and a hidden_dim below 2 (features have half).
+// Refuses feature types whose modalities differ in length, and a hidden_dim below 2, as features
+// have half of it.
 mb_status mb_memory_check(const mb_model_config *config, mb_error *error);
 
-// The features in the order of these models.
+// The features of all modalities, in the order of these models.
 void mb_memory_features(mb_graph *graph, const mb_model_config *config,
                         mb_tensor features[MB_MEMORY_MODALITIES]);
 
@@ -46,12 +47,13 @@ mb_tensor mb_memory_feedback_lstm(mb_graph *graph, const char *prefix, mb_tensor
 mb_tensor mb_memory_network(mb_graph *graph, const char *prefix, const char *stem, mb_tensor x,
                             int32_t hidden, int32_t out);
 
-// The memory after the last step, from what was attended to in each: att2, gamma1, gamma2.
-// (B, T, D) -> (B, M)
+// The memory after the last step, from the attended input of each step: modules att2, gamma1,
+// gamma2. (B, T, D) -> (B, M)
 mb_tensor mb_memory_of(mb_graph *graph, const mb_model_config *config, const char *prefix,
                        mb_tensor attended);
 
-// mfn up to the last hidden states and memory, concat(h_l, h_a, h_v, u). -> (B, 3H + M)
+// A complete mfn without its outputs: last hidden states and memory, concat(h_l, h_a, h_v, u). ->
+// (B, 3H + M)
 mb_tensor mb_memory_fusion(mb_graph *graph, const mb_model_config *config, const char *prefix,
                            const mb_tensor features[MB_MEMORY_MODALITIES]);
 

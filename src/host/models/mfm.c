@@ -7,12 +7,11 @@
 //   z_y      = last_to_zy_fc1(last states of a complete mfn)            (B, H)
 //   f_x      = max(0, zx_to_fx(z_x)), f_y likewise                      (B, F)
 //   features = fy_to_y(f_y)                                             (B, F)
-//   x^       = fc1(hidden states of an LSTM that starts from concat(f_y, f_x) and then reads its
-//   own
-//              hidden states)                                           (B, T, D_x)
+//   x^       = fc1(hidden states of an LSTM that reads concat(f_y, f_x) and
+//              then its own hidden states)                              (B, T, D_x)
 //   interloss = lda_mmd * (sum of MMD(z, noise) over the four z) + sum over x of lda_x * mse(x^, x)
-// The noise is standard normal and new in every step, in evaluation too. The heads of the inner mfn
-// exist and are never trained.
+// The noise is standard normal and new in every step, also in evaluation. The heads of the inner
+// mfn exist but are never trained.
 #include "models/memory_blocks.h"
 
 enum { WINDOW_DIM = MB_MEMORY_OPTION_COUNT, LDA_XL, LDA_XA, LDA_XV, LDA_MMD, OPTION_COUNT };
@@ -39,7 +38,7 @@ static const mb_option options[OPTION_COUNT] = {
                  .slot = MB_SLOT_LDA_MMD,
                  .grid = {10, 50, 100},
                  .grid_count = 3,
-                 .help = "weight of the discrepancy between codes and normal numbers"},
+                 .help = "weight of the discrepancy between codes and standard normal noise"},
 };
 
 static const mb_slot reconstruction_slots[MB_MEMORY_MODALITIES] = {MB_SLOT_LDA_XL, MB_SLOT_LDA_XA,
@@ -60,7 +59,7 @@ static mb_tensor encode(mb_graph *graph, const mb_model_config *config, int32_t 
     return mb_block_linear(graph, map.text, mb_last_step(graph, states.hidden), hidden_of(config));
 }
 
-// z_y, from a complete mfn of which only the last states count.
+// z_y, from a complete mfn of which only the last states are used.
 static mb_tensor encode_label(mb_graph *graph, const mb_model_config *config,
                               const mb_tensor *features) {
     mb_graph_outputs unused;
@@ -80,8 +79,8 @@ static mb_tensor reconstruction_loss(mb_graph *graph, int32_t x, mb_tensor label
     mb_tensor factors[] = {label_factor, own_factor};
     mb_tensor states =
         mb_memory_feedback_lstm(graph, lstm.text, mb_concat(graph, factors, 2), shape.dims[1]);
-    mb_tensor again = mb_block_linear(graph, map.text, states, shape.dims[2]);
-    mb_tensor loss = mb_mean_squared_difference(graph, again, features);
+    mb_tensor rebuilt = mb_block_linear(graph, map.text, states, shape.dims[2]);
+    mb_tensor loss = mb_mean_squared_difference(graph, rebuilt, features);
     return mb_scale(graph, loss, 1.0, reconstruction_slots[x]);
 }
 
@@ -89,9 +88,9 @@ static mb_tensor discrepancy(mb_graph *graph, const mb_tensor codes[MB_MEMORY_MO
                              int32_t width) {
     mb_tensor sum = MB_NO_TENSOR;
     for (int32_t i = 0; i <= MB_MEMORY_MODALITIES; i++) {
-        mb_tensor part =
+        mb_tensor term =
             mb_mean_discrepancy(graph, codes[i], mb_noise(graph, noise_names[i], width));
-        sum = i == 0 ? part : mb_add(graph, sum, part);
+        sum = i == 0 ? term : mb_add(graph, sum, term);
     }
     return mb_scale(graph, sum, 1.0, MB_SLOT_LDA_MMD);
 }

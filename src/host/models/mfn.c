@@ -4,7 +4,7 @@
 // B rows, T steps (the same for all modalities), H = hidden_dim, M = mem_dim; modalities in the
 // order text (l), audio (a), video (v).
 //   h_x, c_x = lstm_x(x)                                             (B, T, H), x = l, a, v
-//   c*       = concat(c_l, c_a, c_v of the step before, of this step) (B, T, 6H)
+//   c*       = concat(c_l, c_a, c_v of the previous step, of this step) (B, T, 6H)
 //   d        = softmax(att1(c*)) * c*                                (B, T, 6H)
 //   c^       = tanh(att2(d))                                         (B, T, M)
 //   u[t]     = gamma1 * u[t-1] + gamma2 * c^[t], gammas = sigmoid networks on concat(d[t], u[t-1])

@@ -8,15 +8,14 @@
 //   features  = fusion_layer_3(ReLU(dropout(fusion_layer_1(Z))))             (B, H/2)
 //   interloss = diff_weight DIFF + sim_weight SIM + recon_weight RECON       (1)
 //     RECON = mean squared difference of O_x and recon_x(P_x + S_x), over all x
-//     DIFF  = sum of overlaps of P_x and S_x and of all pairs of the P, centred over the batch,
-//     rows
-//             divided by their norm + 1e-6, which is a constant for the gradient
-//     SIM   = mean central moment discrepancy of the pairs of the S, five moments, not divided by
-//             powers of the value range as in the paper
-// The transformer layer has its own dropout rate 0.1 and inner width 2048, as the framework has by
-// default. The central moments of a batch of one row, or of shared representations that no longer
-// vary, do not differ; the gradient of the norm of that zero is 0/0 in the toolkit, whatever
-// sim_weight is.
+//     DIFF  = sum of the overlaps of P_x with S_x and of all pairs of the P, after centring over
+//             the batch and dividing each row by its norm + 1e-6, a constant for the gradient
+//     SIM   = mean central moment discrepancy of the pairs of the S, with five moments, which are
+//             not divided by powers of the value range as they are in the paper
+// The transformer layer has dropout rate 0.1 and inner width 2048, the defaults of the framework.
+// In a batch of one row, or when shared representations no longer vary, all central moments are
+// equal; the toolkit's gradient of the norm of their difference is then 0/0, even if sim_weight
+// is 0.
 #include "models/blocks.h"
 
 #include <math.h>
@@ -44,7 +43,7 @@ static const mb_option options[OPTION_COUNT] = {
     [SIM_WEIGHT] = WEIGHT_ROW("sim_weight", MB_SLOT_SIM_WEIGHT,
                               "weight of the distance between the shared representations"),
     [DIFF_WEIGHT] = WEIGHT_ROW("diff_weight", MB_SLOT_DIFF_WEIGHT,
-                               "weight of the overlap of private and shared representations"),
+                               "weight of the overlap between private and shared representations"),
     [RECON_WEIGHT] =
         WEIGHT_ROW("recon_weight", MB_SLOT_RECON_WEIGHT, "weight of the reconstruction error"),
     [ZERO_NORM] = {.name = "zero_norm",
@@ -61,7 +60,7 @@ static const mb_option options[OPTION_COUNT] = {
     [CLIP] = MB_OPTION_GRAD_CLIP_ROW(-1, 0.8, 1.0),
 };
 
-// Names of the reference, one of them with another digit.
+// Names in the reference; private_a_3 is not a misprint.
 typedef struct branch {
     int32_t modality;
     const char *project, *layer_norm, *private_map, *recon;
@@ -109,8 +108,7 @@ static mb_tensor layer_norm(mb_graph *graph, const char *prefix, mb_tensor x, in
                          mb_graph_parameter(graph, mb_name_of(prefix, "bias").text, shape, zero));
 }
 
-// ---- transformer layer
-// ------------------------------------------------------------------------------
+// ---- transformer layer ------------------------------------------------------------------------
 
 static mb_tensor layer_dropout(mb_graph *graph, const char *site, mb_tensor x,
                                mb_mask_layout layout) {
@@ -157,10 +155,9 @@ static mb_tensor transformer_layer(mb_graph *graph, mb_tensor x, int32_t hidden)
     return layer_norm(graph, "transformer_encoder.layers.0.norm2", mb_add(graph, x, y), hidden);
 }
 
-// ---- the model
-// --------------------------------------------------------------------------------------
+// ---- the model --------------------------------------------------------------------------------
 
-// What the representations of a batch look like; parts in the order of the branches.
+// Representations of a batch; their modalities are in the order of `branches`.
 typedef struct representations {
     mb_tensor projected;        // O (B, 3H)
     mb_tensor separate, shared; // P, S (B, 3H)
@@ -170,16 +167,16 @@ typedef struct representations {
 
 static representations represent(mb_graph *graph, const mb_model_config *config) {
     int32_t hidden = hidden_of(config);
-    mb_tensor parts[MODALITIES], maps[MODALITIES];
+    mb_tensor projected[MODALITIES], maps[MODALITIES];
     representations r;
     for (int32_t i = 0; i < MODALITIES; i++) {
         const branch *names = &branches[i];
         mb_tensor x = mb_block_encoder(graph, config, names->modality);
         x = mb_relu(graph, mb_block_linear(graph, names->project, x, hidden));
-        parts[i] = layer_norm(graph, names->layer_norm, x, hidden);
-        maps[i] = mb_block_linear(graph, names->private_map, parts[i], hidden);
+        projected[i] = layer_norm(graph, names->layer_norm, x, hidden);
+        maps[i] = mb_block_linear(graph, names->private_map, projected[i], hidden);
     }
-    r.projected = mb_concat(graph, parts, MODALITIES);
+    r.projected = mb_concat(graph, projected, MODALITIES);
     r.separate = mb_sigmoid(graph, mb_concat(graph, maps, MODALITIES));
     mb_tensor shared = as_sequence(graph, r.projected, MODALITIES, hidden);
     shared = mb_sigmoid(graph, mb_block_linear(graph, "shared.shared_1", shared, hidden));

@@ -4,15 +4,14 @@
 //
 // B rows, H = hidden_dim; order text, audio, video.
 //   L, A, V   = encoder(features)                                            (B, H) each
-//   lld       = bound of log p(V | L) + bound of log p(A | L): a Gaussian whose mean and
-//   log-variance
-//               are two-layer maps of L                                      (1)
+//   lld       = bound of log p(V | L) + bound of log p(A | L); p is a Gaussian whose mean and
+//               log-variance are two-layer maps of L                         (1)
 //   features  = tanh(linear_2(tanh(linear_1(dropout(concat(L, A, V))))))     (B, H)
-//   nce       = sum over x = L, V, A of the contrast of x with cpc_x(features), both as directions
+//   nce       = sum over x = L, V, A of the contrast of x with cpc_x(features), both of length 1
 //   interloss = alpha nce - beta lld                                         (1)
-// The toolkit's bound has no log-variance term: it grows to 0 with the variance. The option
-// logvar_term adds it. An encoding after ReLU may be all zeros and has no direction: its inner
-// products are then 0, or, with zero_rows "nan", 0/0 as in the toolkit.
+// The toolkit's bound has no log-variance term, so it grows to 0 as the variance grows. Option
+// logvar_term adds the term. An encoding after ReLU may be all zeros and then has no direction: its
+// inner products are 0 or, with zero_rows "nan", 0/0 as in the toolkit.
 #include "models/blocks.h"
 
 #include <stdio.h>
@@ -78,7 +77,7 @@ static const mb_option options[OPTION_COUNT] = {
 static mb_status check(const mb_model_config *config, mb_error *error) {
     int32_t hidden = (int32_t)config->options[MB_OPTION_HIDDEN_DIM];
     if (hidden < 4)
-        return mb_fail(error, MB_BAD_INPUT, "hidden_dim: model mmim needs 4 or more, found %d",
+        return mb_fail(error, MB_BAD_INPUT, "hidden_dim: model mmim needs at least 4, found %d",
                        hidden);
     return MB_OK;
 }
@@ -98,7 +97,7 @@ static mb_tensor two_maps(mb_graph *graph, const char *prefix, mb_tensor x) {
 static mb_tensor bound(mb_graph *graph, const char *prefix, mb_tensor x, mb_tensor y, bool term) {
     mb_tensor mu = two_maps(graph, mb_name_of(prefix, "mlp_mu").text, x);
     mb_tensor logvar = two_maps(graph, mb_name_of(prefix, "mlp_logvar").text, x);
-    // Part of the reference's entropy estimate, which is never switched on.
+    // Belongs to the reference's entropy estimate, which is always off.
     int32_t hidden = width_of(graph, x);
     mb_block_linear(graph, mb_name_of(prefix, "entropy_prj.0").text, x, hidden / 4);
     return mb_gaussian_bound(graph, mu, y, logvar, term);
@@ -112,7 +111,7 @@ static mb_tensor contrast(mb_graph *graph, const mb_model_config *config, const 
     if (layers == 1)
         q = mb_block_linear(graph, mb_name_of(prefix, "net").text, q, hidden);
     for (int32_t i = 0; layers > 1 && i < layers; i++) {
-        char name[16]; // the activation after the first map has number 1
+        char name[16]; // number 1 is the activation after the first map
         snprintf(name, sizeof name, "net.%d", i == 0 ? 0 : i + 1);
         q = mb_block_linear(graph, mb_name_of(prefix, name).text, q, hidden);
         q = i == 0 ? mb_tanh(graph, q) : q;

@@ -1,4 +1,4 @@
-// The list of models, and the checks that all of them share.
+// The list of models, and the checks that all models share.
 #include "merbench/model.h"
 
 #include <math.h>
@@ -52,7 +52,8 @@ mb_status mb_model_check(const mb_model *model, const mb_model_config *config, m
     int32_t present = 0;
     for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
         if (config->dims[m] < 0)
-            return mb_fail(error, MB_BAD_INPUT, "features.%s: negative dimension %d",
+            return mb_fail(error, MB_BAD_INPUT,
+                           "features.%s: expected a dimension of at least 0, found %d",
                            mb_modality_names[m], config->dims[m]);
         present += config->dims[m] > 0;
     }

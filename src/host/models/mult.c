@@ -8,8 +8,8 @@
 //   M_x = encoder(concat(x_with_y, x_with_z)), self-attending    (B, T_x - k + 1, 2H)
 //   s = concat of the last steps of M_l, M_a, M_v                (B, 6H)
 //   features = out_layer(s + proj2(dropout(relu(proj1(s)))))     (B, H // 2)
-// The cross encoders have `layers` layers, the memory encoders at least three. Everywhere a banded
-// future mask; frames of padding are not masked. No positions unless asked for.
+// The crossmodal encoders have `layers` layers, the memory encoders at least three. Every attention
+// has a banded future mask; padded frames are not masked. Positions are added on request only.
 #include "models/blocks_transformer.h"
 
 #include <math.h>
@@ -65,7 +65,7 @@ static const mb_option options[OPTION_COUNT] = {
     [CLIP] = MB_OPTION_GRAD_CLIP_ROW(0.6, 0.8, 1.0),
 };
 
-// The modalities in this model's order.
+// The modalities, in the order of this model.
 enum { STREAMS = 3 };
 static const struct {
     char letter;
@@ -85,7 +85,7 @@ static int32_t too_short(const mb_model_config *config) {
 }
 
 static const char too_short_message[] =
-    "conv1d_kernel_size: expected at most %d, the frames of features.%s, found %d";
+    "conv1d_kernel_size: expected at most %d, the number of frames of features.%s, found %d";
 
 static mb_status check(const mb_model_config *config, mb_error *error) {
     int32_t hidden = option(config, MB_OPTION_HIDDEN_DIM), heads = option(config, NUM_HEADS);
@@ -122,7 +122,7 @@ static mb_tensor project(mb_graph *graph, const mb_model_config *config, int32_t
     return mb_convolve(graph, mb_block_features(graph, config, modality), filter);
 }
 
-// Last step of the memory of one stream over the other two. -> (B, 2H)
+// The last step of the memory of one stream over the other two. -> (B, 2H)
 static mb_tensor remember(mb_graph *graph, const mb_model_config *config,
                           const mb_tensor projected[STREAMS], int32_t stream) {
     mb_mult_encoder encoder = {.layers = option(config, LAYERS),
@@ -149,7 +149,7 @@ static mb_tensor remember(mb_graph *graph, const mb_model_config *config,
 
 static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs) {
     int32_t hidden = option(config, MB_OPTION_HIDDEN_DIM), modality = too_short(config);
-    if (modality >= 0) // a part of a corpus may be shorter than what check() saw
+    if (modality >= 0) // a part of the corpus may have shorter sequences than check() saw
         mb_graph_refuse(graph, too_short_message, config->steps[modality],
                         mb_modality_names[modality], option(config, CONV1D_KERNEL_SIZE));
     mb_tensor projected[STREAMS], memories[STREAMS];

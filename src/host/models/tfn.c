@@ -7,19 +7,19 @@
 //   Z        = dropout(A x V x L)                                (B, (1 + H)^3), never stored
 //   features = max(0, post_fusion_layer_2(max(0, post_fusion_layer_1(Z))))    (B, H)
 // post_fusion_layer_1 has H * (1 + H)^3 weights: 17.6 million for H = 64, 275 million for H = 128,
-// which with Adam's moments and the best weights so far is 4.4 GB a run.
+// which is 4.4 GB for each run, with Adam's moments and the weights of the best epoch.
 #include <math.h>
 
 #include "models/blocks.h"
 
-enum { MOST_HIDDEN = 1024 }; // (1 + H)^3 is a 32-bit number, and no machine holds more
+enum { MOST_HIDDEN = 1024 }; // (1 + H)^3 fits in 32 bits
 
 static const mb_option options[MB_COMMON_OPTION_COUNT] = {
     [MB_OPTION_HIDDEN_DIM] = MB_OPTION_HIDDEN_DIM_BETWEEN(1, MOST_HIDDEN, 64, 64, 128),
     [MB_OPTION_DROPOUT] = MB_OPTION_DROPOUT_ROW(0.2, 0.3, 0.4, 0.5),
 };
 
-// The first layer after the fusion, on the tensor that is not there.
+// The first layer after the fusion, on the tensor that is never stored.
 static mb_tensor fuse(mb_graph *graph, const mb_tensor factors[3], int32_t hidden) {
     int32_t one_more = hidden + 1, width = one_more * one_more * one_more;
     mb_initial initial = {MB_INITIAL_UNIFORM, 1.0 / sqrt((double)width)};

@@ -1,4 +1,4 @@
-// Mapping of sequences to other lengths, alignment, compression.
+// Parity of data rules: sequences mapped to other lengths, alignment, compression.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static mb_status read_frames(const mb_fixture *fixture, const char *name, frames
     }
     if (status == MB_OK &&
         (rank != 2 || dims[0] < 1 || dims[1] < 1 || dims[0] > 1 << 20 || dims[1] > 1 << 20))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected frames of a dimension",
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected frames (steps, dimension)",
                          fixture->path, name);
     if (status == MB_OK) {
         read->steps = (int32_t)dims[0];
@@ -36,7 +36,7 @@ static mb_status read_frames(const mb_fixture *fixture, const char *name, frames
     return status;
 }
 
-// Maps `input` to the length of a stored result and compares.
+// Maps `input` to the length of a stored result and compares the two.
 static mb_status compare_mapped(const mb_fixture *fixture, const frames *input, const char *name,
                                 const char *group, mb_parity_report *report, mb_error *error) {
     frames expected;
@@ -76,7 +76,7 @@ mb_status mb_parity_mapping_file(mb_fixture *fixture, mb_parity_report *report, 
 
 // ---- whole pipelines --------------------------------------------------------------------------
 
-// A corpus in memory that holds the file's ragged input as loaded features.
+// A corpus in memory whose features are the ragged input of the file.
 typedef struct ragged {
     mb_corpus corpus;
     mb_feature features[MB_MODALITY_COUNT];
@@ -107,8 +107,9 @@ static mb_status read_feature(const mb_fixture *fixture, ragged *made, int m, mb
         frames input;
         status = read_frames(fixture, mb_path_of(group.text, made->names[i]).text, &input, error);
         if (status == MB_OK && i > 0 && input.dimension != feature->dimension)
-            status = mb_fail(error, MB_BAD_INPUT, "%s: %s: two dimensions, %d and %d",
-                             fixture->path, group.text, feature->dimension, input.dimension);
+            status = mb_fail(error, MB_BAD_INPUT, "%s: %s/%s: expected dimension %d, found %d",
+                             fixture->path, group.text, made->names[i], feature->dimension,
+                             input.dimension);
         if (status == MB_OK)
             status = append(feature, i, &input, error);
         free(input.values);
@@ -139,7 +140,7 @@ static void ragged_close(ragged *made) {
     mb_h5_free_names(made->names, made->corpus.utterance_count);
 }
 
-// Frames of an utterance behind zero frames, as they reach a model.
+// The frames of an utterance after zero frames, as a model reads them.
 static void pad(const mb_stream *sequence, int32_t utterance, int32_t steps, float *padded) {
     int64_t first = sequence->offsets != NULL ? sequence->offsets[utterance] : utterance;
     int64_t length = sequence->offsets != NULL ? sequence->offsets[utterance + 1] - first : 1;
@@ -190,7 +191,7 @@ static mb_status check_pipeline(const mb_fixture *fixture, ragged *made, mb_feat
     return status;
 }
 
-// Groups of the single operations: each result is a mapping of its input to another length.
+// Checks a group of single operations: each result is its input, mapped to another length.
 static mb_status check_operation(const mb_fixture *fixture, const ragged *made, const char *group,
                                  mb_parity_report *report, mb_error *error) {
     mb_status status = MB_OK;
@@ -200,8 +201,8 @@ static mb_status check_operation(const mb_fixture *fixture, const ragged *made, 
             frames input = {feature->values + feature->offsets[i] * feature->dimension,
                             (int32_t)(feature->offsets[i + 1] - feature->offsets[i]),
                             feature->dimension};
-            mb_path part = mb_path_of(group, mb_modality_names[m]);
-            status = compare_mapped(fixture, &input, mb_path_of(part.text, made->names[i]).text,
+            mb_path modality = mb_path_of(group, mb_modality_names[m]);
+            status = compare_mapped(fixture, &input, mb_path_of(modality.text, made->names[i]).text,
                                     "operations", report, error);
         }
     return status;

@@ -27,8 +27,7 @@ static mb_status find_model(mb_fixture *fixture, mb_error *error) {
         return status;
     fixture->model = mb_model_find(name);
     if (fixture->model == NULL)
-        status = mb_fail(error, MB_UNSUPPORTED, "%s: model '%s' is not known to this version",
-                         fixture->path, name);
+        status = mb_fail(error, MB_UNSUPPORTED, "%s: unknown model '%s'", fixture->path, name);
     free(name);
     return status;
 }
@@ -42,8 +41,7 @@ static mb_status read_feature_type(mb_fixture *fixture, mb_error *error) {
     while (type < 3 && strcmp(mb_feature_type_names[type], name) != 0)
         type++;
     if (type == 3)
-        status =
-            mb_fail(error, MB_UNSUPPORTED, "%s: feat_type '%s' is not known", fixture->path, name);
+        status = mb_fail(error, MB_UNSUPPORTED, "%s: unknown feat_type '%s'", fixture->path, name);
     fixture->config.feature_type = (mb_feature_type)type;
     free(name);
     return status;
@@ -90,7 +88,7 @@ void mb_fixture_close(mb_fixture *fixture) {
     *fixture = (mb_fixture){0};
 }
 
-// Shape of a modality's samples: (leading..., D) or (leading..., T, D).
+// The shape of the samples of a modality, from dims: (leading..., D) or (leading..., T, D).
 static mb_status sample_shape(const mb_fixture *fixture, const char *name, int rank, int leading,
                               const int64_t *dims, int32_t *steps, int32_t *dimension,
                               mb_error *error) {
@@ -100,8 +98,9 @@ static mb_status sample_shape(const mb_fixture *fixture, const char *name, int r
                        fixture->path, name, expected, rank);
     for (int i = 0; i < rank; i++)
         if (dims[i] < 1 || dims[i] > 1 << 24)
-            return mb_fail(error, MB_BAD_INPUT, "%s: %s: dimension %d has size %lld", fixture->path,
-                           name, i, (long long)dims[i]);
+            return mb_fail(error, MB_BAD_INPUT,
+                           "%s: %s: dimension %d: expected a size of 1 to %d, found %lld",
+                           fixture->path, name, i, 1 << 24, (long long)dims[i]);
     *dimension = (int32_t)dims[rank - 1];
     *steps = fixture->config.feature_type == MB_UTT ? 1 : (int32_t)dims[rank - 2];
     return MB_OK;

@@ -1,4 +1,4 @@
-// What fixture files of all kinds have in common: configuration and batches.
+// What all kinds of fixture files share: the configuration of the model, and batches of samples.
 #ifndef MB_PARITY_FIXTURE_H
 #define MB_PARITY_FIXTURE_H
 
@@ -10,17 +10,17 @@ typedef struct mb_fixture {
     mb_h5 *h5;
     const char *path;
     const mb_model *model;  // NULL in files of data rules and metrics
-    mb_model_config config; // dims and steps from the inputs
+    mb_model_config config; // dims and steps are those of the inputs
     double learning_rate, weight_decay, grad_clip;
-    double least_limit; // no limit of an evaluation is narrower
+    double least_limit; // a lower bound of all limits, but for training
 } mb_fixture;
 
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error);
-// Finds the model; options of the model come from root attributes of their names. MB_UNSUPPORTED
-// for a model that is not known.
+// Finds the model. Its options are root attributes of the same names. MB_UNSUPPORTED for an
+// unknown model.
 mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error);
-// Dimensions and steps from a group with audio, text, video whose first `leading` dimensions count
-// samples.
+// Takes dimensions and steps from a group `inputs` with datasets audio, text and video, whose first
+// `leading` dimensions count samples.
 mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading, mb_error *error);
 void mb_fixture_close(mb_fixture *fixture);
 
@@ -38,7 +38,7 @@ mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int lea
                           mb_fixture_data *data, mb_error *error);
 void mb_fixture_data_free(mb_fixture_data *data);
 
-// A dataset that must have `count` numbers.
+// Reads a dataset that must have `count` numbers.
 mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t count,
                             float **values, mb_error *error);
 // max(limit, least_limit, 20 * fp64_rel of the dataset).

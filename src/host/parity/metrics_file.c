@@ -1,4 +1,4 @@
-// Scores of stored predictions, and averages over folds.
+// Parity of metrics: scores of stored predictions, and averages over folds.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static const double limit = 1e-6;
 
-// Labels and predictions of a group; NULL where it has none.
+// The labels and predictions of a group; NULL for those that it lacks.
 typedef struct predictions {
     int32_t n;
     int32_t *emotions;
@@ -36,7 +36,8 @@ static mb_status read_floats(const mb_fixture *fixture, const char *group, const
     if (status != MB_OK)
         return status;
     if (rank < 1 || rank > 2 || dims[0] < 1 || dims[0] > 1 << 24 || (p->n > 0 && dims[0] != p->n))
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected as many rows as the group's others",
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: %s: expected as many rows as the other datasets of the group",
                        fixture->path, path.text);
     p->n = (int32_t)dims[0];
     if (width != NULL)
@@ -110,7 +111,7 @@ static mb_status compare_scores(const mb_fixture *fixture, const mb_dataset_rule
     return status;
 }
 
-// Cross-corpus sets are scored as the datasets that they are made of.
+// Cross-corpus sets are scored like the datasets of which they consist.
 static const mb_dataset_rules *rules_of(const char *family) {
     if (strcmp(family, "CROSSDIM") == 0)
         return mb_dataset_find("CMUMOSI");
@@ -125,8 +126,7 @@ static mb_status check_family(const mb_fixture *fixture, const char *family,
     char **sets = NULL;
     int count = 0;
     if (rules == NULL)
-        return mb_fail(error, MB_UNSUPPORTED, "%s: dataset '%s' is not known", fixture->path,
-                       family);
+        return mb_fail(error, MB_UNSUPPORTED, "%s: unknown dataset '%s'", fixture->path, family);
     mb_status status = mb_h5_list(fixture->h5, family, &sets, &count, error);
     for (int i = 0; status == MB_OK && i < count; i++) {
         mb_path group = mb_path_of(family, sets[i]);
@@ -162,10 +162,10 @@ static mb_status compare_average(const mb_fixture *fixture, const char *group, c
     if (status == MB_OK && average == NULL)
         status = mb_out_of_memory(error, "averages");
     if (status == MB_OK) {
-        const float *parts[100];
+        const float *predictions[100];
         for (int64_t f = 0; f < dims[0]; f++)
-            parts[f] = folds + f * n * width;
-        mb_average_folds((int32_t)dims[0], (int32_t)n, width, parts, 0, average);
+            predictions[f] = folds + f * n * width;
+        mb_average_folds((int32_t)dims[0], (int32_t)n, width, predictions, 0, average);
         mb_parity_compare_elements(mb_parity_group_of(report, "fold averages"), path.text, average,
                                    expected, n * width, limit);
     }

@@ -1,4 +1,4 @@
-// One model: forward values, losses, gradients, Adam.
+// Parity of one model: forward values, losses, gradients, Adam.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +17,17 @@ static void count_up(int32_t *indices, int32_t first, int32_t count) {
 
 // ---- forward ----------------------------------------------------------------------------------
 
-// A result of the last run against a dataset; both must exist, or neither.
+// Compares a result of the last execution with a dataset, if the file has the dataset.
 static mb_status compare_result(const mb_fixture *fixture, mb_runner *runner, const char *name,
-                                mb_place place, int32_t rows, mb_parity_report *report,
+                                mb_location location, int32_t rows, mb_parity_report *report,
                                 const char *group, mb_error *error) {
     bool expected = mb_h5_has(fixture->h5, name);
     if (!expected)
-        return MB_OK; // a head of size zero is not stored
+        return MB_OK; // the file does not store heads of size 0
     float *found = NULL, *reference = NULL;
     int64_t count = 0;
-    mb_status status = mb_runner_result(runner, place, rows, &found, &count, error);
-    if (status == MB_OK && found == NULL) { // a loss that the model does not have is 0
+    mb_status status = mb_runner_result(runner, location, rows, &found, &count, error);
+    if (status == MB_OK && found == NULL) { // the file stores 0 for a loss that the model lacks
         count = 1;
         found = calloc(1, sizeof *found);
         if (found == NULL)
@@ -48,7 +48,7 @@ static mb_status compare_forward(const mb_fixture *fixture, mb_runner *runner, i
     const mb_plan_info *info = mb_plan_get(runner->plan);
     const struct {
         const char *name, *group;
-        mb_place place;
+        mb_location location;
     } results[] = {
         {"/outputs/features", "outputs", info->features},
         {"/outputs/emos_out", "outputs", info->emos_out},
@@ -60,16 +60,16 @@ static mb_status compare_forward(const mb_fixture *fixture, mb_runner *runner, i
     };
     mb_status status = MB_OK;
     for (size_t i = 0; status == MB_OK && i < sizeof results / sizeof *results; i++)
-        status = compare_result(fixture, runner, results[i].name, results[i].place, rows, report,
+        status = compare_result(fixture, runner, results[i].name, results[i].location, rows, report,
                                 results[i].group, error);
     return status;
 }
 
 // ---- gradients --------------------------------------------------------------------------------
 
-// Compares a gradient or a parameter. Of an attention's in_proj_bias the middle third, the bias of
-// the keys, is left out: softmax does not see it, so its gradient is rounding noise around zero,
-// which Adam turns into steps of full size.
+// Compares a gradient or a parameter. Of the in_proj_bias of an attention, the middle third, the
+// bias of the keys, is left out: it does not change the softmax, so its gradient is rounding noise
+// around zero, which Adam turns into steps of full size.
 static void compare_tensor(mb_parity_group *group, const char *name, const float *found,
                            const float *expected, int64_t count, double limit) {
     static const char suffix[] = "in_proj_bias";
@@ -83,7 +83,7 @@ static void compare_tensor(mb_parity_group *group, const char *name, const float
     mb_parity_compare(group, name, found + 2 * third, expected + 2 * third, third, limit);
 }
 
-// Whether a JSON list of names in a root attribute holds `name`.
+// Whether the JSON list of names in a root attribute contains `name`.
 static bool listed(const mb_fixture *fixture, const char *attribute, const char *name) {
     char *list = NULL, quoted[128];
     if (!mb_h5_has_attribute(fixture->h5, "/", attribute) ||
@@ -98,27 +98,28 @@ static bool listed(const mb_fixture *fixture, const char *attribute, const char 
 static mb_status compare_gradient(const mb_fixture *fixture, mb_runner *runner,
                                   const mb_parameter *parameter, int32_t rows,
                                   mb_parity_report *report, mb_error *error) {
-    // What the reference's optimiser never sees has a gradient only where the engine trains it.
+    // A parameter that the reference's optimiser never sees has a gradient only where the engine
+    // trains it.
     bool outside = mb_h5_has(fixture->h5, mb_path_of("/frozen", parameter->name).text);
     bool absent = outside ? parameter->frozen : listed(fixture, "grad_none", parameter->name);
     mb_path path = mb_path_of(outside ? "/frozen_grads" : "/grads", parameter->name);
     if (absent != (!parameter->trained || rows < parameter->fewest_rows)) {
-        mb_parity_find(report, "gradient of %s: the reference has %s, the engine %s",
-                       parameter->name, absent ? "none" : "one", absent ? "one" : "none");
+        mb_parity_add_finding(report, "gradient of %s: expected %s as in the reference, found %s",
+                              parameter->name, absent ? "none" : "one", absent ? "one" : "none");
         return MB_OK;
     }
     if (absent || listed(fixture, "grad_not_stored", parameter->name))
         return MB_OK;
     int64_t count = mb_shape_elements(&parameter->shape, 0), stored_count = 0;
     float *stored = NULL, *reference = NULL, *logical = malloc(((size_t)count + 1) * sizeof(float));
-    mb_place place = {parameter->gradient, parameter->shape};
+    mb_location location = {parameter->gradient, parameter->shape};
     mb_status status = logical == NULL ? mb_out_of_memory(error, "gradient") : MB_OK;
     if (status == MB_OK)
-        status = mb_runner_result(runner, place, 0, &stored, &stored_count, error);
+        status = mb_runner_result(runner, location, 0, &stored, &stored_count, error);
     if (status == MB_OK)
         status = mb_fixture_floats(fixture, path.text, count, &reference, error);
     if (status == MB_OK) {
-        mb_parameter layout = *parameter; // the gradient lies as its parameter does
+        mb_parameter layout = *parameter; // a gradient has the layout of its parameter
         layout.offset = 0;
         mb_parameter_load(&layout, stored, logical);
         compare_tensor(mb_parity_group_of(report, "gradients"), parameter->name, logical, reference,
@@ -139,7 +140,7 @@ static mb_status compare_gradients(const mb_fixture *fixture, mb_runner *runner,
     return status;
 }
 
-// Every stored parameter must be one of the model's.
+// Reports stored parameters that the model does not have.
 static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner, const char *group,
                              mb_parity_report *report, mb_error *error) {
     const mb_plan_info *info = mb_plan_get(runner->plan);
@@ -153,7 +154,8 @@ static mb_status check_names(const mb_fixture *fixture, const mb_runner *runner,
         for (int32_t i = 0; i < info->parameter_count; i++)
             known |= strcmp(info->parameters[i].name, names[n]) == 0;
         if (!known)
-            mb_parity_find(report, "parameter %s is not one of the model's", names[n]);
+            mb_parity_add_finding(report, "parameter %s: the model has none of this name",
+                                  names[n]);
     }
     mb_h5_free_names(names, count);
     return MB_OK;
@@ -201,7 +203,8 @@ static mb_status check_step(mb_device *device, mb_fixture *fixture, mb_parity_re
     return status;
 }
 
-// Gradients of what the reference leaves frozen: those of the model that trains it.
+// Checks the gradients of parameters that the reference leaves frozen, on the model with the option
+// that trains them.
 static mb_status check_frozen(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                               mb_error *error) {
     int32_t option = mb_model_option(fixture->model, "node_networks");
@@ -224,7 +227,7 @@ static mb_status compare_parameters(const mb_fixture *fixture, mb_runner *runner
         const mb_parameter *parameter = &info->parameters[i];
         mb_path path = mb_path_of("/adam/params", parameter->name);
         if (!mb_h5_has(fixture->h5, path.text))
-            continue; // some large tensors are left out
+            continue; // the file omits some large tensors
         float *found = NULL, *reference = NULL;
         int64_t count = mb_shape_elements(&parameter->shape, 0);
         status = mb_runner_parameter(runner, i, &found, error);
@@ -272,7 +275,7 @@ static mb_status check_adam(mb_device *device, mb_fixture *fixture, mb_parity_re
     enum { STEPS = 20, BATCHES = 4 };
     if (!mb_h5_has(fixture->h5, "/adam"))
         return MB_OK;
-    fixture->least_limit = 0.0; // training is in float32 on every device
+    fixture->least_limit = 0.0; // training computes in float32 on every device
     mb_fixture_data data;
     mb_runner runner = {0};
     float losses[STEPS], *reference = NULL;

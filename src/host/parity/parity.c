@@ -16,7 +16,7 @@ static mb_status check_model(mb_device *device, mb_fixture *fixture, mb_parity_r
     return mb_parity_model_file(device, fixture, report, error);
 }
 
-// What a file is shows by what it holds.
+// The contents of a file tell its kind.
 static mb_status check(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                        mb_error *error) {
     const mb_h5 *h5 = fixture->h5;
@@ -30,8 +30,8 @@ static mb_status check(mb_device *device, mb_fixture *fixture, mb_parity_report 
         return mb_parity_splits_file(fixture, report, error);
     if (mb_h5_has(h5, "/fold_average"))
         return mb_parity_metrics_file(fixture, report, error);
-    return mb_fail(error, MB_UNSUPPORTED, "%s: neither a model nor data rules nor metrics",
-                   fixture->path);
+    return mb_fail(error, MB_UNSUPPORTED,
+                   "%s: expected a fixture of a model, of data rules or of metrics", fixture->path);
 }
 
 mb_status mb_parity_file(mb_device *device, const char *path, mb_parity_report *report,

@@ -17,7 +17,7 @@ mb_parity_group *mb_parity_group_of(mb_parity_report *report, const char *name) 
 }
 
 static void count_error(mb_parity_group *group, const char *tensor, double error, double limit) {
-    bool holds = error <= limit; // NaN does not hold
+    bool holds = error <= limit; // false for NaN
     group->compared++;
     group->failed += !holds;
     bool worse = group->compared == 1 || isnan(error) ||
@@ -37,7 +37,7 @@ void mb_parity_compare(mb_parity_group *group, const char *tensor, const float *
         difference += d * d;
         norm += (double)expected[i] * (double)expected[i];
     }
-    // A reference of zeros: the absolute error counts.
+    // The absolute error where the reference is all zeros.
     count_error(group, tensor, sqrt(difference) / (norm > 0.0 ? sqrt(norm) : 1.0), limit);
 }
 
@@ -59,7 +59,7 @@ void mb_parity_compare_number(mb_parity_group *group, const char *name, double f
         count_error(group, name, fabs(found - expected) / fmax(1.0, fabs(expected)), limit);
 }
 
-void mb_parity_find(mb_parity_report *report, const char *format, ...) {
+void mb_parity_add_finding(mb_parity_report *report, const char *format, ...) {
     if (report->finding[0] != '\0')
         return;
     va_list arguments;

@@ -84,7 +84,7 @@ void mb_runner_close(mb_runner *runner) {
     *runner = (mb_runner){0};
 }
 
-// Tensors that the reference leaves out of its state_dict lie in a group of their own.
+// Parameters that are not in the state_dict of the reference are in the group /frozen.
 static mb_path parameter_path(const mb_fixture *fixture, const char *group, const char *name) {
     mb_path path = mb_path_of(group, name), frozen = mb_path_of("/frozen", name);
     return !mb_h5_has(fixture->h5, path.text) && mb_h5_has(fixture->h5, frozen.text) ? frozen
@@ -159,17 +159,18 @@ mb_status mb_runner_run(mb_runner *runner, const mb_dataset *data, const int32_t
     return runner->device->backend->executor->run(runner->device, runner->plan, &launch, error);
 }
 
-mb_status mb_runner_result(mb_runner *runner, mb_place place, int32_t rows, float **values,
+mb_status mb_runner_result(mb_runner *runner, mb_location location, int32_t rows, float **values,
                            int64_t *count, mb_error *error) {
     *values = NULL;
     *count = 0;
-    if (place.offset < 0)
+    if (location.offset < 0)
         return MB_OK;
-    *count = mb_shape_elements(&place.shape, rows);
+    *count = mb_shape_elements(&location.shape, rows);
     *values = malloc(((size_t)*count + 1) * sizeof **values);
     if (*values == NULL)
         return mb_out_of_memory(error, "parity");
-    return runner->device->backend->download(runner->device, *values, runner->arena + place.offset,
+    return runner->device->backend->download(runner->device, *values,
+                                             runner->arena + location.offset,
                                              (size_t)*count * sizeof **values, error);
 }
 

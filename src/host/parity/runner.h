@@ -1,4 +1,4 @@
-// One model on a device, driven step by step.
+// One model on a device, executed step by step.
 #ifndef MB_PARITY_RUNNER_H
 #define MB_PARITY_RUNNER_H
 
@@ -15,7 +15,7 @@ typedef struct mb_runner {
     int32_t *rows, *widest, *indices;
     float *host_parameters; // (parameter_floats)
     int32_t host_widest;    // rows of the largest batch since the parameters were loaded
-    bool borrowed;          // the parameters are another runner's
+    bool borrowed;          // whether the parameters belong to another runner
 } mb_runner;
 
 mb_status mb_runner_open(mb_device *device, const mb_fixture *fixture, mb_plan_mode mode,
@@ -23,21 +23,23 @@ mb_status mb_runner_open(mb_device *device, const mb_fixture *fixture, mb_plan_m
                          mb_error *error);
 void mb_runner_close(mb_runner *runner);
 
-// Reads the start parameters from a group of the file: every parameter of the model must be there.
+// Loads the start parameters from a group of the file, which must have every parameter of the
+// model, and zeroes the moments.
 mb_status mb_runner_load(mb_runner *runner, const mb_fixture *fixture, const char *group,
                          mb_error *error);
+// Uploads the stored masks and noise of the plan.
 mb_status mb_runner_set_masks(mb_runner *runner, const float *masks, mb_error *error);
-// Shares the parameters of another runner of the same model.
+// Uses the parameters of another runner of the same model.
 void mb_runner_borrow(mb_runner *runner, const mb_runner *owner);
 
-// Runs the plan on `rows` samples; training plans move the parameters by the step-th Adam step.
+// Executes the plan on `rows` samples. A plan that trains makes Adam step `step`, counted from 0.
 mb_status mb_runner_run(mb_runner *runner, const mb_dataset *data, const int32_t *indices,
                         int32_t rows, uint32_t step, mb_error *error);
-// Copies a result of the last run: *values is malloc'ed, *count its length; NULL where there is
-// none.
-mb_status mb_runner_result(mb_runner *runner, mb_place place, int32_t rows, float **values,
+// Downloads a result of the last execution: *values is malloc'ed, *count is its length; NULL where
+// the plan has no such result.
+mb_status mb_runner_result(mb_runner *runner, mb_location location, int32_t rows, float **values,
                            int64_t *count, mb_error *error);
-// A parameter in its logical layout, malloc'ed.
+// Downloads a parameter in its logical layout, malloc'ed.
 mb_status mb_runner_parameter(mb_runner *runner, int32_t index, float **values, mb_error *error);
 
 #endif

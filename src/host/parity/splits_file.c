@@ -1,4 +1,4 @@
-// Folds: five of a given permutation, and by session.
+// Parity of folds: five folds of a given permutation, and folds by session.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "merbench/folds.h"
 #include "parity/files.h"
 
-// Compares rows with "GROUP/NAME_k".
+// Compares rows with the dataset "GROUP/NAME_k".
 static mb_status compare_rows(const mb_fixture *fixture, const char *group, const char *name, int k,
                               const int32_t *rows, int32_t count, mb_parity_report *report,
                               mb_error *error) {
@@ -40,8 +40,8 @@ static mb_status check_permutation(const mb_fixture *fixture, const char *group,
         return status;
     if (rank != 1 || dims[0] < 5 || dims[0] > 1 << 24) {
         free(permutation);
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected at least 5 positions", fixture->path,
-                       path.text);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected a vector of at least 5 positions",
+                       fixture->path, path.text);
     }
     int32_t n = (int32_t)dims[0];
     int32_t *rows = malloc((size_t)n * sizeof *rows);
@@ -64,7 +64,7 @@ static mb_status check_permutation(const mb_fixture *fixture, const char *group,
     return status;
 }
 
-// A corpus of the file's names alone, split by session.
+// Makes the folds by session of a corpus that has only the names of the file.
 static mb_status check_sessions(const mb_fixture *fixture, const char *group,
                                 mb_parity_report *report, mb_error *error) {
     char **names = NULL;

@@ -1,4 +1,5 @@
-// A whole training loop of the reference: its orders of samples, its start parameters, dropout 0.
+// Parity of a whole training loop, with the start parameters and the orders of samples of the
+// reference, without dropout.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,17 +20,17 @@ typedef struct training_loop {
     mb_device_cache cache;
     mb_cached_dataset train_samples, test_samples;
     mb_runner trainer;
-    mb_runner on_train, on_test; // evaluators: the test set may be padded to another length
+    mb_runner on_train, on_test; // two evaluators, as the test set may be padded to another length
     const mb_dataset_rules *rules;
     int32_t folds, epochs, batch;
-    // Of the fold at hand.
+    // Of the current fold.
     int64_t *train_order, *eval_order; // (epochs, n)
     int32_t train_count, eval_count;
     uint32_t step;
     double best;
     int32_t best_epoch;
     mb_predictions best_test;
-    mb_predictions *fold_tests; // (folds) test predictions at the best epochs
+    mb_predictions *fold_tests; // (folds) test predictions of the best epochs
 } training_loop;
 
 static mb_status find_rules(training_loop *loop, mb_error *error) {
@@ -37,11 +38,11 @@ static mb_status find_rules(training_loop *loop, mb_error *error) {
     mb_status status = mb_h5_attribute_text(loop->fixture->h5, "/", "dataset", &dataset, error);
     if (status != MB_OK)
         return status;
-    // The toolkit's short name for CMU-MOSI.
+    // "MOSI" is the toolkit's short name for CMU-MOSI.
     loop->rules = mb_dataset_find(strcmp(dataset, "MOSI") == 0 ? "CMUMOSI" : dataset);
     if (loop->rules == NULL)
-        status = mb_fail(error, MB_UNSUPPORTED, "%s: dataset '%s' is not known",
-                         loop->fixture->path, dataset);
+        status = mb_fail(error, MB_UNSUPPORTED, "%s: unknown dataset '%s'", loop->fixture->path,
+                         dataset);
     free(dataset);
     return status;
 }
@@ -65,12 +66,13 @@ static mb_status read_order(const training_loop *loop, const char *name, int64_t
     if (status != MB_OK)
         return status;
     if (rank != 2 || dims[0] != loop->epochs || dims[1] < 1 || dims[1] > loop->train.count)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected (%d, 1 to %d)", loop->fixture->path,
-                       name, loop->epochs, loop->train.count);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected shape (%d, 1 to %d)",
+                       loop->fixture->path, name, loop->epochs, loop->train.count);
     for (int64_t i = 0; i < dims[0] * dims[1]; i++)
         if ((*order)[i] < 0 || (*order)[i] >= loop->train.count)
-            return mb_fail(error, MB_BAD_INPUT, "%s: %s: sample %lld is not one of %d",
-                           loop->fixture->path, name, (long long)(*order)[i], loop->train.count);
+            return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected samples 0 to %d, found %lld",
+                           loop->fixture->path, name, loop->train.count - 1,
+                           (long long)(*order)[i]);
     *count = (int32_t)dims[1];
     return MB_OK;
 }
@@ -96,18 +98,18 @@ static void predictions_free(mb_predictions *predictions) {
     *predictions = (mb_predictions){0};
 }
 
-static mb_status take(mb_runner *evaluator, mb_place place, int32_t rows, float *to,
+static mb_status take(mb_runner *evaluator, mb_location location, int32_t rows, float *to,
                       mb_error *error) {
     float *values = NULL;
     int64_t count = 0;
-    mb_status status = mb_runner_result(evaluator, place, rows, &values, &count, error);
+    mb_status status = mb_runner_result(evaluator, location, rows, &values, &count, error);
     if (status == MB_OK && values != NULL && to != NULL)
         memcpy(to, values, (size_t)count * sizeof *to);
     free(values);
     return status;
 }
 
-// Predicts samples in batches cut from `order`; `auxiliary` receives a loss of each batch.
+// Predicts samples in batches, in the order `order`; `auxiliary` receives the loss of each batch.
 static mb_status evaluate(training_loop *loop, const mb_fixture_data *data, const int32_t *order,
                           int32_t count, mb_predictions *predictions, float *auxiliary,
                           mb_error *error) {
@@ -142,7 +144,7 @@ static mb_status compare_attribute(training_loop *loop, const char *group, const
                                    double found, double limit, mb_error *error) {
     double expected = 0;
     if (!isfinite(found) || !mb_h5_has_attribute(loop->fixture->h5, group, attribute))
-        return MB_OK; // the reference reports only what the dataset has
+        return MB_OK; // the reference reports only scores of labels that the dataset has
     mb_status status =
         mb_h5_attribute_number(loop->fixture->h5, group, attribute, &expected, error);
     if (status == MB_OK)
@@ -166,7 +168,7 @@ static mb_status compare_scores(training_loop *loop, const char *group, const ch
     return status;
 }
 
-// Evaluates one part, compares its loss and scores with the file's, and leaves both to the caller.
+// Evaluates one part, compares its loss and scores with those in the file, and returns both.
 static mb_status check_part(training_loop *loop, const char *group, const char *part,
                             const mb_fixture_data *data, int32_t *order, int32_t count,
                             mb_predictions *predictions, mb_scores *scores, double *loss,
@@ -321,8 +323,9 @@ static mb_status check_fold(training_loop *loop, int32_t fold, mb_error *error) 
     if (status == MB_OK)
         status = mb_h5_attribute_number(loop->fixture->h5, name, "best_epoch", &best_epoch, error);
     if (status == MB_OK && loop->best_epoch != (int32_t)best_epoch)
-        mb_parity_find(loop->report, "%s: the reference chose epoch %d, the engine %d", name,
-                       (int)best_epoch, loop->best_epoch);
+        mb_parity_add_finding(loop->report,
+                              "%s: expected best epoch %d as in the reference, found %d", name,
+                              (int)best_epoch, loop->best_epoch);
     loop->fold_tests[fold] = loop->best_test;
     loop->best_test = (mb_predictions){0};
     return status;
@@ -360,7 +363,7 @@ static mb_status check_final(training_loop *loop, mb_error *error) {
     return status;
 }
 
-// An evaluator of the trained parameters for samples of the fixture's present shapes.
+// Opens an evaluator of the trained parameters, for samples of the fixture's current shapes.
 static mb_status evaluator_open(training_loop *loop, mb_device *device, mb_runner *evaluator,
                                 mb_error *error) {
     mb_status status = mb_runner_open(device, loop->fixture, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,

@@ -1,4 +1,4 @@
-// Plans, sizes and start values of an array.
+// Opening an array: its plans, datasets, sizes and start values.
 #include "train/array_memory.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static int64_t largest_arena(const mb_array *array) {
     return largest;
 }
 
-// Whether the plans find in the datasets what they read.
+// Checks that the datasets have what the plans read.
 static mb_status check_datasets(const mb_array *array, mb_error *error) {
     const mb_run_spec *spec = &array->specs[0];
     const mb_run_plans *plans = array->plans;
@@ -47,7 +47,7 @@ static mb_status check_datasets(const mb_array *array, mb_error *error) {
 
 // ---- datasets and sizes -----------------------------------------------------------------------
 
-// Those of all runs, which are those of the first one.
+// All runs have the datasets of the first one.
 static mb_status open_datasets(mb_array *array, mb_error *error) {
     const mb_run_spec *spec = &array->specs[0];
     mb_status status = MB_OK;
@@ -64,15 +64,15 @@ void mb_train_expect(mb_device_cache *cache, const mb_run_spec *next) {
     mb_cache_expect(cache, &next->datasets[0]);
 }
 
-static void widen(int32_t *most, int32_t count) {
+static void raise_to(int32_t *most, int32_t count) {
     *most = count > *most ? count : *most;
 }
 
-// Sizes of the tables, from the parts of one run.
+// Grows the sizes of the tables to fit the parts of a run.
 static void measure(mb_array *array, const mb_run_spec *spec) {
     int32_t batch = spec->training.batch_size;
-    widen(&array->steps_per_epoch, (spec->fold->train.count + batch - 1) / batch);
-    widen(&array->index_stride, spec->fold->train.count);
+    raise_to(&array->steps_per_epoch, (spec->fold->train.count + batch - 1) / batch);
+    raise_to(&array->index_stride, spec->fold->train.count);
     for (int32_t i = 0; i < 2 + array->plans->test_count; i++) {
         mb_part_kind kind = i == 0 ? MB_PART_SELECT : i == 1 ? MB_PART_HELD : MB_PART_TEST;
         const mb_part *part = mb_run_part(spec, kind, i - 2);
@@ -80,12 +80,12 @@ static void measure(mb_array *array, const mb_run_spec *spec) {
         if (plan == NULL)
             continue;
         int32_t chunk = mb_plan_get(plan)->max_rows;
-        widen(&array->most_steps, (part->count + chunk - 1) / chunk);
-        widen(&array->index_stride, part->count);
+        raise_to(&array->most_steps, (part->count + chunk - 1) / chunk);
+        raise_to(&array->index_stride, part->count);
         if (kind == MB_PART_SELECT)
-            widen(&array->select_stride, part->count);
+            raise_to(&array->select_stride, part->count);
     }
-    widen(&array->most_steps, array->steps_per_epoch);
+    raise_to(&array->most_steps, array->steps_per_epoch);
 }
 
 // ---- start values -----------------------------------------------------------------------------
@@ -99,7 +99,7 @@ static void fill_slots(const mb_run_spec *spec, float *slots) {
             slots[spec->model->options[i].slot] = (float)spec->config.options[i];
 }
 
-// The training parts, in the order of the corpus.
+// Uploads the training parts in corpus order.
 static mb_status list_training(mb_array *array, mb_error *error) {
     const mb_backend *backend = array->device->backend;
     size_t runs = (size_t)array->run_count, row = (size_t)array->index_stride;
@@ -128,7 +128,7 @@ static mb_status list_training(mb_array *array, mb_error *error) {
     return status;
 }
 
-// The tables that stay as they are, and start values.
+// Uploads the tables that never change, and draws start values.
 static mb_status start_runs(mb_array *array, mb_error *error) {
     mb_device *device = array->device;
     const mb_backend *backend = device->backend;
@@ -141,7 +141,7 @@ static mb_status start_runs(mb_array *array, mb_error *error) {
         fill_slots(&array->specs[a], slots[a]);
         keys[a] = mb_key_make(array->specs[a].seed, (uint32_t)array->specs[a].fold_index);
     }
-    if (status == MB_OK) // so that nothing of them is ever read before it was written
+    if (status == MB_OK) // so that no table is read uninitialised
         status = backend->zero(device, array->slots, array->small_bytes, error);
     if (status == MB_OK)
         status = backend->upload(device, array->slots, slots, runs * sizeof *slots, error);
@@ -168,7 +168,7 @@ mb_status mb_array_open(mb_device_cache *cache, const mb_run_spec *specs, int32_
         status = check_datasets(array, error);
     if (status != MB_OK)
         return status;
-    array->first_number = mb_device_numbers(device, 3 + array->plans->test_count);
+    array->first_launch_id = mb_device_launch_ids(device, 3 + array->plans->test_count);
     array->parameter_floats = mb_plan_get(array->plans->train)->parameter_floats;
     for (int32_t a = 0; a < run_count; a++)
         measure(array, &specs[a]);
@@ -179,7 +179,8 @@ mb_status mb_array_open(mb_device_cache *cache, const mb_run_spec *specs, int32_
                             .selected = array->select_stride,
                             .class_count = specs[0].config.class_count,
                             .value_count = specs[0].config.value_count};
-    status = open_datasets(array, error); // first: its own features are not what makes room
+    // Before the tables: if memory is short for these, the features in use are not freed.
+    status = open_datasets(array, error);
     if (status == MB_OK)
         status = mb_array_allocate(array, &sizes, error);
     if (status == MB_OK)

@@ -3,20 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 256 }; // of tables: whole cache lines, whole transactions of a GPU
+enum { ALIGNMENT = 256 }; // bytes, of tables: whole cache lines, whole memory transactions of a GPU
 
 typedef struct table {
-    void *place; // where its address belongs
+    void *pointer; // address of the pointer to the table
     size_t bytes;
 } table;
 
-// Gives each table its place in a piece of memory; the bytes that they take. base NULL: only that.
+// Lays tables out one after another from `base` on, sets the pointers to them, and returns their
+// size. With base NULL it only computes the size.
 static size_t place_tables(const table *tables, size_t count, char *base) {
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         char *address = base != NULL && tables[i].bytes > 0 ? base + at : NULL;
         if (base != NULL)
-            memcpy(tables[i].place, &address, sizeof address); // whatever the table is made of
+            memcpy(tables[i].pointer, &address, sizeof address); // a pointer to any type
         at += (tables[i].bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     return at;

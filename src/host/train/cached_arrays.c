@@ -5,15 +5,15 @@
 
 #include "train/prefetch.h"
 
-// Arrays that are kept are complete: who makes one shows it to nobody before.
+// Only complete copies are in the list: a thread adds a copy after it has filled it.
 struct mb_kept_arrays {
-    mb_prefetch *prefetch; // NULL: nothing is prefetched
-    pthread_mutex_t lock;  // of the list, its links and the numbers of users
+    mb_prefetch *prefetch; // NULL: no prefetching
+    pthread_mutex_t lock;  // guards the list and the numbers of users
     mb_cached_array *latest;
 };
 
-// Frees an array that nobody uses. `release` of the backend: the one that waits for the device, or
-// the one beside it.
+// Frees a copy without users. `release` is a function of the backend: release, which may wait for
+// the device, or release_concurrent.
 static void free_array(mb_device_cache *cache, mb_cached_array *array,
                        void (*release)(mb_device *device, void *memory)) {
     if (array->memory != NULL)
@@ -21,7 +21,7 @@ static void free_array(mb_device_cache *cache, mb_cached_array *array,
     free(array);
 }
 
-// ---- what is kept -----------------------------------------------------------------------------
+// ---- kept copies ------------------------------------------------------------------------------
 
 static void lock(mb_kept_arrays *kept) {
     if (kept != NULL)
@@ -38,10 +38,10 @@ static void push(mb_kept_arrays *kept, mb_cached_array *array) {
     kept->latest = array;
 }
 
-// Takes the array out that `place` points to.
-static mb_cached_array *unlink_array(mb_cached_array **place) {
-    mb_cached_array *array = *place;
-    *place = array->next;
+// Unlinks the copy that *link points to.
+static mb_cached_array *unlink_array(mb_cached_array **link) {
+    mb_cached_array *array = *link;
+    *link = array->next;
     array->next = NULL;
     return array;
 }
@@ -60,8 +60,8 @@ bool mb_cache_evict(mb_device_cache *cache) {
     unlock(kept);
     if (evicted == NULL)
         return false;
-    // Whoever used it has waited for the device since, or freed what came with it.
-    free_array(cache, evicted, cache->device->backend->release_beside);
+    // Its last user has waited for the device since, or freed the memory that was used with it.
+    free_array(cache, evicted, cache->device->backend->release_concurrent);
     return true;
 }
 
@@ -84,7 +84,7 @@ mb_status mb_cache_keep(mb_device_cache *cache, mb_error *error) {
     if (kept == NULL)
         return mb_out_of_memory(error, "the cache of a device");
     pthread_mutex_init(&kept->lock, NULL);
-    cache->kept = kept; // the thread's, too
+    cache->kept = kept; // before the thread starts, which reads it
     if (!cache->device->backend->shares_host_memory)
         kept->prefetch = mb_prefetch_open(cache);
     return MB_OK;
@@ -116,9 +116,9 @@ mb_status mb_cache_allocate(mb_device_cache *cache, size_t bytes, void **memory,
         if (status == MB_OK)
             return MB_OK;
         *memory = NULL;
-        bool room =
+        bool freed =
             refused.out_of_memory && (mb_cache_settle(cache, NULL) || mb_cache_evict(cache));
-        if (!room) {
+        if (!freed) {
             if (error != NULL)
                 *error = refused;
             return status;
@@ -126,7 +126,7 @@ mb_status mb_cache_allocate(mb_device_cache *cache, size_t bytes, void **memory,
     }
 }
 
-// ---- what is used -----------------------------------------------------------------------------
+// ---- copies in use ----------------------------------------------------------------------------
 
 mb_cached_array *mb_cached_array_find(mb_device_cache *cache, const void *host, size_t bytes) {
     mb_kept_arrays *kept = cache->kept;
@@ -145,24 +145,25 @@ mb_cached_array *mb_cached_array_find(mb_device_cache *cache, const void *host, 
     return found;
 }
 
-// In pieces, so that it can be given up soon. From ordinary memory: locking the pages of a corpus
-// takes about as long as copying it, and the driver's own copies cost this thread alone.
-static mb_status upload_beside(mb_device_cache *cache, const mb_cached_array *array,
-                               const atomic_bool *cancel, mb_error *error) {
+// Uploads in pieces, so that it can be cancelled soon. The source is ordinary memory: locking the
+// pages of a corpus takes about as long as copying it, and a copy through the driver's own buffers
+// holds up this thread alone.
+static mb_status upload_concurrent(mb_device_cache *cache, const mb_cached_array *array,
+                                   const atomic_bool *cancel, mb_error *error) {
     enum { PIECE = 32 << 20 };
     mb_status status = MB_OK;
     for (size_t at = 0; status == MB_OK && at < array->bytes; at += PIECE) {
         size_t left = array->bytes - at;
         if (atomic_load(cancel))
             return mb_fail(error, MB_FAILED, "cancelled");
-        status = cache->device->backend->upload_beside(cache->device, (char *)array->memory + at,
-                                                       (const char *)array->host + at,
-                                                       left < PIECE ? left : PIECE, error);
+        status = cache->device->backend->upload_concurrent(
+            cache->device, (char *)array->memory + at, (const char *)array->host + at,
+            left < PIECE ? left : PIECE, error);
     }
     return status;
 }
 
-// Memory and contents: for who uses the device, or (with `cancel`) for the thread beside it.
+// Allocates and fills a copy; `cancel` as in mb_cached_array_make.
 static mb_status fill_array(mb_device_cache *cache, mb_cached_array *array,
                             const atomic_bool *cancel, mb_error *error) {
     const mb_backend *backend = cache->device->backend;
@@ -175,7 +176,7 @@ static mb_status fill_array(mb_device_cache *cache, mb_cached_array *array,
     }
     return cancel == NULL
                ? backend->upload(cache->device, array->memory, array->host, array->bytes, error)
-               : upload_beside(cache, array, cancel, error);
+               : upload_concurrent(cache, array, cancel, error);
 }
 
 mb_status mb_cached_array_make(mb_device_cache *cache, const void *host, size_t bytes,
@@ -189,7 +190,7 @@ mb_status mb_cached_array_make(mb_device_cache *cache, const void *host, size_t 
     if (status != MB_OK) {
         free_array(cache, array,
                    cancel == NULL ? cache->device->backend->release
-                                  : cache->device->backend->release_beside);
+                                  : cache->device->backend->release_concurrent);
         return status;
     }
     if (kept != NULL) {
@@ -206,11 +207,11 @@ void mb_cached_array_leave(mb_device_cache *cache, mb_cached_array *array) {
     lock(kept);
     bool unused = --array->users == 0;
     unlock(kept);
-    if (unused && kept == NULL) // those that are kept stay in the list
+    if (unused && kept == NULL) // a kept copy stays in the list
         free_array(cache, array, cache->device->backend->release);
 }
 
-// ---- what comes next --------------------------------------------------------------------------
+// ---- prefetching ------------------------------------------------------------------------------
 
 void mb_cache_expect(mb_device_cache *cache, const mb_dataset *host) {
     if (cache->kept != NULL)

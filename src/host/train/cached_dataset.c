@@ -3,76 +3,77 @@
 
 #include "train/cached_arrays.h"
 
-// An array of a dataset: where its address stands, its size. Absent: NULL, or NULL stands there.
-typedef struct place {
+// An array of a dataset: the address of its pointer, and its size. An array is absent if that
+// address or the pointer is NULL.
+typedef struct array_pointer {
     const void **array;
     size_t bytes;
-} place;
+} array_pointer;
 
-// The arrays of a dataset.
-static void list_places(mb_dataset *dataset, place places[MB_DATASET_ARRAYS]) {
+// Lists the arrays of a dataset.
+static void list_arrays(mb_dataset *dataset, array_pointer arrays[MB_DATASET_ARRAYS]) {
     size_t n = (size_t)dataset->utterance_count;
-    memset(places, 0, MB_DATASET_ARRAYS * sizeof *places);
-    places[0] = (place){(const void **)&dataset->emotions, n * sizeof *dataset->emotions};
-    places[1] = (place){(const void **)&dataset->valences, n * sizeof *dataset->valences};
+    memset(arrays, 0, MB_DATASET_ARRAYS * sizeof *arrays);
+    arrays[0] = (array_pointer){(const void **)&dataset->emotions, n * sizeof *dataset->emotions};
+    arrays[1] = (array_pointer){(const void **)&dataset->valences, n * sizeof *dataset->valences};
     for (int32_t i = 0; i < dataset->stream_count; i++) {
         mb_stream *stream = &dataset->streams[i];
         size_t bytes = mb_stream_bytes(stream, dataset->utterance_count);
         if (stream->dimension == 0)
             continue;
-        places[2 + 2 * i] = (place){&stream->values, bytes};
-        places[3 + 2 * i] =
-            (place){(const void **)&stream->offsets, (n + 1) * sizeof *stream->offsets};
+        arrays[2 + 2 * i] = (array_pointer){&stream->values, bytes};
+        arrays[3 + 2 * i] =
+            (array_pointer){(const void **)&stream->offsets, (n + 1) * sizeof *stream->offsets};
     }
 }
 
-static bool absent(const place *at) {
+static bool absent(const array_pointer *at) {
     return at->array == NULL || *at->array == NULL;
 }
 
-// Takes into use what is there; bytes of the rest.
-static size_t hold_kept(mb_cached_dataset *cached, const place places[]) {
+// Adds a user to every copy that exists; returns the total size of those that do not.
+static size_t use_existing(mb_cached_dataset *cached, const array_pointer arrays[]) {
     size_t missing = 0;
     for (int i = 0; i < MB_DATASET_ARRAYS; i++) {
-        if (absent(&places[i]))
+        if (absent(&arrays[i]))
             continue;
-        cached->arrays[i] = mb_cached_array_find(cached->cache, *places[i].array, places[i].bytes);
-        missing += cached->arrays[i] == NULL ? places[i].bytes : 0;
+        cached->arrays[i] = mb_cached_array_find(cached->cache, *arrays[i].array, arrays[i].bytes);
+        missing += cached->arrays[i] == NULL ? arrays[i].bytes : 0;
     }
     return missing;
 }
 
-// Brings what is not there, and puts the device's copies in place of the host's arrays.
-static mb_status bring_missing(mb_cached_dataset *cached, const place places[],
-                               const atomic_bool *cancel, mb_error *error) {
+// Makes the missing copies, and points the dataset to the copies.
+static mb_status upload_missing(mb_cached_dataset *cached, const array_pointer arrays[],
+                                const atomic_bool *cancel, mb_error *error) {
     for (int i = 0; i < MB_DATASET_ARRAYS; i++) {
         mb_cached_array **array = &cached->arrays[i];
         mb_status status = MB_OK;
-        if (absent(&places[i]))
+        if (absent(&arrays[i]))
             continue;
         if (*array == NULL)
-            *array = mb_cached_array_find(cached->cache, *places[i].array,
-                                          places[i].bytes); // two streams may share it
+            *array = mb_cached_array_find(cached->cache, *arrays[i].array,
+                                          arrays[i].bytes); // two streams may share the array
         if (*array == NULL)
-            status = mb_cached_array_make(cached->cache, *places[i].array, places[i].bytes, cancel,
+            status = mb_cached_array_make(cached->cache, *arrays[i].array, arrays[i].bytes, cancel,
                                           array, error);
         if (status != MB_OK)
             return status;
-        *places[i].array = (*array)->memory;
+        *arrays[i].array = (*array)->memory;
     }
     return MB_OK;
 }
 
 mb_status mb_cached_dataset_open(mb_device_cache *cache, const mb_dataset *host,
                                  mb_cached_dataset *cached, mb_error *error) {
-    place places[MB_DATASET_ARRAYS];
+    array_pointer arrays[MB_DATASET_ARRAYS];
     *cached = (mb_cached_dataset){.cache = cache, .dataset = *host};
     if (cache->device->backend->shares_host_memory)
         return MB_OK;
     (void)mb_cache_settle(cache, host);
-    list_places(&cached->dataset, places);
-    (void)hold_kept(cached, places); // before room is made for the rest
-    return bring_missing(cached, places, NULL, error);
+    list_arrays(&cached->dataset, arrays);
+    (void)use_existing(cached, arrays); // before others are freed for the rest
+    return upload_missing(cached, arrays, NULL, error);
 }
 
 void mb_cached_dataset_close(mb_cached_dataset *cached) {
@@ -82,12 +83,13 @@ void mb_cached_dataset_close(mb_cached_dataset *cached) {
     *cached = (mb_cached_dataset){.cache = NULL};
 }
 
-// ---- what comes next --------------------------------------------------------------------------
+// ---- prefetching ------------------------------------------------------------------------------
 
-// Whether `bytes` are free, if need be without what nobody uses. A part of the device's memory
-// stays free for what the backend itself may still want: captured steps, tables of a step.
-static bool make_room(mb_device_cache *cache, size_t bytes) {
-    enum { LEFT_FREE = 32 }; // a 32nd
+// Frees copies without users until `bytes` are free; false, with nothing freed, if that could not
+// be enough. A fraction of the device's memory stays free for the backend itself, which may need it
+// for captured steps and the tables of a step.
+static bool free_memory(mb_device_cache *cache, size_t bytes) {
+    enum { LEFT_FREE = 32 }; // a 32nd of the memory
     mb_device_description memory;
     if (cache->device->backend->describe(cache->device, &memory, NULL) != MB_OK)
         return false;
@@ -101,12 +103,12 @@ static bool make_room(mb_device_cache *cache, size_t bytes) {
 }
 
 void mb_cache_fetch(mb_device_cache *cache, const mb_dataset *host, const atomic_bool *cancel) {
-    place places[MB_DATASET_ARRAYS];
+    array_pointer arrays[MB_DATASET_ARRAYS];
     mb_cached_dataset cached = {.cache = cache, .dataset = *host};
-    list_places(&cached.dataset, places);
-    size_t missing = hold_kept(&cached, places);
-    mb_error ignored = {.message = ""}; // whoever opens the dataset meets it again
-    if (missing > 0 && make_room(cache, missing))
-        (void)bring_missing(&cached, places, cancel, &ignored);
+    list_arrays(&cached.dataset, arrays);
+    size_t missing = use_existing(&cached, arrays);
+    mb_error ignored = {.message = ""}; // opening the dataset reports it
+    if (missing > 0 && free_memory(cache, missing))
+        (void)upload_missing(&cached, arrays, cancel, &ignored);
     mb_cached_dataset_close(&cached);
 }

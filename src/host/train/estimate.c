@@ -1,4 +1,4 @@
-// What a run costs, from its plans alone.
+// Estimates the cost of a run from its plans.
 #include "train/array_memory.h"
 
 typedef struct estimate {
@@ -10,7 +10,7 @@ static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-static void widen(int32_t *most, int32_t count) {
+static void raise_to(int32_t *most, int32_t count) {
     *most = count > *most ? count : *most;
 }
 
@@ -22,8 +22,8 @@ static void add_evaluation(estimate *e, const mb_part *part, const mb_plan *plan
     e->cost->multiply_accumulates +=
         (double)info->multiply_accumulates * (double)part->count / rows * times;
     e->sizes.arena_floats = larger(e->sizes.arena_floats, info->arena_floats);
-    widen(&e->sizes.steps, (part->count + rows - 1) / rows);
-    widen(&e->sizes.utterances, part->count);
+    raise_to(&e->sizes.steps, (part->count + rows - 1) / rows);
+    raise_to(&e->sizes.utterances, part->count);
 }
 
 static void estimate_run(const mb_run_spec *spec, const mb_run_plans *plans, mb_run_cost *cost) {

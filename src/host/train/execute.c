@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-// number: of the launch among those of the array, 0 for training. dataset: of its part.
-static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t number,
+// `launch` is the launch's index among those of the array, 0 for training; `dataset` is that of
+// its part.
+static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t launch,
                            int32_t dataset, int32_t batch) {
     return (mb_launch){
-        .number = array->first_number + (uint64_t)number,
+        .id = array->first_launch_id + (uint64_t)launch,
         .run_count = array->run_count,
         .dataset = &array->datasets[dataset].dataset,
         .indices = lists->indices,
@@ -29,27 +30,27 @@ static mb_status upload(mb_array *array, void *to, const void *from, size_t coun
                                                 error);
 }
 
-// How far the runs are: what their steps draw depends on it.
+// Uploads the training steps that each run has done, on which its random numbers depend.
 static mb_status upload_steps(mb_array *array, const mb_lists *lists, mb_error *error) {
     size_t runs = (size_t)array->run_count;
     memcpy(lists->host_steps, array->steps_done, runs * sizeof *lists->host_steps);
     return upload(array, lists->steps, lists->host_steps, runs, error);
 }
 
-// Valid rows of step s when a list of `count` utterances is taken `chunk` at a time.
+// Valid rows in step s of a list of `count` utterances that is read `chunk` at a time.
 static int32_t rows_of(int32_t count, int32_t chunk, int32_t s) {
     int64_t left = count - (int64_t)s * chunk;
     return left < 0 ? 0 : left < chunk ? (int32_t)left : chunk;
 }
 
-// Writes a number of a table; whether it is another than before.
-static bool put(int32_t *place, int32_t number) {
-    bool differs = *place != number;
-    *place = number;
-    return differs;
+// Writes an entry of a table; returns whether it changed.
+static bool put(int32_t *entry, int32_t number) {
+    bool changed = *entry != number;
+    *entry = number;
+    return changed;
 }
 
-mb_status mb_array_order(mb_array *array, int32_t epoch, mb_error *error) {
+mb_status mb_array_shuffle(mb_array *array, int32_t epoch, mb_error *error) {
     mb_shuffle_launch launch = {
         .run_count = array->run_count,
         .keys = array->keys,
@@ -103,7 +104,7 @@ mb_status mb_array_train(mb_array *array, int32_t first, int32_t count, mb_error
                                                  error);
 }
 
-int32_t mb_array_busy(const mb_array *array, int32_t step) {
+int32_t mb_array_busy_runs(const mb_array *array, int32_t step) {
     int32_t busy = 0;
     for (int32_t a = 0; a < array->run_count; a++)
         busy += array->training.host_rows[(int64_t)step * array->run_count + a] > 0;
@@ -119,8 +120,8 @@ void mb_array_end_epoch(mb_array *array, int32_t steps) {
 
 // ---- evaluation -------------------------------------------------------------------------------
 
-// Tables for a part; the steps that its longest list takes. *new_rows: whether the device has
-// others.
+// Fills the table of rows for a part; returns the number of steps that the longest list takes. Sets
+// *new_rows when the table differs from the one on the device.
 static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32_t chunk,
                          const bool *active, bool *new_rows) {
     mb_lists *lists = &array->evaluation;
@@ -138,7 +139,7 @@ static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32
     return steps;
 }
 
-// Its utterances.
+// Uploads the utterances of a part.
 static mb_status list_part(mb_array *array, mb_part_kind kind, int32_t test, mb_error *error) {
     for (int32_t a = 0; a < array->run_count; a++) {
         const mb_part *part = mb_run_part(&array->specs[a], kind, test);
@@ -207,7 +208,7 @@ mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) 
                            : status;
 }
 
-mb_status mb_array_ask(mb_array *array, mb_error *error) {
+mb_status mb_array_request(mb_array *array, mb_error *error) {
     const mb_backend *backend = array->device->backend;
     size_t runs = (size_t)array->run_count, steps = runs * (size_t)array->most_steps;
     mb_status status = backend->download_async(array->device, array->host_losses, array->losses,
@@ -222,7 +223,7 @@ mb_status mb_array_wait(mb_array *array, mb_error *error) {
     return array->device->backend->wait_for_mark(array->device, MB_MARK_EPOCH, error);
 }
 
-// Keeps the first `width` numbers of each prediction of the chosen runs.
+// Saves the predictions, `width` numbers each, of the chosen runs as those of their best epochs.
 static mb_status keep_predictions(mb_array *array, float *to, const float *from, int64_t width,
                                   mb_error *error) {
     mb_row_copy copy = {
@@ -258,7 +259,8 @@ mb_status mb_array_keep(mb_array *array, mb_error *error) {
 }
 
 mb_status mb_array_restore(mb_array *array, const bool *active, mb_error *error) {
-    mb_status status = array->device->backend->synchronize(array->device, error); // chosen was read
+    // The device may still be reading host_chosen.
+    mb_status status = array->device->backend->synchronize(array->device, error);
     for (int32_t a = 0; a < array->run_count; a++)
         array->host_chosen[a] = active[a];
     if (status == MB_OK)
@@ -270,8 +272,8 @@ mb_status mb_array_restore(mb_array *array, const bool *active, mb_error *error)
 
 // ---- predictions ------------------------------------------------------------------------------
 
-// From (A, stride, width) on the device to where each run wants its own; through `table`. `active`
-// may be NULL: all runs.
+// Downloads predictions (A, stride, width) through the host table `table` to the results of the
+// runs. active NULL: of all runs.
 static mb_status fetch(mb_array *array, float *table, const float *from, int64_t stride,
                        int64_t width, const bool *active, mb_predictions *const *predictions,
                        mb_error *error) {

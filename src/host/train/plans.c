@@ -1,4 +1,4 @@
-// What a run is compiled to.
+// Compiles the plans of a run.
 #include "train/plans.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part)
     return config;
 }
 
-// Rows interact in some models: those are evaluated in the batches of the reference.
+// Models whose rows depend on each other are evaluated in the batches of the reference.
 int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
                         int32_t most) {
     enum { MOST_ROWS = 256, MOST_FRAMES = 4096 };
@@ -40,7 +40,7 @@ int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, in
     int32_t longest = 1;
     for (int32_t i = 0; i < MB_MAX_STREAMS; i++)
         longest = config->steps[i] > longest ? config->steps[i] : longest;
-    int32_t rows = MOST_FRAMES / longest; // long sequences: fewer rows, bounded memory
+    int32_t rows = MOST_FRAMES / longest; // bounds the memory for long sequences
     rows = rows > MOST_ROWS ? MOST_ROWS : rows < 16 ? 16 : rows;
     return rows > most ? most : rows;
 }

@@ -8,13 +8,13 @@
 struct mb_prefetch {
     mb_device_cache *cache;
     pthread_t thread;
-    atomic_bool cancel;   // what is under way
-    pthread_mutex_t lock; // of what follows
+    atomic_bool cancel;   // tells the upload of `current` to give up
+    pthread_mutex_t lock; // guards all below
     pthread_cond_t changed;
-    mb_dataset next, current; // expected, under way; memory of the host
-    bool known;               // next is
-    bool asked;               // to bring next
-    bool busy;                // with current
+    mb_dataset next, current; // the expected one, the one being uploaded; host memory
+    bool known;               // whether `next` is set
+    bool asked;               // whether `next` is to be uploaded
+    bool busy;                // whether `current` is being uploaded
     bool quit;
 };
 
@@ -93,7 +93,7 @@ bool mb_prefetch_settle(mb_prefetch *prefetch, const mb_dataset *wanted) {
     if (prefetch == NULL)
         return false;
     pthread_mutex_lock(&prefetch->lock);
-    prefetch->asked = false; // what was not begun never is
+    prefetch->asked = false; // drops a request that has not begun
     bool busy = prefetch->busy;
     if (busy && (wanted == NULL || !mb_dataset_same(wanted, &prefetch->current)))
         atomic_store(&prefetch->cancel, true);

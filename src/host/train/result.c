@@ -1,4 +1,4 @@
-// What a run comes to.
+// Allocating and freeing the results of runs.
 #include "train/result.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void predictions_free(mb_predictions *predictions) {
 mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_error *error) {
     *result = (mb_run_result){.status = MB_RUN_DONE};
     mb_scores_of(mb_dataset_labels(spec->rules), 0, NULL, NULL, NULL, NULL,
-                 &result->select); // all undefined
+                 &result->select); // all NaN
     result->held = result->select;
     result->epochs = calloc((size_t)spec->training.epochs + 1, sizeof *result->epochs);
     result->test_count = spec->selection_only ? 0 : spec->test_count;

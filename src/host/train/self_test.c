@@ -9,7 +9,7 @@
 enum { UTTERANCES = 120, RUNS = 3, CLASSES = 6, WIDEST = 24 };
 static const int32_t dims[MB_MODALITY_COUNT] = {16, WIDEST, 9};
 
-// Made-up data, and runs over it.
+// Made-up data, and runs on it.
 typedef struct trial_data {
     float values[MB_MODALITY_COUNT][UTTERANCES * WIDEST];
     float valences[UTTERANCES];
@@ -20,8 +20,8 @@ typedef struct trial_data {
     mb_run_spec specs[RUNS];
 } trial_data;
 
-// Features that hold the labels under noise: the loss goes down steadily, so that rounding does not
-// choose the best epoch.
+// Features that contain the labels under noise. The loss then falls steadily, so that rounding does
+// not decide which epoch is best.
 static void make_features(trial_data *data) {
     mb_key key = mb_key_make(20, 0);
     for (int32_t i = 0; i < UTTERANCES; i++) {
@@ -95,7 +95,7 @@ static void add(distance *d, double found, double expected) {
     d->reference += expected * expected;
 }
 
-// NaN, which compares with nothing, is as far as can be.
+// The larger of two distances; NaN counts as infinite.
 static double farther(double most, const distance *d) {
     double relative = sqrt(d->difference / d->reference);
     return relative <= most ? most : isnan(relative) ? INFINITY : relative;

@@ -24,12 +24,13 @@ static mb_status open_file(mb_snapshot *snapshot, mb_error *error) {
     char path[4096];
     int length = snprintf(path, sizeof path, "%s/merbench-XXXXXX", temporary_folder());
     if (length < 0 || (size_t)length >= sizeof path)
-        return mb_fail(error, MB_FAILED, "TMPDIR: the path is too long");
+        return mb_fail(error, MB_FAILED, "TMPDIR: expected a path of less than %zu bytes",
+                       sizeof path);
     snapshot->file = mkostemp(path, O_CLOEXEC);
     if (snapshot->file < 0)
-        return mb_fail(error, MB_FAILED, "%s: cannot make a file for the best weights: %s",
+        return mb_fail(error, MB_FAILED, "%s: cannot create a file for the best weights: %s",
                        temporary_folder(), strerror(errno));
-    unlink(path); // gone with the process, however that ends
+    unlink(path); // the file vanishes when the process ends, in whatever way
     return MB_OK;
 }
 
@@ -84,7 +85,7 @@ static mb_status read_all(int file, char *bytes, size_t count, off_t at, mb_erro
     return MB_OK;
 }
 
-// Between the snapshot of one run in the file and its weights, which are memory of the host.
+// Copy the weights of one run, in host memory, to and from the file.
 static mb_status save_run(const mb_snapshot *snapshot, int32_t run, const float *parameters,
                           mb_error *error) {
     size_t bytes = (size_t)snapshot->floats * sizeof *parameters;

@@ -1,7 +1,5 @@
-// The training loop: epochs, selection, snapshot, final predictions.
-//
-// Source: the reference's loop, with one difference that changes no number: the held-out and test
-// parts are evaluated once, from the snapshot of the best epoch, instead of after every epoch.
+// The training loop: epochs, selection, snapshots, final predictions. train.h says how it differs
+// from the reference's.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +15,19 @@ typedef struct progress {
     atomic_llong *steps_done;
 } progress;
 
-// Launches that the device has been given, of which it may not have done the last MB_MARKS_LAUNCH.
+// Launches that were given to the device; the last MB_MARKS_LAUNCH of them may be unfinished.
 typedef struct in_flight {
     int64_t given, done;
-    int64_t steps[MB_MARKS_LAUNCH]; // model-steps of each, at its number modulo MB_MARKS_LAUNCH
+    int64_t steps[MB_MARKS_LAUNCH]; // training steps of launch i, at i % MB_MARKS_LAUNCH
 } in_flight;
 
 typedef struct mb_trainer {
     mb_array array;
     mb_run_result *results;
-    bool *active;              // (A) neither diverged nor stopped
+    bool *active;              // (A) has not diverged
     mb_predictions **pointers; // (A)
-    double *best;              // (A) selection value of the best epoch
-    in_flight launches;        // of training
+    double *best;              // (A) selection metric of the best epoch
+    in_flight launches;        // of training steps
     progress progress;
 } mb_trainer;
 
@@ -78,8 +76,8 @@ static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *w
     trainer->active[a] = false;
 }
 
-// Steps that the device gets at once. Where a bound on work makes their number depend on the array,
-// no result may depend on it.
+// The number of steps in a launch. A bound on work makes it depend on the array, so no result may
+// depend on it.
 static int32_t steps_at_once(const mb_array *array) {
     const mb_executor *executor = array->device->backend->executor;
     int64_t work = mb_plan_get(array->plans->train)->multiply_accumulates * array->run_count;
@@ -89,41 +87,41 @@ static int32_t steps_at_once(const mb_array *array) {
     return fitting < 1 ? 1 : (int32_t)fitting;
 }
 
-// Waits until no more than `most` launches are in flight, and counts the steps of the others.
+// Waits until at most `most` launches are unfinished, and counts the steps of those that finished.
 static mb_status settle(mb_trainer *trainer, int64_t most, mb_error *error) {
     mb_device *device = trainer->array.device;
     in_flight *launches = &trainer->launches;
     while (launches->given - launches->done > most) {
-        int32_t place = (int32_t)(launches->done % MB_MARKS_LAUNCH);
-        mb_status status = device->backend->wait_for_mark(device, MB_MARK_LAUNCH + place, error);
+        int32_t index = (int32_t)(launches->done % MB_MARKS_LAUNCH);
+        mb_status status = device->backend->wait_for_mark(device, MB_MARK_LAUNCH + index, error);
         if (status != MB_OK)
             return status;
         if (trainer->progress.steps_done != NULL)
-            atomic_fetch_add(trainer->progress.steps_done, launches->steps[place]);
+            atomic_fetch_add(trainer->progress.steps_done, launches->steps[index]);
         launches->done++;
     }
     return MB_OK;
 }
 
-// Gives the device the steps first ... first + count - 1 of the epoch, when it has room for another
-// launch: one waits while one runs, and no more. A stop is felt when these two are done.
+// Launches steps first ... first + count - 1 of the epoch. The caller has made sure that at most
+// one launch is unfinished: one may run while one waits. A stop takes effect when both are done.
 static mb_status launch_steps(mb_trainer *trainer, int32_t first, int32_t count, mb_error *error) {
     mb_array *array = &trainer->array;
     in_flight *launches = &trainer->launches;
-    int32_t place = (int32_t)(launches->given % MB_MARKS_LAUNCH);
+    int32_t index = (int32_t)(launches->given % MB_MARKS_LAUNCH);
     mb_status status = mb_array_train(array, first, count, error);
     if (status == MB_OK)
-        status = array->device->backend->mark(array->device, MB_MARK_LAUNCH + place, error);
+        status = array->device->backend->mark(array->device, MB_MARK_LAUNCH + index, error);
     if (status != MB_OK)
         return status;
-    launches->steps[place] = 0;
+    launches->steps[index] = 0;
     for (int32_t s = first; s < first + count; s++)
-        launches->steps[place] += mb_array_busy(array, s);
+        launches->steps[index] += mb_array_busy_runs(array, s);
     launches->given++;
     return MB_OK;
 }
 
-// All steps of an epoch, unless training is stopped in between.
+// Launches all steps of an epoch, unless training is stopped.
 static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
     mb_array *array = &trainer->array;
     int32_t most = steps_at_once(array), done = 0;
@@ -140,8 +138,9 @@ static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
     return status;
 }
 
-// Mean training loss of an epoch; a run with a step that has none has diverged.
-static void look_at_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
+// Records the mean training loss of an epoch. A run with a step whose loss is not finite
+// has diverged.
+static void record_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_array *array = &trainer->array;
     const float *losses = array->host_losses + (int64_t)a * array->most_steps;
     int32_t steps = steps_of(&array->specs[a]);
@@ -160,7 +159,7 @@ static void look_at_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
 
 // ---- selection --------------------------------------------------------------------------------
 
-// Whether the epoch is the best one of a run so far.
+// Records the scores of an epoch; returns whether it is the best of the run so far.
 static bool is_best(mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_run_spec *spec = &trainer->array.specs[a];
     const mb_tally *tally = &trainer->array.host_tallies[a];
@@ -183,22 +182,22 @@ static bool is_best(mb_trainer *trainer, int32_t a, int32_t epoch) {
     return true;
 }
 
-// What became of an epoch: which runs it ended, and of which it is the best.
+// Judges an epoch: which runs diverged, and for which it is the best.
 static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
     bool any = false;
     mb_status status = mb_array_wait(array, error);
     for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
         if (trainer->active[a])
-            look_at_losses(trainer, a, epoch);
+            record_losses(trainer, a, epoch);
         array->host_chosen[a] = trainer->active[a] && is_best(trainer, a, epoch);
         any |= array->host_chosen[a];
     }
     return status == MB_OK && any ? mb_array_keep(array, error) : status;
 }
 
-// Trains an epoch and selects, unless training is stopped in between. While the host judges, the
-// device makes the order of the rows in the next epoch.
+// Trains an epoch and selects, unless training is stopped. While the host judges the epoch, the
+// device draws the order of the rows in the next one.
 static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
     mb_status status = train_steps(trainer, error);
@@ -208,9 +207,9 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
         return settle(trainer, 0, error);
     status = mb_array_select(array, trainer->active, error);
     if (status == MB_OK)
-        status = mb_array_ask(array, error);
+        status = mb_array_request(array, error);
     if (status == MB_OK && epoch + 1 < array->specs[0].training.epochs)
-        status = mb_array_order(array, epoch + 1, error);
+        status = mb_array_shuffle(array, epoch + 1, error);
     if (status == MB_OK)
         status = settle(trainer, 0, error);
     return status == MB_OK ? judge_epoch(trainer, epoch, error) : status;
@@ -223,7 +222,7 @@ static void point_at(mb_trainer *trainer, mb_part_kind kind, int32_t test) {
         trainer->pointers[a] = mb_run_result_part(&trainer->results[a], kind, test);
 }
 
-// Predictions of the best epoch, also of runs that diverged after it.
+// Fetches the predictions of the best epoch, also for runs that diverged after it.
 static mb_status take_best(mb_trainer *trainer, mb_error *error) {
     point_at(trainer, MB_PART_SELECT, 0);
     return mb_array_best_predictions(&trainer->array, trainer->pointers, error);
@@ -269,7 +268,7 @@ static mb_status finish(mb_trainer *trainer, mb_error *error) {
     return status;
 }
 
-// Whether training was stopped before some run had all its epochs.
+// Whether training was stopped before every run had all its epochs.
 static bool cut_short(const mb_trainer *trainer) {
     bool some = false;
     for (int32_t a = 0; a < trainer->array.run_count; a++)
@@ -287,12 +286,12 @@ static bool any_active(const mb_trainer *trainer) {
 
 static mb_status train(mb_trainer *trainer, mb_error *error) {
     const mb_training *settings = &trainer->array.specs[0].training;
-    mb_status status = mb_array_order(&trainer->array, 0, error);
+    mb_status status = mb_array_shuffle(&trainer->array, 0, error);
     for (int32_t epoch = 0;
          status == MB_OK && epoch < settings->epochs && any_active(trainer) && !stopped(trainer);
          epoch++) {
         status = train_epoch(trainer, epoch, error);
-        if (epoch == 0) // the array has all the memory that it takes
+        if (epoch == 0) // the array has allocated all its memory by now
             mb_cache_prefetch(trainer->array.cache);
     }
     if (status == MB_OK)

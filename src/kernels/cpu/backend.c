@@ -1,5 +1,6 @@
-// The CPU executor: runs a plan step by step, one run of the array after the other. A device is
-// used by one thread, others may assist it (team.h); a sweep opens one per thread.
+// The CPU executor. It executes a plan op by op, for one run of the array after the other. Each
+// device belongs to one thread, and a sweep opens a device per thread; other threads may assist
+// that thread (team.h).
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ typedef struct cpu_device {
     mb_cpu_team team;
 } cpu_device;
 
-// Whether this processor has the set; the sets from best to plainest.
+// Whether this processor supports the instruction set.
 static bool has_isa(const mb_cpu_isa *isa) {
 #ifdef MB_HAVE_avx2
     __builtin_cpu_init();
@@ -42,6 +43,7 @@ static bool has_isa(const mb_cpu_isa *isa) {
     return isa == &mb_cpu_isa_portable;
 }
 
+// From the fastest to the plainest.
 static const mb_cpu_isa *const isas[] = {
 #ifdef MB_HAVE_avx2
     &mb_cpu_isa_avx512, &mb_cpu_isa_avx2,
@@ -56,12 +58,12 @@ static const mb_cpu_isa *best_isa(void) {
     return isas[i];
 }
 
-// Denormal numbers count as zero while a plan runs: Adam's moments of dying weights would slow it
-// down.
+// Treats denormal numbers as zero while a plan executes. Adam's moments of weights that no longer
+// change decay into denormals, which are slow. Returns the mode to restore afterwards.
 static unsigned flush_denormals(void) {
 #if defined(__x86_64__)
     unsigned before = _mm_getcsr();
-    _mm_setcsr(before | _MM_FLUSH_ZERO_ON | 0x0040u); // denormals are zero
+    _mm_setcsr(before | _MM_FLUSH_ZERO_ON | 0x0040u); // denormal operands are zero
     return before;
 #else
     return 0;
@@ -122,8 +124,8 @@ static mb_status cpu_allocate(mb_device *device, size_t bytes, void **memory, mb
         *memory = NULL;
         return mb_out_of_memory(error, "device memory");
     }
-#ifdef MADV_HUGEPAGE        // training goes through all weights and moments in every step
-    if (bytes >= HUGE_PAGE) // whole pages: no memory is taken that was not asked for
+#ifdef MADV_HUGEPAGE        // a training step reads and writes all weights and moments
+    if (bytes >= HUGE_PAGE) // whole pages only: nothing beyond the allocation is touched
         (void)madvise(*memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
     return MB_OK;
@@ -159,33 +161,34 @@ static mb_status cpu_initialise(mb_device *device, const mb_plan *plan, int32_t 
     return MB_OK;
 }
 
-static void bind_operands(mb_cpu_call *call, const mb_step *step, float *arena) {
-    call->step = step;
-    for (int32_t i = 0; i < step->input_count; i++) {
-        const mb_operand *operand = &step->inputs[i];
+static void bind_operands(mb_cpu_call *call, const mb_plan_op *op, float *arena) {
+    call->op = op;
+    for (int32_t i = 0; i < op->input_count; i++) {
+        const mb_operand *operand = &op->inputs[i];
         float *base = operand->space == MB_SPACE_ARENA ? arena : call->parameters;
         call->inputs[i] = base + operand->offset;
     }
-    for (int32_t i = 0; i < step->output_count; i++)
-        call->outputs[i] = arena + step->outputs[i].offset;
+    for (int32_t i = 0; i < op->output_count; i++)
+        call->outputs[i] = arena + op->outputs[i].offset;
 }
 
-// Whether a step updates a parameter that no batch of the run has reached so far. `widest`: rows of
-// the largest batch. Steps without outputs end in Adam; SOURCE_LINEAR_UPDATE does, too, but is made
-// only where every batch reaches the parameter.
-static bool lacks_gradient(const mb_plan *plan, const mb_step *step, int32_t widest) {
-    return step->output_count == 0 &&
-           widest < plan->parameters[step->params.update.parameter].fewest_rows;
+// Whether an op updates a parameter that no batch of the run has reached so far. `widest`: rows of
+// the run's largest batch so far. Ops without outputs are updates. SOURCE_LINEAR_UPDATE, which has
+// outputs, is an update too, but plans use it only for parameters that every batch reaches.
+static bool lacks_gradient(const mb_plan *plan, const mb_plan_op *op, int32_t widest) {
+    return op->output_count == 0 &&
+           widest < plan->parameters[op->params.update.parameter].fewest_rows;
 }
 
-static void keep_rows(mb_place place, const float *arena, int64_t first, int32_t rows, float *to) {
+static void keep_rows(mb_location place, const float *arena, int64_t first, int32_t rows,
+                      float *to) {
     if (place.offset < 0 || to == NULL)
         return;
     int64_t width = mb_shape_elements(&place.shape, 1);
     memcpy(to + first * width, arena + place.offset, (size_t)(rows * width) * sizeof *to);
 }
 
-// What a step leaves for the caller.
+// Copies the loss, logits and values of a step to the caller's tables.
 static void keep_results(const mb_plan *plan, const mb_launch *launch, int32_t a, int32_t s,
                          int32_t rows, const float *arena) {
     const mb_plan_info *info = &plan->info;
@@ -209,12 +212,12 @@ static mb_cpu_call call_of(const mb_plan *plan, const mb_launch *launch, int32_t
         .parameters = launch->parameters + model,
         .first_moments = launch->first_moments != NULL ? launch->first_moments + model : NULL,
         .second_moments = launch->second_moments != NULL ? launch->second_moments + model : NULL,
-        .parts = 1,
+        .share_count = 1,
     };
 }
 
-// The parts of a call that change from step to step. The step before took part in the same launch
-// when it has rows: whoever updates has begun this one.
+// Sets the fields of a call that change from step to step. If the run had rows in the previous step
+// of this launch, the update of that step has already begun the first layer of this one.
 static void enter_step(mb_cpu_call *call, const mb_plan *plan, const mb_launch *launch, int32_t a,
                        int32_t s) {
     const int32_t *rows = launch->rows + (int64_t)s * launch->run_count + a;
@@ -235,15 +238,15 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-// The ops of a step of one run. op_seconds: as in mb_launch.
+// Executes the ops of one step of one run. op_seconds: as in mb_launch.
 static void run_ops(cpu_device *cpu, const mb_plan *plan, mb_cpu_call *call, float *arena,
                     int32_t widest, double *op_seconds) {
     double began = op_seconds != NULL ? seconds_now() : 0.0;
-    for (int32_t i = 0; i < plan->step_count; i++) {
-        if (lacks_gradient(plan, &plan->steps[i], widest))
+    for (int32_t i = 0; i < plan->op_count; i++) {
+        if (lacks_gradient(plan, &plan->ops[i], widest))
             continue;
-        bind_operands(call, &plan->steps[i], arena);
-        mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->steps[i].op], call);
+        bind_operands(call, &plan->ops[i], arena);
+        mb_cpu_share(&cpu->team, cpu->isa->kernels[plan->ops[i].kind], call);
         if (op_seconds != NULL) {
             double ended = seconds_now();
             op_seconds[i] += ended - began;
@@ -277,9 +280,9 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
 static int64_t cpu_assist(mb_device *device, bool (*wanted)(const void *context),
                           const void *context) {
     unsigned before = flush_denormals();
-    int64_t parts = mb_cpu_team_assist(&((cpu_device *)device)->team, wanted, context);
+    int64_t shares = mb_cpu_team_assist(&((cpu_device *)device)->team, wanted, context);
     restore_denormals(before);
-    return parts;
+    return shares;
 }
 
 static mb_status cpu_copy_rows(mb_device *device, const mb_row_copy *copy, mb_error *error) {
@@ -314,7 +317,7 @@ static mb_status cpu_tally(mb_device *device, const mb_tally_launch *launch, mb_
     return MB_OK;
 }
 
-// Everything is done when a call returns.
+// All work is done when a call returns, so marks and waits do nothing.
 static mb_status cpu_mark(mb_device *device, int32_t mark, mb_error *error) {
     (void)device;
     (void)mark;
@@ -353,8 +356,8 @@ const mb_backend mb_cpu_backend = {
     .upload = cpu_copy,
     .upload_async = cpu_copy,
     .download_async = cpu_copy,
-    .upload_beside = cpu_copy,
-    .release_beside = cpu_release,
+    .upload_concurrent = cpu_copy,
+    .release_concurrent = cpu_release,
     .download = cpu_copy,
     .zero = cpu_zero,
     .copy = cpu_copy,

@@ -1,4 +1,4 @@
-// What a CPU kernel gets: one step of a plan for one run.
+// The argument of a CPU kernel: one op of a plan, for one run.
 #ifndef MB_KERNELS_CPU_CALL_H
 #define MB_KERNELS_CPU_CALL_H
 
@@ -6,29 +6,30 @@
 #include "merbench/executor.h"
 
 typedef struct mb_cpu_call {
-    const mb_step *step;
+    const mb_plan_op *op;
     int32_t rows; // valid rows of the batch, >= 1
     const float *inputs[MB_MAX_INPUTS];
     float *outputs[MB_MAX_OUTPUTS];
-    // Of the run:
+    // The run:
     const float *slots; // (MB_SLOT_COUNT)
     mb_key key;
     uint32_t training_step;
     const float *masks;
     const int32_t *indices; // (rows) utterances
     int32_t max_rows;       // of the plan
-    // The neighbouring steps of the launch, for plans that train: whether the step before has begun
-    // what it can of this one, and the batch of the step that follows, 0 rows for none.
+    // The neighbouring training steps of the launch: whether the previous step has begun the first
+    // layer of this one, and the batch of the next step (0 rows: there is none).
     bool begun;
     int32_t next_rows;
     const int32_t *next_indices;
     const mb_dataset *dataset;
     const mb_parameter *parameter_list; // of the plan
     float *parameters, *first_moments, *second_moments;
-    // Where threads share the step (share.h): operands and indices begin at row first_row of the
-    // batch; of its output the kernel makes part `part` of `parts`.
+    // Where threads share the op (share.h): operands and indices begin at row first_row of the
+    // batch, and the kernel makes share `share` of `share_count` of the output. `phase` is 0 or 1
+    // for ops that are shared IN_PHASES.
     int32_t first_row;
-    int32_t part, parts;
+    int32_t share, share_count;
     int32_t phase;
 } mb_cpu_call;
 
@@ -37,11 +38,11 @@ typedef struct mb_cpu_range {
     int64_t first, end;
 } mb_cpu_range;
 
-// What of `count` is the call's part, in whole units but for the last one.
+// The call's share of `count` items, in whole units; only the last unit may be cut short.
 static inline mb_cpu_range mb_cpu_range_of(const mb_cpu_call *call, int64_t count, int64_t unit) {
     int64_t units = (count + unit - 1) / unit;
-    int64_t first = units * call->part / call->parts * unit;
-    int64_t end = units * (call->part + 1) / call->parts * unit;
+    int64_t first = units * call->share / call->share_count * unit;
+    int64_t end = units * (call->share + 1) / call->share_count * unit;
     return (mb_cpu_range){first, end < count ? end : count};
 }
 

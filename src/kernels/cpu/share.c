@@ -1,7 +1,7 @@
 #include "cpu/share.h"
 
-// See the head of ops.def.
-typedef enum sharing { WHOLE, BY_ROWS, BY_PARTS, ALONG_TIME, IN_PHASES } sharing;
+// Explained at the head of ops.def.
+typedef enum sharing { WHOLE, BY_ROWS, BY_SHARES, ALONG_TIME, IN_PHASES } sharing;
 
 static const unsigned char sharings[MB_OP_COUNT] = {
 #define MB_OP(NAME, name, gradient, cost, sharing, ...) [MB_OP_##NAME] = sharing,
@@ -10,53 +10,55 @@ static const unsigned char sharings[MB_OP_COUNT] = {
 };
 
 enum {
-    MOST_PARTS = 64,
-    ROW_UNIT = 8,               // rows that products like to have together
-    LEAST_WORK = 1 << 16,       // multiply-accumulates of a part: some ten microseconds
-    WORK_OF_AN_ELEMENT = 1 << 4 // where there are no products, as many as take so long
+    MOST_SHARES = 64,
+    ROW_UNIT = 8,               // a share of rows is a multiple of this, for the tiles of products
+    LEAST_WORK = 1 << 16,       // multiply-accumulates of a share: some ten microseconds
+    WORK_OF_AN_ELEMENT = 1 << 4 // the multiply-accumulates that take as long
 };
 
 static sharing sharing_of(const mb_cpu_call *call) {
-    const mb_step *step = call->step;
-    sharing how = (sharing)sharings[step->op];
+    const mb_plan_op *op = call->op;
+    sharing how = (sharing)sharings[op->kind];
     if (how == ALONG_TIME)
-        how = step->params.recurrence.axis == MB_AXIS_TIME ? BY_ROWS : WHOLE;
-    if (step->op == MB_OP_SOURCE_LINEAR && call->begun) // the bias is left
+        how = op->params.recurrence.axis == MB_AXIS_TIME ? BY_ROWS : WHOLE;
+    if (op->kind == MB_OP_SOURCE_LINEAR && call->begun) // only the bias remains to be added
         how = WHOLE;
-    if (how == BY_ROWS && step->outputs[0].shape.dims[0] != MB_ROWS)
+    if (how == BY_ROWS && op->outputs[0].shape.dims[0] != MB_ROWS)
         how = WHOLE;
     return how;
 }
 
-// In multiply-accumulates, or by the elements of the operand that is gone through: the first input
-// of sums and of ADAM, else the first output.
+// The work of a call in multiply-accumulates. Ops without products count the elements of the
+// operand that they pass over: the first input for sums and for updates, the first output for all
+// others.
 static int64_t work_of(const mb_cpu_call *call) {
-    const mb_step *step = call->step;
-    bool reduces = step->op == MB_OP_LINEAR_GRAD_BIAS ||
-                   step->op == MB_OP_SCALED_CONCAT_GRAD_SCALES || step->output_count == 0;
-    const mb_operand *most = reduces ? &step->inputs[0] : &step->outputs[0];
-    if (step->multiply_accumulates > 0)
-        return step->multiply_accumulates / call->max_rows * call->rows;
+    const mb_plan_op *op = call->op;
+    bool reduces = op->kind == MB_OP_LINEAR_GRAD_BIAS ||
+                   op->kind == MB_OP_SCALED_CONCAT_GRAD_SCALES || op->output_count == 0;
+    const mb_operand *most = reduces ? &op->inputs[0] : &op->outputs[0];
+    if (op->multiply_accumulates > 0)
+        return op->multiply_accumulates / call->max_rows * call->rows;
     return WORK_OF_AN_ELEMENT * mb_shape_elements(&most->shape, call->rows);
 }
 
-// Where a row begins in an operand, if it has rows.
+// Offset of a row in an operand; 0 in operands without rows.
 static int64_t row_at(const mb_operand *operand, int32_t row) {
     return operand->shape.dims[0] == MB_ROWS ? mb_shape_elements(&operand->shape, row) : 0;
 }
 
+// Narrows a call to its share of the rows. The result is a whole op on those rows.
 static void take_rows(mb_cpu_call *call) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     mb_cpu_range rows = mb_cpu_range_of(call, call->rows, ROW_UNIT);
     call->first_row = (int32_t)rows.first;
     call->rows = (int32_t)(rows.end - rows.first);
     call->indices += rows.first;
-    for (int32_t i = 0; i < step->input_count; i++)
-        call->inputs[i] += row_at(&step->inputs[i], call->first_row);
-    for (int32_t i = 0; i < step->output_count; i++)
-        call->outputs[i] += row_at(&step->outputs[i], call->first_row);
-    call->part = 0;
-    call->parts = 1;
+    for (int32_t i = 0; i < op->input_count; i++)
+        call->inputs[i] += row_at(&op->inputs[i], call->first_row);
+    for (int32_t i = 0; i < op->output_count; i++)
+        call->outputs[i] += row_at(&op->outputs[i], call->first_row);
+    call->share = 0;
+    call->share_count = 1;
 }
 
 static int64_t least(int64_t a, int64_t b) {
@@ -64,25 +66,26 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 void mb_cpu_share(mb_cpu_team *team, mb_cpu_kernel kernel, const mb_cpu_call *call) {
-    mb_cpu_call calls[MOST_PARTS];
+    mb_cpu_call calls[MOST_SHARES];
     sharing how = sharing_of(call);
-    int64_t parts = how == WHOLE ? 1 : least(mb_cpu_team_size(team), work_of(call) / LEAST_WORK);
+    int64_t share_count =
+        how == WHOLE ? 1 : least(mb_cpu_team_size(team), work_of(call) / LEAST_WORK);
     if (how == BY_ROWS)
-        parts = least(parts, call->rows / ROW_UNIT);
-    parts = least(parts, MOST_PARTS);
-    if (parts < 2) {
+        share_count = least(share_count, call->rows / ROW_UNIT);
+    share_count = least(share_count, MOST_SHARES);
+    if (share_count < 2) {
         kernel(call);
         return;
     }
     for (int32_t phase = 0; phase < (how == IN_PHASES ? 2 : 1); phase++) {
-        for (int32_t i = 0; i < parts; i++) {
+        for (int32_t i = 0; i < share_count; i++) {
             calls[i] = *call;
-            calls[i].part = i;
-            calls[i].parts = (int32_t)parts;
+            calls[i].share = i;
+            calls[i].share_count = (int32_t)share_count;
             calls[i].phase = phase;
             if (how == BY_ROWS)
                 take_rows(&calls[i]);
         }
-        mb_cpu_team_run(team, kernel, calls, (int32_t)parts);
+        mb_cpu_team_run(team, kernel, calls, (int32_t)share_count);
     }
 }

@@ -7,8 +7,8 @@
 #include <immintrin.h>
 #endif
 
-// There is something to share every few microseconds, so threads stay awake between, and sleep only
-// when nothing comes for long. Where there are more threads than cores they make room.
+// There are new shares every few microseconds. So idle threads first spin, then yield their core,
+// and sleep only after PATIENCE looks without work. `looks` counts them.
 enum { SPINS = 100, PATIENCE = 2000 };
 static const struct timespec nap = {.tv_nsec = 50000};
 
@@ -23,9 +23,10 @@ static void wait_briefly(int32_t looks) {
 
 typedef enum attempt { DONE, MISSED, NOTHING_LEFT } attempt;
 
-// Takes a part of the round and does it. What a round consists of does not change while one of its
-// parts is to be had, so what was read before holds once a part is taken.
-static attempt take_part(mb_cpu_team *team) {
+// Takes one share of the round and executes it. The kernel and the calls of a round do not change
+// while it has untaken shares. So they may be read before the share is taken: if the exchange
+// succeeds, they belong to this round.
+static attempt take_share(mb_cpu_team *team) {
     uint64_t ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
     uint32_t left = (uint32_t)ticket;
     mb_cpu_kernel kernel = atomic_load_explicit(&team->kernel, memory_order_relaxed);
@@ -34,22 +35,22 @@ static attempt take_part(mb_cpu_team *team) {
         return NOTHING_LEFT;
     if (!atomic_compare_exchange_strong_explicit(&team->ticket, &ticket, ticket - 1,
                                                  memory_order_acquire, memory_order_relaxed))
-        return MISSED; // somebody was faster
+        return MISSED; // another thread took it
     kernel(&calls[left - 1]);
     atomic_fetch_sub_explicit(&team->unfinished, 1, memory_order_release);
     return DONE;
 }
 
 void mb_cpu_team_run(mb_cpu_team *team, mb_cpu_kernel kernel, const mb_cpu_call *calls,
-                     int32_t parts) {
+                     int32_t share_count) {
     uint64_t round = (atomic_load_explicit(&team->ticket, memory_order_relaxed) >> 32) + 1;
     atomic_store_explicit(&team->kernel, kernel, memory_order_relaxed);
     atomic_store_explicit(&team->calls, calls, memory_order_relaxed);
-    atomic_store_explicit(&team->unfinished, (uint32_t)parts, memory_order_relaxed);
-    atomic_store_explicit(&team->ticket, round << 32 | (uint32_t)parts, memory_order_release);
-    while (take_part(team) != NOTHING_LEFT)
+    atomic_store_explicit(&team->unfinished, (uint32_t)share_count, memory_order_relaxed);
+    atomic_store_explicit(&team->ticket, round << 32 | (uint32_t)share_count, memory_order_release);
+    while (take_share(team) != NOTHING_LEFT)
         continue;
-    // Helpers are at the last parts.
+    // Helpers may still be working on the last shares.
     for (int32_t looks = 0; atomic_load_explicit(&team->unfinished, memory_order_acquire) > 0;
          looks += looks < PATIENCE)
         wait_briefly(looks);
@@ -60,7 +61,7 @@ int64_t mb_cpu_team_assist(mb_cpu_team *team, bool (*wanted)(const void *context
     int64_t done = 0;
     atomic_fetch_add(&team->helpers, 1);
     for (int32_t looks = 0; wanted(context); looks += looks < PATIENCE) {
-        attempt result = take_part(team);
+        attempt result = take_share(team);
         done += result == DONE;
         if (result != NOTHING_LEFT)
             looks = 0;

@@ -1,4 +1,4 @@
-// Stands in for the CUDA executor in a build without CUDA.
+// Replaces the CUDA executor in a build without CUDA.
 #include <stdio.h>
 
 #include "merbench/device.h"

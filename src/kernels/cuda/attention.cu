@@ -1,36 +1,37 @@
-// The products of multi-head attention. B rows, H heads, Lq queries, Lk keys, D columns of which
-// each head owns E = D / H: head h has h*E ... h*E + E - 1. Reference:
+// The products of multi-head attention. B rows, H heads, Lq queries, Lk keys, D columns. Each head
+// has E = D / H columns: head h has columns h*E ... h*E + E - 1. Reference:
 // src/kernels/cpu/isa/attention.c.
 //
 // All three are C (M, N) = scale * A (M, K) B (K, N) for every row and head:
 //   scores            M = Lq, N = Lk, K = E     A = q,    B = k^T
 //   apply             M = Lq, N = E,  K = Lk    A = w,    B = v
 //   apply_transposed  M = Lk, N = E,  K = Lq    A = w^T,  B = x
-// Sequences are short or long, heads are narrow: one shape of tile would mostly be empty. So the
-// tile of a block follows from the shapes, and a block takes as many whole heads as fill its
-// threads when a head is small. A thread makes 4 x 4 elements of C in registers; strips of A and B
-// as deep as shared memory allows pass through it. The order of summation is that of the reference:
-// p ascending, whatever the tile.
+// Sequences are short or long and heads are narrow, so a tile of fixed shape would often be mostly
+// empty. Instead the tile of a block is chosen from the shapes, and where heads are small, a block
+// takes as many whole heads as its threads can serve. A thread computes 4 x 4 elements of C in
+// registers. Strips of A and B, as deep as shared memory allows, are staged there. The order of
+// summation is that of the reference, p ascending, whatever the tile.
 #include <stdlib.h>
 
 #include "cuda/call.cuh"
 #include "cuda/four.cuh"
 
 enum {
-    SIDE = 4, // of the square of C that a thread makes
+    SIDE = 4, // of the square of C that a thread computes
     MOST_COLUMNS = 64,
-    PADDING = 4, // between the columns of a strip, for the banks of shared memory
+    PADDING = 4, // between the columns of a strip, against bank conflicts
     LEAST_DEPTH = 4,
-    SHARED_FLOATS = 8192 // at most, of a block
+    SHARED_FLOATS = 8192 // limit of a block
 };
 
-// Element (row, head, i, j) of an operand lies at row * batch + head * part + i * down + j * along.
+// Element (row, head, i, j) of an operand is at row * row_stride + head * head_stride + i * down +
+// j * along.
 struct head_matrix {
     mb_view view;
-    int64_t batch, part, down, along;
+    int64_t row_stride, head_stride, down, along;
 
     __device__ int64_t at(int32_t row, int32_t head) const {
-        return row * batch + head * part;
+        return row * row_stride + head * head_stride;
     }
 };
 
@@ -39,17 +40,18 @@ struct head_products {
     head_matrix a, b, c;
     int32_t heads, m, n, k;
     float scale;
-    int32_t hidden_from; // of query i: keys i + hidden_from ... are -infinity
-    // The tile of a block, from the shapes: rows, columns and depth, and how many heads. More than
-    // one head only where a head is one tile.
+    int32_t hidden_from; // scores of query i are -infinity for keys i + hidden_from and later
+    // The tile of a block, chosen from the shapes: rows, columns, depth and the number of heads. A
+    // block has several heads only if one tile covers a whole head.
     int32_t tile_m, tile_n, depth, heads_of_block;
 };
 
-static __host__ __device__ inline int32_t up_to(int32_t count, int32_t part) {
-    return (count + part - 1) / part;
+static __host__ __device__ inline int32_t up_to(int32_t count, int32_t unit) {
+    return (count + unit - 1) / unit;
 }
 
-// Position of an element when `workers` threads walk through lines of `length`, one after another.
+// The positions of a thread when `workers` threads together walk through lines of `length`
+// elements: line by line, `workers` elements further each time.
 struct line_walk {
     int32_t line, at, lines, left, length;
 
@@ -66,9 +68,9 @@ struct line_walk {
     }
 };
 
-// Rows [i0, i0 + rows) and depths [p0, p0 + depth) of a matrix whose element (i, p) lies at
-// i * down + p * along, into strip[p][i]; zeros beyond (m, k). Neighbouring threads read what lies
-// together.
+// Copies rows [i0, i0 + rows) and depths [p0, p0 + depth) of a matrix, whose element (i, p) is at
+// i * down + p * along, into strip[p][i], with zeros beyond (m, k). Neighbouring threads read
+// neighbouring addresses.
 static __device__ inline void fetch_strip(const float *from, int64_t down, int64_t along,
                                           int32_t i0, int32_t m, int32_t rows, int32_t p0,
                                           int32_t k, int32_t depth, int32_t worker, int32_t workers,
@@ -104,7 +106,8 @@ static __device__ inline void store_head(const head_products &problem, float *c,
                 j - i >= problem.hidden_from ? -INFINITY : problem.scale * sums[i - i0][j - j0];
 }
 
-// blockIdx.x: heads of the batch, heads_of_block at a time; then tiles of C. Assigns.
+// blockIdx.x numbers the heads of the batch, heads_of_block at a time, and within them the tiles of
+// C. Assigns.
 static __global__ void __launch_bounds__(MB_THREADS)
     head_products_kernel(const __grid_constant__ head_products problem) {
     MB_DYNAMIC_SHARED(float, shared);
@@ -115,7 +118,7 @@ static __global__ void __launch_bounds__(MB_THREADS)
     int32_t first = (int32_t)blockIdx.x / tiles * problem.heads_of_block;
     if (first >= rows * problem.heads)
         return;
-    // Threads of a head work for themselves; those left over have no head.
+    // Each head has its own threads; threads that are left over have none.
     int32_t squares_n = problem.tile_n / SIDE, workers = problem.tile_m / SIDE * squares_n;
     int32_t place = (int32_t)threadIdx.x / workers, worker = (int32_t)threadIdx.x % workers;
     int32_t at = first + place, row = at / problem.heads, head = at % problem.heads;
@@ -150,14 +153,15 @@ static int32_t smaller(int64_t a, int64_t b) {
     return (int32_t)(a < b ? a : b);
 }
 
-// The tile: at most MB_THREADS squares of C, of as many heads as give that many.
+// Chooses the tile: at most MB_THREADS squares of C, from one or more heads.
 static void choose_tile(head_products *problem) {
     int32_t squares_n = smaller(up_to(problem->n, SIDE), MOST_COLUMNS / SIDE);
     int32_t squares_m = smaller(up_to(problem->m, SIDE), MB_THREADS / squares_n);
     bool whole = squares_m * SIDE >= problem->m && squares_n * SIDE >= problem->n;
     problem->tile_n = squares_n * SIDE;
     problem->tile_m = squares_m * SIDE;
-    int32_t floats = problem->tile_m + problem->tile_n + 2 * PADDING; // of a head and a depth
+    // Of shared memory, for each head and depth.
+    int32_t floats = problem->tile_m + problem->tile_n + 2 * PADDING;
     int32_t heads = smaller(MB_THREADS / (squares_m * squares_n),
                             SHARED_FLOATS / (floats * smaller(problem->k, LEAST_DEPTH)));
     problem->heads_of_block = whole ? heads : 1;
@@ -178,7 +182,7 @@ static void launch(const mb_cuda_call *call, head_products *problem) {
               dim3(MB_THREADS), bytes, call->stream, *problem);
 }
 
-// A sequence (B, L, D): (i, j) is step i, column j of the head.
+// A sequence (B, L, D): element (i, j) is step i, column j of the head.
 static head_matrix sequence_of(const mb_view &view, int32_t heads) {
     int64_t steps = view.shape.dims[1], width = view.shape.dims[2];
     return {view, steps * width, width / heads, width, 1};
@@ -186,8 +190,8 @@ static head_matrix sequence_of(const mb_view &view, int32_t heads) {
 
 // Weights (B, H, Lq, Lk).
 static head_matrix weights_of(const mb_view &view) {
-    int64_t part = (int64_t)view.shape.dims[2] * view.shape.dims[3];
-    return {view, view.shape.dims[1] * part, part, view.shape.dims[3], 1};
+    int64_t head_floats = (int64_t)view.shape.dims[2] * view.shape.dims[3];
+    return {view, view.shape.dims[1] * head_floats, head_floats, view.shape.dims[3], 1};
 }
 
 static head_matrix transposed(head_matrix matrix) {
@@ -198,8 +202,8 @@ static head_matrix transposed(head_matrix matrix) {
 }
 
 // q (B, Lq, D), k (B, Lk, D) -> s (B, H, Lq, Lk):
-//   s[b,h,i,j] = scale * sum over head h of q[b,i] * k[b,j]; -infinity where the mask is FUTURE and
-//   j - i >= 1 + |Lk - Lq|
+//   s[b,h,i,j] = scale * sum over the columns of head h of q[b,i] * k[b,j]
+// With the FUTURE mask, s is -infinity where j - i >= 1 + |Lk - Lq|. Assigns.
 MB_CUDA_OP(attention_scores) {
     const mb_view &q = mb_in(call, attention_scores, queries);
     const mb_view &k = mb_in(call, attention_scores, keys);
@@ -211,14 +215,14 @@ MB_CUDA_OP(attention_scores) {
     problem.m = q.shape.dims[1];
     problem.n = k.shape.dims[1];
     problem.k = q.shape.dims[2] / problem.heads;
-    problem.scale = call->step->params.attention.scale;
-    problem.hidden_from = call->step->params.attention.mask == MB_ATTENTION_FUTURE
+    problem.scale = call->op->params.attention.scale;
+    problem.hidden_from = call->op->params.attention.mask == MB_ATTENTION_FUTURE
                               ? 1 + abs(problem.n - problem.m)
                               : INT32_MAX;
     launch(call, &problem);
 }
 
-// C = scale * A B with the weights in front, where B and C are sequences.
+// C = scale * A B, where A are the weights, transposed if `backwards`, and B and C are sequences.
 static void apply(const mb_cuda_call *call, const mb_view &weights, const mb_view &from,
                   bool backwards) {
     const mb_view &to = call->outputs[0];
@@ -230,19 +234,19 @@ static void apply(const mb_cuda_call *call, const mb_view &weights, const mb_vie
     problem.m = to.shape.dims[1];
     problem.n = from.shape.dims[2] / problem.heads;
     problem.k = from.shape.dims[1];
-    problem.scale = call->step->params.attention.scale;
+    problem.scale = call->op->params.attention.scale;
     problem.hidden_from = INT32_MAX;
     launch(call, &problem);
 }
 
 // w (B, H, Lq, Lk), v (B, Lk, D) -> y (B, Lq, D):
-//   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h
+//   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h. Assigns.
 MB_CUDA_OP(attention_apply) {
     apply(call, mb_in(call, attention_apply, weights), mb_in(call, attention_apply, values), false);
 }
 
 // w (B, H, Lq, Lk), x (B, Lq, D) -> y (B, Lk, D):
-//   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h
+//   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h. Assigns.
 MB_CUDA_OP(attention_apply_transposed) {
     apply(call, mb_in(call, attention_apply_transposed, weights),
           mb_in(call, attention_apply_transposed, values), true);

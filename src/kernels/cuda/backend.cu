@@ -1,5 +1,5 @@
-// The CUDA executor's device: opening, memory, copies. Everything happens on one stream, in order,
-// but uploads that another thread makes beside it.
+// The CUDA executor's device: opening, memory, copies. All work is done in order on one stream,
+// except uploads of another thread, which have a stream of their own (`beside`).
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ extern "C" {
 mb_status mb_cuda_check(cudaError_t code, mb_error *error, const char *doing) {
     if (code == cudaSuccess)
         return MB_OK;
-    (void)cudaGetLastError(); // an error that does not stick is reported once
+    (void)cudaGetLastError(); // clears the error, unless it is permanent
     if (code == cudaErrorMemoryAllocation)
         return mb_out_of_memory(error, doing);
     return mb_fail(error, MB_FAILED, "CUDA: %s: %s (%s)", doing, cudaGetErrorString(code),
@@ -32,7 +32,8 @@ static mb_cuda_device *of(mb_device *device) {
     return reinterpret_cast<mb_cuda_device *>(device);
 }
 
-// Calls of CUDA go to the device that the calling thread has chosen.
+// CUDA calls go to the current device of the calling thread, so every call chooses its device
+// first.
 static mb_status choose(mb_device *device, mb_error *error) {
     return mb_cuda_check(cudaSetDevice(of(device)->ordinal), error, "choosing the GPU");
 }
@@ -60,7 +61,8 @@ static void cuda_close(mb_device *device) {
     free(cuda);
 }
 
-// Memory in the order of a stream, where the device has that.
+// Finds the device's memory pool, for stream-ordered allocation; leaves it NULL if the device has
+// none.
 static mb_status find_pool(mb_cuda_device *cuda, mb_error *error) {
     int supported = 0;
     mb_status status = mb_cuda_check(
@@ -78,7 +80,7 @@ static bool is_set(const char *variable) {
 }
 
 mb_status mb_cuda_open(const mb_cuda_options *options, mb_device **device, mb_error *error) {
-    static_assert(offsetof(mb_cuda_device, device) == 0, "an mb_device is its first member");
+    static_assert(offsetof(mb_cuda_device, device) == 0, "mb_device must be the first member");
     mb_cuda_survey survey;
     mb_cuda_look(&survey, options->gpu);
     if (survey.chosen < 0)
@@ -125,7 +127,7 @@ static mb_status cuda_describe(mb_device *device, mb_device_description *descrip
     if (status == MB_OK)
         status = mb_cuda_check(cudaGetDeviceProperties(&properties, of(device)->ordinal), error,
                                "asking the GPU for its properties");
-    if (status == MB_OK && of(device)->pool != NULL) // what it has and nobody uses is free, too
+    if (status == MB_OK && of(device)->pool != NULL) // unused memory of the pool counts as free
         status = mb_cuda_check(cudaMemPoolTrimTo(of(device)->pool, 0), error, "asking for memory");
     if (status == MB_OK)
         status = mb_cuda_check(cudaMemGetInfo(&available, &total), error, "asking for free memory");
@@ -140,8 +142,8 @@ static mb_status cuda_describe(mb_device *device, mb_device_description *descrip
     return MB_OK;
 }
 
-// By way of the stream beside, which has nothing to wait for: whoever gets the memory can use it on
-// every stream, and what the device is doing goes on.
+// Allocates on the stream `beside`, which has nothing to wait for. When the call returns, the
+// memory can be used on every stream, and work on the main stream was not interrupted.
 static mb_status cuda_allocate(mb_device *device, size_t bytes, void **memory, mb_error *error) {
     mb_cuda_device *cuda = of(device);
     size_t wanted = bytes == 0 ? 1 : bytes;
@@ -154,11 +156,12 @@ static mb_status cuda_allocate(mb_device *device, size_t bytes, void **memory, m
     return status == MB_OK ? wait_for(device, cuda->beside, error) : status;
 }
 
-// In the order of a stream, and waits for it: only then does the pool give memory back.
+// Frees memory in the order of a stream, and waits for the stream: only then can the pool reuse the
+// memory.
 static void release_on(mb_cuda_device *cuda, void *memory, cudaStream_t stream) {
     (void)cudaSetDevice(cuda->ordinal);
     if (cuda->pool == NULL) {
-        (void)cudaFree(memory); // waits for everything
+        (void)cudaFree(memory); // waits for the whole device
         return;
     }
     (void)cudaFreeAsync(memory, stream);
@@ -169,11 +172,11 @@ static void cuda_release(mb_device *device, void *memory) {
     release_on(of(device), memory, of(device)->stream);
 }
 
-static void cuda_release_beside(mb_device *device, void *memory) {
+static void cuda_release_concurrent(mb_device *device, void *memory) {
     release_on(of(device), memory, of(device)->beside);
 }
 
-// Page-locked: the GPU reads and writes it itself, without a copy in between.
+// Page-locked memory: the GPU accesses it directly, without an intermediate copy.
 static mb_status cuda_allocate_host(mb_device *device, size_t bytes, void **memory,
                                     mb_error *error) {
     mb_status status = choose(device, error);
@@ -185,7 +188,7 @@ static mb_status cuda_allocate_host(mb_device *device, size_t bytes, void **memo
 
 static void cuda_release_host(mb_device *device, void *memory) {
     (void)cudaSetDevice(of(device)->ordinal);
-    (void)cudaStreamSynchronize(of(device)->stream); // copies that still use it
+    (void)cudaStreamSynchronize(of(device)->stream); // for copies that still use the memory
     (void)cudaFreeHost(memory);
 }
 
@@ -214,16 +217,16 @@ static mb_status cuda_download_async(mb_device *device, void *to, const void *fr
     return transfer(device, of(device)->stream, to, from, bytes, cudaMemcpyDeviceToHost, error);
 }
 
-// Where the GPU reads ordinary memory itself, it does so as late as it likes.
+// Waits for the copy, because a GPU that reads pageable memory directly may do so later.
 static mb_status cuda_upload(mb_device *device, void *to, const void *from, size_t bytes,
                              mb_error *error) {
     mb_status status = cuda_upload_async(device, to, from, bytes, error);
     return status == MB_OK ? cuda_synchronize(device, error) : status;
 }
 
-// The thread waits until the data is there, so what it hands over is ready for every stream.
-static mb_status cuda_upload_beside(mb_device *device, void *to, const void *from, size_t bytes,
-                                    mb_error *error) {
+// The calling thread waits until the data has arrived, so that it can be used on every stream.
+static mb_status cuda_upload_concurrent(mb_device *device, void *to, const void *from, size_t bytes,
+                                        mb_error *error) {
     cudaStream_t stream = of(device)->beside;
     mb_status status = transfer(device, stream, to, from, bytes, cudaMemcpyHostToDevice, error);
     return status == MB_OK ? wait_for(device, stream, error) : status;
@@ -289,7 +292,7 @@ static mb_status cuda_mark(mb_device *device, int32_t mark, mb_error *error) {
     mb_status status = choose(device, error);
     if (status == MB_OK)
         status = mb_cuda_check(cudaEventRecord(of(device)->marks[mark], of(device)->stream), error,
-                               "marking a place");
+                               "recording a mark");
     return status;
 }
 
@@ -332,8 +335,8 @@ static const mb_backend cuda_backend = {
     .upload = cuda_upload,
     .upload_async = cuda_upload_async,
     .download_async = cuda_download_async,
-    .upload_beside = cuda_upload_beside,
-    .release_beside = cuda_release_beside,
+    .upload_concurrent = cuda_upload_concurrent,
+    .release_concurrent = cuda_release_concurrent,
     .download = cuda_download,
     .zero = cuda_zero,
     .copy = cuda_copy,

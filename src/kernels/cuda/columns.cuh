@@ -1,10 +1,10 @@
-// Tensors (B', D) of which a thread makes one number, from its vector and column. B' stands for all
-// leading dimensions.
+// Kernels in which each thread computes one element of a tensor (B', D), from its vector and
+// column. B' stands for all leading dimensions.
 //
-// A problem is a struct that the kernel gets by value and never changes, with
+// A problem is a constant struct, passed to the kernel by value, with
 //     mb_tables tables
-//     mb_view y                        what is assigned
-//     mb_divider width                 by the width of y
+//     mb_view y                        the tensor that is assigned
+//     mb_divider width                 divides by the width of y
 //     float value(int32_t run, int32_t rows, int64_t vector, int32_t column) const
 #ifndef MB_KERNELS_CUDA_COLUMNS_CUH
 #define MB_KERNELS_CUDA_COLUMNS_CUH
@@ -12,7 +12,7 @@
 #include "cuda/call.cuh"
 #include "cuda/divide.cuh"
 
-// Of any x >= 0; quick where it is less than 2^31.
+// x / by for any x >= 0; fast where x is less than 2^31.
 __device__ inline int64_t mb_quotient(const mb_divider &divider, int64_t x) {
     return x <= INT32_MAX ? divider.quotient((int32_t)x) : x / divider.by;
 }
@@ -28,7 +28,7 @@ __global__ void mb_columns_kernel(const __grid_constant__ Problem problem) {
     mb_at(problem.y, run)[item] = problem.value(run, rows, vector, column);
 }
 
-// Sets what is the same in all problems, and launches.
+// Fills in the fields that all problems have, and launches the kernel.
 template <class Problem> inline void mb_columns(const mb_cuda_call *call, Problem &problem) {
     problem.tables = call->tables;
     problem.y = call->outputs[0];

@@ -1,6 +1,7 @@
 // Convolution along the time axis as products. B rows, T steps, I inputs, O outputs, K width of the
-// filter, T' = T - K + 1; W is stored as (K, I, O), so that K steps of x, which lie together, meet
-// one matrix (K*I, O). Reference: src/kernels/cpu/isa/convolve.c.
+// filter, T' = T - K + 1; W is stored as (K, I, O): the K steps of x that make one step of y are
+// contiguous, and are multiplied by W as one matrix (K*I, O). Reference:
+// src/kernels/cpu/isa/convolve.c.
 #include "cuda/divide.cuh"
 #include "cuda/tensor_product.cuh"
 
@@ -58,8 +59,9 @@ MB_CUDA_OP(convolve) {
                        1, problem);
 }
 
-// dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T, p = (k, o). Steps of
-// dy beyond its ends count as zeros (where W is not finite, neither is the loss). Assigns.
+// dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T, p = (k, o). Steps
+// before the first and after the last of dy count as zeros (a W that is not finite makes the loss
+// not finite anyway). Assigns.
 struct convolution_input_gradient {
     mb_tables tables;
     mb_view dy, filter, dx;
@@ -108,8 +110,8 @@ MB_CUDA_OP(convolve_grad_input) {
                problem);
 }
 
-// dW (K*I, O) = sum over b and t of x[b,t...t+K-1]^T dy[b,t], p = b*T' + t. Assigns, or steps W at
-// once.
+// dW (K*I, O) = sum over b and t of x[b,t...t+K-1]^T dy[b,t], p = b*T' + t. Assigns, or updates W
+// at once, depending on the epilogue.
 template <class Epilogue> struct convolution_weight_gradient {
     mb_tables tables;
     mb_view x, dy;
@@ -144,7 +146,7 @@ template <class Epilogue> struct convolution_weight_gradient {
     }
 };
 
-// The update has the same inputs.
+// CONVOLVE_UPDATE has the same inputs.
 template <class Epilogue>
 static void convolution_weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     convolution_weight_gradient<Epilogue> problem = {};

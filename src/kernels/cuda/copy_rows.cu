@@ -1,4 +1,5 @@
-// Copies of the rows of some runs between tables of an array.
+// to[a] = from[a], `floats` numbers each, for every run a with chosen[a] != 0; other runs keep what
+// they have.
 #include "cuda/device.cuh"
 
 static __global__ void copy_rows_kernel(mb_row_copy q) {
@@ -12,7 +13,7 @@ static __global__ void copy_rows_kernel(mb_row_copy q) {
 }
 
 void mb_cuda_copy_rows(mb_cuda_device *cuda, const mb_row_copy *copy) {
-    const int64_t most_blocks = 256; // of a run: enough for an array of one
+    const int64_t most_blocks = 256; // of a run: fills the GPU even for a single run
     if (copy->floats == 0)
         return;
     int64_t blocks = (copy->floats + MB_THREADS - 1) / MB_THREADS;

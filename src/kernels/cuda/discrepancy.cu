@@ -1,26 +1,27 @@
 // Maximum mean discrepancy of two sets of rows, B rows of D columns each:
 //   mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j),  k(x, y) = exp(-||x - y||^2 / D^2)
-// All kernels are near 1 where D is large: sums are of k - 1, which keeps what the ones would
-// swallow. Reference: src/kernels/cpu/isa/discrepancy.c.
+// Where D is large, all k are near 1. So k - 1 is summed instead: it keeps the digits that adding
+// ones would lose. Reference: src/kernels/cpu/isa/discrepancy.c.
 #include "cuda/call.cuh"
 #include "cuda/reduce.cuh"
 
-// k(x, y) - 1 by ||x - y||^2
+// k(x, y) - 1, from ||x - y||^2
 static __device__ double kernel_below_one(double squared_distance, int32_t width) {
     return expm1(-squared_distance / ((double)width * width));
 }
 
 // ---- loss -------------------------------------------------------------------------------------
 
-// Squared distances of 32 rows x from 32 rows y: 16 x 16 threads, each makes those of rows
-// t and t + 16 of both, of which strips of 32 columns pass through shared memory.
+// Squared distances of 32 rows x from 32 rows y, by 16 x 16 threads. A thread computes those of two
+// rows of x, t and t + 16, from two rows of y. Strips of 32 columns are staged in shared memory.
 enum { PAIR_TILE = 32, PAIR_STEP = 16 };
 
 struct distance_tile {
     float x[32][PAIR_TILE + 1], y[32][PAIR_TILE + 1]; // [column][row]
 };
 
-// Columns from `begin` of rows first ... first + 31 into a strip; zeros beyond the tensor.
+// Copies 32 columns from `begin` on of rows first ... first + 31 into a strip, with zeros beyond
+// the tensor.
 static __device__ void fetch_strip(float (*strip)[PAIR_TILE + 1], const float *x, int32_t rows,
                                    int32_t width, int32_t first, int32_t begin) {
     int32_t column = (int32_t)threadIdx.x % 32;
@@ -30,13 +31,14 @@ static __device__ void fetch_strip(float (*strip)[PAIR_TILE + 1], const float *x
     }
 }
 
-// Every thread of the block must call it. A strip is summed in float, the strips in double.
+// Every thread of the block must call it. Within a strip sums are float; strips are added in
+// double.
 static __device__ void distances(distance_tile &tile, const float *x, const float *y, int32_t rows,
                                  int32_t width, int32_t i0, int32_t j0, double (&squares)[2][2]) {
     int32_t ti = (int32_t)threadIdx.x / PAIR_STEP, tj = (int32_t)threadIdx.x % PAIR_STEP;
     for (int32_t begin = 0; begin < width; begin += 32) {
         float sums[2][2] = {};
-        __syncthreads(); // the strips before these have been read
+        __syncthreads(); // until the previous strips have been read
         fetch_strip(tile.x, x, rows, width, i0, begin);
         fetch_strip(tile.y, y, rows, width, j0, begin);
         __syncthreads();
@@ -56,8 +58,8 @@ static __device__ void distances(distance_tile &tile, const float *x, const floa
     }
 }
 
-// Sum of k - 1 over the pairs of rows of x and y that the thread makes; of the pairs within one
-// set, those whose first row is behind the second.
+// Sum of k - 1 over the thread's pairs of rows of x and y. With `within`, x and y are the same set
+// and only pairs i > j are summed.
 static __device__ double pairs_below_one(distance_tile &tile, const float *x, const float *y,
                                          int32_t rows, int32_t width, bool within) {
     double sum = 0.0;
@@ -76,7 +78,7 @@ static __device__ double pairs_below_one(distance_tile &tile, const float *x, co
     return sum;
 }
 
-// a (B, D), b (B, D) -> (1). A block makes a run. Assigns.
+// a (B, D), b (B, D) -> loss (1). A block computes a run. Assigns.
 static __global__ void discrepancy_kernel(mb_tables tables, mb_view a, mb_view b, mb_view loss) {
     __shared__ distance_tile tile;
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(a);
@@ -86,7 +88,7 @@ static __global__ void discrepancy_kernel(mb_tables tables, mb_view a, mb_view b
     double sum = pairs_below_one(tile, x, x, rows, width, true) +
                  pairs_below_one(tile, y, y, rows, width, true) -
                  pairs_below_one(tile, x, y, rows, width, false);
-    sum = mb_block_sum(sum); // of half of the ordered pairs of each kind
+    sum = mb_block_sum(sum); // half of each sum over ordered pairs
     if (threadIdx.x == 0)
         mb_at(loss, run)[0] = (float)(2.0 * sum / ((double)rows * rows));
 }
@@ -100,12 +102,13 @@ MB_CUDA_OP(mean_discrepancy) {
 // ---- gradient ---------------------------------------------------------------------------------
 
 enum {
-    PULLED = 4,                 // rows of a that a block makes
+    PULLED = 4,                 // rows of da that a block computes
     PULLING = 32,               // rows of a and of b at a time
-    LANES = MB_THREADS / PULLED // threads a row
+    LANES = MB_THREADS / PULLED // threads per row
 };
 
-// The rows at hand: numbers 2j are of b_(first + j), 2j + 1 of a_(first + j).
+// The rows that are currently used: number 2j is row first + j of b, number 2j + 1 is row first + j
+// of a.
 struct pulling_rows {
     const float *a, *b;
     int32_t first, count, width; // count: of a and b together
@@ -115,8 +118,8 @@ struct pulling_rows {
     }
 };
 
-// Squared distances of rows own ... of a from the rows at hand; a warp takes one of these at a
-// time.
+// Squared distances of rows own ... own + PULLED - 1 of a from the rows in `others`; a warp takes
+// one of these at a time.
 static __device__ void distances_from(const pulling_rows &others, int32_t own, int32_t rows,
                                       float (*squares)[2 * PULLING]) {
     int32_t lane = (int32_t)threadIdx.x % 32;
@@ -126,7 +129,8 @@ static __device__ void distances_from(const pulling_rows &others, int32_t own, i
         for (int32_t d = lane; d < others.width; d += 32)
 #pragma unroll
             for (int32_t i = 0; i < PULLED; i++) {
-                int32_t at = own + i < rows ? own + i : rows - 1; // beyond them: not used
+                // Any row will do beyond the last one: the result is not used.
+                int32_t at = own + i < rows ? own + i : rows - 1;
                 float difference = others.a[(int64_t)at * others.width + d] - other[d];
                 sums[i] = fmaf(difference, difference, sums[i]);
             }
@@ -139,9 +143,11 @@ static __device__ void distances_from(const pulling_rows &others, int32_t own, i
     }
 }
 
-// a, b, dloss -> da_i = dloss * 4 / (B^2 D^2) * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j)
-// (a_i - a_j). A block makes PULLED rows of da, from PULLING rows of a and b at a time: distances,
-// then factors, then sums. Assigns.
+// a (B, D), b (B, D), dloss (1) -> da (B, D):
+//   da_i = dloss * 4 / (B^2 D^2)
+//          * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j) (a_i - a_j)
+// A block computes PULLED rows of da, from PULLING rows of a and b at a time: distances, then
+// factors, then sums. Assigns.
 static __global__ void discrepancy_gradient_kernel(mb_tables tables, mb_view a, mb_view b,
                                                    mb_view dloss, mb_view da) {
     __shared__ float squares[PULLED][2 * PULLING], factors[PULLED][2 * PULLING];

@@ -1,4 +1,4 @@
-// Division of positions by widths that are known when a kernel is launched: a multiplication.
+// Division by a number that is known when a kernel is launched, as a multiplication and a shift.
 // Source: Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994.
 #ifndef MB_KERNELS_CUDA_DIVIDE_CUH
 #define MB_KERNELS_CUDA_DIVIDE_CUH

@@ -1,10 +1,9 @@
-// Dropout with masks that are made again wherever they are needed. Reference:
-// src/kernels/cpu/isa/dropout.c.
+// Dropout: y = x * factor, where the factor is 0 or 1 / (1 - p). Masks are not stored but generated
+// again wherever they are needed. Reference: src/kernels/cpu/isa/dropout.c.
 #include "cuda/dropout.cuh"
 
 // y = x * factor. A thread takes the 8 elements of a counter, so that 16 neighbouring threads read
-// a group in whole pieces; all 8 are asked for before the first is needed. Assigns; x and y may be
-// the same.
+// contiguous memory. All 8 are loaded before the first is used. Assigns; x and y may be the same.
 static __global__ void dropout_kernel(const __grid_constant__ mb_tables tables,
                                       const __grid_constant__ mb_view x,
                                       const __grid_constant__ mb_view y,
@@ -31,10 +30,10 @@ MB_CUDA_OP(dropout) {
     int64_t elements = mb_view_elements(call->outputs[0], call->max_rows);
     MB_LAUNCH(dropout_kernel, mb_grid(call, mb_mask_counters(elements)), dim3(MB_THREADS), 0,
               call->stream, call->tables, call->inputs[0], call->outputs[0],
-              call->step->params.dropout);
+              call->op->params.dropout);
 }
 
-// y = x * factor, the mask (1 keep, 0 drop) given from outside. Assigns.
+// y = x * factor, with a mask (1 keep, 0 drop) that comes from the caller. Assigns.
 static __global__ void stored_dropout_kernel(const __grid_constant__ mb_tables tables,
                                              const __grid_constant__ mb_view x,
                                              const __grid_constant__ mb_view y,
@@ -50,5 +49,5 @@ MB_CUDA_OP(stored_dropout) {
     MB_LAUNCH(stored_dropout_kernel,
               mb_grid(call, mb_view_elements(call->outputs[0], call->max_rows)), dim3(MB_THREADS),
               0, call->stream, call->tables, call->inputs[0], call->outputs[0],
-              call->step->params.dropout);
+              call->op->params.dropout);
 }

@@ -1,8 +1,9 @@
-// Dropout masks, for the kernels that have dropout inside: those of src/kernels/cpu/isa/dropout.c.
+// Dropout masks, for all kernels that include dropout. The same masks as those of
+// src/kernels/cpu/isa/dropout.c.
 //
-// Element e of a site is kept when 16 random bits reach round(p * 65536). Groups of 128 elements
-// use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half (e/16)%2 of word
-// (e/32)%4. One counter thus decides on 8 elements, 16 apart.
+// Element e of a dropout site is kept when its 16 random bits are at least round(p * 65536). Groups
+// of 128 elements use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half
+// (e/16)%2 of word (e/32)%4. So one counter has the bits of 8 elements, 16 apart.
 #ifndef MB_KERNELS_CUDA_DROPOUT_CUH
 #define MB_KERNELS_CUDA_DROPOUT_CUH
 
@@ -18,7 +19,7 @@ enum {
 struct mb_mask {
     mb_dropout_mode mode;
     mb_key key;
-    uint32_t stream, step;
+    uint32_t use, step;
     uint32_t threshold;  // 16 random bits must reach it; 0: everything is kept
     float scale;         // 1 / (1 - p); 1 where idle
     const float *stored; // MB_DROPOUT_STORED: 1 keep, 0 drop
@@ -36,7 +37,7 @@ __device__ inline mb_mask mb_mask_of(const mb_tables &tables, int32_t run,
     mb_mask mask;
     mask.mode = setting.mode;
     mask.key = tables.keys[run];
-    mask.stream = MB_RANDOM_DROPOUT + setting.site;
+    mask.use = MB_RANDOM_DROPOUT + setting.site;
     mask.step = tables.steps[run];
     mask.threshold = setting.mode == MB_DROPOUT_RANDOM ? (uint32_t)(p * 65536.0f + 0.5f) : 0u;
     mask.stored = setting.mode == MB_DROPOUT_STORED ? tables.masks + setting.mask_offset : NULL;
@@ -44,8 +45,8 @@ __device__ inline mb_mask mb_mask_of(const mb_tables &tables, int32_t run,
     return mask;
 }
 
-// The first of the 8 elements of a counter. Lanes with neighbouring counters have neighbouring
-// elements, 16 in a row. The last counters may stand for elements that are not there.
+// The first of the 8 elements of a counter. 16 neighbouring counters have 16 neighbouring first
+// elements. Elements of the last counters may be beyond the end of the tensor.
 __device__ inline int64_t mb_mask_first(int64_t counter) {
     return counter / MB_DROPOUT_COUNTERS * MB_DROPOUT_GROUP + counter % MB_DROPOUT_COUNTERS;
 }
@@ -56,7 +57,7 @@ __host__ __device__ inline int64_t mb_mask_counters(int64_t elements) {
 
 // Which of the 8 elements of a counter are kept: bit j for the j-th.
 __device__ inline uint32_t mb_mask_bits(const mb_mask &mask, uint64_t counter) {
-    uint4 random = mb_philox(mask.key, mask.stream, mask.step, counter);
+    uint4 random = mb_philox(mask.key, mask.use, mask.step, counter);
     uint32_t words[4] = {random.x, random.y, random.z, random.w}, bits = 0;
 #pragma unroll
     for (int word = 0; word < 4; word++) {
@@ -66,7 +67,7 @@ __device__ inline uint32_t mb_mask_bits(const mb_mask &mask, uint64_t counter) {
     return bits;
 }
 
-// What the 8 elements of a counter are multiplied by, by one Philox. Not for masks that are stored.
+// The factors of the 8 elements of a counter, from one call of Philox. Not for stored masks.
 __device__ inline void mb_mask_factors(const mb_mask &mask, int64_t counter,
                                        float (&factors)[MB_DROPOUT_SHARE]) {
     uint32_t bits = mask.idle() ? 0xFFu : mb_mask_bits(mask, (uint64_t)counter);
@@ -75,7 +76,7 @@ __device__ inline void mb_mask_factors(const mb_mask &mask, int64_t counter,
         factors[share] = (bits >> share & 1u) != 0 ? mask.scale : 0.0f;
 }
 
-// What element e is multiplied by: the scale, 0, or 1 where nothing is dropped.
+// The factor of element e: the scale, 0, or 1 where nothing is dropped.
 __device__ inline float mb_mask_factor(const mb_mask &mask, int64_t e) {
     if (mask.mode == MB_DROPOUT_STORED)
         return mask.stored[e] * mask.scale;

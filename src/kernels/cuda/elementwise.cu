@@ -1,10 +1,10 @@
-// Element by element: a thread makes four elements that lie together, 16 bytes at a time where all
-// four are there (tensors begin at multiples of 16 floats). All assign. Reference:
+// Element-wise ops. A thread computes four neighbouring elements, with loads and stores of 16 bytes
+// where all four exist (tensors begin at multiples of 16 floats). All assign. Reference:
 // src/kernels/cpu/isa/elementwise.c.
 #include "cuda/call.cuh"
 #include "cuda/four.cuh"
 
-// What is computed: y = f(a, b) of as many inputs as `inputs` says.
+// The base of functions y = f(a, b) with 0, 1 or 2 inputs; begin prepares f for a run.
 template <int INPUTS> struct function {
     static constexpr int inputs = INPUTS;
     __device__ void begin(const mb_tables &, int32_t) {}
@@ -16,7 +16,7 @@ template <class Function> struct elementwise {
     Function f;
 };
 
-// The four floats at `first`, of which `left` are there.
+// The four floats at `first`, of which only `left` exist.
 static __device__ inline void read_four(const float *values, int64_t first, int64_t left,
                                         float (&four)[4]) {
     if (left >= 4) {
@@ -52,7 +52,7 @@ static __global__ void elementwise_kernel(const __grid_constant__ elementwise<Fu
             y[i] = f(a[i], b[i]);
 }
 
-// y = f(a, b), as many of these as f takes.
+// Launches y = f(a, b); f takes as many of a and b as it has inputs.
 template <class Function>
 static void launch(const mb_cuda_call *call, const Function &f, const mb_view &a = {},
                    const mb_view &b = {}) {
@@ -69,6 +69,7 @@ static void launch(const mb_cuda_call *call, const Function &f, const mb_view &a
 
 // ---- activations ------------------------------------------------------------------------------
 
+// y = max(0, x)
 struct relu_function : function<1> {
     __device__ float operator()(float x, float) const {
         return x < 0.0f ? 0.0f : x; // NaN stays NaN
@@ -90,6 +91,7 @@ MB_CUDA_OP(relu_grad) {
     launch(call, relu_gradient{}, mb_in(call, relu_grad, dy), mb_in(call, relu_grad, y));
 }
 
+// y = 1 / (1 + exp(-x))
 struct sigmoid_function : function<1> {
     __device__ float operator()(float x, float) const {
         return 1.0f / (1.0f + expf(-x));
@@ -111,6 +113,7 @@ MB_CUDA_OP(sigmoid_grad) {
     launch(call, sigmoid_gradient{}, mb_in(call, sigmoid_grad, dy), mb_in(call, sigmoid_grad, y));
 }
 
+// y = tanh(x)
 struct tanh_function : function<1> {
     __device__ float operator()(float x, float) const {
         return tanhf(x);
@@ -134,6 +137,7 @@ MB_CUDA_OP(tanh_grad) {
 
 // ---- arithmetic -------------------------------------------------------------------------------
 
+// y = a + b
 struct sum_function : function<2> {
     __device__ float operator()(float a, float b) const {
         return a + b;
@@ -144,6 +148,7 @@ MB_CUDA_OP(add) {
     launch(call, sum_function{}, mb_in(call, add, a), mb_in(call, add, b));
 }
 
+// y = a * b
 struct product_function : function<2> {
     __device__ float operator()(float a, float b) const {
         return a * b;
@@ -154,7 +159,7 @@ MB_CUDA_OP(multiply) {
     launch(call, product_function{}, mb_in(call, multiply, a), mb_in(call, multiply, b));
 }
 
-// By a factor that may differ from run to run.
+// y = factor * x, where the factor may differ from run to run.
 struct scale_function : function<1> {
     float factor;
     mb_slot slot; // or MB_SLOT_NONE
@@ -170,11 +175,12 @@ struct scale_function : function<1> {
 
 MB_CUDA_OP(scale) {
     scale_function f = {};
-    f.factor = call->step->params.scale.factor;
-    f.slot = call->step->params.scale.slot;
+    f.factor = call->op->params.scale.factor;
+    f.slot = call->op->params.scale.slot;
     launch(call, f, call->inputs[0]);
 }
 
+// y = params.constant.value
 struct constant_function : function<0> {
     float value;
     __device__ float operator()(float, float) const {
@@ -184,11 +190,11 @@ struct constant_function : function<0> {
 
 MB_CUDA_OP(constant) {
     constant_function f = {};
-    f.value = call->step->params.constant.value;
+    f.value = call->op->params.constant.value;
     launch(call, f);
 }
 
-// ---- the same numbers -------------------------------------------------------------------------
+// ---- copies ------------------------------------------------------------------------------------
 
 struct identity_function : function<1> {
     __device__ float operator()(float x, float) const {

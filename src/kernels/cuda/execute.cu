@@ -1,5 +1,5 @@
-// Executes a plan for an array of runs, step after step. A step is captured as a CUDA graph the
-// first time and launched again from then on; not so where ops are timed.
+// Executes a plan for an array of runs, step after step. The first step is captured as a CUDA
+// graph, which is launched again for every later step. Steps whose ops are timed are not captured.
 #include <string.h>
 
 #include "cuda/device.cuh"
@@ -34,13 +34,14 @@ static mb_status capture(mb_cuda_device *cuda, const mb_plan *plan, const mb_lau
     return status;
 }
 
-// The step as a CUDA graph, captured now if it was not before.
+// Finds the captured step of a launch. Captures it if there is none, in place of the one used
+// longest ago.
 static mb_status find_captured(mb_cuda_device *cuda, const mb_plan *plan, const mb_launch *launch,
                                mb_captured **found, mb_error *error) {
     mb_captured *oldest = &cuda->captured[0];
     for (mb_captured &captured : cuda->captured) {
         *found = &captured;
-        if (captured.number == launch->number)
+        if (captured.id == launch->id)
             return MB_OK;
         oldest = captured.used < oldest->used ? &captured : oldest;
     }
@@ -50,23 +51,24 @@ static mb_status find_captured(mb_cuda_device *cuda, const mb_plan *plan, const 
     if (status != MB_OK)
         mb_captured_free(oldest);
     else
-        oldest->number = launch->number;
+        oldest->id = launch->id;
     return status;
 }
 
-// ---- running ----------------------------------------------------------------------------------
+// ---- executing --------------------------------------------------------------------------------
 
 static __global__ void set_cursor_kernel(mb_cursor *cursor, int32_t first, int32_t end) {
     cursor->next = cursor->first = first;
     cursor->end = end;
 }
 
-// Room for the tables of `runs` runs, in one piece. Captured steps hold the old tables' places.
+// Makes space for the tables of `runs` runs, in one allocation. Captured steps are dropped, because
+// they contain the addresses of the old tables.
 static mb_status reserve(mb_cuda_device *cuda, int32_t runs, mb_error *error) {
     enum { ALIGNMENT = 256 };
     mb_step_tables *tables = &cuda->tables;
     struct {
-        void *place; // where the table's address belongs
+        void *table; // address of the pointer to the table
         size_t bytes;
     } wanted[] = {
         {&tables->cursor, sizeof *tables->cursor},
@@ -93,7 +95,7 @@ static mb_status reserve(mb_cuda_device *cuda, int32_t runs, mb_error *error) {
         return status;
     char *at = static_cast<char *>(tables->memory);
     for (auto &table : wanted) {
-        memcpy(table.place, &at, sizeof at);
+        memcpy(table.table, &at, sizeof at);
         at += (table.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     tables->capacity = runs;
@@ -102,7 +104,7 @@ static mb_status reserve(mb_cuda_device *cuda, int32_t runs, mb_error *error) {
 
 mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *launch,
                       mb_error *error) {
-    enum { MOST_RUNS = 65535 }; // blocks along y
+    enum { MOST_RUNS = 65535 }; // the limit of gridDim.y
     mb_cuda_device *cuda = reinterpret_cast<mb_cuda_device *>(device);
     mb_captured *captured = NULL;
     if (launch->run_count > MOST_RUNS)
@@ -110,9 +112,9 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
                        launch->run_count, MOST_RUNS);
     bool timed = launch->op_seconds != NULL;
     mb_status status = reserve(cuda, launch->run_count, error);
-    bool captures = launch->number != 0 && launch->step_count > 1 && !cuda->waits && !timed;
+    bool captures = launch->id != 0 && launch->step_count > 1 && !cuda->waits && !timed;
     if (status == MB_OK && timed)
-        status = mb_op_clock_reserve(&cuda->clock, plan->step_count, error);
+        status = mb_op_clock_reserve(&cuda->clock, plan->op_count, error);
     if (status == MB_OK && captures)
         status = find_captured(cuda, plan, launch, &captured, error);
     if (status != MB_OK)
@@ -130,7 +132,7 @@ mb_status mb_cuda_run(mb_device *device, const mb_plan *plan, const mb_launch *l
             status = mb_cuda_check(cudaGraphLaunch(captured->graph, cuda->stream), error,
                                    "launching a step");
         if (status == MB_OK && timed)
-            status = mb_op_clock_add(&cuda->clock, plan->step_count, launch->op_seconds, error);
+            status = mb_op_clock_add(&cuda->clock, plan->op_count, launch->op_seconds, error);
     }
     return status;
 }

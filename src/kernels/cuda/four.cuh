@@ -1,8 +1,9 @@
-// Four floats at once: 16 bytes of shared or global memory, at an address that is a multiple of 16.
+// Loads and stores of four floats at once: 16 bytes of shared or global memory, at an address that
+// is a multiple of 16.
 //
-// A thread's own arrays are none of that. They live in registers, but in a build for the debugger
-// they lie in memory, where they are aligned like a float. So they are read and written element by
-// element, and pointers are cast to vectors here alone (tests/cudasim/casts_are_aligned.sh).
+// Local arrays of a thread must not be accessed this way. They normally are in registers, but in a
+// debug build they are in memory, aligned only like a float. So they are read and written element
+// by element, and no other file casts pointers to vectors (tests/cudasim/casts_are_aligned.sh).
 #ifndef MB_KERNELS_CUDA_FOUR_CUH
 #define MB_KERNELS_CUDA_FOUR_CUH
 
@@ -28,12 +29,12 @@ __device__ inline void mb_put_four(float *to, const float (&values)[4]) {
     *(float4 *)to = make_float4(values[0], values[1], values[2], values[3]);
 }
 
-// Two floats, at a multiple of 8.
+// Two floats, at an address that is a multiple of 8.
 __device__ inline void mb_put_two(float *to, float first, float second) {
     *(float2 *)to = make_float2(first, second);
 }
 
-// Global memory that is gone through once: it need not stay in the caches.
+// For global memory that is used once and need not stay in the caches.
 __device__ inline float4 mb_four_once(const float *from) {
     return __ldcs((const float4 *)from);
 }

@@ -1,11 +1,11 @@
-// The memory of MFN over a whole sequence, forwards; gated_memory.cuh says what it is.
+// The memory of MFN over a whole sequence, forward; gated_memory.cuh has the formulae.
 #include "cuda/gated_memory.cuh"
 #include "cuda/linear.cuh"
 
 struct memory_problem {
     mb_tables tables;
     mb_memory_sizes n;
-    int32_t unit_threads; // of a group
+    int32_t unit_threads; // threads of a group of rows
     mb_view candidate, memory;
     struct {
         mb_view weight_1, bias_1, weight_2, bias_2, hidden, gate;
@@ -13,9 +13,9 @@ struct memory_problem {
     } gates[2];
 };
 
-// The tensors of a run, at the first of a thread's rows; `count` rows are there. Near, u[t-1] and
-// both r[t] of the group lie in shared memory, (M, MB_SIDES) and twice (H, MB_SIDES), and beside
-// them the factors of dropout, twice (H, MB_SIDES).
+// The tensors of a run, from the first of a thread's rows on; `count` rows are valid. In near
+// kernels, shared memory holds for each group u[t-1] (M, MB_SIDES), and for both gates r[t] and the
+// dropout factors (H, MB_SIDES).
 struct memory_rows {
     const float *candidate, *weight_1[2], *bias_1[2], *weight_2[2], *bias_2[2];
     float *memory, *hidden[2], *gate[2];
@@ -34,15 +34,16 @@ memory_sides(const mb_memory_sizes &n, const float *near_values, const float *fa
         return {far_values + mb_memory_at(n, 0, t, width), (int64_t)n.steps * width, count - 1};
 }
 
-// Factors of dropout of one gate of the group for step t, made by the group's threads: Philox once
-// for the eight elements of a counter.
+// Makes the dropout factors of one gate at step t, with all threads of the group: one call of
+// Philox for the eight elements of a counter.
 static __device__ inline void drop_ahead(const memory_problem &problem, const memory_rows &q,
                                          int32_t run, int32_t k, int32_t t, int32_t thread) {
     const mb_memory_sizes &n = problem.n;
     mb_mask mask = mb_mask_of(problem.tables, run, problem.gates[k].dropout);
     float *near_factors = q.near_factors[k];
     bool stored = mask.mode == MB_DROPOUT_STORED;
-    int32_t groups = (n.hidden + MB_DROPOUT_GROUP - 1) / MB_DROPOUT_GROUP + 1; // that a row meets
+    // Dropout groups that a row may overlap.
+    int32_t groups = (n.hidden + MB_DROPOUT_GROUP - 1) / MB_DROPOUT_GROUP + 1;
     int32_t each = stored ? n.hidden : groups * MB_DROPOUT_COUNTERS;
     for (int32_t item = thread; item < q.count * each; item += problem.unit_threads) {
         int32_t s = item / each, i = item % each;
@@ -64,14 +65,14 @@ static __device__ inline void drop_ahead(const memory_problem &problem, const me
     }
 }
 
-// r_1[t] and r_2[t] of one unit, from x W_k, which they hold, and u[t-1].
+// r_1[t] and r_2[t] of one unit, from u[t-1] and from x W_k, which is stored in them on entry.
 template <bool NEAR>
 static __device__ __forceinline__ void hidden_unit(const memory_problem &problem,
                                                    const memory_rows &q, int32_t run, int32_t t,
                                                    int32_t unit) {
     const mb_memory_sizes &n = problem.n;
     float sums[2][MB_SIDES] = {};
-    for (int s = 0; NEAR && s < q.count; s++) { // on their way to where r[t] will lie
+    for (int s = 0; NEAR && s < q.count; s++) { // load x W_k to where r[t] will be
         int64_t at = mb_memory_at(n, s, t, n.hidden) + unit;
         mb_async_copy<4>(q.near_hidden[0] + unit * MB_SIDES + s, q.hidden[0] + at);
         mb_async_copy<4>(q.near_hidden[1] + unit * MB_SIDES + s, q.hidden[1] + at);
@@ -171,7 +172,7 @@ static __device__ void memory_begin(const memory_problem &problem, int32_t run, 
 }
 
 // c (B, T, M), both gates' W, b, V, a; r_1, r_2 (B, T, H) hold x W_k
-// -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns. A thread has some units of
+// -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns. A thread computes some units of
 // MB_SIDES rows.
 template <bool NEAR>
 static __global__ void __launch_bounds__(NEAR ? MB_MOST_THREADS : MB_FAR_THREADS)
@@ -226,7 +227,7 @@ MB_CUDA_OP(gated_memory) {
     second.hidden = mb_out(call, gated_memory, r_2);
     second.gate = mb_out(call, gated_memory, g_2);
     for (int32_t k = 0; k < 2; k++) {
-        problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
+        problem.gates[k].dropout = call->op->params.gated_memory.gates[k];
         inputs[k].x = mb_in(call, gated_memory, x);
         inputs[k].weight = problem.gates[k].weight_1;
         inputs[k].y = problem.gates[k].hidden;

@@ -1,4 +1,4 @@
-// The memory of MFN over a whole sequence, backwards; gated_memory.cuh says what it is.
+// The memory of MFN over a whole sequence, backward; gated_memory.cuh has the formulae.
 #include "cuda/gated_memory.cuh"
 #include "cuda/linear.cuh"
 
@@ -12,18 +12,18 @@ struct memory_gradient {
     } gates[2];
 };
 
-// The tensors of a run, at the block's first row. Running gradient, z_1, z_2, s_1, s_2 of one step
-// lie in shared memory when near, rows `*_row` floats apart.
+// The tensors of a run, from the block's first row on. In near kernels, the running gradient, z_1,
+// z_2, s_1 and s_2 of one step are in shared memory.
 struct memory_block {
     const float *du, *candidate, *memory, *weight_1[2], *weight_2[2], *hidden[2], *gate[2];
     float *dcandidate, *running, *dhidden[2], *dgate[2];
-    float *near_z[2], *near_s[2]; // of a width that is a multiple of four
+    float *near_z[2], *near_s[2]; // rows are padded to a multiple of four floats
     float scale[2];               // 1/(1-p), 1 without dropout
     int32_t count;
 };
 
-// One row of one step: `running` is the gradient of u[t] and becomes the part of u[t-1]'s gradient
-// that does not pass through the gates.
+// One row of one step. `running` is the gradient of u[t]; it becomes the gradient of u[t-1],
+// without what passes through the gates.
 template <bool NEAR>
 static __device__ void memory_cell_grad(const mb_memory_sizes &n, const memory_block &q, int32_t s,
                                         int32_t t, int32_t lane) {
@@ -45,8 +45,8 @@ static __device__ void memory_cell_grad(const mb_memory_sizes &n, const memory_b
     }
 }
 
-// s_k[t] = z_k[t] V_k^T where r_k[t] > 0: a dropped or negative hidden unit has no gradient, and r
-// tells both.
+// s_k[t] = z_k[t] V_k^T where r_k[t] > 0, else 0: the gradient of a hidden unit is 0 where it was
+// dropped or negative, and r is 0 in both cases.
 template <bool NEAR>
 static __device__ __forceinline__ void hidden_grad(const mb_memory_sizes &n, const memory_block &q,
                                                    int32_t k, int32_t t) {
@@ -66,7 +66,8 @@ static __device__ __forceinline__ void hidden_grad(const mb_memory_sizes &n, con
     });
 }
 
-// running += s_1[t] W_1u^T + s_2[t] W_2u^T, W_ku (M, H) the rows of W_k that see u[t-1].
+// running += s_1[t] W_1u^T + s_2[t] W_2u^T, where W_ku (M, H) are the rows of W_k that u[t-1] is
+// multiplied by.
 template <bool NEAR>
 static __device__ __forceinline__ void running_grad(const mb_memory_sizes &n, const memory_block &q,
                                                     int32_t t) {
@@ -161,7 +162,7 @@ MB_CUDA_OP(gated_memory_grad) {
     problem.candidate = mb_in(call, gated_memory_grad, candidate);
     problem.memory = mb_in(call, gated_memory_grad, u);
     problem.dcandidate = mb_out(call, gated_memory_grad, dcandidate);
-    problem.running = mb_out(call, gated_memory_grad, room);
+    problem.running = mb_out(call, gated_memory_grad, workspace);
     auto &first = problem.gates[0], &second = problem.gates[1];
     first.weight_1 = mb_in(call, gated_memory_grad, w_1);
     first.weight_2 = mb_in(call, gated_memory_grad, v_1);
@@ -176,11 +177,11 @@ MB_CUDA_OP(gated_memory_grad) {
     second.dhidden = mb_out(call, gated_memory_grad, s_2);
     second.dgate = mb_out(call, gated_memory_grad, z_2);
     for (int32_t k = 0; k < 2; k++) {
-        problem.gates[k].dropout = call->step->params.gated_memory.gates[k];
-        dx.parts[k].dy = problem.gates[k].dhidden;
-        dx.parts[k].weight = problem.gates[k].weight_1;
+        problem.gates[k].dropout = call->op->params.gated_memory.gates[k];
+        dx.terms[k].dy = problem.gates[k].dhidden;
+        dx.terms[k].weight = problem.gates[k].weight_1;
     }
-    dx.part_count = 2;
+    dx.term_count = 2;
     dx.dx = mb_out(call, gated_memory_grad, dx);
     mb_memory_sizes *n = &problem.n;
     n->steps = dx.dx.shape.dims[1];

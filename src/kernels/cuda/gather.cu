@@ -1,22 +1,23 @@
-// Reads a batch from the resident dataset, and numbers that are not in it. Reference:
+// Inputs of a batch: features and labels from the resident dataset, and noise. Reference:
 // src/kernels/cpu/isa/gather.c, noise.c.
 #include "cuda/columns.cuh"
 #include "cuda/philox.cuh"
 
-// Of one stream, in units of `Unit`: float, or float4 where widths and places are
-// multiples of four.
+// The features of one stream, in units of `Unit`: float, or float4 where widths and addresses allow
+// it.
 struct gather_problem {
     mb_tables tables;
     mb_view y;
     const int64_t *offsets; // (N + 1) frames, or NULL: one frame per utterance
     const void *values;     // (frames, dimension)
-    int32_t dimension;      // units of a frame
-    mb_divider width;       // by the units of a vector of y
-    mb_divider steps;       // by T, 1 without
+    int32_t dimension;      // of a frame, in units
+    mb_divider width;       // divides by the units of a vector of y
+    mb_divider steps;       // divides by T; by 1 without time steps
 };
 
-// y (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front; of an
-// utterance longer than T the last frames. Columns behind those of the stream are zero. Assigns.
+// y (B, D), or (B, T, D) with the frames of an utterance at the end, after frames of zeros; of an
+// utterance longer than T only the last T frames. Columns beyond those of the stream are zero.
+// Assigns.
 template <class Unit>
 static __global__ void gather_kernel(const __grid_constant__ gather_problem problem) {
     int32_t run = (int32_t)blockIdx.y, rows = problem.tables.rows[run], steps = problem.steps.by;
@@ -39,7 +40,7 @@ static __global__ void gather_kernel(const __grid_constant__ gather_problem prob
 }
 
 MB_CUDA_OP(gather) {
-    const mb_stream *stream = &call->dataset.streams[call->step->params.gather.stream];
+    const mb_stream *stream = &call->dataset.streams[call->op->params.gather.stream];
     gather_problem problem = {};
     int32_t dimension = stream->dimension;
     int32_t width = mb_view_width(call->outputs[0]);
@@ -59,7 +60,8 @@ MB_CUDA_OP(gather) {
         MB_LAUNCH((gather_kernel<float>), grid, dim3(MB_THREADS), 0, call->stream, problem);
 }
 
-// y (B), int32 and float alike: four bytes. Assigns.
+// y (B) = the label of each utterance. int32 and float labels are copied alike, as four bytes.
+// Assigns.
 static __global__ void labels_kernel(mb_tables tables, mb_view y, const uint32_t *labels) {
     int32_t run = (int32_t)blockIdx.y;
     int64_t row = mb_item();
@@ -68,34 +70,34 @@ static __global__ void labels_kernel(mb_tables tables, mb_view y, const uint32_t
 }
 
 MB_CUDA_OP(labels) {
-    bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
+    bool classes = call->op->params.labels.which == MB_LABELS_EMOTION;
     const void *labels = classes ? (const void *)call->dataset.emotions : call->dataset.valences;
     MB_LAUNCH(labels_kernel, mb_grid(call, call->max_rows), dim3(MB_THREADS), 0, call->stream,
               call->tables, call->outputs[0], (const uint32_t *)labels);
 }
 
-// (B, D): number j of an utterance is that of Philox at index utterance * D + j, whatever else is
-// in the batch; or given from outside. Assigns.
+// y (B, D): number j of an utterance is Philox at index utterance * D + j, so it does not depend on
+// the rest of the batch; or all numbers come from the caller. Assigns.
 struct noise_problem {
     mb_tables tables;
     mb_view y;
     mb_divider width;
-    uint32_t stream;
+    uint32_t use;
     const float *given; // NULL: random
 
     __device__ float value(int32_t run, int32_t, int64_t row, int32_t column) const {
         if (given != NULL)
             return given[row * width.by + column];
         uint64_t utterance = (uint64_t)tables.indices[run][row];
-        return (float)mb_philox_normal(tables.keys[run], stream, tables.steps[run],
+        return (float)mb_philox_normal(tables.keys[run], use, tables.steps[run],
                                        utterance * (uint64_t)width.by + (uint64_t)column);
     }
 };
 
 MB_CUDA_OP(noise) {
     noise_problem problem = {};
-    problem.stream = MB_RANDOM_NOISE + call->step->params.noise.site;
-    if (call->step->params.noise.stored)
-        problem.given = call->tables.masks + call->step->params.noise.mask_offset;
+    problem.use = MB_RANDOM_NOISE + call->op->params.noise.site;
+    if (call->op->params.noise.stored)
+        problem.given = call->tables.masks + call->op->params.noise.mask_offset;
     mb_columns(call, problem);
 }

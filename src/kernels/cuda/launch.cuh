@@ -1,4 +1,5 @@
-// Launches of kernels, and what of CUDA the simulator (tests/cudasim) does by other means.
+// Kernel launches, and the features of CUDA that the simulator (tests/cudasim) implements
+// differently.
 #ifndef MB_KERNELS_CUDA_LAUNCH_CUH
 #define MB_KERNELS_CUDA_LAUNCH_CUH
 
@@ -6,7 +7,7 @@
 #include <stdint.h>
 
 // A kernel with template arguments needs parentheses: MB_LAUNCH((kernel<T, 4>), ...). All of its
-// template arguments must be given. Errors are for cudaGetLastError.
+// template arguments must be given. cudaGetLastError returns errors of the launch.
 #ifdef __CUDACC__
 #define MB_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
@@ -26,17 +27,17 @@
 #define MB_DYNAMIC_SHARED(type, name) type *name = static_cast<type *>(cudasim::dynamic_shared())
 #endif
 
-// Copies of BYTES (4, 8 or 16) from global to shared memory that go on while the thread does; both
-// addresses are aligned to BYTES. The thread commits the copies it has begun as a group, and sees
-// them when it has waited for the group; the other threads of the block see them behind the next
-// __syncthreads.
+// Begins an asynchronous copy of BYTES (4, 8 or 16) from global to shared memory; both addresses
+// are aligned to BYTES. mb_async_commit makes a group of the copies that the thread has begun. The
+// thread sees the data after it has waited for the group; the other threads of the block see it
+// after the next __syncthreads.
 template <int BYTES> __device__ inline void mb_async_copy(void *shared, const void *global) {
-    static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16, "sizes that the hardware copies");
+    static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16, "the hardware copies 4, 8 or 16 bytes");
 #if !defined(__CUDACC__)
     cudasim::async_copy(shared, global, BYTES);
 #elif __CUDA_ARCH__ >= 800
     unsigned to = (unsigned)__cvta_generic_to_shared(shared);
-    if (BYTES == 16) // past the L1 cache
+    if (BYTES == 16) // bypasses the L1 cache
         asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(global) : "memory");
     else
         asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(to), "l"(global), "n"(BYTES)
@@ -55,7 +56,7 @@ __device__ inline void mb_async_commit() {
 #endif
 }
 
-// Waits for all groups of the thread but the newest N.
+// Waits for all of the thread's groups except the newest N.
 template <int N> __device__ inline void mb_async_wait() {
 #if !defined(__CUDACC__)
     cudasim::async_wait(N);

@@ -10,7 +10,7 @@ struct linear_problem {
     bool relu;
 
     struct tile {
-        int32_t m, n, k, row; // row: all columns of the weight
+        int32_t m, n, k, row; // row: number of columns of the weight
         bool relu;
         const float *x, *weight, *bias;
         float *y;
@@ -34,9 +34,9 @@ struct linear_problem {
         }
     };
 
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+    __device__ bool begin(int32_t run, int32_t piece, tile &t) const {
         int32_t rows = tables.rows[run];
-        const mb_linear_map &map = maps[part];
+        const mb_linear_map &map = maps[piece];
         t.m = (int32_t)mb_view_vectors(map.x, rows);
         t.n = mb_view_width(map.y);
         t.k = mb_view_width(map.x);
@@ -56,25 +56,25 @@ void mb_linear_maps(const mb_cuda_call *call, int32_t count, const mb_linear_map
     int32_t widest = 0;
     problem.tables = call->tables;
     problem.relu = relu;
-    for (int32_t part = 0; part < count; part++) {
-        int64_t m = mb_view_vectors(maps[part].y, call->max_rows);
-        int32_t n = mb_view_width(maps[part].y);
-        problem.maps[part] = maps[part];
+    for (int32_t piece = 0; piece < count; piece++) {
+        int64_t m = mb_view_vectors(maps[piece].y, call->max_rows);
+        int32_t n = mb_view_width(maps[piece].y);
+        problem.maps[piece] = maps[piece];
         vectors = m > vectors ? m : vectors;
         widest = n > widest ? n : widest;
     }
     mb_forward_product(call, vectors, widest, count, problem);
 }
 
-// y (B', O) = x (B', I) W + b, then max(0, .) when asked for. Assigns.
+// y (B', O) = x (B', I) W + b, then max(0, .) if params.linear.relu. Assigns.
 MB_CUDA_OP(linear) {
     mb_linear_map map = {};
     map.x = mb_in(call, linear, x);
     map.weight = mb_in(call, linear, weight);
-    if (mb_has(call->step, linear, bias))
+    if (mb_has(call->op, linear, bias))
         map.bias = mb_in(call, linear, bias);
     map.y = call->outputs[0];
-    mb_linear_maps(call, 1, &map, call->step->params.linear.relu);
+    mb_linear_maps(call, 1, &map, call->op->params.linear.relu);
 }
 
 // yk (B', O) = xk (B', I) Wk + bk for k = 1, 2, 3; Wk and bk are thirds of W (I, 3O), b (3O).
@@ -84,7 +84,7 @@ MB_CUDA_OP(linear_thirds) {
     for (int32_t k = 0; k < 3; k++) {
         maps[k].x = (&mb_in(call, linear_thirds, x1))[k];
         maps[k].weight = mb_in(call, linear_thirds, weight);
-        if (mb_has(call->step, linear_thirds, bias))
+        if (mb_has(call->op, linear_thirds, bias))
             maps[k].bias = mb_in(call, linear_thirds, bias);
         maps[k].y = (&mb_out(call, linear_thirds, y1))[k];
         maps[k].first_column = k * mb_view_width(maps[k].y);
@@ -92,8 +92,8 @@ MB_CUDA_OP(linear_thirds) {
     mb_linear_maps(call, 3, maps, false);
 }
 
-// dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where Wk (I, Ok) are neighbouring columns of W: one
-// product over all of their columns. Assigns.
+// dx (B', I) = sum over k of dyk (B', Ok) Wk^T, where the Wk (I, Ok) are adjacent column blocks of
+// W: one product over all of their columns. Assigns.
 struct input_gradient {
     mb_tables tables;
     mb_view dy[3], dx, weight;
@@ -101,7 +101,7 @@ struct input_gradient {
 
     struct tile : mb_store_tile {
         int32_t k, outputs; // outputs: of W
-        int32_t ends[3];    // of the blocks along p; those that are not there end at k
+        int32_t ends[3];    // where the blocks end along p; missing blocks end at k
         const float *dy[3], *weight;
         static constexpr bool a_along_p = true, b_along_p = true;
 
@@ -135,27 +135,27 @@ struct input_gradient {
 };
 
 MB_CUDA_OP(linear_grad_input) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     input_gradient problem = {};
     problem.tables = call->tables;
-    problem.blocks = mb_last_count(step, linear_grad_input, dy);
+    problem.blocks = mb_last_count(op, linear_grad_input, dy);
     for (int32_t block = 0; block < problem.blocks; block++)
         problem.dy[block] = mb_in_last(call, linear_grad_input, dy, block);
     problem.dx = call->outputs[0];
     problem.weight = mb_in(call, linear_grad_input, weight);
-    problem.first_output = step->params.linear.first_output;
+    problem.first_output = op->params.linear.first_output;
     mb_product(call, mb_view_vectors(problem.dx, call->max_rows), mb_view_width(problem.dx), 1,
                problem);
 }
 
-// One product over the outputs of all parts. It is not the one above, where blocks of any widths
-// share one weight, in which they are neighbours, so that b() need not ask what block it is in.
+// One product over the outputs of all terms. It differs from the one above, whose blocks may have
+// different widths but are adjacent in one weight, so that b() need not look for the block of p.
 struct back_problem {
     mb_tables tables;
     mb_linear_back back;
 
     struct tile {
-        int32_t m, n, k, outputs; // k: outputs of all parts
+        int32_t m, n, k, outputs; // k: outputs of all terms
         bool add;
         const float *dy[2], *weight[2];
         float *dx;
@@ -187,14 +187,14 @@ struct back_problem {
         int32_t rows = tables.rows[run];
         t.m = (int32_t)mb_view_vectors(back.dx, rows);
         t.n = mb_view_width(back.dx);
-        t.outputs = mb_view_width(back.parts[0].dy);
-        t.k = back.part_count * t.outputs;
+        t.outputs = mb_view_width(back.terms[0].dy);
+        t.k = back.term_count * t.outputs;
         t.add = back.add;
 #pragma unroll
         for (int32_t k = 0; k < MB_MOST_BACK; k++) {
-            const auto &part = back.parts[k < back.part_count ? k : 0];
-            t.dy[k] = mb_at(part.dy, run);
-            t.weight[k] = mb_at(part.weight, run) + (int64_t)part.first_row * t.outputs;
+            const auto &term = back.terms[k < back.term_count ? k : 0];
+            t.dy[k] = mb_at(term.dy, run);
+            t.weight[k] = mb_at(term.weight, run) + (int64_t)term.first_row * t.outputs;
         }
         t.dx = mb_at(back.dx, run);
         return rows > 0;
@@ -208,7 +208,8 @@ void mb_linear_input_gradient(const mb_cuda_call *call, const mb_linear_back &ba
     mb_product(call, mb_view_vectors(back.dx, call->max_rows), mb_view_width(back.dx), 1, problem);
 }
 
-// dW (I, all O): columns of block k = xk^T dyk. Assigns, or steps W at once.
+// dW (I, all O): columns of block k = xk^T dyk. Assigns, or updates W at once, depending on the
+// epilogue.
 template <class Epilogue> struct weight_gradient {
     mb_tables tables;
     mb_view x[3], dy[3];
@@ -228,29 +229,29 @@ template <class Epilogue> struct weight_gradient {
         }
     };
 
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+    __device__ bool begin(int32_t run, int32_t piece, tile &t) const {
         int32_t rows = tables.rows[run], first = 0;
-        for (int32_t block = 0; block < part; block++)
+        for (int32_t block = 0; block < piece; block++)
             first += mb_view_width(dy[block]);
-        t.k = (int32_t)mb_view_vectors(x[part], rows);
-        t.x = mb_at(x[part], run);
-        t.dy = mb_at(dy[part], run);
-        return rows > 0 && epilogue.begin(tables, run, first, row, mb_view_width(x[part]),
-                                          mb_view_width(dy[part]), t);
+        t.k = (int32_t)mb_view_vectors(x[piece], rows);
+        t.x = mb_at(x[piece], run);
+        t.dy = mb_at(dy[piece], run);
+        return rows > 0 && epilogue.begin(tables, run, first, row, mb_view_width(x[piece]),
+                                          mb_view_width(dy[piece]), t);
     }
 };
 
-// The update has the same inputs.
+// LINEAR_UPDATE has the same inputs.
 template <class Epilogue>
 static void weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     weight_gradient<Epilogue> problem = {};
-    int32_t widest = 0, blocks = mb_turns(step, linear_grad_weight);
+    int32_t widest = 0, blocks = mb_group_count(op, linear_grad_weight);
     problem.tables = call->tables;
     problem.epilogue = epilogue;
     for (int32_t block = 0; block < blocks; block++) {
-        problem.x[block] = mb_in_turn(call, linear_grad_weight, x, block);
-        problem.dy[block] = mb_in_turn(call, linear_grad_weight, dy, block);
+        problem.x[block] = mb_in_group(call, linear_grad_weight, x, block);
+        problem.dy[block] = mb_in_group(call, linear_grad_weight, dy, block);
         int32_t outputs = mb_view_width(problem.dy[block]);
         problem.row += outputs;
         widest = outputs > widest ? outputs : widest;
@@ -283,7 +284,7 @@ static __global__ void bias_gradient_kernel(mb_tables tables, mb_view dy, mb_vie
 
 MB_CUDA_OP(linear_grad_bias) {
     int32_t first = 0;
-    for (int32_t block = 0; block < call->step->input_count; block++) {
+    for (int32_t block = 0; block < call->op->input_count; block++) {
         int32_t outputs = mb_view_width(call->inputs[block]);
         MB_LAUNCH(bias_gradient_kernel, mb_grid(call, outputs), dim3(MB_THREADS), 0, call->stream,
                   call->tables, call->inputs[block], call->outputs[0], first);

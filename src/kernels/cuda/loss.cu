@@ -1,10 +1,10 @@
-// Losses: means over the valid rows or over all elements, in double. B rows, C classes. A block
-// takes a run; its threads every MB_THREADS-th row or element. Reference:
-// src/kernels/cpu/isa/loss.c.
+// Losses and their gradients: means over the valid rows or over all elements, summed in double. B
+// rows, C classes. A block computes the loss of one run; a thread takes every MB_THREADS-th row or
+// element. All assign. Reference: src/kernels/cpu/isa/loss.c.
 #include "cuda/call.cuh"
 #include "cuda/reduce.cuh"
 
-// What a loss gets: up to three tensors, and dloss for its gradient.
+// The inputs of a loss or of its gradient; the last one of a gradient may be dloss.
 struct loss_inputs {
     mb_view first, second, third;
 };
@@ -45,7 +45,7 @@ MB_CUDA_OP(cross_entropy) {
               call->tables, in, call->outputs[0]);
 }
 
-// dlogits (B, C) = dloss/B * (softmax(logits) - one-hot(emotion)); a thread makes a row
+// dlogits (B, C) = dloss/B * (softmax(logits) - one-hot(emotion)); a thread computes a row
 static __global__ void cross_entropy_gradient_kernel(mb_tables tables, loss_inputs in,
                                                      mb_view dlogits) {
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], classes = mb_view_width(in.first);
@@ -131,8 +131,8 @@ MB_CUDA_OP(mean_squared_difference_grad) {
                             mb_in(call, mean_squared_difference_grad, dloss)});
 }
 
-// exp(-logvar), within the range that the CPU's exponential keeps to: a run whose logvar leaves it
-// stays finite on both.
+// exp(-logvar), limited to the range of the CPU's exponential, so that the same runs stay finite on
+// both.
 static __device__ float precision_of(float logvar) {
     float x = -logvar;
     x = x > 88.0f ? 88.0f : x; // NaN stays NaN
@@ -140,7 +140,7 @@ static __device__ float precision_of(float logvar) {
     return expf(x);
 }
 
-// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar), less half * logvar
+// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar) - half * logvar
 static __global__ void gaussian_bound_kernel(mb_tables tables, loss_inputs in, mb_view loss,
                                              float half) {
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run];
@@ -161,7 +161,7 @@ static __global__ void gaussian_bound_kernel(mb_tables tables, loss_inputs in, m
 }
 
 static float half_of(const mb_cuda_call *call) {
-    return call->step->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
+    return call->op->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
 }
 
 MB_CUDA_OP(gaussian_bound) {

@@ -1,6 +1,7 @@
-// Statistics over the rows of a batch. B rows, K parts x[:, i] (B, D) of x (B, K, D). Sums over the
-// rows run in double. Blocks that go through the rows take 32 columns: a lane a column, warp w the
-// rows w, w + 8, ...; then warp after warp is added. Reference: src/kernels/cpu/isa/moments.c.
+// Statistics over the rows of a batch. x (B, K, D) has B rows and K slices x[:, i] (B, D), the
+// `parts` of mb_pairs. Sums over the rows are in double. A block that sums over rows takes 32
+// columns: each lane a column, warp w the rows w, w + 8, ...; then the warps are added one after
+// the other. Reference: src/kernels/cpu/isa/moments.c.
 #include "cuda/inner.cuh"
 #include "cuda/reduce.cuh"
 
@@ -40,12 +41,12 @@ MB_CUDA_OP(center) {
 }
 
 // ---- overlap ----------------------------------------------------------------------------------
-// The squared Frobenius norm of u_i^T u_j (D, D) is the inner product of the Gram matrices u_i
-// u_i^T and u_j u_j^T (B, B): so no D x D matrix is needed, and each Gram matrix is made once.
+// The squared Frobenius norm of u_i^T u_j (D, D) is the inner product of the Gram matrices
+// u_i u_i^T and u_j u_j^T (B, B). So no D x D matrix is needed, and each Gram matrix is made once.
 
 enum { OVERLAP_THREADS = 512 };
 
-// grams (K, B, B) -> loss (1) = sum over pairs of <gram_i, gram_j> / D^2. A block makes a run.
+// grams (K, B, B) -> loss (1) = sum over pairs of <gram_i, gram_j> / D^2. A block computes a run.
 // Assigns.
 static __global__ void overlap_kernel(mb_tables tables, mb_view grams, mb_pairs pairs,
                                       double elements, mb_view loss) {
@@ -55,8 +56,8 @@ static __global__ void overlap_kernel(mb_tables tables, mb_view grams, mb_pairs 
     int64_t size = (int64_t)rows * rows;
     double sum = 0.0;
     for (int32_t p = 0; p < pairs.count; p++) {
-        const float *a = mb_at(grams, run) + pairs.parts[p][0] * size;
-        const float *b = mb_at(grams, run) + pairs.parts[p][1] * size;
+        const float *a = mb_at(grams, run) + pairs.slices[p][0] * size;
+        const float *b = mb_at(grams, run) + pairs.slices[p][1] * size;
         for (int64_t i = threadIdx.x; i < size; i += OVERLAP_THREADS)
             sum += (double)a[i] * (double)b[i];
     }
@@ -71,19 +72,19 @@ MB_CUDA_OP(overlap) {
     mb_inner_products_launch(call, u, u, mb_out(call, overlap, grams), u.shape.dims[1]);
     MB_LAUNCH(overlap_kernel, dim3(1, (unsigned)call->run_count), dim3(OVERLAP_THREADS), 0,
               call->stream, call->tables, mb_out(call, overlap, grams),
-              call->step->params.pairs.pairs, width * width, mb_out(call, overlap, loss));
+              call->op->params.pairs.pairs, width * width, mb_out(call, overlap, loss));
 }
 
-// du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i, blockIdx.z = i. The sum is
-// made on the way and the op's room for it, which is of one part, left alone: all parts are made at
-// once. Assigns.
+// du_i (B, D) = dloss * 2/D^2 * (sum of gram_j over the pairs of i) u_i, blockIdx.z = i. The sums
+// are computed where they are read, and the op's workspace is not used: it has space for one slice,
+// but all slices are computed at once. Assigns.
 struct overlap_gradient {
     mb_tables tables;
     mb_view u, grams, dloss, du;
     mb_pairs pairs;
 
     struct tile : mb_store_tile {
-        int32_t k, part;
+        int32_t k, slice;
         const float *u, *grams;
         const mb_pairs *pairs;
         float scale;
@@ -93,9 +94,9 @@ struct overlap_gradient {
             int64_t size = (int64_t)k * k, at = (int64_t)i * k + p;
             float sum = 0.0f;
             for (int32_t q = 0; q < pairs->count; q++) {
-                int32_t first = pairs->parts[q][0], second = pairs->parts[q][1];
-                if (first == part || second == part)
-                    sum = fmaf(scale, grams[(first == part ? second : first) * size + at], sum);
+                int32_t first = pairs->slices[q][0], second = pairs->slices[q][1];
+                if (first == slice || second == slice)
+                    sum = fmaf(scale, grams[(first == slice ? second : first) * size + at], sum);
             }
             return sum;
         }
@@ -104,14 +105,14 @@ struct overlap_gradient {
         }
     };
 
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+    __device__ bool begin(int32_t run, int32_t slice, tile &t) const {
         int32_t rows = tables.rows[run], width = mb_view_width(u);
-        int64_t first = (int64_t)part * width, stride = mb_view_elements(u, 1);
+        int64_t first = (int64_t)slice * width, stride = mb_view_elements(u, 1);
         if (rows == 0)
             return false;
         static_cast<mb_store_tile &>(t) = {mb_at(du, run) + first, stride, rows, width};
         t.k = rows;
-        t.part = part;
+        t.slice = slice;
         t.u = mb_at(u, run) + first;
         t.grams = mb_at(grams, run);
         t.pairs = &pairs;
@@ -127,7 +128,7 @@ MB_CUDA_OP(overlap_grad) {
     problem.grams = mb_in(call, overlap_grad, grams);
     problem.dloss = mb_in(call, overlap_grad, dloss);
     problem.du = mb_out(call, overlap_grad, du);
-    problem.pairs = call->step->params.pairs.pairs;
+    problem.pairs = call->op->params.pairs.pairs;
     mb_product(call, call->max_rows, mb_view_width(problem.u), problem.u.shape.dims[1], problem);
 }
 
@@ -149,18 +150,18 @@ static __device__ void add_powers(const float *x, const float *c, int32_t first,
     }
 }
 
-// x, c (B, K, D) -> differences (pairs, 5, D) of the moments of each pair of parts: means over the
+// x, c (B, K, D) -> differences (pairs, 5, D) of the moments of each pair of slices: means over the
 // rows of x and of the powers 2 to 5 of c. blockIdx.z = pair. Assigns.
 static __global__ void moment_differences_kernel(mb_tables tables, mb_view x, mb_view c,
                                                  mb_pairs pairs, mb_view differences) {
-    __shared__ double sums[2][MOMENTS][WARPS][32]; // of both parts
+    __shared__ double sums[2][MOMENTS][WARPS][32]; // of the two slices of the pair
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], width = mb_view_width(x);
     if (rows == 0)
         return;
     int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
     int32_t begin = (int32_t)blockIdx.x * 32, pair = (int32_t)blockIdx.z;
     for (int32_t side = 0; side < 2; side++) {
-        int64_t at = (int64_t)pairs.parts[pair][side] * width + begin + lane;
+        int64_t at = (int64_t)pairs.slices[pair][side] * width + begin + lane;
         double powers[MOMENTS];
         add_powers(mb_at(x, run) + at, mb_at(c, run) + at, warp, begin + lane < width ? rows : 0,
                    mb_view_elements(x, 1), powers);
@@ -169,7 +170,7 @@ static __global__ void moment_differences_kernel(mb_tables tables, mb_view x, mb
     }
     __syncthreads();
     if (warp >= MOMENTS || begin + lane >= width)
-        return; // a warp makes a moment
+        return; // a warp computes a moment
     double moments[2] = {0.0, 0.0};
     for (int32_t side = 0; side < 2; side++) {
         for (int32_t w = 0; w < WARPS; w++)
@@ -180,8 +181,8 @@ static __global__ void moment_differences_kernel(mb_tables tables, mb_view x, mb
         (float)(moments[0] - moments[1]);
 }
 
-// L2 norm, of a whole warp, to every lane. Squares that float32 cannot hold count as zero, as in
-// the reference: the norm of what rounding left of nothing is zero.
+// L2 norm, computed by a whole warp and returned to every lane. Squares too small for float32 count
+// as zero, as in the reference, so that differences that are only rounding errors have norm zero.
 static __device__ double warp_norm(const float *x, int32_t count) {
     const double smallest = 0x1p-150;
     double sum = 0.0;
@@ -192,8 +193,8 @@ static __device__ double warp_norm(const float *x, int32_t count) {
     return sqrt(mb_warp_sum(sum));
 }
 
-// loss (1) = 1/pairs * sum of the L2 norms of the rows of differences. A block makes a run, its
-// warps a row each at a time. Assigns.
+// loss (1) = 1/pairs * sum of the L2 norms of the rows of differences. A block computes a run; each
+// of its warps takes a row at a time. Assigns.
 static __global__ void moment_norms_kernel(mb_tables tables, mb_view differences, int32_t pairs,
                                            mb_view loss) {
     int32_t run = (int32_t)blockIdx.y, width = mb_view_width(differences);
@@ -208,7 +209,7 @@ static __global__ void moment_norms_kernel(mb_tables tables, mb_view differences
 }
 
 MB_CUDA_OP(moment_discrepancy) {
-    const mb_pairs *pairs = &call->step->params.pairs.pairs;
+    const mb_pairs *pairs = &call->op->params.pairs.pairs;
     dim3 grid(blocks_of_columns(mb_view_width(mb_in(call, moment_discrepancy, x))),
               (unsigned)call->run_count, (unsigned)pairs->count);
     MB_LAUNCH(moment_differences_kernel, grid, dim3(MB_THREADS), 0, call->stream, call->tables,
@@ -219,38 +220,38 @@ MB_CUDA_OP(moment_discrepancy) {
               pairs->count, mb_out(call, moment_discrepancy, loss));
 }
 
-// What the gradient of the discrepancy reads.
+// The inputs of the gradient of the discrepancy.
 struct discrepancy_gradient {
     mb_view c, differences, dloss;
     mb_pairs pairs;
     bool zero_norm_gradient;
 
-    // dloss / (pairs * norm) of row i of the differences; a whole warp makes it.
+    // dloss / (pairs * norm) of row i of the differences; computed by a whole warp.
     __device__ double scale(int32_t run, int32_t i) const {
         int32_t width = mb_view_width(differences);
         double norm = warp_norm(mb_at(differences, run) + (int64_t)i * width, width);
         bool nothing = zero_norm_gradient && norm == 0.0;
         return nothing ? 0.0 : (double)mb_at(dloss, run)[0] / (pairs.count * norm);
     }
-    // Gradient of the loss by moment k of `part`, times k + 1, in one column.
-    __device__ double weight(int32_t run, int32_t part, int32_t k, int32_t column,
+    // Gradient of the loss with respect to moment k of `slice`, times k + 1, in one column.
+    __device__ double weight(int32_t run, int32_t slice, int32_t k, int32_t column,
                              const double (*scales)[MOMENTS]) const {
         int32_t width = mb_view_width(differences);
         double sum = 0.0;
         for (int32_t p = 0; p < pairs.count; p++) {
-            int32_t first = pairs.parts[p][0], second = pairs.parts[p][1];
+            int32_t first = pairs.slices[p][0], second = pairs.slices[p][1];
             int64_t at = (int64_t)(p * MOMENTS + k) * width + column;
             double difference = (double)mb_at(differences, run)[at];
-            if (first == part || second == part)
-                sum += (first == part ? scales[p][k] : -scales[p][k]) * difference;
+            if (first == slice || second == slice)
+                sum += (first == slice ? scales[p][k] : -scales[p][k]) * difference;
         }
         return sum * (k + 1);
     }
 };
 
 // With g_k = dloss/pairs * difference_k / ||difference_k||, + for the first of a pair and - for the
-// second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B. blockIdx.z = part; each
-// block makes the norms again. Assigns.
+// second: dx = g_1 / B, dc = sum over k = 2 ... 5 of k g_k c^(k-1) / B. blockIdx.z is the slice;
+// each block computes the norms again. Assigns.
 static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_gradient of, mb_view dx,
                                               mb_view dc) {
     __shared__ double scales[MB_MAX_PAIRS][MOMENTS];
@@ -259,7 +260,7 @@ static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_grad
     if (rows == 0)
         return;
     int32_t lane = (int32_t)threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32;
-    int32_t part = (int32_t)blockIdx.z, column = (int32_t)blockIdx.x * 32 + lane;
+    int32_t slice = (int32_t)blockIdx.z, column = (int32_t)blockIdx.x * 32 + lane;
     for (int32_t i = warp; i < of.pairs.count * MOMENTS; i += WARPS) {
         double scale = of.scale(run, i);
         if (lane == 0)
@@ -267,13 +268,13 @@ static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_grad
     }
     __syncthreads();
     if (warp < MOMENTS && column < width)
-        weights[warp][lane] = (float)(of.weight(run, part, warp, column, scales) / rows);
+        weights[warp][lane] = (float)(of.weight(run, slice, warp, column, scales) / rows);
     __syncthreads();
     if (column >= width)
         return;
     float of_x = weights[0][lane], w2 = weights[1][lane], w3 = weights[2][lane];
     float w4 = weights[3][lane], w5 = weights[4][lane];
-    int64_t stride = mb_view_elements(dx, 1), first = (int64_t)part * width + column;
+    int64_t stride = mb_view_elements(dx, 1), first = (int64_t)slice * width + column;
     for (int32_t b = warp; b < rows; b += WARPS) {
         int64_t at = b * stride + first;
         float c = mb_at(of.c, run)[at];
@@ -283,7 +284,7 @@ static __global__ void moment_gradient_kernel(mb_tables tables, discrepancy_grad
 }
 
 MB_CUDA_OP(moment_discrepancy_grad) {
-    const auto *params = &call->step->params.pairs;
+    const auto *params = &call->op->params.pairs;
     discrepancy_gradient of = {mb_in(call, moment_discrepancy_grad, centered),
                                mb_in(call, moment_discrepancy_grad, differences),
                                mb_in(call, moment_discrepancy_grad, dloss), params->pairs,

@@ -76,18 +76,18 @@ MB_CUDA_OP(layer_norm_grad) {
                              layer_norm_gradient_kernel<16>, layer_norm_gradient_kernel<32>});
 }
 
-enum { COLUMNS = 32, PARTS = 16 }; // of a block that sums over vectors
+enum { COLUMNS = 32, WARPS = 16 }; // of a block that sums over vectors; a warp has COLUMNS lanes
 
-// dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n. Assigns. Warp p of a
-// block sums vectors p, p + PARTS ... of 32 columns; then the warps are added one after the other.
+// dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n. Assigns. Warp w of a
+// block sums vectors w, w + WARPS, ... of 32 columns; then the warps are added one after the other.
 static __global__ void
 layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
-    __shared__ float sums[PARTS][COLUMNS];
+    __shared__ float sums[WARPS][COLUMNS];
     int32_t run = (int32_t)blockIdx.y, rows = vectors.tables.rows[run];
     if (rows == 0)
         return;
     int32_t width = mb_view_width(mb_in(&vectors, layer_norm_grad_weight, dy));
-    int32_t part = (int32_t)threadIdx.x / COLUMNS, lane = (int32_t)threadIdx.x % COLUMNS;
+    int32_t warp = (int32_t)threadIdx.x / COLUMNS, lane = (int32_t)threadIdx.x % COLUMNS;
     int32_t column = (int32_t)blockIdx.x * COLUMNS + lane;
     int64_t count = mb_view_vectors(mb_in(&vectors, layer_norm_grad_weight, dy), rows);
     const float *__restrict__ dy = mb_at(mb_in(&vectors, layer_norm_grad_weight, dy), run);
@@ -95,15 +95,15 @@ layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
     const float *__restrict__ statistics =
         mb_at(mb_in(&vectors, layer_norm_grad_weight, statistics), run);
     float sum = 0.0f;
-    for (int64_t v = part; column < width && v < count; v += PARTS) {
+    for (int64_t v = warp; column < width && v < count; v += WARPS) {
         float n = (x[v * width + column] - statistics[2 * v]) * statistics[2 * v + 1];
         sum += dy[v * width + column] * n;
     }
-    sums[part][lane] = sum;
+    sums[warp][lane] = sum;
     __syncthreads();
-    if (part != 0 || column >= width)
+    if (warp != 0 || column >= width)
         return;
-    for (int32_t p = 1; p < PARTS; p++)
+    for (int32_t p = 1; p < WARPS; p++)
         sum += sums[p][lane];
     mb_at(vectors.outputs[0], run)[column] = sum;
 }
@@ -111,11 +111,11 @@ layer_norm_gradient_weight_kernel(const __grid_constant__ mb_vectors vectors) {
 MB_CUDA_OP(layer_norm_grad_weight) {
     mb_vectors vectors = {};
     vectors.tables = call->tables;
-    for (int32_t i = 0; i < call->step->input_count; i++)
+    for (int32_t i = 0; i < call->op->input_count; i++)
         vectors.inputs[i] = call->inputs[i];
     vectors.outputs[0] = call->outputs[0];
     int32_t blocks =
         (mb_view_width(mb_in(&vectors, layer_norm_grad_weight, dy)) + COLUMNS - 1) / COLUMNS;
     MB_LAUNCH(layer_norm_gradient_weight_kernel, dim3((unsigned)blocks, (unsigned)call->run_count),
-              dim3(COLUMNS * PARTS), 0, call->stream, vectors);
+              dim3(COLUMNS * WARPS), 0, call->stream, vectors);
 }

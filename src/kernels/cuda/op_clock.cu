@@ -1,5 +1,5 @@
-// How long the ops of a step take: marks on the stream, one in front of the first op and one behind
-// each.
+// Measures how long the ops of a step take, with events on the stream: one before the first op and
+// one after each op.
 #include <stdlib.h>
 
 #include "cuda/device.cuh"

@@ -1,7 +1,8 @@
-// Adam (Kingma and Ba, 2015) with coupled weight decay, after clipping by value, on a gradient that
-// was stored. Reference: src/kernels/cpu/isa/optim.c.
+// Adam (Kingma and Ba, 2015) with coupled weight decay, after clipping by value, for a gradient
+// that is stored in memory. Reference: src/kernels/cpu/isa/optim.c.
 #include "cuda/optim.cuh"
 
+// gradient, w, m, v: `elements` numbers each. A thread updates one weight.
 static __global__ void adam_kernel(mb_tables tables, mb_view gradient, mb_update update,
                                    int64_t elements) {
     int32_t run = (int32_t)blockIdx.y;

@@ -1,16 +1,17 @@
-// Linear map of the outer product of three vectors and its step. Z (B, P*Q*R) and how its columns
-// are gone through: outer.cuh. O outputs; W is stored input-major (P*Q*R, O).
+// Linear map of the outer product of three vectors, and the update of its weight. outer.cuh
+// explains Z (B, P*Q*R) and the order of its columns. O outputs; W is stored input-major (P*Q*R,
+// O).
 #include "cuda/outer.cuh"
 #include "cuda/tensor_product.cuh"
 
-// y (B, O) = Z W + b. Z has 274,625 columns where the three vectors have 65 numbers, W as many
-// rows: the columns are shared out to `parts` blocks, as many as the shapes say (the room for their
-// sums has the number), each of which leaves a sum of its own. A second kernel adds these to b, in
-// their order. Assigns.
+// y (B, O) = Z W + b. If each of the three vectors has 65 numbers, Z has 274,625 columns and W as
+// many rows. So the columns are divided into `pieces`, one for each blockIdx.z; their number
+// depends on the shapes only (it is a dimension of the workspace). Each piece yields a partial sum,
+// and a second kernel adds these to b, in order. Assigns.
 //
-// A block of 128 threads makes 32 x 64 elements of the sum, 4 x 4 a thread in registers. It makes Z
-// a group of 128 columns at a time in shared memory; W passes in strips of 16 rows, the next strip
-// is on its way in registers while one is multiplied.
+// A block of 128 threads computes 32 x 64 elements of the sum, each thread 4 x 4 in registers. Z is
+// made in shared memory, a group of 128 columns at a time. W is staged in strips of 16 rows; while
+// one strip is multiplied, the next is loaded into registers.
 enum {
     FORWARD_THREADS = 128,
     FORWARD_OUTPUTS = 64,
@@ -21,11 +22,11 @@ enum {
 struct outer_forward {
     mb_outer z;
     mb_view weight, room, bias, y;
-    int32_t row_tiles, outputs, parts;
-    int32_t columns; // of Z, of a part: whole groups
+    int32_t row_tiles, outputs, pieces;
+    int32_t columns; // columns of Z in a piece: whole groups
 };
 
-// Elements of rows [p0, p0 + STRIP), end excluded, of W that the thread brings.
+// Loads the thread's elements of rows [p0, p0 + STRIP) of W, with zeros from row `end` on.
 static __device__ inline void fetch_strip(const float *weights, int32_t outputs, int32_t p0,
                                           int32_t end, int32_t j0, float (&values)[STRIP_EACH]) {
     bool whole = outputs % 4 == 0;
@@ -58,16 +59,16 @@ static __device__ inline void put_strip(const float (&values)[STRIP_EACH],
 }
 
 static __global__ void __launch_bounds__(FORWARD_THREADS)
-    outer_parts_kernel(const __grid_constant__ outer_forward problem) {
+    outer_pieces_kernel(const __grid_constant__ outer_forward problem) {
     __shared__ __align__(16) float z_strip[MB_OUTER_GROUP][MB_OUTER_ROWS + 4];
     __shared__ __align__(16) float w_strip[STRIP][FORWARD_OUTPUTS + 4];
-    int32_t run = (int32_t)blockIdx.y, part = (int32_t)blockIdx.z, outputs = problem.outputs;
+    int32_t run = (int32_t)blockIdx.y, piece = (int32_t)blockIdx.z, outputs = problem.outputs;
     int32_t i0 = (int32_t)blockIdx.x % problem.row_tiles * MB_OUTER_ROWS;
     int32_t j0 = (int32_t)blockIdx.x / problem.row_tiles * FORWARD_OUTPUTS;
     mb_outer_product z;
     if (!problem.z.begin(run, z) || i0 >= z.rows)
         return;
-    int32_t begin = part * problem.columns, left = z.width - begin;
+    int32_t begin = piece * problem.columns, left = z.width - begin;
     int32_t end = begin + (left < problem.columns ? left : problem.columns);
     int32_t thread = (int32_t)threadIdx.x, ti = thread / 16 * 4, tj = thread % 16 * 4;
     const float *weights = mb_at(problem.weight, run);
@@ -91,13 +92,13 @@ static __global__ void __launch_bounds__(FORWARD_THREADS)
             __syncthreads();
         }
     }
-    float *room = mb_at(problem.room, run) + (int64_t)part * outputs;
+    float *room = mb_at(problem.room, run) + (int64_t)piece * outputs;
     for (int32_t i = i0 + ti; i < i0 + ti + 4 && i < z.rows; i++)
         for (int32_t j = j0 + tj; j < j0 + tj + 4 && j < outputs; j++)
-            room[(int64_t)i * problem.parts * outputs + j] = sums[i - i0 - ti][j - j0 - tj];
+            room[(int64_t)i * problem.pieces * outputs + j] = sums[i - i0 - ti][j - j0 - tj];
 }
 
-// y[b] = bias + sum over the parts of room[b, part].
+// y[b] = bias + sum over the pieces of their sums in the workspace.
 static __global__ void outer_sum_kernel(const __grid_constant__ outer_forward problem) {
     int32_t run = (int32_t)blockIdx.y, rows = problem.z.tables.rows[run];
     int32_t outputs = problem.outputs;
@@ -105,25 +106,25 @@ static __global__ void outer_sum_kernel(const __grid_constant__ outer_forward pr
     if (item >= (int64_t)rows * outputs)
         return;
     int64_t row = item / outputs, output = item - row * outputs;
-    const float *room = mb_at(problem.room, run) + row * problem.parts * outputs + output;
+    const float *room = mb_at(problem.room, run) + row * problem.pieces * outputs + output;
     float sum = mb_at(problem.bias, run)[output];
-    for (int32_t part = 0; part < problem.parts; part++)
-        sum += room[(int64_t)part * outputs];
+    for (int32_t piece = 0; piece < problem.pieces; piece++)
+        sum += room[(int64_t)piece * outputs];
     mb_at(problem.y, run)[item] = sum;
 }
 
-static int32_t up_to(int32_t count, int32_t part) {
-    return (int32_t)(((int64_t)count + part - 1) / part);
+static int32_t up_to(int32_t count, int32_t unit) {
+    return (int32_t)(((int64_t)count + unit - 1) / unit);
 }
 
-// The sums of the parts on the tensor cores, where Z has no mask.
+// The sums of the pieces, computed on the tensor cores where Z has no mask.
 struct outer_tensor {
     outer_forward of;
 
     struct tile : mb_store_tile {
-        int32_t k, begin; // columns of Z in the part, the first of them
+        int32_t k, begin; // columns of Z in the piece: their number, the first
         mb_outer_product z;
-        const float *weights; // rows of the part
+        const float *weights; // rows of W in the piece
         static constexpr bool a_along_p = true, b_along_p = false;
 
         __device__ void four_a(int32_t i, int32_t p, float (&four)[4]) const {
@@ -134,15 +135,15 @@ struct outer_tensor {
         }
     };
 
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+    __device__ bool begin(int32_t run, int32_t piece, tile &t) const {
         int32_t outputs = of.outputs;
         if (!of.z.begin(run, t.z))
             return false;
-        float *room = mb_at(of.room, run) + (int64_t)part * outputs;
-        static_cast<mb_store_tile &>(t) = {room, (int64_t)of.parts * outputs, t.z.rows, outputs};
-        t.begin = part * of.columns;
+        float *room = mb_at(of.room, run) + (int64_t)piece * outputs;
+        static_cast<mb_store_tile &>(t) = {room, (int64_t)of.pieces * outputs, t.z.rows, outputs};
+        t.begin = piece * of.columns;
         int32_t left = t.z.width - t.begin;
-        t.k = left < of.columns ? left : of.columns; // none in a part behind the last column
+        t.k = left < of.columns ? left : of.columns; // <= 0 if the piece is beyond the last column
         t.weights = mb_at(of.weight, run) + (int64_t)t.begin * outputs;
         return true;
     }
@@ -154,26 +155,27 @@ MB_CUDA_OP(outer_linear) {
     problem.weight = mb_in(call, outer_linear, weight);
     problem.bias = mb_in(call, outer_linear, bias);
     problem.y = mb_out(call, outer_linear, y);
-    problem.room = mb_out(call, outer_linear, room);
+    problem.room = mb_out(call, outer_linear, workspace);
     problem.outputs = mb_view_width(problem.y);
-    problem.parts = problem.room.shape.dims[1];
-    problem.columns = up_to(up_to(problem.z.width, problem.parts), MB_OUTER_GROUP) * MB_OUTER_GROUP;
+    problem.pieces = problem.room.shape.dims[1];
+    problem.columns =
+        up_to(up_to(problem.z.width, problem.pieces), MB_OUTER_GROUP) * MB_OUTER_GROUP;
     problem.row_tiles = up_to(call->max_rows, MB_OUTER_ROWS);
     dim3 grid((unsigned)(problem.row_tiles * up_to(problem.outputs, FORWARD_OUTPUTS)),
-              (unsigned)call->run_count, (unsigned)problem.parts);
+              (unsigned)call->run_count, (unsigned)problem.pieces);
     if (mb_on_tensor_cores(call, call->max_rows) && problem.z.dropout.mode == MB_DROPOUT_OFF)
-        mb_tensor_product(call, call->max_rows, problem.outputs, problem.parts,
+        mb_tensor_product(call, call->max_rows, problem.outputs, problem.pieces,
                           outer_tensor{problem});
     else
-        MB_LAUNCH(outer_parts_kernel, grid, dim3(FORWARD_THREADS), 0, call->stream, problem);
+        MB_LAUNCH(outer_pieces_kernel, grid, dim3(FORWARD_THREADS), 0, call->stream, problem);
     MB_LAUNCH(outer_sum_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
               dim3(MB_THREADS), 0, call->stream, problem);
 }
 
-// dW (P*Q*R, O) = Z^T dy (B, O). Assigns, or steps W at once.
+// dW (P*Q*R, O) = Z^T dy (B, O). Assigns, or updates W at once, depending on the epilogue.
 //
-// A block of 256 threads has a group of 128 rows of W and goes through its columns 32 at a time, 4
-// x 4 a thread in registers: Z is made once for all of them where the batch fits a tile.
+// A block of 256 threads takes a group of 128 rows of W and goes through its columns 32 at a time,
+// each thread 4 x 4 in registers. If the batch fits a tile, Z is made only once for all columns.
 enum { WEIGHT_THREADS = 256, WEIGHT_OUTPUTS = 32 };
 
 template <class Epilogue> struct outer_weight_gradient {
@@ -225,7 +227,7 @@ static __global__ void __launch_bounds__(WEIGHT_THREADS, 2)
     }
 }
 
-// The update has the same inputs.
+// OUTER_LINEAR_UPDATE has the same inputs.
 template <class Epilogue>
 static void outer_weight_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     outer_weight_gradient<Epilogue> problem = {};

@@ -1,12 +1,12 @@
-// The outer product Z of three vectors, made where a product wants it. B rows; a (B, P), v (B, Q),
+// The outer product Z of three vectors, made where a product reads it. B rows; a (B, P), v (B, Q),
 // l (B, R):
 //   Z[b, (i*Q + j)*R + k] = mask * a[b, i] * v[b, j] * l[b, k]        (B, P*Q*R)
 // Reference: src/kernels/cpu/isa/outer.c.
 //
-// In the order of the random masks a row of Z starts at a multiple of 128, and sixteen Philox
-// counters make the masks of a group of 128 columns. So kernels go through the columns of Z a group
-// at a time, and a thread makes all eight columns of a counter: c, c + 16, ..., c + 112 of the
-// group for counter c. A tile of 32 rows is 512 such units.
+// In the numbering of the random masks, each row of Z begins at a multiple of 128, and sixteen
+// Philox counters make the masks of a group of 128 columns. So kernels go through the columns of Z
+// a group at a time, and a thread makes all eight columns of a counter: for counter c, columns c, c
+// + 16, ..., c + 112 of the group. A tile of 32 rows has 512 such units.
 #ifndef MB_KERNELS_CUDA_OUTER_CUH
 #define MB_KERNELS_CUDA_OUTER_CUH
 
@@ -22,8 +22,8 @@ enum {
     MB_OUTER_UNITS = MB_OUTER_ROWS * MB_OUTER_COUNTERS,
 };
 
-// 4 x 4 elements of a product: rows of the strips are p, `a_pitch` and `b_pitch` apart. UNROLL at a
-// time: the more, the more registers.
+// Adds the products of two strips to 4 x 4 sums. Row p of a strip is `a_pitch` or `b_pitch` floats
+// after row p - 1. A larger UNROLL takes more registers.
 template <int UNROLL>
 __device__ inline void mb_outer_add(const float *a_strip, int32_t a_pitch, const float *b_strip,
                                     int32_t b_pitch, int32_t depth, float (&sums)[4][4]) {
@@ -47,8 +47,8 @@ struct mb_outer_product {
     const float *a, *v, *l;
     mb_mask mask; // stored: (B, P*Q*R)
 
-    // What the columns of counter c of the group at `first` are multiplied by in row b. Columns
-    // beyond the last do not count.
+    // The mask factors in row b of the columns of counter c, in the group at `first`. Those of
+    // columns beyond the last are not used.
     __device__ void factors(int32_t b, int32_t first, int32_t c,
                             float (&values)[MB_OUTER_EACH]) const {
         bool random = mask.mode == MB_DROPOUT_RANDOM && mask.threshold > 0;
@@ -65,7 +65,7 @@ struct mb_outer_product {
                 values[n] = mask.stored[(int64_t)b * width + column] * mask.scale;
         }
     }
-    // Z of those columns; 0 for rows beyond the valid ones and columns from `end` on.
+    // Z of the same columns; 0 for rows that are not valid and for columns from `end` on.
     __device__ void make(int32_t b, int32_t first, int32_t end, int32_t c,
                          float (&z)[MB_OUTER_EACH]) const {
         int32_t column = first + c, pairs = by_r.quotient(column);
@@ -76,7 +76,7 @@ struct mb_outer_product {
 #pragma unroll
         for (int n = 0; n < MB_OUTER_EACH; n++, column += MB_OUTER_COUNTERS) {
             bool inside = b < rows && column < end;
-            if (inside && (n == 0 || k < MB_OUTER_COUNTERS)) // others have the pair of the last
+            if (inside && (n == 0 || k < MB_OUTER_COUNTERS)) // else the pair has not changed
                 pair = a[b * p + i] * v[b * q + j];
             z[n] = inside ? pair * l[b * r + k] * z[n] : 0.0f;
             for (k += MB_OUTER_COUNTERS; k >= r; k -= r)
@@ -86,7 +86,7 @@ struct mb_outer_product {
                 }
         }
     }
-    // Z without its mask, of row b and four columns from `column` on; 0 from `end` on.
+    // Z without its mask, for row b and four columns from `column` on; 0 from column `end` on.
     __device__ void make_four(int32_t b, int32_t column, int32_t end, float (&z)[4]) const {
         int32_t pairs = by_r.quotient(column), i = by_q.quotient(pairs);
         int32_t j = pairs - i * q, k = column - pairs * r;
@@ -104,7 +104,7 @@ struct mb_outer_product {
     }
 };
 
-// What a kernel gets, and what it finds there for a run.
+// The argument of kernels; begin() finds Z of one run.
 struct mb_outer {
     mb_tables tables;
     mb_view factors[3]; // a, v, l
@@ -112,7 +112,7 @@ struct mb_outer {
     mb_divider by_q, by_r;
     int32_t p, width;
 
-    // False: nothing to do.
+    // Returns false if the run has no rows.
     __device__ bool begin(int32_t run, mb_outer_product &z) const {
         z.rows = tables.rows[run];
         z.p = p;
@@ -129,13 +129,13 @@ struct mb_outer {
     }
 };
 
-// Factors from inputs[first] on.
+// The factors a, v, l are inputs first, first + 1 and first + 2.
 inline mb_outer mb_outer_of(const mb_cuda_call *call, int32_t first) {
     mb_outer z = {};
     z.tables = call->tables;
     for (int n = 0; n < 3; n++)
         z.factors[n] = call->inputs[first + n];
-    z.dropout = call->step->params.dropout;
+    z.dropout = call->op->params.dropout;
     z.p = mb_view_width(z.factors[0]);
     z.by_q = mb_divider_of(mb_view_width(z.factors[1]));
     z.by_r = mb_divider_of(mb_view_width(z.factors[2]));

@@ -1,35 +1,35 @@
-// Gradients of the three vectors of a linear map of their outer product Z: see outer.cuh.
+// The gradients of the three vectors whose outer product Z a linear map takes; see outer.cuh.
 #include "cuda/outer.cuh"
 
-// dZ = mask * (dy (B, O) W^T), never stored; for every row
+// With dZ = mask * (dy (B, O) W^T), which is never stored, for every row:
 //   s[i,j] = sum over k of dZ[i,j,k] * l[k]
 //   da[i] = sum over j of v[j] * s[i,j]
 //   dv[j] = sum over i of a[i] * s[i,j]
 //   dl[k] = sum over i, j of a[i] * v[j] * dZ[i,j,k]
-// A block has one i, that is Q*R columns of Z, and 32 rows. It finishes da[i]; what i says of dv
-// and dl goes to the room, over which a second kernel sums in the order of i. Assigns.
+// A block takes one i, which are Q*R columns of Z, and 32 rows. It computes da[i]; the terms of i
+// in dv and dl go to the workspace, and a second kernel sums them in the order of i. Assigns.
 //
-// A block of 128 threads makes dZ a group of 128 columns at a time, 8 x 4 a thread in registers; dy
-// and W pass through shared memory in strips of 16 outputs, the next strip is on its way in
-// registers while one is multiplied. A warp makes whole rows, which it masks and contracts on its
-// own: four lanes a row, each with its part of s until j ends. The sums for dl lie in shared memory
-// where they fit, in the room where they do not.
+// A block of 128 threads makes dZ a group of 128 columns at a time, each thread 8 x 4 in registers.
+// dy and W are staged in shared memory in strips of 16 outputs; while one strip is multiplied, the
+// next is loaded into registers. A warp makes whole rows, which it masks and contracts without the
+// other warps: four lanes share a row, each with a partial sum of s until j changes. The sums for
+// dl are in shared memory if they fit, else in the workspace.
 enum {
     THREADS = 128,
     STRIP = 16, // outputs
     LANES = 4,  // of a row
     W_EACH = STRIP * MB_OUTER_GROUP / THREADS,
-    MOST_PITCH = 132, // of the sums for dl in shared memory
+    MOST_PITCH = 132, // largest pitch of the sums for dl in shared memory
 };
 
 struct outer_input_gradients {
     mb_outer z;
-    mb_view dy, weight, da, dv, dl, room; // room (B, P, Q + R)
+    mb_view dy, weight, da, dv, dl, room; // room: workspace (B, P, Q + R)
     int32_t outputs, row_tiles;
     int32_t pitch; // of the sums for dl in shared memory; 0: they do not fit
 };
 
-// A strip of dy (32 rows) and of W (128 rows) on its way.
+// The thread's elements of a strip of dy (32 rows) and of W (128 rows), in registers.
 struct strip_pair {
     float4 dy, weight[W_EACH / 4];
 };
@@ -40,7 +40,7 @@ struct strip_space {
     alignas(16) float dz[MB_OUTER_ROWS][MB_OUTER_GROUP + 4];
 };
 
-// What the threads of a block share.
+// The slice of Z that a block works on.
 struct outer_slice {
     mb_outer_product z;
     const float *dy, *weight;
@@ -48,7 +48,7 @@ struct outer_slice {
     int32_t i, begin, end; // columns of Z
 };
 
-// Four numbers of a row, `left` of which are there.
+// Loads four numbers of a row, of which only `left` exist; the others are zero.
 static __device__ inline float4 load_four(const float *from, int32_t left, bool whole) {
     if (whole && left >= 4)
         return mb_four(from);
@@ -56,7 +56,7 @@ static __device__ inline float4 load_four(const float *from, int32_t left, bool 
                        left > 2 ? from[2] : 0.0f, left > 3 ? from[3] : 0.0f);
 }
 
-// Outputs o ... o + 15 of the rows and of the columns of the group at `first`.
+// Loads outputs o ... o + 15 of the rows of dy, and of W for the columns of the group at `first`.
 static __device__ inline void fetch_strips(const outer_slice &slice, int32_t first, int32_t o,
                                            strip_pair &strips) {
     bool whole = slice.outputs % 4 == 0;
@@ -89,8 +89,9 @@ static __device__ inline void put_strips(const strip_pair &strips, strip_space &
     }
 }
 
-// dZ of the group at `first`, not yet masked: rows 8 * warp ..., columns 4 * lane ... The strips
-// hold its first outputs on their way, and those of the next group afterwards.
+// Makes dZ of the group at `first`, not yet masked: a thread has rows 8 * warp ... 8 * warp + 7 and
+// columns 4 * lane ... 4 * lane + 3. On entry the strips hold the first outputs of this group; on
+// return, those of the next group.
 static __device__ inline void make_group(const outer_slice &slice, int32_t first,
                                          strip_pair &strips, strip_space &space) {
     int32_t ti = (int32_t)threadIdx.x / 32 * 8, tj = (int32_t)threadIdx.x % 32 * 4;
@@ -117,7 +118,7 @@ static __device__ inline void make_group(const outer_slice &slice, int32_t first
     __syncwarp();
 }
 
-// Masks row b of the group: four lanes.
+// Masks row b of the group; called by the four lanes of the row.
 static __device__ inline void mask_row(const outer_slice &slice, int32_t b, int32_t lane,
                                        int32_t first, float *dz) {
     if (b < slice.z.rows && slice.z.mask.mode != MB_DROPOUT_OFF)
@@ -131,16 +132,15 @@ static __device__ inline void mask_row(const outer_slice &slice, int32_t b, int3
     __syncwarp();
 }
 
-// Where a row stands in its contraction.
+// The state of the contraction of a row.
 struct contraction {
-    float *dv, *dl; // what i says of them
+    float *dv, *dl; // the terms of i
     float a, da;    // a[i], da[i] so far
-    float s;        // of s[i,j], the lane's part so far
-    int32_t j, k;   // next column
+    float s;        // the lane's partial sum of s[i,j]
+    int32_t j, k;   // of the next column
 };
 
-// Goes on through the group at `first`; all lanes of the warp come along, whether row b is there or
-// not.
+// Contracts the group at `first`. All lanes of the warp must call it, even if row b is not valid.
 static __device__ inline void contract_row(const outer_slice &slice, int32_t b, int32_t lane,
                                            int32_t first, const float *dz, contraction &row) {
     const mb_outer_product &z = slice.z;
@@ -154,7 +154,7 @@ static __device__ inline void contract_row(const outer_slice &slice, int32_t b, 
             row.s = fmaf(dz[c + n], l[n], row.s);
             row.dl[row.k + n] = fmaf(pair, dz[c + n], row.dl[row.k + n]);
         }
-        __syncwarp(); // the next lane may go on with dl
+        __syncwarp(); // another lane may add to the same dl next
         c += count;
         row.k += count;
         if (row.k < z.r)
@@ -216,7 +216,7 @@ static __global__ void __launch_bounds__(THREADS, 3)
             dl_room[k] = row.dl[k];
 }
 
-// dv[b, j] and dl[b, k]: sums over i of the room.
+// dv[b, j] and dl[b, k]: sums over i of the terms in the workspace.
 static __global__ void
 outer_slices_sum_kernel(const __grid_constant__ outer_input_gradients problem) {
     int32_t run = (int32_t)blockIdx.y, rows = problem.z.tables.rows[run], slices = problem.z.p;
@@ -243,11 +243,11 @@ MB_CUDA_OP(outer_linear_grad_inputs) {
     problem.da = mb_out(call, outer_linear_grad_inputs, da);
     problem.dv = mb_out(call, outer_linear_grad_inputs, dv);
     problem.dl = mb_out(call, outer_linear_grad_inputs, dl);
-    problem.room = mb_out(call, outer_linear_grad_inputs, room);
+    problem.room = mb_out(call, outer_linear_grad_inputs, workspace);
     problem.outputs = mb_view_width(problem.dy);
     problem.row_tiles = (call->max_rows + MB_OUTER_ROWS - 1) / MB_OUTER_ROWS;
     int32_t r = mb_view_width(problem.dl),
-            pitch = (r + 27) / 32 * 32 + 4; // 4 more than whole banks
+            pitch = (r + 27) / 32 * 32 + 4; // a multiple of 32 banks, plus 4
     problem.pitch = pitch <= MOST_PITCH ? pitch : 0;
     dim3 grid((unsigned)(problem.z.p * problem.row_tiles), (unsigned)call->run_count);
     MB_LAUNCH(outer_slices_kernel, grid, dim3(THREADS),

@@ -4,10 +4,10 @@
 
 #include "cuda/call.cuh"
 
-// The words at (index, step, stream).
-__device__ inline uint4 mb_philox(mb_key key, uint32_t stream, uint32_t step, uint64_t index) {
+// The words at (index, step, use).
+__device__ inline uint4 mb_philox(mb_key key, uint32_t use, uint32_t step, uint64_t index) {
     uint32_t k0 = key.words[0], k1 = key.words[1];
-    uint4 c = make_uint4((uint32_t)index, (uint32_t)(index >> 32), step, stream);
+    uint4 c = make_uint4((uint32_t)index, (uint32_t)(index >> 32), step, use);
 #pragma unroll
     for (int round = 0; round < 10; round++) {
         uint32_t high_0 = __umulhi(0xD2511F53u, c.x), low_0 = 0xD2511F53u * c.x;
@@ -20,16 +20,15 @@ __device__ inline uint4 mb_philox(mb_key key, uint32_t stream, uint32_t step, ui
 }
 
 // Uniform integer in [0, bound), as mb_random_below.
-__device__ inline uint32_t mb_philox_below(mb_key key, uint32_t stream, uint32_t step,
-                                           uint64_t index, uint32_t bound) {
-    uint4 random = mb_philox(key, stream, step, index);
+__device__ inline uint32_t mb_philox_below(mb_key key, uint32_t use, uint32_t step, uint64_t index,
+                                           uint32_t bound) {
+    uint4 random = mb_philox(key, use, step, index);
     return (uint32_t)__umul64hi((uint64_t)random.x << 32 | random.y, bound);
 }
 
 // Standard normal, in double as on the host.
-__device__ inline double mb_philox_normal(mb_key key, uint32_t stream, uint32_t step,
-                                          uint64_t index) {
-    uint4 random = mb_philox(key, stream, step, index);
+__device__ inline double mb_philox_normal(mb_key key, uint32_t use, uint32_t step, uint64_t index) {
+    uint4 random = mb_philox(key, use, step, index);
     double u = ((double)random.x + 0.5) * 0x1p-32;
     double angle = 6.283185307179586476925 * ((double)random.y * 0x1p-32);
     return sqrt(-2.0 * log(u)) * cos(angle);

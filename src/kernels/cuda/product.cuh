@@ -1,26 +1,29 @@
-// C (M, N) = A (M, K) B (K, N) for every run, a tile of C a block.
+// C (M, N) = A (M, K) B (K, N) for every run; a block computes a tile of C.
 //
 // Reference: c[i][j] = sum over p of a[i][p] * b[p][j], p ascending. Fast version: a block of 128
-// threads makes 32 x 64 elements of C, 4 x 4 a thread in registers; strips of A and B pass through
-// shared memory, the next strip is on its way in registers while one is multiplied. The order of
-// summation is that of the reference whatever the shapes.
+// threads computes 32 x 64 elements of C, each thread 4 x 4 in registers. Strips of A and B are
+// staged in shared memory; while one strip is multiplied, the next is loaded into registers. The
+// order of summation is that of the reference, whatever the shapes.
 //
-// A problem is a struct that the kernel gets by value and never changes: views of the operands, and
-//     struct tile                              what a block needs of them: scalars and pointers
-//     bool begin(int32_t run, int32_t part, tile &t) const     finds the operands of blockIdx.y and
-//                                              blockIdx.z; false = nothing to do
+// A problem is a constant struct, passed to the kernel by value. It has views of the operands, and
+//     struct tile                              scalars and pointers for one block
+//     bool begin(int32_t run, int32_t piece, tile &t) const
+//                                              sets the tile for blockIdx.y and blockIdx.z, the
+//                                              run and the piece; false: nothing to do
 // A tile has
 //     int32_t m, n, k
 //     float a(int32_t i, int32_t p) const      in range
 //     float b(int32_t p, int32_t j) const
 //     static constexpr bool a_along_p          whether neighbours along p lie together in memory
 //     static constexpr bool b_along_p          (otherwise those along i, along j do)
-// or, in the place of a(), void fetch_a(int32_t i0, int32_t p0, mb_strip &strip), which fills a
-// strip with zeros where it ends,
-//     void prefetch(int32_t i, int32_t j)      the 4 x 4 elements of the thread begin there: what
-//                                              the epilogue will want may be asked for now
-//     void store(int32_t i, int32_t j, const float (&sums)[4][4])   elements beyond m, n do not
-//     count
+//     void prefetch(int32_t i, int32_t j)      may load what store(i, j, ...) will need
+//     void store(int32_t i, int32_t j, const float (&sums)[4][4])
+//                                              stores the 4 x 4 elements that begin at (i, j);
+//                                              elements beyond m, n must be ignored
+// Instead of a() it may have void fetch_a(int32_t i0, int32_t p0, mb_strip &strip), which fills a
+// strip and puts zeros beyond the ends of A.
+//
+// A problem may have several products in each run, its pieces: blockIdx.z is the piece.
 #ifndef MB_KERNELS_CUDA_PRODUCT_CUH
 #define MB_KERNELS_CUDA_PRODUCT_CUH
 
@@ -32,10 +35,10 @@ enum {
     MB_TILE_N = 64,
     MB_TILE_K = 16,
     MB_PRODUCT_THREADS = 128,
-    MB_PER_THREAD = 4, // rows and columns of C a thread
+    MB_PER_THREAD = 4, // rows and columns of C in a thread
 };
 
-// Elements of a strip that a thread fetches, and where they go: (p, i) with i in [0, WIDTH).
+// The elements of a strip that a thread loads, and their positions (p, i), with i in [0, WIDTH).
 template <int WIDTH, bool ALONG_P> struct mb_strip {
     static constexpr int COUNT = WIDTH * MB_TILE_K / MB_PRODUCT_THREADS;
     float values[COUNT];
@@ -120,40 +123,37 @@ static __global__ void __launch_bounds__(MB_PRODUCT_THREADS, 3)
             mb_fetch_b(tile, j0, p0 + MB_TILE_K, b);
         }
 #pragma unroll 8
-        for (int p = 0; p < MB_TILE_K; p++) { // strips are zero behind k
-            float a_part[MB_PER_THREAD], b_part[MB_PER_THREAD];
-            mb_get_four(&a_strip[p][ti], a_part);
-            mb_get_four(&b_strip[p][tj], b_part);
+        for (int p = 0; p < MB_TILE_K; p++) { // strips are zero beyond k
+            float a_four[MB_PER_THREAD], b_four[MB_PER_THREAD];
+            mb_get_four(&a_strip[p][ti], a_four);
+            mb_get_four(&b_strip[p][tj], b_four);
 #pragma unroll
             for (int i = 0; i < MB_PER_THREAD; i++)
 #pragma unroll
                 for (int j = 0; j < MB_PER_THREAD; j++)
-                    sums[i][j] = fmaf(a_part[i], b_part[j], sums[i][j]);
+                    sums[i][j] = fmaf(a_four[i], b_four[j], sums[i][j]);
         }
         __syncthreads();
     }
     tile.store(i0 + ti, j0 + tj, sums);
 }
 
-// Launches the problem for C of at most `m` x `n` elements; parts: blockIdx.z.
+// Launches a problem whose C has at most `m` x `n` elements, with `pieces` pieces.
 template <class Problem>
-inline void mb_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
+inline void mb_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t pieces,
                        const Problem &problem) {
     int64_t tiles = (m + MB_TILE_M - 1) / MB_TILE_M * ((n + MB_TILE_N - 1) / MB_TILE_N);
-    dim3 grid((unsigned)tiles, (unsigned)call->run_count, (unsigned)parts);
+    dim3 grid((unsigned)tiles, (unsigned)call->run_count, (unsigned)pieces);
     MB_LAUNCH((mb_product_kernel<Problem>), grid, dim3(MB_PRODUCT_THREADS), 0, call->stream,
               problem);
 }
 
-// ---- where gradients of weights go ------------------------------------------------------------
-//
-// The epilogue of a product that is dW: a matrix (m, n) whose columns lie `first` ... in rows of
-// `pitch` floats.
+// ---- epilogues: what becomes of the sums ------------------------------------------------------
 
-// Into memory: rows of `pitch` floats. A tile of any product that assigns is one of these.
+// Assigns C, in rows of `pitch` floats. The tiles of all products that assign derive from it.
 struct mb_store_tile {
     float *values;
-    int64_t pitch; // floats from row to row
+    int64_t pitch; // floats between rows
     int32_t m, n;
 
     __device__ void prefetch(int32_t, int32_t) {}
@@ -167,8 +167,8 @@ struct mb_store_tile {
     }
 };
 
-// What a linear map does with its sums: y = sums + bias (NULL: none), then max(0, .) with `relu`,
-// for the 4 x 4 elements from (i0, j0) on of y (m, n), whose rows are `pitch` floats apart.
+// The epilogue of a linear map: y = sums + bias (NULL: none), then max(0, .) if `relu`, for the 4 x
+// 4 elements from (i0, j0) on of y (m, n), whose rows are `pitch` floats apart.
 __device__ inline void mb_store_map(int32_t i0, int32_t j0, const float (&sums)[4][4], int32_t m,
                                     int32_t n, const float *bias, bool relu, float *y,
                                     int64_t pitch) {
@@ -184,6 +184,8 @@ __device__ inline void mb_store_map(int32_t i0, int32_t j0, const float (&sums)[
         }
 }
 
+// The epilogue of a gradient dW that is stored. begin() sets the tile for a matrix (m, n) that
+// begins `first` floats into dW and has rows of `pitch` floats.
 struct mb_assign {
     mb_view gradient;
     using tile = mb_store_tile;
@@ -195,15 +197,15 @@ struct mb_assign {
     }
 };
 
-// Into Adam: the weights and moments of the tile are on their way while the product is made, and
-// the gradient never reaches memory.
+// The epilogue of a gradient dW that updates W at once: the weights and moments of the tile are
+// loaded while the product is computed, and the gradient never reaches memory.
 struct mb_step_weights {
     mb_update update;
 
     struct tile {
         float *weights, *first_moments, *second_moments;
         const mb_adam *adam;
-        int64_t pitch; // floats from row to row
+        int64_t pitch; // floats between rows
         int32_t m, n;
         bool aligned; // rows can be read and written 16 bytes at a time
         float4 w[4], first[4], second[4];
@@ -233,7 +235,7 @@ struct mb_step_weights {
                     put(second_moments + at, n - j0, second[i]);
                 }
         }
-        // Four floats of a row, `left` of which are there.
+        // Four floats of a row, of which only `left` exist.
         __device__ float4 load(const float *from, int32_t left) const {
             if (aligned && left >= 4)
                 return mb_four_once(from);

@@ -1,6 +1,6 @@
-// Ranges of NVTX: what a profiler (Nsight Systems) shows above the launches of the host. Without
-// one they cost a few nanoseconds; in a build without NVTX's header, which comes in a package of
-// its own, nothing.
+// NVTX ranges, which a profiler (Nsight Systems) shows above the kernel launches. Without a
+// profiler a range costs a few nanoseconds. Without the NVTX header, which comes in a separate
+// package, ranges do nothing.
 #ifndef MB_KERNELS_CUDA_RANGE_CUH
 #define MB_KERNELS_CUDA_RANGE_CUH
 
@@ -15,7 +15,7 @@ inline int nvtxRangePop() {
 }
 #endif
 
-// From its making to the end of the block that it stands in.
+// A range from the construction of the object to the end of its scope.
 struct mb_cuda_range {
     explicit mb_cuda_range(const char *name) {
         (void)nvtxRangePushA(name);

@@ -1,6 +1,7 @@
-// Linear maps in several ranks. B rows, K ranks, I inputs, O outputs; F (K, I, O). The products of
-// all ranks are one, whose columns are the outputs of rank 0, then those of rank 1 ...: ranks are
-// narrow, together they fill a tile. Reference: src/kernels/cpu/isa/rank.c.
+// Linear maps of several ranks. B rows, K ranks, I inputs, O outputs; F (K, I, O). The products of
+// all ranks are computed as one, whose columns are the outputs of rank 0, then those of rank 1, and
+// so on: a single rank is narrow, but together they fill a tile. Reference:
+// src/kernels/cpu/isa/rank.c.
 #include "cuda/divide.cuh"
 #include "cuda/tensor_product.cuh"
 
@@ -50,8 +51,7 @@ MB_CUDA_OP(rank_linear) {
                        mb_view_vectors(problem.y, 1) * mb_view_width(problem.y), 1, problem);
 }
 
-// dx (B, I) = sum over k of dy[:, k] (B, O) F[k]^T: p goes through the outputs of all ranks.
-// Assigns.
+// dx (B, I) = sum over k of dy[:, k] (B, O) F[k]^T: p runs over the outputs of all ranks. Assigns.
 struct rank_input_gradient {
     mb_tables tables;
     mb_view dy, factor, dx;
@@ -93,7 +93,8 @@ MB_CUDA_OP(rank_linear_grad_input) {
     mb_product(call, call->max_rows, mb_view_width(problem.dx), 1, problem);
 }
 
-// dF[k] (I, O) = x^T dy[:, k], blockIdx.z = k. Assigns, or steps F at once.
+// dF[k] (I, O) = x^T dy[:, k], blockIdx.z = k. Assigns, or updates F at once, depending on the
+// epilogue.
 template <class Epilogue> struct rank_weight_gradient {
     mb_tables tables;
     mb_view x, dy;
@@ -122,7 +123,7 @@ template <class Epilogue> struct rank_weight_gradient {
     }
 };
 
-// The update has the same inputs.
+// RANK_LINEAR_UPDATE has the same inputs.
 template <class Epilogue>
 static void rank_weight_gradient_launch(const mb_cuda_call *call, const Epilogue &epilogue) {
     rank_weight_gradient<Epilogue> problem = {};

@@ -4,7 +4,7 @@
 
 #include "cuda/launch.cuh"
 
-// Of a whole warp, to every lane.
+// The sum over a warp, returned to every lane.
 template <class T> __device__ inline T mb_warp_sum(T value) {
     for (int distance = 16; distance > 0; distance /= 2)
         value += __shfl_xor_sync(0xFFFFFFFFu, value, distance);
@@ -19,13 +19,13 @@ template <class T> __device__ inline T mb_warp_max(T value) {
     return value;
 }
 
-// Of a whole block of at most 1024 threads (a multiple of 32), to every thread. Every thread of the
-// block must call it.
+// The sum over a block of at most 1024 threads (a multiple of 32), returned to every thread. All
+// threads of the block must call it.
 template <class T> static __device__ inline T mb_block_sum(T value) {
     __shared__ T sums[32];
     int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, warps = (int)blockDim.x / 32;
     value = mb_warp_sum(value);
-    __syncthreads(); // the sums of an earlier call have been read
+    __syncthreads(); // until the sums of the previous call have been read
     if (lane == 0)
         sums[warp] = value;
     __syncthreads();

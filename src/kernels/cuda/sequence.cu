@@ -1,19 +1,19 @@
-// Sequences (B, T, D) without weights: delays, ends, positions. All assign. Reference:
-// src/kernels/cpu/isa/recurrent.c, convolve.c.
+// Ops on sequences (B, T, D) that have no weights: delays, last steps, position encodings. All
+// assign. Reference: src/kernels/cpu/isa/recurrent.c, convolve.c.
 #include <math.h>
 
 #include "cuda/columns.cuh"
 #include "cuda/recurrence.cuh"
 
-// Which way, with a division by T.
-struct way {
+// Finds the position of a vector on a walk; `steps` divides by T.
+struct walk {
     mb_divider steps;
     mb_recurrence recurrence;
 
-    // The way through (B, T, D), and where on it vector b * T + t is.
-    __device__ mb_way find(const mb_view &sequence, int32_t rows, int64_t vector, int32_t &place,
-                           int64_t &side) const {
-        mb_way found = mb_way_of(sequence, rows, recurrence);
+    // Returns the walk through (B, T, D), and sets position and side of vector b * T + t.
+    __device__ mb_walk find(const mb_view &sequence, int32_t rows, int64_t vector, int32_t &place,
+                            int64_t &side) const {
+        mb_walk found = mb_walk_of(sequence, rows, recurrence);
         int64_t row = mb_quotient(steps, vector);
         int32_t step = (int32_t)(vector - row * steps.by);
         bool along_rows = recurrence.axis == MB_AXIS_ROWS;
@@ -24,8 +24,8 @@ struct way {
     }
 };
 
-static way way_of(const mb_cuda_call *call, const mb_view &sequence) {
-    return {mb_divider_of(sequence.shape.dims[1]), call->step->params.recurrence};
+static walk way_of(const mb_cuda_call *call, const mb_view &sequence) {
+    return {mb_divider_of(sequence.shape.dims[1]), call->op->params.recurrence};
 }
 
 // y[n] = x[n-1] (B, T, D), y[0] = start (S, D) or 0
@@ -33,12 +33,12 @@ struct delay_problem {
     mb_tables tables;
     mb_view x, start, y; // start.first = NULL: none
     mb_divider width;
-    way along;
+    walk along;
 
     __device__ float value(int32_t run, int32_t rows, int64_t vector, int32_t column) const {
         int32_t place;
         int64_t side;
-        mb_way found = along.find(y, rows, vector, place, side);
+        mb_walk found = along.find(y, rows, vector, place, side);
         int64_t before = found.reverse ? vector + found.along : vector - found.along;
         if (place > 0)
             return mb_at(x, run)[before * width.by + column];
@@ -49,7 +49,7 @@ struct delay_problem {
 MB_CUDA_OP(delay) {
     delay_problem problem = {};
     problem.x = mb_in(call, delay, x);
-    if (mb_has(call->step, delay, start))
+    if (mb_has(call->op, delay, start))
         problem.start = mb_in(call, delay, start);
     problem.along = way_of(call, call->outputs[0]);
     mb_columns(call, problem);
@@ -63,8 +63,8 @@ struct last_problem {
     mb_recurrence recurrence;
 
     __device__ float value(int32_t run, int32_t rows, int64_t side, int32_t column) const {
-        mb_way way = mb_way_of(x, rows, recurrence);
-        int64_t vector = mb_way_at(way, way.length - 1) + side * way.aside;
+        mb_walk walk = mb_walk_of(x, rows, recurrence);
+        int64_t vector = mb_walk_at(walk, walk.length - 1) + side * walk.aside;
         return mb_at(x, run)[vector * width.by + column];
     }
 };
@@ -72,7 +72,7 @@ struct last_problem {
 MB_CUDA_OP(last_step) {
     last_problem problem = {};
     problem.x = call->inputs[0];
-    problem.recurrence = call->step->params.recurrence;
+    problem.recurrence = call->op->params.recurrence;
     mb_columns(call, problem);
 }
 
@@ -81,12 +81,12 @@ struct at_last_problem {
     mb_tables tables;
     mb_view x, y;
     mb_divider width;
-    way along;
+    walk along;
 
     __device__ float value(int32_t run, int32_t rows, int64_t vector, int32_t column) const {
         int32_t place;
         int64_t side;
-        mb_way found = along.find(y, rows, vector, place, side);
+        mb_walk found = along.find(y, rows, vector, place, side);
         bool last = place == found.length - 1;
         return last ? mb_at(x, run)[side * width.by + column] : 0.0f;
     }
@@ -99,12 +99,15 @@ MB_CUDA_OP(at_last_step) {
     mb_columns(call, problem);
 }
 
-// x (B, T, D) -> y (B, T, D): the position of step t is t + 1, or 0 where x[b,t,0] is exactly 0 (a
-// padded frame). With half = D / 2 and w_i = exp(-i * ln(10000) / (half - 1)):
-//   y[i] = sin(position * w_i), y[half + i] = cos(position * w_i); all 0 at position 0, and in the
-//   last column of an odd D
-// A thread makes sine and cosine of one i of a step once, for all rows; thread `half` of an odd D
-// has the last column. exp is in double: an error of one place of w_i, times t, would be seen.
+// Sinusoidal position encoding, x (B, T, D) -> y (B, T, D). The position of step t is t + 1, or 0
+// where x[b,t,0] is exactly 0 (a padded frame). With half = D / 2 and w_i = exp(-i * ln(10000) /
+// (half - 1)):
+//   y[i] = sin(position * w_i), y[half + i] = cos(position * w_i)
+// At position 0 all of y is 0, and so is the last column of an odd D.
+//
+// A thread computes sine and cosine of one i of a step once, for all rows; thread `half` of an odd
+// D has the last column. exp is computed in double, because an error in the last digit of w_i is
+// multiplied by t.
 static __global__ void positions_kernel(const __grid_constant__ mb_tables tables,
                                         const __grid_constant__ mb_view x,
                                         const __grid_constant__ mb_view y, mb_divider columns,

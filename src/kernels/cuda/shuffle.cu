@@ -1,11 +1,11 @@
-// Orders of the rows of an epoch: those of mb_random_shuffle (src/host/base/philox.c), which swaps
-// row i with a row drawn from 0 ... i, from the last row down to row 1.
+// Shuffles the rows of an epoch, as mb_random_shuffle (src/host/base/philox.c) does: from the last
+// row down to row 1, swaps row i with a row drawn from 0 ... i.
 #include "cuda/device.cuh"
 #include "cuda/philox.cuh"
 
-enum { DRAWS = 1024 }; // that a block has at hand
+enum { DRAWS = 1024 }; // made by a block at a time
 
-// All threads draw, then one swaps.
+// All threads draw; then one thread swaps.
 static __device__ inline void shuffle_rows(mb_key key, uint32_t epoch, int32_t count,
                                            uint32_t (&draws)[DRAWS], int32_t *rows) {
     int32_t end = count;
@@ -31,8 +31,8 @@ static __device__ inline void copy_rows(const int32_t *from, int32_t count, int3
         to[i] = from[i];
 }
 
-// A block has a run. Its rows are swapped in shared memory where there is room for `near` of them,
-// in global memory where there is not.
+// A block shuffles the rows of one run: in shared memory if there are at most `near` rows, else in
+// global memory.
 static __global__ void shuffle_kernel(mb_shuffle_launch launch, int32_t near) {
     __shared__ uint32_t draws[DRAWS];
     MB_DYNAMIC_SHARED(int32_t, near_rows);
@@ -52,8 +52,8 @@ static __global__ void shuffle_kernel(mb_shuffle_launch launch, int32_t near) {
     }
 }
 
-// Rows that a block can have in shared memory, beside its draws: where the device does not give it
-// more, what every device has.
+// The number of rows that fit into shared memory beside the draws. If the device does not allow
+// more, these are the 48 KiB that every device has.
 static int32_t most_near(const mb_cuda_device *cuda) {
     const int draws = DRAWS * (int)sizeof(uint32_t);
     int bytes = 0;

@@ -1,11 +1,11 @@
-// Directions of rows, and losses of their inner products. B rows, D features; B' stands for all
-// leading dimensions. Reference: src/kernels/cpu/isa/similarity.c.
+// Vectors scaled to unit length, and a contrastive loss of inner products. B rows, D features; B'
+// stands for all leading dimensions. Reference: src/kernels/cpu/isa/similarity.c.
 #include "cuda/inner.cuh"
 #include "cuda/reduce.cuh"
 
 // ---- rows of length 1 -------------------------------------------------------------------------
 
-// <a, b> in double, of a whole warp, to every lane.
+// <a, b> in double, computed by a whole warp and returned to every lane.
 static __device__ double warp_dot(const float *a, const float *b, int32_t count) {
     double sum = 0.0;
     for (int32_t j = (int32_t)threadIdx.x % 32; j < count; j += 32)
@@ -13,8 +13,9 @@ static __device__ double warp_dot(const float *a, const float *b, int32_t count)
     return mb_warp_sum(sum);
 }
 
-// y (B', D) = x / (||x|| + epsilon), inverse (B', 1) = 1 / (||x|| + epsilon). A row of zeros is 0/0
-// without epsilon, unless keep_zero: then y and inverse are 0. A warp takes a vector. Assigns.
+// y (B', D) = x / (||x|| + epsilon), inverse (B', 1) = 1 / (||x|| + epsilon). With epsilon = 0 a
+// vector of zeros gives 0/0, unless keep_zero: then y and inverse are 0. A warp takes a vector.
+// Assigns.
 static __global__ void unit_rows_kernel(mb_tables tables, mb_view x, mb_view y, mb_view inverses,
                                         double epsilon, bool keep_zero) {
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
@@ -35,12 +36,12 @@ MB_CUDA_OP(unit_rows) {
     int64_t vectors = mb_view_vectors(call->inputs[0], call->max_rows);
     MB_LAUNCH(unit_rows_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0, call->stream,
               call->tables, call->inputs[0], mb_out(call, unit_rows, y),
-              mb_out(call, unit_rows, inverse), (double)call->step->params.unit_rows.epsilon,
-              call->step->params.unit_rows.keep_zero);
+              mb_out(call, unit_rows, inverse), (double)call->op->params.unit_rows.epsilon,
+              call->op->params.unit_rows.keep_zero);
 }
 
-// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy where the norm is a
-// constant for the gradient. A warp takes a vector. Assigns.
+// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy with constant_norm,
+// which takes the norm for a constant. A warp takes a vector. Assigns.
 static __global__ void unit_rows_gradient_kernel(mb_tables tables, mb_view dy, mb_view y,
                                                  mb_view inverses, mb_view dx, double epsilon,
                                                  bool constant_norm) {
@@ -64,8 +65,8 @@ MB_CUDA_OP(unit_rows_grad) {
     MB_LAUNCH(unit_rows_gradient_kernel, mb_grid(call, 32 * vectors), dim3(MB_THREADS), 0,
               call->stream, call->tables, mb_in(call, unit_rows_grad, dy),
               mb_in(call, unit_rows_grad, y), mb_in(call, unit_rows_grad, inverse),
-              call->outputs[0], (double)call->step->params.unit_rows.epsilon,
-              call->step->params.unit_rows.constant_norm);
+              call->outputs[0], (double)call->op->params.unit_rows.epsilon,
+              call->op->params.unit_rows.constant_norm);
 }
 
 // ---- contrast ---------------------------------------------------------------------------------
@@ -73,8 +74,8 @@ MB_CUDA_OP(unit_rows_grad) {
 enum { CONTRAST_THREADS = 512 };
 
 // s (B, B) in place -> p = softmax over j; loss (1) = (1/B) sum over b of log(sum over j of
-// exp(s[b, j])) - s[b, b]. A block makes a run, its warps a row each at a time; an element is read
-// and written by one lane. Assigns.
+// exp(s[b, j])) - s[b, b]. A block computes a run; each of its warps takes a row at a time, and
+// each element is read and written by one lane. Assigns.
 static __global__ void contrast_kernel(mb_tables tables, mb_view loss, mb_view scores) {
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], lane = (int32_t)threadIdx.x % 32;
     if (rows == 0)
@@ -100,7 +101,7 @@ static __global__ void contrast_kernel(mb_tables tables, mb_view loss, mb_view s
         mb_at(loss, run)[0] = (float)(sum / rows);
 }
 
-// s = x q^T, then the above.
+// s = x q^T, then the kernel above.
 MB_CUDA_OP(contrastive) {
     mb_inner_products_launch(call, mb_in(call, contrastive, x), mb_in(call, contrastive, q),
                              mb_out(call, contrastive, probabilities), 1);
@@ -110,14 +111,15 @@ MB_CUDA_OP(contrastive) {
 }
 
 // ds (B, B) = dloss/B * (p - identity); dx (B, D) = ds q where blockIdx.z = 0, dq (B, D) = ds^T x
-// where it is 1. ds is made on the way and the op's room for it left alone. Assigns.
+// where it is 1. ds is computed where it is read, and the op's workspace for it is not used.
+// Assigns.
 struct contrast_gradients {
     mb_tables tables;
     mb_view x, q, probabilities, dloss, dx, dq;
 
     struct tile : mb_store_tile {
         int32_t k;
-        int64_t along_i, along_p; // from element to element of p
+        int64_t along_i, along_p; // strides of p (the probabilities)
         const float *probabilities, *other;
         float scale;
         static constexpr bool a_along_p = true, b_along_p = false;
@@ -130,16 +132,16 @@ struct contrast_gradients {
         }
     };
 
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
+    __device__ bool begin(int32_t run, int32_t piece, tile &t) const {
         int32_t rows = tables.rows[run], width = mb_view_width(x);
         if (rows == 0)
             return false;
-        static_cast<mb_store_tile &>(t) = {mb_at(part == 0 ? dx : dq, run), width, rows, width};
+        static_cast<mb_store_tile &>(t) = {mb_at(piece == 0 ? dx : dq, run), width, rows, width};
         t.k = rows;
-        t.along_i = part == 0 ? rows : 1;
-        t.along_p = part == 0 ? 1 : rows;
+        t.along_i = piece == 0 ? rows : 1;
+        t.along_p = piece == 0 ? 1 : rows;
         t.probabilities = mb_at(probabilities, run);
-        t.other = mb_at(part == 0 ? q : x, run);
+        t.other = mb_at(piece == 0 ? q : x, run);
         t.scale = mb_at(dloss, run)[0] / (float)rows;
         return true;
     }

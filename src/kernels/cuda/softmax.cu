@@ -1,15 +1,15 @@
-// Softmax over the last dimension, max-subtracted, and its gradient. Reference:
-// src/kernels/cpu/isa/softmax.c.
+// Softmax over the last dimension, and its gradient. B' stands for all leading dimensions.
+// Reference: src/kernels/cpu/isa/softmax.c.
 #include "cuda/vectors.cuh"
 
-// 0 for -infinity, and where exp would leave the normal numbers.
+// exp(x); 0 for -infinity, and where exp(x) would be denormal.
 static __device__ inline float exponential(float x) {
     float e = expf(x);
     return x < -87.0f ? 0.0f : e; // NaN stays NaN
 }
 
-// y (B', D) = exp(x - max) / sum. Assigns. exp is computed twice, so that x is what is read again,
-// from the L1 cache, and y is written once.
+// y (B', D) = exp(x - max) / sum. Assigns. exp is computed twice: reading x again, from the L1
+// cache, is cheaper than writing y twice.
 template <int LANES>
 static __global__ void softmax_kernel(const __grid_constant__ mb_vectors vectors) {
     mb_vector vector = mb_vector_here<LANES>(vectors);

@@ -1,15 +1,15 @@
-// First layers: linear maps of features of utterances, and the updates of their weights. B rows, I
-// inputs, O outputs; x (B, I) is made where it is read. Reference: src/kernels/cpu/isa/source.c.
+// First layers: linear maps of the features of utterances, and the updates of their weights. B
+// rows, I inputs, O outputs. x (B, I), the features with their dropout, is made where it is read.
+// Reference: src/kernels/cpu/isa/source.c.
 //
-// Where updates begin the next step (source_pass.cu), x W is summed in parts of MB_SOURCE_PART
-// inputs, whoever makes them, and then part by part: a step that was begun has the bits of one that
-// was not.
+// Where updates begin the next step (source_pass.cu), x W is always summed over pieces of
+// MB_SOURCE_CHUNK inputs, and then the sums of the pieces are added in order. So the bits are the
+// same whether the update of the previous step has computed those sums or this op does.
 #include "cuda/source.cuh"
 #include "cuda/tensor_product.cuh"
 
-// A strip of A = x whose neighbours along p lie together, for the forward product: a thread stays
-// on its rows, and on one place of every 16 along p, so that the bits of one counter serve it for 8
-// strips.
+// Fills the strips of A = x for the forward product. A thread always has the same rows and the same
+// p modulo 16, so that one counter has the bits for 8 strips.
 struct strip_of_rows {
     mb_source_rows x;
     int32_t first; // input at p = 0
@@ -18,8 +18,9 @@ struct strip_of_rows {
 
     __device__ void fetch(int32_t k, int32_t i0, int32_t p0, mb_strip<MB_TILE_M, true> &strip) {
         static_assert((int)MB_TILE_K == (int)MB_DROPOUT_COUNTERS,
-                      "a strip is one place of a group");
-        static_assert((int)MB_SOURCE_PART % (int)MB_DROPOUT_GROUP == 0, "parts begin with a group");
+                      "a strip has one bit of each counter");
+        static_assert((int)MB_SOURCE_CHUNK % (int)MB_DROPOUT_GROUP == 0,
+                      "pieces begin with a dropout group");
 #pragma unroll
         for (int e = 0; e < strip.COUNT; e++) {
             int p, i;
@@ -38,7 +39,7 @@ struct strip_of_rows {
             strip.values[e] = value;
         }
     }
-    // Row i at p, p + 1 ...; zeros from k on.
+    // Row i, elements p, p + 1, p + 2, p + 3; zeros from k on.
     __device__ void four(int32_t k, int32_t i, int32_t p, float (&values)[4]) const {
         const float *row = x.row(i);
         int32_t input = first + p;
@@ -53,13 +54,13 @@ struct strip_of_rows {
     }
 };
 
-// Into y (B, O) with bias and max(0, .), or into the room for sums (parts + 1, B, pitch), as they
-// are; blockIdx.z = part. Assigns.
+// The product x W: assigned to y (B, O) with bias and max(0, .), or, in_pieces, to the sums of the
+// pieces (pieces + 1, B, pitch); blockIdx.z is the piece.
 struct source_product {
     mb_tables tables;
     mb_source source;
     mb_view weight, bias, to; // bias.first = NULL: none
-    bool relu, in_parts;
+    bool relu, in_pieces;
     int32_t outputs, max_rows;
 
     struct tile {
@@ -88,46 +89,46 @@ struct source_product {
         }
     };
 
-    __device__ bool begin(int32_t run, int32_t part, tile &t) const {
-        int32_t rows = tables.rows[run], first = part * MB_SOURCE_PART;
+    __device__ bool begin(int32_t run, int32_t piece, tile &t) const {
+        int32_t rows = tables.rows[run], first = piece * MB_SOURCE_CHUNK;
         int32_t left = source.width - first;
         t.m = rows;
         t.n = outputs;
-        t.k = in_parts && left > MB_SOURCE_PART ? (int32_t)MB_SOURCE_PART : left;
+        t.k = in_pieces && left > MB_SOURCE_CHUNK ? (int32_t)MB_SOURCE_CHUNK : left;
         t.pitch = mb_view_width(to);
         t.relu = relu;
         t.x.x = mb_source_rows_of(source, tables, run, 0);
         t.x.first = first;
         t.weight = mb_at(weight, run) + (int64_t)first * outputs;
         t.bias = bias.first != NULL ? mb_at(bias, run) : NULL;
-        t.to = mb_at(to, run) + (int64_t)part * max_rows * t.pitch;
-        return rows > 0 && !(in_parts && tables.begun[run] != 0);
+        t.to = mb_at(to, run) + (int64_t)piece * max_rows * t.pitch;
+        return rows > 0 && !(in_pieces && tables.begun[run] != 0);
     }
 };
 
-// y (B, O) = the sums (parts + 1, B, pitch), part after part, + b, then max(0, .) when asked for.
-// Assigns.
+// y (B, O) = the sums (pieces + 1, B, pitch) added piece after piece, + b, then max(0, .) if
+// `relu`. Assigns.
 static __global__ void source_sums_kernel(const __grid_constant__ mb_tables tables,
                                           const __grid_constant__ mb_view sums,
                                           const __grid_constant__ mb_view bias,
                                           const __grid_constant__ mb_view y, int32_t max_rows,
                                           bool relu) {
     int32_t run = (int32_t)blockIdx.y, rows = tables.rows[run], outputs = mb_view_width(y);
-    int32_t parts = sums.shape.dims[0] - 1, pitch = mb_view_width(sums);
+    int32_t pieces = sums.shape.dims[0] - 1, pitch = mb_view_width(sums);
     int32_t item = (int32_t)mb_item(), row = item / outputs, output = item % outputs;
     if (row >= rows)
         return;
     const float *from = mb_at(sums, run) + row * pitch + output;
     float value = 0.0f;
-    for (int32_t part = 0; part < parts; part++)
-        value += from[(int64_t)part * max_rows * pitch];
+    for (int32_t piece = 0; piece < pieces; piece++)
+        value += from[(int64_t)piece * max_rows * pitch];
     if (bias.first != NULL)
         value += mb_at(bias, run)[output];
     mb_at(y, run)[item] = relu && value < 0.0f ? 0.0f : value; // NaN stays NaN
 }
 
 MB_CUDA_OP(source_linear) {
-    const mb_step *step = call->step;
+    const mb_plan_op *op = call->op;
     source_product problem = {};
     mb_view bias = {}, sums = mb_out(call, source_linear, sums);
     problem.tables = call->tables;
@@ -135,24 +136,24 @@ MB_CUDA_OP(source_linear) {
     problem.source = mb_source_of(call, problem.weight.shape.dims[1]);
     problem.outputs = mb_view_width(mb_out(call, source_linear, y));
     problem.max_rows = call->max_rows;
-    if (mb_has(step, source_linear, bias))
+    if (mb_has(op, source_linear, bias))
         bias = mb_in(call, source_linear, bias);
     if (!mb_source_begins(call->plan)) {
         problem.bias = bias;
         problem.to = mb_out(call, source_linear, y);
-        problem.relu = step->params.source.relu;
+        problem.relu = op->params.source.relu;
         mb_forward_product(call, call->max_rows, problem.outputs, 1, problem);
         return;
     }
     problem.to = sums;
-    problem.in_parts = true;
+    problem.in_pieces = true;
     mb_product(call, call->max_rows, problem.outputs, sums.shape.dims[0] - 1, problem);
     MB_LAUNCH(source_sums_kernel, mb_grid(call, (int64_t)call->max_rows * problem.outputs),
               dim3(MB_THREADS), 0, call->stream, call->tables, sums, bias,
-              mb_out(call, source_linear, y), call->max_rows, step->params.source.relu);
+              mb_out(call, source_linear, y), call->max_rows, op->params.source.relu);
 }
 
-// dW (I, O) = x^T dy, which steps W at once: for batches beyond MB_SOURCE_ROWS.
+// dW (I, O) = x^T dy, which updates W at once: for batches of more than MB_SOURCE_ROWS rows.
 struct source_update {
     mb_tables tables;
     mb_source source;
@@ -180,7 +181,8 @@ struct source_update {
             for (int e = 0; e < strip.COUNT; e++)
                 strip.values[e] *= (kept >> e & 1u) != 0 ? x.mask.scale : 0.0f;
         }
-        // Bit e for the strip's element e. One after the other: there are few registers left.
+        // Bit e tells whether the strip's element e is kept. The loop is not unrolled, to save
+        // registers.
         __device__ uint32_t kept_of(int32_t i0, int32_t p0,
                                     const mb_strip<MB_TILE_M, false> &strip) const {
             uint32_t kept = 0;
@@ -207,7 +209,8 @@ struct source_update {
 };
 
 MB_CUDA_OP(source_linear_update) {
-    mb_source source = mb_source_of(call, mb_view_width(mb_out(call, source_linear_update, room)));
+    mb_source source =
+        mb_source_of(call, mb_view_width(mb_out(call, source_linear_update, x_buffer)));
     if (mb_source_begins(call->plan)) {
         mb_source_pass(call, source);
         return;

@@ -1,5 +1,5 @@
-// Inputs that never reach memory: features of utterances that a first layer reads straight from the
-// resident dataset, with their dropout made on the way.
+// The input x of a first layer, which is never stored: features are read directly from the resident
+// dataset, and dropout is applied as they are read.
 #ifndef MB_KERNELS_CUDA_SOURCE_CUH
 #define MB_KERNELS_CUDA_SOURCE_CUH
 
@@ -10,13 +10,13 @@
 struct mb_source {
     const float *values;      // (frames, dimension)
     const int64_t *offsets;   // (N + 1) frames, or NULL: one frame per utterance
-    int32_t dimension, width; // columns [dimension, width) of x are zero; width = I
+    int32_t dimension, width; // width = I; columns [dimension, width) of x are zero
     bool dropped;
     mb_dropout_setting dropout;
 };
 
 inline mb_source mb_source_of(const mb_cuda_call *call, int32_t width) {
-    const mb_op_params *params = &call->step->params;
+    const mb_op_params *params = &call->op->params;
     const mb_stream *stream = &call->dataset.streams[params->source.stream];
     mb_source source = {};
     source.values = static_cast<const float *>(stream->values);
@@ -28,10 +28,10 @@ inline mb_source mb_source_of(const mb_cuda_call *call, int32_t width) {
     return source;
 }
 
-// The largest batch whose next one is begun by the update (source_pass.cu).
+// The largest batch for which the update begins the next step (source_pass.cu).
 enum { MB_SOURCE_ROWS = 32 };
 
-// Whether updates begin the next step, with sums part by part in the room of SOURCE_LINEAR.
+// Whether updates begin the next step. If so, SOURCE_LINEAR sums piece by piece in its workspace.
 inline bool mb_source_begins(const mb_plan *plan) {
     return plan->info.trains && plan->info.max_rows <= MB_SOURCE_ROWS;
 }
@@ -48,11 +48,11 @@ struct mb_source_rows {
     const int32_t *indices;
     int32_t rows, dimension, width;
     bool dropped;
-    bool grouped; // groups of random bits lie within a row
+    bool grouped; // no dropout group spans two rows
     mb_mask mask;
 
-    // The features of row i; NULL: zeros, for there is no such row, or no frame. Of several frames
-    // the last counts.
+    // The features of row i, which are the last frame of its utterance. NULL, meaning zeros, if
+    // there is no such row or no frame.
     __device__ const float *row(int32_t i) const {
         if (i >= rows)
             return NULL;
@@ -65,17 +65,18 @@ struct mb_source_rows {
         }
         return values + frame * dimension;
     }
-    // Of the group that (i, p) lies in, bits for p and the places 16, 32 ... before and behind it.
+    // The bits of the counter of (i, p): for all elements of its group whose distance from p is a
+    // multiple of 16.
     __device__ uint32_t bits(int32_t i, int32_t p) const {
         uint64_t e = element(i, p);
         return mb_mask_bits(mask,
                             e / MB_DROPOUT_GROUP * MB_DROPOUT_COUNTERS + e % MB_DROPOUT_COUNTERS);
     }
-    // What (i, p) is multiplied by, from those bits; grouped.
+    // The factor of (i, p) from those bits; only if `grouped`.
     __device__ float factor(uint32_t bits, int32_t p) const {
         return is_kept(bits, (uint32_t)p) ? mask.scale : 0.0f;
     }
-    // From nothing, for any width.
+    // Whether (i, p) is kept; makes its own bits, for any width.
     __device__ bool keeps(int32_t i, int32_t p) const {
         return is_kept(bits(i, p), (uint32_t)element(i, p));
     }
@@ -89,7 +90,7 @@ struct mb_source_rows {
     }
 };
 
-// ahead: 0 for the batch of the step at hand, 1 for that of the next.
+// ahead: 0 for the batch of the current step, 1 for that of the next step.
 __device__ inline mb_source_rows mb_source_rows_of(const mb_source &source, const mb_tables &tables,
                                                    int32_t run, int32_t ahead) {
     mb_source_rows x;

@@ -1,30 +1,30 @@
-// The update of a first layer and the product of the step that follows, in one pass over the
-// weight: dW = x^T dy, clip, weight decay and Adam as everywhere, and then, while the new weights
-// are at hand, the sums of x W for the batch of the next step. W is read once less a step.
+// The update of a first layer and the product of the next step, in one pass over the weight: dW =
+// x^T dy, clip, weight decay and Adam as everywhere; then, while the new weights are still in
+// shared memory, the sums of x W for the batch of the next step. This saves one read of W per step.
 //
 // Reference: source_update and source_product of source.cu, one after the other. A block of 128
-// threads takes MB_SOURCE_PART inputs x 64 outputs of W, in strips of 32 inputs. Of a strip, a
-// thread has 4 x 4 weights with their moments in registers, and of the sums 4 rows x 4 outputs over
-// all strips:
-//     wait for the strip's x (both batches, copied on the side), drop
-//     dW in registers, over the rows; Adam; the new w goes to shared memory too
-//     ask for w, moments and x of the next strip
-//     sums += x w, over the strip's inputs
-// Every sum goes through its terms in the order of the reference.
+// threads takes MB_SOURCE_CHUNK inputs x 64 outputs of W, in strips of 32 inputs. In registers, a
+// thread has 4 x 4 weights of a strip with their moments, and 4 rows x 4 outputs of the sums, which
+// it keeps over all strips. For each strip:
+//     wait for its x (of both batches, copied asynchronously), apply dropout
+//     make dW in registers, summing over the rows; apply Adam; copy the new w to shared memory
+//     begin to load w, moments and x of the next strip
+//     sums += x w, over the inputs of the strip
+// The terms of every sum are added in the order of the reference.
 #include "cuda/source.cuh"
 
 static constexpr int32_t ROWS = MB_SOURCE_ROWS;
 static constexpr int32_t STRIP = 32;   // inputs
 static constexpr int32_t OUTPUTS = 64; // of a block
 static constexpr int32_t THREADS = 128;
-static constexpr int32_t PITCH = STRIP + 4; // floats between rows of x in shared memory
-// Of each row of x in a strip, a thread copies and drops inputs c and c + PLACES: in OWN_ROWS rows.
+static constexpr int32_t PITCH = STRIP + 4; // floats from row to row of x in shared memory
+// A thread copies and masks inputs c and c + PLACES of a strip, in OWN_ROWS rows of x.
 static constexpr int32_t PLACES = MB_DROPOUT_COUNTERS;
 static constexpr int32_t OWN_ROWS = ROWS * PLACES / THREADS;
 
 static_assert(STRIP == 2 * PLACES && (int)MB_DROPOUT_GROUP % STRIP == 0 &&
-                  (int)MB_SOURCE_PART % (int)MB_DROPOUT_GROUP == 0,
-              "a strip is two places of a group");
+                  (int)MB_SOURCE_CHUNK % (int)MB_DROPOUT_GROUP == 0,
+              "a strip has two bits of each counter");
 static_assert(STRIP / 4 * OUTPUTS / 4 == THREADS && ROWS == STRIP,
               "a thread has 4 x 4 weights of a strip and 4 x 4 sums");
 
@@ -36,18 +36,18 @@ struct source_pass {
     int32_t outputs, max_rows;
 };
 
-// The strips of x: of the batch at hand, and of the next one.
+// The strips of x, for the current batch and for the next one.
 struct pass_strips {
     alignas(16) float x[2][ROWS][PITCH];
 };
 
-// What the threads of a block share.
+// Shared memory of a block.
 struct pass_memory {
-    pass_strips strips[2]; // one is copied while the other is used
+    pass_strips strips[2]; // one is filled while the other is used
     alignas(16) float dy[ROWS][OUTPUTS];
     alignas(16) float w[STRIP][OUTPUTS];
     mb_source_rows batches[2];
-    const float *from[2][ROWS]; // features of the rows of both batches; NULL: zeros
+    const float *from[2][ROWS]; // features of each row of both batches; NULL: zeros
 };
 
 // ---- x ----------------------------------------------------------------------------------------
@@ -56,13 +56,13 @@ static __device__ inline int32_t own_place() {
     return (int32_t)threadIdx.x % PLACES;
 }
 
-// Both halves of a warp write to different banks.
+// Rows are numbered so that the two halves of a warp write to different banks.
 static __device__ inline int32_t own_row(int32_t k) {
     int32_t half = (int32_t)threadIdx.x / PLACES;
     return half / 2 + 4 * (half % 2) + 8 * k;
 }
 
-// Begins to copy a thread's share of a batch's inputs from p0 on.
+// Begins to copy the thread's share of a strip, the inputs of a batch from p0 on.
 static __device__ inline void copy(const pass_memory &memory, int32_t batch, int32_t p0,
                                    float (*strip)[PITCH]) {
     int32_t dimension = memory.batches[batch].dimension;
@@ -81,8 +81,8 @@ static __device__ inline void copy(const pass_memory &memory, int32_t batch, int
     }
 }
 
-// Multiplies what the thread has copied by its mask. bits: OWN_ROWS times 8, of the group that the
-// strip lies in, from strip to strip.
+// Applies the dropout mask to the elements that the thread has copied. `bits` has 8 bits for each
+// of the thread's OWN_ROWS rows; they are valid for all strips of a dropout group.
 static __device__ inline void drop(const pass_memory &memory, int32_t batch, int32_t p0,
                                    uint32_t &bits, float (*strip)[PITCH]) {
     const mb_source_rows &x = memory.batches[batch];
@@ -109,7 +109,7 @@ static __device__ inline void drop(const pass_memory &memory, int32_t batch, int
 
 // ---- products ---------------------------------------------------------------------------------
 
-// dW of a strip: 4 inputs from ti on x 4 outputs from tj on.
+// dW of a strip, for 4 inputs from ti on x 4 outputs from tj on.
 static __device__ inline void gradient_of(const pass_memory &memory, const pass_strips &strip,
                                           int32_t rows, int32_t ti, int32_t tj,
                                           float (&gradient)[4][4]) {
@@ -126,7 +126,7 @@ static __device__ inline void gradient_of(const pass_memory &memory, const pass_
     }
 }
 
-// Adds a strip's share to the sums of 4 rows from ti on x 4 outputs from tj on.
+// Adds the products of a strip to the sums of 4 rows from ti on x 4 outputs from tj on.
 static __device__ inline void add_to_sums(const pass_memory &memory, const pass_strips &strip,
                                           int32_t ti, int32_t tj, float (&sums)[4][4]) {
 #pragma unroll 2
@@ -148,7 +148,7 @@ static __device__ inline void add_to_sums(const pass_memory &memory, const pass_
     }
 }
 
-// The new weights of a thread, zeros where there are none.
+// Copies the thread's new weights to shared memory, with zeros beyond the ends of W.
 static __device__ inline void share_weights(const mb_step_weights::tile &weights, int32_t i0,
                                             int32_t j0, int32_t ti, int32_t tj,
                                             pass_memory &memory) {
@@ -183,10 +183,10 @@ static __device__ inline void load_rows(const source_pass &pass, int32_t j0, pas
     }
 }
 
-static __device__ inline void store_sums(const source_pass &pass, int32_t part, int32_t rows,
+static __device__ inline void store_sums(const source_pass &pass, int32_t piece, int32_t rows,
                                          int32_t i0, int32_t j0, const float (&sums)[4][4]) {
     int32_t pitch = mb_view_width(pass.sums);
-    float *to = mb_at(pass.sums, (int32_t)blockIdx.y) + (int64_t)part * pass.max_rows * pitch;
+    float *to = mb_at(pass.sums, (int32_t)blockIdx.y) + (int64_t)piece * pass.max_rows * pitch;
 #pragma unroll
     for (int32_t i = 0; i < 4; i++)
         if (i0 + i < rows && j0 < pitch)
@@ -197,8 +197,9 @@ static __global__ void __launch_bounds__(THREADS, 4)
     source_pass_kernel(const __grid_constant__ source_pass pass) {
     __shared__ pass_memory memory;
     int32_t run = (int32_t)blockIdx.y, tiles = (pass.outputs + OUTPUTS - 1) / OUTPUTS;
-    int32_t part = (int32_t)blockIdx.x / tiles, j0 = (int32_t)blockIdx.x % tiles * OUTPUTS;
-    int32_t begin = part * MB_SOURCE_PART, end = begin + MB_SOURCE_PART, inputs = pass.source.width;
+    int32_t piece = (int32_t)blockIdx.x / tiles, j0 = (int32_t)blockIdx.x % tiles * OUTPUTS;
+    int32_t begin = piece * MB_SOURCE_CHUNK, end = begin + MB_SOURCE_CHUNK,
+            inputs = pass.source.width;
     int32_t ti = (int32_t)threadIdx.x / (OUTPUTS / 4) * 4;
     int32_t tj = (int32_t)threadIdx.x % (OUTPUTS / 4) * 4;
     int32_t rows = pass.tables.rows[run], next_rows = pass.tables.next_rows[run];
@@ -213,7 +214,7 @@ static __global__ void __launch_bounds__(THREADS, 4)
         copy(memory, batch, begin, memory.strips[0].x[batch]);
     float sums[4][4] = {};
     uint32_t bits[2] = {0, 0};
-    int32_t at = 0; // which of the strips of x
+    int32_t at = 0; // the strips of x in use
     for (int32_t i0 = begin; i0 < end; i0 += STRIP, at ^= 1) {
         float gradient[4][4] = {};
         pass_strips &strip = memory.strips[at], &other = memory.strips[at ^ 1];
@@ -222,7 +223,7 @@ static __global__ void __launch_bounds__(THREADS, 4)
         drop(memory, 0, i0, bits[0], strip.x[0]);
         if (next_rows > 0)
             drop(memory, 1, i0, bits[1], strip.x[1]);
-        __syncthreads(); // x is there; the other strip and w are free
+        __syncthreads(); // x is complete; the other strips and w may be overwritten
         gradient_of(memory, strip, rows, ti, tj, gradient);
         weights.store(i0 + ti, j0 + tj, gradient);
         if (next_rows > 0)
@@ -233,12 +234,12 @@ static __global__ void __launch_bounds__(THREADS, 4)
             if (next_rows > 0)
                 copy(memory, 1, i0 + STRIP, other.x[1]);
         }
-        __syncthreads(); // w is there
+        __syncthreads(); // w is complete
         if (next_rows > 0)
             add_to_sums(memory, strip, ti, tj, sums);
     }
     if (next_rows > 0)
-        store_sums(pass, part, next_rows, ti, j0 + tj, sums);
+        store_sums(pass, piece, next_rows, ti, j0 + tj, sums);
 }
 
 void mb_source_pass(const mb_cuda_call *call, const mb_source &source) {
@@ -250,8 +251,8 @@ void mb_source_pass(const mb_cuda_call *call, const mb_source &source) {
     pass.weights = mb_step_weights{mb_update_of(call)};
     pass.outputs = mb_view_width(pass.dy);
     pass.max_rows = call->max_rows;
-    int32_t parts = (source.width + MB_SOURCE_PART - 1) / MB_SOURCE_PART;
+    int32_t pieces = (source.width + MB_SOURCE_CHUNK - 1) / MB_SOURCE_CHUNK;
     int32_t tiles = (pass.outputs + OUTPUTS - 1) / OUTPUTS;
-    dim3 grid((unsigned)(parts * tiles), (unsigned)call->run_count);
+    dim3 grid((unsigned)(pieces * tiles), (unsigned)call->run_count);
     MB_LAUNCH(source_pass_kernel, grid, dim3(THREADS), 0, call->stream, pass);
 }

@@ -1,6 +1,6 @@
-// Start values, as src/host/graph/parameters.c makes them: of each parameter element e in its
-// logical order comes from Philox, uniform ones from word e % 4 of index e / 4, normal ones from
-// index e.
+// Start values of parameters, the same as in src/host/graph/parameters.c. Element e of a parameter,
+// in its logical order, is drawn from Philox: uniform values from word e % 4 of index e / 4, normal
+// values from index e.
 #include "cuda/device.cuh"
 #include "cuda/philox.cuh"
 
@@ -14,7 +14,7 @@ struct start_problem {
     float *parameters;
 };
 
-// Logical element that lies at `place` of a transposed parameter.
+// The logical element that is stored at `place` in a transposed parameter.
 static __device__ int64_t logical_element(const mb_shape &shape, int64_t place) {
     int64_t element = 0;
     for (int32_t i = 0; i < shape.count; i++) { // the first dimension changes fastest
@@ -39,7 +39,7 @@ static __device__ float start_value(const start_problem &q, mb_key key, int64_t 
     return (float)(q.initial.scale * ((double)word * 0x1p-31 - 1.0));
 }
 
-// A thread draws one element, where it is stored.
+// A thread draws one element and stores it.
 static __global__ void start_kernel(start_problem q) {
     int32_t run = (int32_t)blockIdx.y;
     int64_t place = mb_item();

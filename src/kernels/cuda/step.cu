@@ -1,7 +1,7 @@
 // One step of an array: the ops of a plan one after the other, each for all runs at once.
 //
-// What changes from step to step (rows, utterances, training step, Adam's factors) lies in tables
-// that the first kernel makes on the device: the same launches, captured as a CUDA graph, serve
+// What changes from step to step (rows, utterances, training step, Adam's factors) is in tables
+// that the first kernel makes on the device. So the same launches, captured as a CUDA graph, serve
 // every step.
 #include <math.h>
 
@@ -27,7 +27,8 @@ static __device__ mb_adam adam_of(const float *slots, uint32_t training_step) {
     return adam;
 }
 
-// The launch's own first_step and step_count are those of the launch that was captured.
+// The first_step and step_count of `launch` are those of the launch that was captured, so the
+// cursor is used instead.
 static __global__ void begin_step_kernel(mb_launch launch, bool trains, mb_step_tables tables) {
     int32_t run = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x), step = tables.cursor->next;
     if (run == 0)
@@ -52,8 +53,8 @@ static __global__ void begin_step_kernel(mb_launch launch, bool trains, mb_step_
 struct results {
     const float *arena;
     int64_t arena_floats;
-    int64_t loss, logits, values; // places in the arena, -1 = none
-    int32_t classes, outputs;     // numbers a row
+    int64_t loss, logits, values; // offsets in the arena, -1: none
+    int32_t classes, outputs;     // numbers per row
 };
 
 static __device__ void keep_rows(const float *from, int32_t count, float *to) {
@@ -127,15 +128,15 @@ static mb_cuda_call call_of(const mb_cuda_device *cuda, const mb_plan *plan,
     return call;
 }
 
-// Launches the kernels of an op, number `index` of the plan.
+// Launches the kernels of op `index` of the plan.
 static mb_status launch_op(mb_cuda_device *cuda, const mb_cuda_call *call, int32_t index,
                            int32_t step, mb_error *error) {
-    mb_op op = call->step->op;
-    mb_cuda_range range(mb_op_infos[op].name);
+    mb_op kind = call->op->kind;
+    mb_cuda_range range(mb_op_infos[kind].name);
     if (cuda->waits)
-        return mb_cuda_op_apart(cuda, ops[op], call, index, step, error);
-    ops[op](call);
-    return mb_cuda_launched(cuda, error, mb_op_infos[op].name);
+        return mb_cuda_op_by_run(cuda, ops[kind], call, index, step, error);
+    ops[kind](call);
+    return mb_cuda_launched(cuda, error, mb_op_infos[kind].name);
 }
 
 // Launches the kernels of every op.
@@ -144,16 +145,16 @@ static mb_status launch_ops(mb_cuda_device *cuda, const mb_plan *plan, const mb_
     mb_cuda_call call = call_of(cuda, plan, launch);
     bool timed = launch->op_seconds != NULL;
     mb_status status = timed ? mb_op_clock_mark(&cuda->clock, 0, cuda->stream, error) : MB_OK;
-    for (int32_t s = 0; status == MB_OK && s < plan->step_count; s++) {
-        const mb_step *step = &plan->steps[s];
-        call.step = step;
-        for (int32_t i = 0; i < step->input_count; i++)
-            call.inputs[i] = view_of(plan, launch, &step->inputs[i]);
-        for (int32_t i = 0; i < step->output_count; i++)
-            call.outputs[i] = view_of(plan, launch, &step->outputs[i]);
-        status = launch_op(cuda, &call, s, number, error);
+    for (int32_t i = 0; status == MB_OK && i < plan->op_count; i++) {
+        const mb_plan_op *op = &plan->ops[i];
+        call.op = op;
+        for (int32_t k = 0; k < op->input_count; k++)
+            call.inputs[k] = view_of(plan, launch, &op->inputs[k]);
+        for (int32_t k = 0; k < op->output_count; k++)
+            call.outputs[k] = view_of(plan, launch, &op->outputs[k]);
+        status = launch_op(cuda, &call, i, number, error);
         if (status == MB_OK && timed)
-            status = mb_op_clock_mark(&cuda->clock, s + 1, cuda->stream, error);
+            status = mb_op_clock_mark(&cuda->clock, i + 1, cuda->stream, error);
     }
     return status;
 }

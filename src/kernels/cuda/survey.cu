@@ -1,4 +1,4 @@
-// What of CUDA this machine has.
+// Finds the GPUs of this machine, and chooses one.
 #include <stdio.h>
 #include <string.h>
 
@@ -8,13 +8,13 @@ extern "C" {
 #include "merbench/survey.h"
 }
 
-enum { OLDEST_MAJOR = 8 }; // compute capability that the kernels are built for
+enum { OLDEST_MAJOR = 8 }; // major compute capability that the kernels need
 
 #ifndef MB_CUDA_ARCHITECTURES
 #define MB_CUDA_ARCHITECTURES "the host"
 #endif
 
-// What there is to know without a context.
+// Fills in what can be known without a context.
 static void look_at(mb_cuda_survey *survey, int32_t ordinal) {
     auto *device = &survey->devices[ordinal];
     cudaDeviceProp properties;
@@ -36,7 +36,7 @@ static void look_at(mb_cuda_survey *survey, int32_t ordinal) {
                  properties.minor, OLDEST_MAJOR);
 }
 
-// Makes the GPU's context, unless there is something against it.
+// Whether a GPU can be used: makes its context, unless a problem is already known.
 static bool can_be_used(mb_cuda_survey *survey, int32_t ordinal) {
     auto *device = &survey->devices[ordinal];
     size_t available = 0, total = 0;
@@ -54,7 +54,7 @@ static bool can_be_used(mb_cuda_survey *survey, int32_t ordinal) {
     return false;
 }
 
-// What a survey says when no GPU is chosen.
+// The text of mb_cuda_survey.problem, which is set if no GPU is chosen.
 typedef char problem_text[sizeof((mb_cuda_survey *)NULL)->problem];
 
 static void add_problem(problem_text text, const mb_cuda_survey *survey, int32_t ordinal) {

@@ -1,10 +1,10 @@
-// Tallies of predictions (merbench/tally.h): of the same predictions the same counts and moments as
-// mb_tally_make, bit for bit; losses are equal up to what exp and log differ between the two.
+// Tallies of predictions (merbench/tally.h). Counts and moments have the same bits as those of
+// mb_tally_make; losses differ only as exp and log differ between host and device.
 #include "cuda/device.cuh"
 
 #include "tally_launch.h"
 
-// Integers come to the same sum in any order.
+// Integer sums do not depend on the order, so atomics are safe here.
 static __device__ void count_row(const mb_row &row, mb_tally *tally) {
     if (row.broken != 0)
         atomicAdd(&tally->broken, row.broken);
@@ -32,28 +32,29 @@ static __device__ void count_row(const mb_row &row, mb_tally *tally) {
 
 // ---- sums in the order of the rows ------------------------------------------------------------
 //
-// What waits for the row before is done row by row and nothing else: the means are, and then the
-// sums of terms that all threads make from the means. Each of these belongs to the first thread of
-// a warp, so that they go on side by side. A pair is a label and a prediction, of a row that has
-// both.
+// Only what depends on the previous row is done row by row: the means, and then the sums of terms
+// that all threads compute from the means. Each mean and each sum belongs to the first thread of a
+// warp of its own, so that they are computed side by side. A pair is the label and the prediction
+// of a row that has both.
 
 enum { TALLY_WARPS = MB_THREADS / 32 };
 enum { LABEL, PREDICTION, MEANS };
 enum { LABEL_SQUARES, PREDICTION_SQUARES, PRODUCTS, SQUARED_ERRORS, ABSOLUTE_ERRORS, SUMS };
-static_assert((int)MEANS < (int)TALLY_WARPS && (int)SUMS <= (int)TALLY_WARPS, "a warp for each");
+static_assert((int)MEANS < (int)TALLY_WARPS && (int)SUMS <= (int)TALLY_WARPS,
+              "each mean and each sum needs a warp");
 
-// What the threads of a block share, for MB_THREADS rows.
+// Shared memory of a block, for MB_THREADS rows at a time.
 struct tally_memory {
     mb_tally tally;
     double losses[MB_THREADS];
-    int32_t pairs[TALLY_WARPS];          // of the rows of each warp
-    double values[MEANS][MB_THREADS];    // of the pairs, one after the other
-    double reciprocals[MB_THREADS];      // 1 / (pairs so far)
+    int32_t pairs[TALLY_WARPS];          // number of pairs in the rows of each warp
+    double values[MEANS][MB_THREADS];    // labels and predictions of the pairs, one after the other
+    double reciprocals[MB_THREADS];      // of the number of pairs up to and including each pair
     double means[MEANS][MB_THREADS + 1]; // before the first pair, and after each
     double terms[SUMS][MB_THREADS];
 };
 
-// The place of the thread's pair among those of the block, and how many these are.
+// Returns the position of the thread's pair among those of the block; `all` is the number of these.
 static __device__ int32_t place_of(bool is_pair, int32_t (&pairs)[TALLY_WARPS], int32_t &all) {
     int32_t warp = (int32_t)threadIdx.x / 32, lane = (int32_t)threadIdx.x % 32;
     unsigned lanes = __ballot_sync(0xFFFFFFFFu, is_pair);
@@ -69,8 +70,8 @@ static __device__ int32_t place_of(bool is_pair, int32_t (&pairs)[TALLY_WARPS], 
     return place;
 }
 
-// A thread reads a row, of `count` from `first` on; there were `before` pairs in front of them.
-// Returns how many pairs they have.
+// Each thread reads one of the `count` rows from `first` on. `before`: number of pairs in the rows
+// before them. Returns the number of pairs in these rows.
 static __device__ int32_t read_rows(const mb_tally_rows &rows, int32_t first, int32_t count,
                                     int32_t before, tally_memory &memory) {
     int32_t thread = (int32_t)threadIdx.x, all;
@@ -91,8 +92,8 @@ static __device__ int32_t read_rows(const mb_tally_rows &rows, int32_t first, in
     return all;
 }
 
-// Goes on with a mean of `before` values through `count` more; means[0] is where it stands. What a
-// step needs is read while the step before is made.
+// Extends a mean of `before` values by `count` more; means[0] is the mean so far. The operands of
+// one value are loaded while the previous value is added.
 static __device__ double add_to_mean(const double *values, const double *reciprocals,
                                      int32_t before, int32_t count, double *means) {
     double mean = means[0], n = before, value = values[0], reciprocal = reciprocals[0];
@@ -113,14 +114,14 @@ static __device__ double add_to_mean(const double *values, const double *recipro
         return mean;
     mean = means[0];
 #pragma unroll 1
-    for (int32_t i = 0; i < count; i++) { // once more: there are predictions that are not finite
+    for (int32_t i = 0; i < count; i++) { // again, with divisions: some predictions are not finite
         mean += (values[i] - mean) / (double)(before + i + 1);
         means[i + 1] = mean;
     }
     return mean;
 }
 
-// What pair i adds to the sums: see mb_row_add_pair.
+// The terms that pair i adds to the sums: see mb_row_add_pair.
 static __device__ void make_terms(tally_memory &memory, int32_t i) {
     double label = memory.values[LABEL][i], prediction = memory.values[PREDICTION][i];
     double from_label = label - memory.means[LABEL][i];
@@ -142,7 +143,7 @@ static __device__ double add_terms(const double *terms, int32_t count, double su
     return sum;
 }
 
-// As mb_row_add_loss, for many rows.
+// The same as mb_row_add_loss, for many rows.
 static __device__ void add_losses(const mb_tally_rows &rows, const double *terms, int32_t count,
                                   mb_batch_losses &losses) {
     for (int32_t i = 0; i < count;) {
@@ -155,7 +156,7 @@ static __device__ void add_losses(const mb_tally_rows &rows, const double *terms
     }
 }
 
-// What the thread of warp w has: mean w, sum w, and that of warp MEANS the loss.
+// The results of the first thread of warp w: mean w and sum w. Warp MEANS also has the loss.
 struct tally_share {
     double mean, sum;
     mb_batch_losses losses;
@@ -178,12 +179,12 @@ static __device__ void put_share(const tally_share &share, int32_t w, mb_pair_mo
         moments.absolute_errors = share.sum;
 }
 
-// A block tallies a run, MB_THREADS rows at a time.
+// A block tallies the predictions of one run, MB_THREADS rows at a time.
 static __global__ void tally_kernel(const __grid_constant__ mb_tally_launch launch) {
     constexpr int32_t words = sizeof(mb_tally) / sizeof(int32_t);
     __shared__ tally_memory memory;
     int32_t run = (int32_t)blockIdx.y, thread = (int32_t)threadIdx.x, pairs = 0;
-    int32_t w = thread % 32 == 0 ? thread / 32 : (int32_t)TALLY_WARPS; // others have no share
+    int32_t w = thread % 32 == 0 ? thread / 32 : (int32_t)TALLY_WARPS; // TALLY_WARPS: has no share
     mb_tally_rows rows = mb_tally_rows_of(&launch, run);
     tally_share share = {};
     for (int32_t i = thread; i < words; i += MB_THREADS)

@@ -1,8 +1,8 @@
-// One product on the tensor cores. A warp makes D (16, 8) = C + A (16, 8) B (8, 8) of numbers in
-// TF32, which have the exponent of float32 and 10 bits of mantissa; sums are float32 (and rounded
-// towards zero: who adds up many should do it elsewhere).
+// One product on the tensor cores. A warp computes D (16, 8) = C + A (16, 8) B (8, 8). A and B are
+// TF32, with the exponent of float32 and 10 bits of mantissa. Sums are float32, but rounded towards
+// zero, so long sums should be added outside of the tensor cores.
 //
-// A lane holds, with g = lane / 4 and t = lane % 4,
+// With g = lane / 4 and t = lane % 4, a lane holds the elements
 //     a[0] (g, t)    a[1] (g + 8, t)    a[2] (g, t + 4)       a[3] (g + 8, t + 4)
 //     b[0] (t, g)    b[1] (t + 4, g)
 //     c[0] (g, 2t)   c[1] (g, 2t + 1)   c[2] (g + 8, 2t)      c[3] (g + 8, 2t + 1)
@@ -11,7 +11,7 @@
 
 #include "cuda/launch.cuh"
 
-// x as TF32: the nearest, of two the larger one.
+// x rounded to the nearest TF32, ties away from zero.
 __device__ inline uint32_t mb_tf32(float x) {
 #if !defined(__CUDACC__)
     return cudasim::tf32(x);
@@ -19,7 +19,7 @@ __device__ inline uint32_t mb_tf32(float x) {
     uint32_t bits;
     asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
     return bits;
-#else // no kernel of an older architecture is ever launched
+#else // never executed: older architectures are not supported
     return __float_as_uint(x);
 #endif
 }

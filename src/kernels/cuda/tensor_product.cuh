@@ -1,13 +1,13 @@
-// Forward products. Where no weights are trained they are bound by arithmetic, and made on the
-// tensor cores; the problem is that of mb_product.
+// Forward products, C (M, N) = A (M, K) B (K, N) as in product.cuh, with the same kind of problem.
+// In plans that do not train they are bound by arithmetic, and are computed on the tensor cores.
 //
-// Float32 is had from TF32 by splitting: x = big + small, both TF32, up to a rounding of 2^-24;
+// Float32 is made of TF32 by splitting: x = big + small, both TF32, with a relative error of 2^-24;
 // a b = small_a big_b + big_a small_b + big_a big_b. Tensor cores round their sums towards zero, so
-// those of 16 products at a time are added up outside.
+// they sum only 16 products at a time; these sums are added in float32 outside.
 //
-// A block of 128 threads makes 64 x 64 elements of C, a warp 32 x 32; strips of A and B pass
-// through shared memory, the next strip is on its way in registers while one is multiplied. The
-// order of summation depends on nothing.
+// A block of 128 threads computes 64 x 64 elements of C, each warp 32 x 32. Strips of A and B are
+// staged in shared memory; while one strip is multiplied, the next is loaded into registers. The
+// order of summation is always the same.
 #ifndef MB_KERNELS_CUDA_TENSOR_PRODUCT_CUH
 #define MB_KERNELS_CUDA_TENSOR_PRODUCT_CUH
 
@@ -18,9 +18,10 @@ enum {
     MB_TENSOR_M = 64,
     MB_TENSOR_N = 64,
     MB_TENSOR_K = 16,
-    MB_TENSOR_SIDE = 32, // of the square that a warp makes
+    MB_TENSOR_SIDE = 32, // of the square that a warp computes
     MB_TENSOR_THREADS = 128,
-    MB_TENSOR_FOURS = MB_TENSOR_M * MB_TENSOR_K / 4 / MB_TENSOR_THREADS, // of a strip, a thread
+    MB_TENSOR_FOURS =
+        MB_TENSOR_M * MB_TENSOR_K / 4 / MB_TENSOR_THREADS, // groups of four in a strip, per thread
     // Fragments of 16 x 8 elements in the square, and steps along a strip.
     MB_FRAGMENTS_M = MB_TENSOR_SIDE / 16,
     MB_FRAGMENTS_N = MB_TENSOR_SIDE / 8,
@@ -28,14 +29,14 @@ enum {
     MB_FRAGMENTS_K = MB_TENSOR_K / 8,
 };
 
-// Shared memory. The lanes of a warp that read a fragment, rows g and columns t of a[i][p] or rows
-// t and columns g of b[p][j], go to 32 different banks.
+// Shared memory. The rows are padded so that the lanes of a warp that read a fragment (rows g and
+// columns t of a[i][p], or rows t and columns g of b[p][j]) access 32 different banks.
 union mb_tensor_memory {
     struct {
         alignas(16) float a[MB_TENSOR_M][MB_TENSOR_K + 4];
         alignas(16) float b[MB_TENSOR_K][MB_TENSOR_N + 8];
     } strips;
-    alignas(16) float sums[MB_TENSOR_SIDE][MB_TENSOR_N + 8]; // half of the rows of C
+    alignas(16) float sums[MB_TENSOR_SIDE][MB_TENSOR_N + 8]; // half of the rows of the block's C
 };
 
 // ---- strips -----------------------------------------------------------------------------------
@@ -51,9 +52,9 @@ __device__ inline void mb_load_four(const float *row, int32_t at, int32_t end, f
         values[n] = at + n < end ? row[at + n] : 0.0f;
 }
 
-// values = a(i, p), a(i, p + 1) ... and b(p, j), b(p, j + 1) ...; zeros beyond the ends. By way of
-// the tile's own four_a(i, p, values) and four_b(p, j, values), where it has them: i and p are in
-// range there.
+// values = a(i, p), a(i, p + 1) ... and b(p, j), b(p, j + 1) ...; zeros beyond the ends. A tile may
+// have its own four_a(i, p, values) and four_b(p, j, values), which are called with the first
+// element in range.
 template <class Tile>
 __device__ inline void mb_four_a(const Tile &tile, int32_t i, int32_t p, float (&values)[4]) {
     if constexpr (requires { tile.four_a(i, p, values); }) {
@@ -76,7 +77,7 @@ __device__ inline void mb_four_b(const Tile &tile, int32_t p, int32_t j, float (
     }
 }
 
-// Elements of the next strips that a thread brings, four at a time.
+// The elements of the next strips that a thread loads, four at a time.
 struct mb_tensor_fetch {
     float a[MB_TENSOR_FOURS][4], b[MB_TENSOR_FOURS][4];
 
@@ -87,7 +88,8 @@ struct mb_tensor_fetch {
     }
     template <class Tile>
     __device__ void fetch(const Tile &tile, int32_t i0, int32_t j0, int32_t p0) {
-        static_assert(Tile::a_along_p && !Tile::b_along_p, "forward products are of this kind");
+        static_assert(Tile::a_along_p && !Tile::b_along_p,
+                      "A must be contiguous along p, and B along j");
 #pragma unroll
         for (int n = 0; n < MB_TENSOR_FOURS; n++) {
             int i, j, p;
@@ -111,7 +113,7 @@ struct mb_tensor_fetch {
             mb_put_four(&memory.strips.b[line][at], b[n]);
         }
     }
-    // Whether a number is so large that products may overflow, infinite, or NaN.
+    // Whether a number is NaN, infinite, or so large that products may overflow.
     __device__ bool extreme() const {
         const float limit = 4.6e18f; // 2^62
         bool within = true;
@@ -129,7 +131,7 @@ struct mb_tensor_fetch {
 
 // ---- products of strips -----------------------------------------------------------------------
 
-// Which part of C the thread has.
+// The thread's position in the tile of C.
 struct mb_tensor_place {
     int i, j; // first row and column of the warp's square
     int g, t; // of the lane, as in tensor.cuh
@@ -144,7 +146,7 @@ struct mb_tensor_place {
     }
 };
 
-// The sums of a thread: row of fragments after row.
+// The sums of a thread, one row of fragments after the other.
 struct mb_tensor_sums {
     float values[MB_FRAGMENTS][4];
 };
@@ -159,7 +161,7 @@ template <int COUNT> struct mb_fragment {
     }
 };
 
-// sums += a strip of A times a strip of B, as one product of TF32 or as three.
+// sums += a strip of A times a strip of B, as PRODUCTS products of TF32: 1 or 3.
 template <int PRODUCTS>
 __device__ inline void mb_tensor_multiply(const mb_tensor_memory &memory, const mb_tensor_place &at,
                                           mb_tensor_sums &sums) {
@@ -178,7 +180,7 @@ __device__ inline void mb_tensor_multiply(const mb_tensor_memory &memory, const 
             int p = k * 8 + n % 2 * 4 + at.t, j = at.j + n / 2 * 8 + at.g;
             b[n / 2].set(n % 2, memory.strips.b[p][j]);
         }
-        // The smallest first; products that do not wait for each other are neighbours.
+        // The smallest terms first. Consecutive products are independent of each other.
 #pragma unroll
         for (int product = 3 - PRODUCTS; product < 3; product++)
 #pragma unroll
@@ -208,8 +210,8 @@ __device__ inline void mb_tensor_multiply_plainly(const mb_tensor_memory &memory
         }
 }
 
-// What is infinite times a small part of 0 would be NaN, where the plain product is infinite:
-// strips with extreme numbers go to the CUDA cores.
+// Splitting an infinite number gives NaN where the plain product may be infinite, so strips with
+// extreme numbers are multiplied on the CUDA cores.
 template <int PRODUCTS, class Tile>
 __device__ inline void mb_tensor_add(const Tile &tile, int32_t i0, int32_t j0,
                                      mb_tensor_memory &memory, mb_tensor_sums &sums) {
@@ -232,7 +234,7 @@ __device__ inline void mb_tensor_add(const Tile &tile, int32_t i0, int32_t j0,
 
 // ---- the kernel -------------------------------------------------------------------------------
 
-// The tile stores 4 x 4 elements at a time: the sums reach the thread that stores them through
+// Stores the sums. The tile stores 4 x 4 elements at a time, so the sums are first rearranged in
 // shared memory, half of the rows at a time.
 template <class Tile>
 __device__ inline void mb_tensor_store(Tile &tile, int32_t i0, int32_t j0, mb_tensor_memory &memory,
@@ -252,11 +254,11 @@ __device__ inline void mb_tensor_store(Tile &tile, int32_t i0, int32_t j0, mb_te
             }
         }
         __syncthreads();
-        float part[4][4];
+        float square[4][4];
 #pragma unroll
         for (int i = 0; i < 4; i++)
-            mb_get_four(&memory.sums[ti + i][tj], part[i]);
-        tile.store(i0 + half + ti, j0 + tj, part);
+            mb_get_four(&memory.sums[ti + i][tj], square[i]);
+        tile.store(i0 + half + ti, j0 + tj, square);
         __syncthreads();
     }
 }
@@ -279,39 +281,40 @@ static __global__ void __launch_bounds__(MB_TENSOR_THREADS, 3)
 }
 
 template <int PRODUCTS, class Problem>
-inline void mb_tensor_launch(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
+inline void mb_tensor_launch(const mb_cuda_call *call, int64_t m, int64_t n, int32_t pieces,
                              const Problem &problem) {
     int64_t tiles = (m + MB_TENSOR_M - 1) / MB_TENSOR_M * ((n + MB_TENSOR_N - 1) / MB_TENSOR_N);
-    dim3 grid((unsigned)tiles, (unsigned)call->run_count, (unsigned)parts);
+    dim3 grid((unsigned)tiles, (unsigned)call->run_count, (unsigned)pieces);
     MB_LAUNCH((mb_tensor_kernel<Problem, PRODUCTS>), grid, dim3(MB_TENSOR_THREADS), 0, call->stream,
               problem);
 }
 
-// As mb_product, in the precision of the call; the tile has a() or four_a(), b() or four_b().
+// The same as mb_product, in the precision of the call; the tile has a() or four_a(), and b() or
+// four_b().
 template <class Problem>
-inline void mb_tensor_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
+inline void mb_tensor_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t pieces,
                               const Problem &problem) {
     if (call->precision == MB_PRECISION_TF32)
-        mb_tensor_launch<1>(call, m, n, parts, problem);
+        mb_tensor_launch<1>(call, m, n, pieces, problem);
     else
-        mb_tensor_launch<3>(call, m, n, parts, problem);
+        mb_tensor_launch<3>(call, m, n, pieces, problem);
 }
 
-// Whether a forward product of m rows goes to the tensor cores: training is bound by the traffic of
-// the optimiser, small batches by that of the weights, and both stay with plain products.
+// Whether a forward product of m rows goes to the tensor cores: training is bound by the memory
+// traffic of the optimiser, small batches by that of the weights, and both use plain products.
 inline bool mb_on_tensor_cores(const mb_cuda_call *call, int64_t m) {
     enum { FEWEST_ROWS = 48 };
     return !call->plan->info.trains && m >= FEWEST_ROWS;
 }
 
-// Products of weights with what they are applied to.
+// A product of a weight with its input, on tensor cores or CUDA cores.
 template <class Problem>
-inline void mb_forward_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t parts,
+inline void mb_forward_product(const mb_cuda_call *call, int64_t m, int64_t n, int32_t pieces,
                                const Problem &problem) {
     if (mb_on_tensor_cores(call, m))
-        mb_tensor_product(call, m, n, parts, problem);
+        mb_tensor_product(call, m, n, pieces, problem);
     else
-        mb_product(call, m, n, parts, problem);
+        mb_product(call, m, n, pieces, problem);
 }
 
 #endif

@@ -1,11 +1,12 @@
-// Kernels over the vectors of a tensor (B', D), B' all leading dimensions: some lanes of a warp
-// share a vector, 4 to 32 by its width, so that narrow ones leave few idle.
+// Kernels over the vectors of a tensor (B', D), where B' stands for all leading dimensions. LANES
+// lanes of a warp share a vector: 4 to 32, depending on its width, so that few lanes are idle.
 #ifndef MB_KERNELS_CUDA_VECTORS_CUH
 #define MB_KERNELS_CUDA_VECTORS_CUH
 
 #include "cuda/call.cuh"
 
-// Over the LANES lanes of a vector, to each of them. All lanes of the warp must call it.
+// The sum over the LANES lanes of a vector, returned to each of them. All lanes of the warp must
+// call it.
 template <int LANES, class T> __device__ inline T mb_lanes_sum(T value) {
 #pragma unroll
     for (int distance = LANES / 2; distance > 0; distance /= 2)
@@ -13,7 +14,8 @@ template <int LANES, class T> __device__ inline T mb_lanes_sum(T value) {
     return value;
 }
 
-// NaN counts as nothing; so -infinity where there is no number.
+// The maximum over the LANES lanes of a vector. NaN is ignored; lanes without a number pass
+// -infinity.
 template <int LANES> __device__ inline float mb_lanes_max(float value) {
 #pragma unroll
     for (int distance = LANES / 2; distance > 0; distance /= 2) {
@@ -25,14 +27,14 @@ template <int LANES> __device__ inline float mb_lanes_max(float value) {
 
 struct mb_vectors {
     mb_tables tables;
-    mb_view inputs[4], outputs[2]; // as the op has them; vectors are those of inputs[0]
+    mb_view inputs[4], outputs[2]; // of the op; the vectors are those of inputs[0]
 };
 
-// What a thread has to do with one vector: columns lane, lane + LANES ...
+// A thread's share of a vector: columns lane, lane + LANES, ...
 struct mb_vector {
     int32_t run, rows, lane;
-    int64_t at;    // which one
-    int32_t width; // D, or 0 for lanes that only take part in sums
+    int64_t at;    // index of the vector
+    int32_t width; // D, or 0 for lanes that only join in warp sums
 };
 
 template <int LANES> __device__ inline mb_vector mb_vector_here(const mb_vectors &vectors) {
@@ -46,7 +48,7 @@ template <int LANES> __device__ inline mb_vector mb_vector_here(const mb_vectors
     return vector;
 }
 
-// The kernel for 4, 8, 16 or 32 lanes.
+// One kernel, instantiated for 4, 8, 16 and 32 lanes.
 typedef void (*mb_vectors_kernel)(const mb_vectors vectors);
 struct mb_vectors_kernels {
     mb_vectors_kernel of_4, of_8, of_16, of_32;
@@ -55,9 +57,9 @@ struct mb_vectors_kernels {
 inline void mb_launch_vectors(const mb_cuda_call *call, const mb_vectors_kernels &kernels) {
     mb_vectors vectors = {};
     vectors.tables = call->tables;
-    for (int32_t i = 0; i < call->step->input_count; i++)
+    for (int32_t i = 0; i < call->op->input_count; i++)
         vectors.inputs[i] = call->inputs[i];
-    for (int32_t i = 0; i < call->step->output_count; i++)
+    for (int32_t i = 0; i < call->op->output_count; i++)
         vectors.outputs[i] = call->outputs[i];
     int32_t width = mb_view_width(vectors.inputs[0]);
     int32_t lanes = width <= 4 ? 4 : width <= 8 ? 8 : width <= 16 ? 16 : 32;

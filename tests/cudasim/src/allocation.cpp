@@ -106,9 +106,8 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
 
 // ---- of the host ------------------------------------------------------------------------------
 
-cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned flags) {
+cudaError_t cudaMallocHost(void **memory, size_t bytes) {
     api_call call;
-    (void)flags;
     cudaError_t error = call.error ? call.error : call.unless_capturing();
     if (error || !memory)
         return call.answer(error ? error : cudaErrorInvalidValue);
@@ -122,10 +121,6 @@ cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned flags) {
     counts.host_allocations++;
     runtime.host_memory[*memory] = bytes;
     return cudaSuccess;
-}
-
-cudaError_t cudaMallocHost(void **memory, size_t bytes) {
-    return cudaHostAlloc(memory, bytes, cudaHostAllocDefault);
 }
 
 cudaError_t cudaFreeHost(void *memory) {

@@ -124,12 +124,6 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, cudaG
     return cudaGraphInstantiate(exec, graph, 0ull);
 }
 
-cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {
-    api_call call;
-    bool known = exec && find_stream(stream);
-    return call.answer(call.error ? call.error : known ? cudaSuccess : cudaErrorInvalidValue);
-}
-
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
     api_call call;
     if (call.error || !exec)

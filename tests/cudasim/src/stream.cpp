@@ -113,10 +113,6 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreate(cudaStream_t *stream) {
-    return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
-}
-
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     api_call call;
     if (!runtime.streams.erase(stream))
@@ -130,10 +126,6 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     api_call call;
     return call.answer(call.error ? call.error : wait_error(find_stream(stream)));
-}
-
-cudaError_t cudaStreamQuery(cudaStream_t stream) {
-    return cudaStreamSynchronize(stream);
 }
 
 cudaError_t cudaDeviceSynchronize() {
@@ -194,10 +186,6 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     else if (event->source == &default_stream || runtime.streams.count(event->source))
         settle_late_copies(event->source, event->copies);
     return call.answer(event->within ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
-}
-
-cudaError_t cudaEventQuery(cudaEvent_t event) {
-    return cudaEventSynchronize(event);
 }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end) {

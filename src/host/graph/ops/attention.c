@@ -1,5 +1,5 @@
 // The products of multi-head attention: scores of queries against keys, weighted sums of values.
-// Head h of H owns columns h*D/H ... (h+1)*D/H - 1.
+// Head h of N has columns h*D/N ... (h+1)*D/N - 1.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -13,8 +13,10 @@ mb_tensor mb_attention_scores(mb_graph *graph, mb_tensor queries, mb_tensor keys
         qs->dims[2] != ks->dims[2])
         return mb_refuse(graph, MB_OP_ATTENTION_SCORES, "q (B, Lq, D), k (B, Lk, D)", inputs, 2);
     if (heads < 1 || qs->dims[2] % heads != 0) {
-        mb_graph_refuse(graph, "attention_scores: %d heads do not divide the width %d", heads,
-                        qs->dims[2]);
+        mb_graph_refuse(
+            graph,
+            "attention_scores: expected a number of heads that divides the width %d, found %d",
+            qs->dims[2], heads);
         return MB_NO_TENSOR;
     }
     mb_op_params params = {.attention = {.scale = (float)scale, .mask = mask}};
@@ -22,7 +24,7 @@ mb_tensor mb_attention_scores(mb_graph *graph, mb_tensor queries, mb_tensor keys
     return mb_graph_add_one(graph, MB_OP_ATTENTION_SCORES, params, inputs, 2, shape);
 }
 
-// A score that the mask took away has no influence: the softmax behind it made its gradient 0.
+// The mask needs no rule: after the softmax, the gradient of a hidden score is 0.
 void mb_gradient_attention_scores(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor queries = mb_in(node, attention_scores, queries);
     mb_tensor keys = mb_in(node, attention_scores, keys);
@@ -39,7 +41,7 @@ mb_tensor mb_attention_apply(mb_graph *graph, mb_tensor weights, mb_tensor value
     const mb_shape *ws = mb_graph_shape(graph, weights), *vs = mb_graph_shape(graph, values);
     if (ws->count != 4 || vs->count != 3 || ws->dims[0] != vs->dims[0] ||
         ws->dims[3] != vs->dims[1] || vs->dims[2] % ws->dims[1] != 0)
-        return mb_refuse(graph, MB_OP_ATTENTION_APPLY, "w (B, H, Lq, Lk), v (B, Lk, D)", inputs, 2);
+        return mb_refuse(graph, MB_OP_ATTENTION_APPLY, "w (B, N, Lq, Lk), v (B, Lk, D)", inputs, 2);
     mb_op_params params = {.attention = {.scale = 1.0f}};
     mb_shape shape = {3, {vs->dims[0], ws->dims[2], vs->dims[2]}};
     return mb_graph_add_one(graph, MB_OP_ATTENTION_APPLY, params, inputs, 2, shape);

@@ -1,4 +1,4 @@
-// Convolution along the time axis, and positions in time.
+// Convolution along time, and sinusoidal positions.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -13,7 +13,7 @@ mb_tensor mb_convolve(mb_graph *graph, mb_tensor x, mb_tensor filter) {
     return mb_graph_add_one(graph, MB_OP_CONVOLVE, mb_no_params, inputs, 2, shape);
 }
 
-// The product with W comes first: an update of W may follow in place.
+// The product with W is recorded first, because the update of W may overwrite it.
 void mb_gradient_convolve(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor x = mb_in(node, convolve, x), filter = mb_in(node, convolve, filter);
     mb_tensor for_input[] = {dy[0], filter}, for_filter[] = {x, dy[0]};
@@ -31,7 +31,7 @@ mb_tensor mb_positions(mb_graph *graph, mb_tensor x) {
     return mb_same_shape(graph, MB_OP_POSITIONS, mb_no_params, x);
 }
 
-// Positions depend on x only through "is it zero": nothing flows back.
+// y depends only on whether x is zero: there is no gradient.
 void mb_gradient_positions(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     (void)pass;
     (void)node;

@@ -4,7 +4,7 @@
 
 enum { INPUTS = sizeof(mb_attention_decoder_inputs) };
 
-// H from x, or 0 when the shapes do not fit.
+// H, or 0 when the shapes do not fit.
 static int32_t width_of(const mb_graph *graph, const mb_tensor *inputs, mb_recurrence way) {
     const mb_shape *ys = mb_graph_shape(graph, inputs[MB_INPUT(attention_decoder, y)]);
     const mb_shape *xs = mb_graph_shape(graph, inputs[MB_INPUT(attention_decoder, x)]);
@@ -12,7 +12,7 @@ static int32_t width_of(const mb_graph *graph, const mb_tensor *inputs, mb_recur
         ys->dims[1] != xs->dims[1])
         return 0;
     int32_t h = xs->dims[2], d = ys->dims[2];
-    mb_shape start = mb_side_shape(xs, way), attention = {2, {h, 2 * h}}, score = {2, {1, h}};
+    mb_shape start = mb_state_shape(xs, way), attention = {2, {h, 2 * h}}, score = {2, {1, h}};
     mb_shape weight = {2, {4 * h, d + h}}, bias = {1, {4 * h}};
     const mb_shape *const expected[INPUTS] = {
         [MB_INPUT(attention_decoder, y)] = ys,
@@ -78,7 +78,8 @@ static mb_tensor columns_of(mb_graph *graph, mb_tensor x, int32_t begin, int32_t
     return mb_graph_add_one(graph, MB_OP_SLICE, params, &x, 1, shape);
 }
 
-// A cell's weights see concat(y, context), its bias the sums alone.
+// `seen` is concat(y, context), the input of the cell; dz is the gradient of its gates
+// before activation.
 static void contribute_cell(mb_backward *pass, mb_tensor y, mb_decoder_cell cell, mb_tensor seen,
                             mb_tensor dz) {
     mb_backward_contribute_op(pass, cell.weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params,
@@ -93,8 +94,8 @@ static void contribute_cell(mb_backward *pass, mb_tensor y, mb_decoder_cell cell
                            columns_of(pass->graph, dseen, 0, mb_backward_shape(pass, y).dims[2]));
 }
 
-// W is stored input-major: its part for the queries, which sees the states one place before, lies
-// in front of its part for the keys, which sees x.
+// W is stored input-major: first the half for queries, which reads the previous states, then the
+// half for keys, which reads x.
 static void contribute_attention(mb_backward *pass, const mb_node *node, mb_tensor states,
                                  mb_tensor dqueries, mb_tensor dkeys) {
     mb_graph *graph = pass->graph;

@@ -1,22 +1,22 @@
-// What is random in a graph: dropout sites and noise.
+// Ops that draw random numbers: dropout and noise.
 #include <stdio.h>
 
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-// Notes where the mask of a site will lie.
-static int64_t place_mask(mb_graph *graph, mb_dropout_site site, const mb_shape *shape) {
+// Assigns the stored mask of a site its offset.
+static int64_t add_stored_mask(mb_graph *graph, mb_dropout_site site, const mb_shape *shape) {
     if (!mb_graph_reserve(graph, (void **)&graph->masks, graph->mask_count, &graph->mask_capacity,
                           sizeof *graph->masks))
         return -1;
-    mb_mask_place *place = &graph->masks[graph->mask_count++];
-    *place = (mb_mask_place){.layout = site.layout,
-                             .whole_steps = site.whole_steps,
-                             .offset = graph->mask_floats,
-                             .shape = *shape};
-    snprintf(place->site, sizeof place->site, "%s", site.name);
+    mb_mask_location *mask = &graph->masks[graph->mask_count++];
+    *mask = (mb_mask_location){.layout = site.layout,
+                               .whole_steps = site.whole_steps,
+                               .offset = graph->mask_floats,
+                               .shape = *shape};
+    snprintf(mask->site, sizeof mask->site, "%s", site.name);
     graph->mask_floats += mb_shape_elements(shape, graph->max_rows);
-    return place->offset;
+    return mask->offset;
 }
 
 static bool drops(const mb_graph *graph) {
@@ -30,7 +30,7 @@ mb_op_params mb_dropout_params(mb_graph *graph, mb_dropout_site site, const mb_s
     if (params.dropout.mode != MB_DROPOUT_OFF)
         params.dropout.site = graph->dropout_sites++;
     if (params.dropout.mode == MB_DROPOUT_STORED)
-        params.dropout.mask_offset = place_mask(graph, site, shape);
+        params.dropout.mask_offset = add_stored_mask(graph, site, shape);
     return params;
 }
 
@@ -55,7 +55,7 @@ mb_tensor mb_noise(mb_graph *graph, const char *name, int32_t width) {
     mb_op_params params = {.noise = {.site = graph->noise_sites++}};
     params.noise.stored = graph->dropout == MB_DROPOUT_STORED || graph->dropout == MB_NOISE_STORED;
     if (params.noise.stored)
-        params.noise.mask_offset =
-            place_mask(graph, (mb_dropout_site){.name = name, .layout = MB_MASK_NOISE}, &shape);
+        params.noise.mask_offset = add_stored_mask(
+            graph, (mb_dropout_site){.name = name, .layout = MB_MASK_NOISE}, &shape);
     return mb_graph_add_one(graph, MB_OP_NOISE, params, NULL, 0, shape);
 }

@@ -1,4 +1,4 @@
-// Element by element, and the joining of columns.
+// Ops on single elements, and on columns: concatenation, slices, reshapes.
 #include <string.h>
 
 #include "graph/backward.h"
@@ -78,13 +78,13 @@ mb_tensor mb_scaled_concat(mb_graph *graph, mb_tensor scales, int32_t begin,
 }
 
 void mb_gradient_scaled_concat(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
-    mb_tensor for_part[] = {dy[0], mb_in(node, scaled_concat, scales)};
+    mb_tensor for_x[] = {dy[0], mb_in(node, scaled_concat, scales)};
     mb_tensor for_scales[MB_MAX_INPUTS] = {dy[0]};
     mb_op_params params = node->params;
     for (int32_t i = 0; i < mb_last_count(node, scaled_concat, x); i++) {
         mb_tensor x = mb_in_last(node, scaled_concat, x, i);
         mb_shape shape = mb_backward_shape(pass, x);
-        mb_backward_contribute_op(pass, x, MB_OP_SCALED_CONCAT_GRAD_PART, params, for_part, 2);
+        mb_backward_contribute_op(pass, x, MB_OP_SCALED_CONCAT_GRAD_INPUT, params, for_x, 2);
         params.scaled_concat.column++;
         params.scaled_concat.begin += mb_shape_last(&shape);
         for_scales[MB_INPUT(scaled_concat_grad_scales, x) + i] = x;
@@ -112,8 +112,8 @@ mb_tensor mb_slice(mb_graph *graph, mb_tensor x, int32_t begin, int32_t width) {
         return MB_NO_TENSOR;
     mb_shape shape = *mb_graph_shape(graph, x);
     if (begin < 0 || width < 1 || begin > mb_shape_last(&shape) - width) {
-        mb_graph_refuse(graph, "slice: no columns %d to %d in a width of %d", begin,
-                        begin + width - 1, mb_shape_last(&shape));
+        mb_graph_refuse(graph, "slice: expected columns of 0 to %d, found %d to %d",
+                        mb_shape_last(&shape) - 1, begin, begin + width - 1);
         return MB_NO_TENSOR;
     }
     shape.dims[shape.count - 1] = width;

@@ -1,4 +1,4 @@
-// The memory of MFN and its relatives.
+// The gated memory of MFN, Graph-MFN and MFM.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -64,7 +64,7 @@ mb_tensor mb_gated_memory(mb_graph *graph, mb_tensor x, mb_tensor candidate,
     return outputs[MB_OUTPUT(gated_memory, u)];
 }
 
-// The weights' gradients: ordinary products of whole sequences.
+// The gradients of weights are ordinary products over the whole sequence.
 static void contribute_linear(mb_backward *pass, mb_tensor weight, mb_tensor bias, mb_tensor x,
                               mb_tensor dy) {
     mb_backward_contribute_op(pass, weight, MB_OP_LINEAR_GRAD_WEIGHT, mb_no_params,
@@ -99,7 +99,7 @@ void mb_gradient_gated_memory(mb_backward *pass, const mb_node *node, const mb_t
         [MB_OUTPUT(gated_memory_grad, s_2)] = hidden,
         [MB_OUTPUT(gated_memory_grad, z_1)] = memory,
         [MB_OUTPUT(gated_memory_grad, z_2)] = memory,
-        [MB_OUTPUT(gated_memory_grad, room)] = {2, {MB_ROWS, memory.dims[2]}},
+        [MB_OUTPUT(gated_memory_grad, workspace)] = {2, {MB_ROWS, memory.dims[2]}},
     };
     mb_tensor d[MB_MAX_OUTPUTS];
     if (!mb_graph_add(pass->graph, MB_OP_GATED_MEMORY_GRAD, node->params, inputs,
@@ -109,8 +109,8 @@ void mb_gradient_gated_memory(mb_backward *pass, const mb_node *node, const mb_t
         mb_backward_contribute(pass, x, d[MB_OUTPUT(gated_memory_grad, dx)]);
     if (mb_backward_wants(pass, candidate))
         mb_backward_contribute(pass, candidate, d[MB_OUTPUT(gated_memory_grad, dcandidate)]);
-    mb_tensor parts[] = {x, mb_delay(pass->graph, u)};
-    mb_tensor read = mb_concat(pass->graph, parts, 2); // what the first maps read
+    mb_tensor halves[] = {x, mb_delay(pass->graph, u)};
+    mb_tensor read = mb_concat(pass->graph, halves, 2); // the input of the first maps
     contribute_linear(pass, w_1, mb_in(node, gated_memory, b_1), read,
                       d[MB_OUTPUT(gated_memory_grad, s_1)]);
     contribute_linear(pass, v_1, mb_in(node, gated_memory, a_1), r_1,

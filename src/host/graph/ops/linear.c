@@ -21,7 +21,7 @@ mb_tensor mb_linear(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tensor bi
     return mb_graph_add_one(graph, MB_OP_LINEAR, params, inputs, count, shape);
 }
 
-// The product with W comes first: an update of W may follow in place.
+// The product with W is recorded first, because the update of W may overwrite it.
 void mb_gradient_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor x = mb_in(node, linear, x), weight = mb_in(node, linear, weight);
     mb_tensor for_input[] = {weight, dy[0]}, for_weight[] = {x, dy[0]};
@@ -59,12 +59,12 @@ void mb_linear_thirds(mb_graph *graph, const mb_tensor x[3], mb_tensor weight, m
                   count);
 }
 
-// Products with W first, as above; one product where the three inputs are the same tensor.
+// Products with W first, as above; a single one if the three inputs are the same tensor.
 void mb_gradient_linear_thirds(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     const mb_tensor *x = &mb_in(node, linear_thirds, x1);
     mb_tensor weight = mb_in(node, linear_thirds, weight);
     if (dy[0] == MB_NO_TENSOR || dy[1] == MB_NO_TENSOR || dy[2] == MB_NO_TENSOR) {
-        mb_graph_refuse(pass->graph, "linear_thirds: a third of the outputs is not used");
+        mb_graph_refuse(pass->graph, "linear_thirds: expected all three outputs to be used");
         return;
     }
     mb_op_params params = {.linear = {.first_output = 0}};

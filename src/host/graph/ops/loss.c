@@ -1,4 +1,4 @@
-// Losses: of the heads, and between tensors.
+// Losses: of the heads, and between other tensors.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -44,7 +44,8 @@ void mb_gradient_gaussian_bound(mb_backward *pass, const mb_node *node, const mb
     mb_graph_add(pass->graph, MB_OP_GAUSSIAN_BOUND_GRAD, node->params, inputs, 4, shapes, outputs);
     for (int32_t i = 0; i < 3; i++)
         if (mb_backward_wants(pass, inputs[i]))
-            mb_backward_contribute(pass, inputs[i], outputs[i]); // in the same order
+            mb_backward_contribute(pass, inputs[i],
+                                   outputs[i]); // outputs are in the order of inputs
 }
 
 void mb_gradient_cross_entropy(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {

@@ -1,5 +1,5 @@
-// Statistics over the rows of a batch: of a tensor (B, K, D), parts x[:, i] (B, D) are compared
-// with each other.
+// Losses that compare the slices x[:, k] (B, D) of a tensor (B, K, D) by their statistics over the
+// rows of the batch.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -13,13 +13,13 @@ void mb_gradient_center(mb_backward *pass, const mb_node *node, const mb_tensor 
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_CENTER, node->params, dy, 1);
 }
 
-// Whether every pair names two different parts of (B, K, D).
+// Whether every pair names two different slices of (B, K, D).
 static bool pairs_fit(const mb_shape *shape, const mb_pairs *pairs) {
     bool fit = shape->count == 3 && shape->dims[0] == MB_ROWS && pairs->count >= 1 &&
                pairs->count <= MB_MAX_PAIRS;
     for (int32_t p = 0; fit && p < pairs->count; p++) {
-        const uint8_t *parts = pairs->parts[p];
-        fit = parts[0] < shape->dims[1] && parts[1] < shape->dims[1] && parts[0] != parts[1];
+        const uint8_t *slices = pairs->slices[p];
+        fit = slices[0] < shape->dims[1] && slices[1] < shape->dims[1] && slices[0] != slices[1];
     }
     return fit;
 }
@@ -29,7 +29,7 @@ mb_tensor mb_overlap(mb_graph *graph, mb_tensor u, mb_pairs pairs) {
         return MB_NO_TENSOR;
     const mb_shape *shape = mb_graph_shape(graph, u);
     if (!pairs_fit(shape, &pairs))
-        return mb_refuse(graph, MB_OP_OVERLAP, "u (B, K, D) and pairs of the K parts", &u, 1);
+        return mb_refuse(graph, MB_OP_OVERLAP, "u (B, K, D) and pairs of the K slices", &u, 1);
     mb_op_params params = {.pairs = {.pairs = pairs}};
     mb_shape shapes[] = {{1, {1}}, {3, {shape->dims[1], MB_ROWS, MB_ROWS}}};
     mb_tensor outputs[MB_MAX_OUTPUTS];
@@ -55,7 +55,7 @@ mb_tensor mb_moment_discrepancy(mb_graph *graph, mb_tensor x, mb_tensor centered
     const mb_shape *shape = mb_graph_shape(graph, x);
     if (!pairs_fit(shape, &pairs) || !mb_shape_equal(shape, mb_graph_shape(graph, centered)))
         return mb_refuse(graph, MB_OP_MOMENT_DISCREPANCY,
-                         "x, centered (B, K, D) and pairs of the K parts", inputs, 2);
+                         "x, centered (B, K, D) and pairs of the K slices", inputs, 2);
     mb_op_params params = {.pairs = {pairs, zero_norm_gradient}};
     mb_shape shapes[] = {{1, {1}}, {3, {pairs.count, MOMENTS, mb_shape_last(shape)}}};
     mb_graph_add(graph, MB_OP_MOMENT_DISCREPANCY, params, inputs, 2, shapes, outputs);

@@ -2,7 +2,7 @@
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-// Mean and 1 / standard deviation of every vector of x.
+// The statistics: mean and 1 / standard deviation of every vector of x.
 static mb_shape statistics_shape(mb_shape x) {
     x.dims[x.count - 1] = 2;
     return x;
@@ -23,7 +23,7 @@ mb_tensor mb_layer_norm(mb_graph *graph, mb_tensor x, mb_tensor weight, mb_tenso
     return outputs[MB_OUTPUT(layer_norm, y)];
 }
 
-// Only the normalised tensor, y, is seen by the rest of a graph.
+// The rest of a graph reads y alone, not the statistics.
 void mb_gradient_layer_norm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor x = mb_in(node, layer_norm, x);
     mb_tensor weight = mb_in(node, layer_norm, weight);

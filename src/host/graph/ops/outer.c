@@ -2,11 +2,11 @@
 #include "graph/backward.h"
 #include "graph/construct.h"
 
-// Into how many parts of Z a device may share out the sum: as many as the width says, so that a sum
-// does not depend on who makes it.
-static int32_t parts_of(int64_t width) {
-    enum { FEWEST_COLUMNS = 1024, MOST_PARTS = 128, GROUP = 128 };
-    int64_t columns = (width + MOST_PARTS - 1) / MOST_PARTS;
+// The number of chunks of Z whose sums a device may compute in parallel. It depends on the width
+// alone, so that the order of summation is the same on all devices.
+static int32_t chunk_count(int64_t width) {
+    enum { FEWEST_COLUMNS = 1024, MOST_CHUNKS = 128, GROUP = 128 };
+    int64_t columns = (width + MOST_CHUNKS - 1) / MOST_CHUNKS;
     columns = columns < FEWEST_COLUMNS ? FEWEST_COLUMNS : (columns + GROUP - 1) / GROUP * GROUP;
     return (int32_t)((width + columns - 1) / columns);
 }
@@ -29,15 +29,15 @@ mb_tensor mb_outer_linear(mb_graph *graph, const mb_tensor factors[3], mb_dropou
         return mb_refuse(graph, MB_OP_OUTER_LINEAR,
                          "a (B, P), v (B, Q), l (B, R), W (O, P*Q*R), b (O)", inputs, 5);
     mb_shape product = {2, {rows, (int32_t)width}};
-    mb_shape shapes[] = {{2, {rows, ws->dims[0]}}, {3, {rows, parts_of(width), ws->dims[0]}}};
+    mb_shape shapes[] = {{2, {rows, ws->dims[0]}}, {3, {rows, chunk_count(width), ws->dims[0]}}};
     mb_tensor outputs[MB_MAX_OUTPUTS];
     mb_op_params params = mb_dropout_params(graph, site, &product);
     mb_graph_add(graph, MB_OP_OUTER_LINEAR, params, inputs, 5, shapes, outputs);
     return outputs[MB_OUTPUT(outer_linear, y)];
 }
 
-// The products with W come first: an update of W may follow in place. Dropout inside keeps its
-// site.
+// The products with W are recorded first, because the update of W may overwrite it. The dropout
+// inside has the same site in all three ops.
 void mb_gradient_outer_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     const mb_tensor *factors = &mb_in(node, outer_linear, a); // a, v, l
     mb_tensor gradient = dy[MB_OUTPUT(outer_linear, y)];

@@ -1,4 +1,4 @@
-// Linear maps in several ranks, and weighted sums over the ranks.
+// Linear maps of several ranks, and weighted sums over the ranks.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -13,7 +13,7 @@ mb_tensor mb_rank_linear(mb_graph *graph, mb_tensor x, mb_tensor factor) {
     return mb_graph_add_one(graph, MB_OP_RANK_LINEAR, mb_no_params, inputs, 2, shape);
 }
 
-// The product with F comes first: an update of F may follow in place.
+// The product with F is recorded first, because the update of F may overwrite it.
 void mb_gradient_rank_linear(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor x = mb_in(node, rank_linear, x), factor = mb_in(node, rank_linear, factor);
     mb_tensor for_input[] = {dy[0], factor}, for_factor[] = {x, dy[0]};

@@ -1,5 +1,5 @@
-// LSTM over sequences, and the places of a sequence. A recurrence goes along time or along the
-// rows.
+// LSTMs, and ops that shift a sequence or take its ends. A recurrence goes along time or along the
+// rows of the batch.
 #include "graph/backward.h"
 #include "graph/construct.h"
 
@@ -39,7 +39,7 @@ mb_tensor mb_lstm(mb_graph *graph, mb_tensor z, mb_tensor weight_hh, mb_tensor b
     return mb_lstm_along(graph, z, weight_hh, bias_hh, along_time);
 }
 
-// The rest of a graph sees hidden states and cells.
+// The rest of a graph may read hidden states and cells, but not gates.
 void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_tensor z = mb_in(node, lstm, z);
     mb_tensor weight = mb_in(node, lstm, weight);
@@ -57,7 +57,7 @@ void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *d
     if (dcell != MB_NO_TENSOR)
         inputs[count++] = dcell;
     mb_shape states = mb_backward_shape(pass, hidden);
-    mb_shape running = mb_side_shape(&states, node->params.recurrence);
+    mb_shape running = mb_state_shape(&states, node->params.recurrence);
     running.dims[1] *= 2;
     mb_shape shapes[] = {mb_backward_shape(pass, z), running};
     mb_tensor outputs[MB_MAX_OUTPUTS];
@@ -71,7 +71,7 @@ void mb_gradient_lstm(mb_backward *pass, const mb_node *node, const mb_tensor *d
     mb_backward_contribute_op(pass, bias, MB_OP_LINEAR_GRAD_BIAS, mb_no_params, &dz, 1);
 }
 
-mb_shape mb_side_shape(const mb_shape *sequence, mb_recurrence way) {
+mb_shape mb_state_shape(const mb_shape *sequence, mb_recurrence way) {
     int32_t side = sequence->dims[way.axis == MB_AXIS_ROWS ? 1 : 0];
     return (mb_shape){2, {side, sequence->dims[2]}};
 }
@@ -85,7 +85,7 @@ mb_tensor mb_delay_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     return mb_same_shape(graph, MB_OP_DELAY, params, x);
 }
 
-// The same the other way. A given start (gradient rules alone give one) gets no gradient.
+// A shift in the other direction. A start, which only gradient rules give, gets no gradient.
 void mb_gradient_delay(mb_backward *pass, const mb_node *node, const mb_tensor *dy) {
     mb_op_params back = node->params;
     back.recurrence.reverse = !back.recurrence.reverse;
@@ -103,7 +103,7 @@ mb_tensor mb_last_along(mb_graph *graph, mb_tensor x, mb_recurrence way) {
     if (xs->count != 3)
         return mb_refuse(graph, MB_OP_LAST_STEP, "x (B, T, D)", &x, 1);
     mb_op_params params = {.recurrence = way};
-    return mb_graph_add_one(graph, MB_OP_LAST_STEP, params, &x, 1, mb_side_shape(xs, way));
+    return mb_graph_add_one(graph, MB_OP_LAST_STEP, params, &x, 1, mb_state_shape(xs, way));
 }
 
 mb_tensor mb_last_step(mb_graph *graph, mb_tensor x) {
@@ -114,7 +114,7 @@ void mb_gradient_last_step(mb_backward *pass, const mb_node *node, const mb_tens
     mb_backward_contribute_op(pass, node->inputs[0], MB_OP_AT_LAST_STEP, node->params, dy, 1);
 }
 
-// The last step of the way back.
+// The first step is the last one in reverse.
 mb_tensor mb_first_step(mb_graph *graph, mb_tensor x, int32_t steps) {
     if (!mb_given(graph, &x, 1))
         return MB_NO_TENSOR;

@@ -1,4 +1,4 @@
-// Directions of rows, and losses of their inner products.
+// Unit vectors, and losses of their inner products.
 #include "graph/backward.h"
 #include "graph/construct.h"
 

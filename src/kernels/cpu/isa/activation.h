@@ -5,8 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// exp(x) to about 1 ulp, without branches so that loops over it vectorise: 2^n * polynomial on
-// [-ln2/2, ln2/2], coefficients of the Taylor series.
+// exp(x) to about 1 ulp: 2^n * polynomial on [-ln2/2, ln2/2], coefficients of the Taylor series.
 static inline float mb_exponential(float x) {
     x = x > 88.0f ? 88.0f : x;
     x = x < -87.0f ? -87.0f : x;
@@ -32,7 +31,8 @@ static inline float mb_sigmoid_of(float x) {
     return 1.0f / (1.0f + mb_exponential(-x));
 }
 
-// By exp where |x| is large; by its Taylor polynomial where 1 - exp(-2x) would cancel.
+// From exp where |x| is large; from the Taylor polynomial of tanh near 0, where 1 - exp(-2x) would
+// cancel.
 static inline float mb_tanh_of(float x) {
     float e = mb_exponential(-2.0f * x), far = (1.0f - e) / (1.0f + e), s = x * x;
     float near = -1382.0f / 155925.0f;

@@ -1,18 +1,18 @@
-// The products of multi-head attention. B rows, H heads, Lq queries, Lk keys, D columns of which
-// each head owns E = D / H: head h has h*E ... h*E + E - 1.
+// The products of multi-head attention. B rows, H heads, Lq queries, Lk keys, D columns. Each head
+// has E = D / H columns: head h has columns h*E ... h*E + E - 1.
 #include <stdlib.h>
 
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/vector.h"
 
-// One (row, head) of a sequence (B, L, D).
+// Offset of a row and head in a sequence (B, L, D).
 static int64_t head_offset(const mb_shape *sequence, int32_t heads, int32_t row, int32_t head) {
     int32_t width = sequence->dims[2];
     return (int64_t)row * sequence->dims[1] * width + (int64_t)head * (width / heads);
 }
 
-// Scales the scores (Lq, Lk) of one head; position (i, j) with j - i >= 1 + |Lk - Lq| becomes
-// -infinity. Every query keeps key 0.
+// Scales the scores (Lq, Lk) of one head. With the FUTURE mask, scores (i, j) become -infinity
+// where j - i >= 1 + |Lk - Lq|. Every query keeps key 0.
 static void finish_scores(float *scores, int32_t queries, int32_t keys, float scale,
                           mb_attention_mask mask) {
     for (int32_t i = 0; i < queries; i++, scores += keys) {
@@ -29,12 +29,12 @@ static void finish_scores(float *scores, int32_t queries, int32_t keys, float sc
 }
 
 // q (B, Lq, D), k (B, Lk, D) -> s (B, H, Lq, Lk):
-//   s[b,h,i,j] = scale * sum over head h of q[b,i] * k[b,j], masked
+//   s[b,h,i,j] = scale * sum over the columns of head h of q[b,i] * k[b,j], masked. Assigns.
 MB_KERNEL(attention_scores) {
-    const mb_step *step = call->step;
-    const mb_shape *queries = &mb_in(step, attention_scores, queries).shape;
-    const mb_shape *keys = &mb_in(step, attention_scores, keys).shape;
-    int32_t heads = step->outputs[0].shape.dims[1], width = queries->dims[2];
+    const mb_plan_op *op = call->op;
+    const mb_shape *queries = &mb_in(op, attention_scores, queries).shape;
+    const mb_shape *keys = &mb_in(op, attention_scores, keys).shape;
+    int32_t heads = op->outputs[0].shape.dims[1], width = queries->dims[2];
     int32_t lq = queries->dims[1], lk = keys->dims[1];
     const float *from_q = mb_in(call, attention_scores, queries);
     const float *from_k = mb_in(call, attention_scores, keys);
@@ -44,25 +44,24 @@ MB_KERNEL(attention_scores) {
             mb_matrix q = {from_q + head_offset(queries, heads, b, h), width, 1};
             mb_matrix k = {from_k + head_offset(keys, heads, b, h), 1, width};
             MB_NAME(gemm)(lq, lk, width / heads, q, k, scores, lk, 0);
-            finish_scores(scores, lq, lk, step->params.attention.scale,
-                          step->params.attention.mask);
+            finish_scores(scores, lq, lk, op->params.attention.scale, op->params.attention.mask);
         }
 }
 
 static void scale_all(const mb_cpu_call *call) {
-    float scale = call->step->params.attention.scale;
-    int64_t elements = scale == 1.0f ? 0 : mb_elements(call, &call->step->outputs[0]);
+    float scale = call->op->params.attention.scale;
+    int64_t elements = scale == 1.0f ? 0 : mb_elements(call, &call->op->outputs[0]);
     for (int64_t i = 0; i < elements; i++)
         call->outputs[0][i] *= scale;
 }
 
 // w (B, H, Lq, Lk), v (B, Lk, D) -> y (B, Lq, D):
-//   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h
+//   y[b,i] = scale * sum over j of w[b,h,i,j] * v[b,j], for the columns of each head h. Assigns.
 MB_KERNEL(attention_apply) {
-    const mb_step *step = call->step;
-    const mb_shape *values = &mb_in(step, attention_apply, values).shape;
-    const mb_shape *out = &step->outputs[0].shape;
-    int32_t heads = mb_in(step, attention_apply, weights).shape.dims[1], width = values->dims[2];
+    const mb_plan_op *op = call->op;
+    const mb_shape *values = &mb_in(op, attention_apply, values).shape;
+    const mb_shape *out = &op->outputs[0].shape;
+    int32_t heads = mb_in(op, attention_apply, weights).shape.dims[1], width = values->dims[2];
     int32_t lq = out->dims[1], lk = values->dims[1];
     const float *weights = mb_in(call, attention_apply, weights);
     const float *from = mb_in(call, attention_apply, values);
@@ -77,12 +76,12 @@ MB_KERNEL(attention_apply) {
 }
 
 // w (B, H, Lq, Lk), x (B, Lq, D) -> y (B, Lk, D):
-//   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h
+//   y[b,j] = scale * sum over i of w[b,h,i,j] * x[b,i], for the columns of each head h. Assigns.
 MB_KERNEL(attention_apply_transposed) {
-    const mb_step *step = call->step;
-    const mb_shape *values = &mb_in(step, attention_apply_transposed, values).shape;
-    const mb_shape *out = &step->outputs[0].shape;
-    int32_t heads = mb_in(step, attention_apply_transposed, weights).shape.dims[1];
+    const mb_plan_op *op = call->op;
+    const mb_shape *values = &mb_in(op, attention_apply_transposed, values).shape;
+    const mb_shape *out = &op->outputs[0].shape;
+    int32_t heads = mb_in(op, attention_apply_transposed, weights).shape.dims[1];
     int32_t width = values->dims[2], lq = values->dims[1], lk = out->dims[1];
     const float *weights = mb_in(call, attention_apply_transposed, weights);
     const float *from = mb_in(call, attention_apply_transposed, values);

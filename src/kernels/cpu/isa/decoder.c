@@ -1,10 +1,11 @@
-// Decoder with attention. L places with S sides (recurrence.h), D width of y, H hidden; gate blocks
-// in the order i, f, g, o. For place n = 0 .. L-2 and every side:
+// Decoder with attention. L positions with S sides (recurrence.h), D width of y, H hidden; blocks
+// of gates in the order i, f, g, o. For position n = 0 .. L-2 and every side:
 //   q = state[n-1] A[:H], or start A[:H] for n = 0        k[m] = x[m] A[H:]
 //   alpha = softmax over m of v . tanh(q + k[m])           context = sum over m of alpha[m] x[m]
 //   both cells: z = concat(y[n], context) W + b;  hidden = o * tanh(i * g)
 //   state[n] = hidden_f + hidden_b;  out[n] = concat(state[n], context)
-// The forget gate meets a cell of zero: its block of z is not used, its gradient is zero.
+// The cell state before each step is zero, so the forget gate has no effect: its block of z is
+// unused and its gradient is zero.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/recurrence.h"
@@ -35,23 +36,24 @@ static void softmax_in_place(float *x, int32_t count) {
         x[m] /= sum;
 }
 
-// One side: q against keys and x, whose places lie `stride` apart -> alpha (L), context (H).
-static void attend(const mb_way *way, int32_t hidden, const float *v, const float *q,
+// Attention of one side: q (H), and keys and x (H) at every position -> alpha (L), context (H).
+static void attend(const mb_walk *walk, int32_t hidden, const float *v, const float *q,
                    const float *keys, const float *x, float *restrict alpha,
                    float *restrict context) {
-    for (int32_t m = 0; m < way->length; m++)
-        alpha[m] = energy(hidden, v, q, keys + mb_way_at(way, m) * hidden);
-    softmax_in_place(alpha, way->length);
+    for (int32_t m = 0; m < walk->length; m++)
+        alpha[m] = energy(hidden, v, q, keys + mb_walk_at(walk, m) * hidden);
+    softmax_in_place(alpha, walk->length);
     memset(context, 0, (size_t)hidden * sizeof *context);
-    for (int32_t m = 0; m < way->length; m++) {
-        const float *restrict value = x + mb_way_at(way, m) * hidden;
+    for (int32_t m = 0; m < walk->length; m++) {
+        const float *restrict value = x + mb_walk_at(walk, m) * hidden;
         for (int32_t j = 0; j < hidden; j++)
             context[j] += alpha[m] * value[j];
     }
 }
 
-// Activates the gates i, g, o of a cell that starts from zero; adds its hidden state. Blocks of z
-// are arguments of their own, never inlined, so that the loop vectorises.
+// Activates the gates i, g, o of a cell whose state was zero, and adds its hidden state to `state`.
+// The blocks of z are separate arguments and the function is not inlined, so that the loop
+// vectorises.
 static __attribute__((noinline)) void add_cell(int32_t hidden, float *restrict zi,
                                                float *restrict zg, float *restrict zo,
                                                float *restrict state) {
@@ -67,8 +69,8 @@ static __attribute__((noinline)) void add_cell(int32_t hidden, float *restrict z
 // gates (B', 4H) = y W[:D] + b
 static void input_products(const mb_cpu_call *call, const float *weight, const float *bias,
                            int32_t hidden, float *gates) {
-    int32_t vectors = (int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder, y));
-    int32_t width = mb_width(&mb_in(call->step, attention_decoder, y)), g = 4 * hidden;
+    int32_t vectors = (int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder, y));
+    int32_t width = mb_width(&mb_in(call->op, attention_decoder, y)), g = 4 * hidden;
     for (int32_t r = 0; r < vectors; r++)
         memcpy(gates + (int64_t)r * g, bias, (size_t)g * sizeof *gates);
     MB_NAME(gemm)
@@ -77,12 +79,12 @@ static void input_products(const mb_cpu_call *call, const float *weight, const f
 }
 
 // y (B, T, D), x (B, T, H), start (S, H), A (2H, H), v (1, H), W_f (D+H, 4H), b_f (4H), W_b, b_b
-// -> out (B, T, 2H), alpha (B, T, L), queries (B, T, H), keys (B, T, H), gates_f, gates_b (B, T,
-// 4H)
+// -> out (B, T, 2H), alpha (B, T, L), queries (B, T, H), keys (B, T, H),
+//    gates_f, gates_b (B, T, 4H). Assigns.
 MB_KERNEL(attention_decoder) {
-    mb_way way = mb_way_of(call, &mb_in(call->step, attention_decoder, x).shape);
-    int32_t h = mb_width(&mb_in(call->step, attention_decoder, x));
-    int32_t d = mb_width(&mb_in(call->step, attention_decoder, y));
+    mb_walk walk = mb_walk_of(call, &mb_in(call->op, attention_decoder, x).shape);
+    int32_t h = mb_width(&mb_in(call->op, attention_decoder, x));
+    int32_t d = mb_width(&mb_in(call->op, attention_decoder, y));
     int32_t g = 4 * h;
     const float *x = mb_in(call, attention_decoder, x);
     const float *attention = mb_in(call, attention_decoder, attention);
@@ -98,37 +100,38 @@ MB_KERNEL(attention_decoder) {
     float *gates[2] = {mb_out(call, attention_decoder, gates_f),
                        mb_out(call, attention_decoder, gates_b)};
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder, x)), h, h,
-     (mb_matrix){x, h, 1}, (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
+    ((int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder, x)), h, h, (mb_matrix){x, h, 1},
+     (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
     for (int k = 0; k < 2; k++)
         input_products(call, weights[k], biases[k], h, gates[k]);
     memset(out, 0,
-           (size_t)mb_elements(call, &mb_out(call->step, attention_decoder, out)) * sizeof *out);
-    for (int32_t n = 0; n + 1 < way.length; n++) {
-        int64_t at = mb_way_at(&way, n);
+           (size_t)mb_elements(call, &mb_out(call->op, attention_decoder, out)) * sizeof *out);
+    for (int32_t n = 0; n + 1 < walk.length; n++) {
+        int64_t at = mb_walk_at(&walk, n);
         mb_matrix before = {mb_in(call, attention_decoder, start), h, 1};
         if (n > 0)
-            before = (mb_matrix){out + mb_way_at(&way, n - 1) * 2 * h, way.aside * 2 * h, 1};
+            before = (mb_matrix){out + mb_walk_at(&walk, n - 1) * 2 * h, walk.aside * 2 * h, 1};
         MB_NAME(gemm)
-        (way.sides, h, h, before, (mb_matrix){attention, h, 1}, queries + at * h, way.aside * h, 0);
-        for (int32_t s = 0; s < way.sides; s++) {
-            int64_t side = s * way.aside, here = at + side;
-            attend(&way, h, v, queries + here * h, keys + side * h, x + side * h,
-                   alpha + here * way.length, out + here * 2 * h + h);
+        (walk.sides, h, h, before, (mb_matrix){attention, h, 1}, queries + at * h, walk.aside * h,
+         0);
+        for (int32_t s = 0; s < walk.sides; s++) {
+            int64_t side = s * walk.aside, here = at + side;
+            attend(&walk, h, v, queries + here * h, keys + side * h, x + side * h,
+                   alpha + here * walk.length, out + here * 2 * h + h);
         }
         for (int k = 0; k < 2; k++) {
             MB_NAME(gemm)
-            (way.sides, g, h, (mb_matrix){out + at * 2 * h + h, way.aside * 2 * h, 1},
-             (mb_matrix){weights[k] + (int64_t)d * g, g, 1}, gates[k] + at * g, way.aside * g, 1);
-            for (int32_t s = 0; s < way.sides; s++) {
-                float *z = gates[k] + (at + s * way.aside) * g;
-                add_cell(h, z, z + 2 * h, z + 3 * h, out + (at + s * way.aside) * 2 * h);
+            (walk.sides, g, h, (mb_matrix){out + at * 2 * h + h, walk.aside * 2 * h, 1},
+             (mb_matrix){weights[k] + (int64_t)d * g, g, 1}, gates[k] + at * g, walk.aside * g, 1);
+            for (int32_t s = 0; s < walk.sides; s++) {
+                float *z = gates[k] + (at + s * walk.aside) * g;
+                add_cell(h, z, z + 2 * h, z + 3 * h, out + (at + s * walk.aside) * 2 * h);
             }
         }
     }
 }
 
-// Gradient of the sums of a cell, whose hidden state has the gradient dout + dnext.
+// Gradient of z of a cell, whose hidden state has the gradient dout + dnext.
 static __attribute__((noinline)) void add_cell_grad(int32_t hidden, const float *restrict dout,
                                                     const float *restrict dnext,
                                                     const float *restrict gates,
@@ -161,26 +164,27 @@ static void energy_grad(int32_t hidden, float dscore, const float *restrict v,
     }
 }
 
-// What one side's attention reads and adds to.
+// The operands of the attention of one side: inputs, and the gradients that it adds to.
 typedef struct attention {
     const float *v, *q, *keys, *x, *alpha;
     float *dv, *dkeys, *dx, *dalpha;
 } attention;
 
-// `gradient` (H) comes in as that of the context and leaves as that of the query.
-static void attend_grad(const mb_way *way, int32_t hidden, const attention *a,
+// On entry `gradient` (H) is the gradient of the context; on return it is the gradient of the
+// query.
+static void attend_grad(const mb_walk *walk, int32_t hidden, const attention *a,
                         float *restrict gradient) {
     double mean = 0.0;
-    for (int32_t m = 0; m < way->length; m++) {
-        int64_t at = mb_way_at(way, m) * hidden;
+    for (int32_t m = 0; m < walk->length; m++) {
+        int64_t at = mb_walk_at(walk, m) * hidden;
         a->dalpha[m] = mb_dot_of(hidden, a->x + at, gradient);
         mean += (double)a->alpha[m] * (double)a->dalpha[m];
         for (int32_t j = 0; j < hidden; j++)
             a->dx[at + j] += a->alpha[m] * gradient[j];
     }
     memset(gradient, 0, (size_t)hidden * sizeof *gradient);
-    for (int32_t m = 0; m < way->length; m++) {
-        int64_t at = mb_way_at(way, m) * hidden;
+    for (int32_t m = 0; m < walk->length; m++) {
+        int64_t at = mb_walk_at(walk, m) * hidden;
         float dscore = a->alpha[m] * (float)((double)a->dalpha[m] - mean);
         energy_grad(hidden, dscore, a->v, a->q, a->keys + at, a->dv, a->dkeys + at, gradient);
     }
@@ -188,22 +192,23 @@ static void attend_grad(const mb_way *way, int32_t hidden, const attention *a,
 
 static void fill_zero(const mb_cpu_call *call, int32_t output) {
     memset(call->outputs[output], 0,
-           (size_t)mb_elements(call, &call->step->outputs[output]) * sizeof(float));
+           (size_t)mb_elements(call, &call->op->outputs[output]) * sizeof(float));
 }
 
-static void zero_place(const mb_way *way, int32_t n, int32_t width, float *x) {
-    for (int32_t s = 0; s < way->sides; s++)
-        memset(x + (mb_way_at(way, n) + s * way->aside) * width, 0, (size_t)width * sizeof *x);
+static void zero_position(const mb_walk *walk, int32_t n, int32_t width, float *x) {
+    for (int32_t s = 0; s < walk->sides; s++)
+        memset(x + (mb_walk_at(walk, n) + s * walk->aside) * width, 0, (size_t)width * sizeof *x);
 }
 
 // dout, x, A, v, W_f, W_b, alpha, queries, keys, gates_f, gates_b
 // -> dz_f, dz_b (B, T, 4H), dx (B, T, H), dstart (S, H), dv (1, H), dqueries, dkeys (B, T, H),
-//    dalpha (B, T, L). dstart is the running gradient of the state before, dqueries at n first
-// that of the context.
+//    dalpha (B, T, L). Assigns.
+// dstart holds the running gradient of the previous state. At position n, dqueries first holds the
+// gradient of the context, then that of the query.
 MB_KERNEL(attention_decoder_grad) {
-    mb_way way = mb_way_of(call, &mb_in(call->step, attention_decoder_grad, x).shape);
-    int32_t h = mb_width(&mb_in(call->step, attention_decoder_grad, x)), g = 4 * h;
-    int32_t d = mb_in(call->step, attention_decoder_grad, weight_f).shape.dims[1] - h;
+    mb_walk walk = mb_walk_of(call, &mb_in(call->op, attention_decoder_grad, x).shape);
+    int32_t h = mb_width(&mb_in(call->op, attention_decoder_grad, x)), g = 4 * h;
+    int32_t d = mb_in(call->op, attention_decoder_grad, weight_f).shape.dims[1] - h;
     const float *dout = mb_in(call, attention_decoder_grad, dout);
     const float *weight = mb_in(call, attention_decoder_grad, attention);
     float *dx = mb_out(call, attention_decoder_grad, dx);
@@ -220,11 +225,11 @@ MB_KERNEL(attention_decoder_grad) {
          output <= MB_OUTPUT(attention_decoder_grad, dkeys); output++)
         fill_zero(call, output);
     for (int k = 0; k < 2; k++)
-        zero_place(&way, way.length - 1, g, dz[k]);
-    for (int32_t n = way.length - 2; n >= 0; n--) {
-        int64_t at = mb_way_at(&way, n);
-        for (int32_t s = 0; s < way.sides; s++) {
-            int64_t here = at + s * way.aside;
+        zero_position(&walk, walk.length - 1, g, dz[k]);
+    for (int32_t n = walk.length - 2; n >= 0; n--) {
+        int64_t at = mb_walk_at(&walk, n);
+        for (int32_t s = 0; s < walk.sides; s++) {
+            int64_t here = at + s * walk.aside;
             for (int k = 0; k < 2; k++)
                 decoder_cell_grad(h, dout + here * 2 * h, dstart + (int64_t)s * h,
                                   gates[k] + here * g, dz[k] + here * g);
@@ -232,27 +237,27 @@ MB_KERNEL(attention_decoder_grad) {
         }
         for (int k = 0; k < 2; k++)
             MB_NAME(gemm)
-        (way.sides, h, g, (mb_matrix){dz[k] + at * g, way.aside * g, 1},
-         (mb_matrix){weights[k] + (int64_t)d * g, 1, g}, dqueries + at * h, way.aside * h, 1);
-        for (int32_t s = 0; s < way.sides; s++) {
-            int64_t side = s * way.aside, here = at + side;
+        (walk.sides, h, g, (mb_matrix){dz[k] + at * g, walk.aside * g, 1},
+         (mb_matrix){weights[k] + (int64_t)d * g, 1, g}, dqueries + at * h, walk.aside * h, 1);
+        for (int32_t s = 0; s < walk.sides; s++) {
+            int64_t side = s * walk.aside, here = at + side;
             attention a = {.v = mb_in(call, attention_decoder_grad, score),
                            .q = mb_in(call, attention_decoder_grad, queries) + here * h,
                            .keys = mb_in(call, attention_decoder_grad, keys) + side * h,
                            .x = mb_in(call, attention_decoder_grad, x) + side * h,
-                           .alpha = mb_in(call, attention_decoder_grad, alpha) + here * way.length,
+                           .alpha = mb_in(call, attention_decoder_grad, alpha) + here * walk.length,
                            .dv = mb_out(call, attention_decoder_grad, dscore),
                            .dkeys = dkeys + side * h,
                            .dx = dx + side * h,
                            .dalpha =
-                               mb_out(call, attention_decoder_grad, dalpha) + here * way.length};
-            attend_grad(&way, h, &a, dqueries + here * h);
+                               mb_out(call, attention_decoder_grad, dalpha) + here * walk.length};
+            attend_grad(&walk, h, &a, dqueries + here * h);
         }
         MB_NAME(gemm)
-        (way.sides, h, h, (mb_matrix){dqueries + at * h, way.aside * h, 1},
+        (walk.sides, h, h, (mb_matrix){dqueries + at * h, walk.aside * h, 1},
          (mb_matrix){weight, 1, h}, dstart, h, 0);
     }
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &mb_in(call->step, attention_decoder_grad, x)), h, h,
+    ((int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder_grad, x)), h, h,
      (mb_matrix){dkeys, h, 1}, (mb_matrix){weight + (int64_t)h * h, 1, h}, dx, h, 1);
 }

@@ -1,7 +1,7 @@
 // Maximum mean discrepancy of two sets of rows, B rows of D columns each:
 //   mean k(a_i, a_j) + mean k(b_i, b_j) - 2 mean k(a_i, b_j),  k(x, y) = exp(-||x - y||^2 / D^2)
-// All kernels are near 1 where D is large: sums are of k - 1, which keeps what the ones would
-// swallow.
+// Where D is large, all k are near 1. So k - 1 is summed instead: it keeps the digits that adding
+// ones would lose.
 #include "cpu/isa/kernel.h"
 #include "cpu/isa/sums.h"
 
@@ -20,9 +20,9 @@ static double within(int32_t rows, int32_t width, const float *x) {
     return sum;
 }
 
-// a (B, D), b (B, D) -> (1)
+// a (B, D), b (B, D) -> loss (1). Assigns.
 MB_KERNEL(mean_discrepancy) {
-    int32_t width = mb_width(&mb_in(call->step, mean_discrepancy, a)), rows = call->rows;
+    int32_t width = mb_width(&mb_in(call->op, mean_discrepancy, a)), rows = call->rows;
     const float *a = mb_in(call, mean_discrepancy, a), *b = mb_in(call, mean_discrepancy, b);
     double between = 0.0;
     for (int32_t i = 0; i < rows; i++)
@@ -39,10 +39,11 @@ static void pull(int32_t width, double weight, const float *x, const float *othe
         y[k] += factor * (x[k] - other[k]);
 }
 
-// a, b, dloss -> da_i = dloss * 4 / (B^2 D^2) * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j)
-// (a_i - a_j)
+// a (B, D), b (B, D), dloss (1) -> da (B, D). Assigns.
+//   da_i = dloss * 4 / (B^2 D^2)
+//          * sum over j of k(a_i, b_j) (a_i - b_j) - k(a_i, a_j) (a_i - a_j)
 MB_KERNEL(mean_discrepancy_grad) {
-    int32_t width = mb_width(&mb_in(call->step, mean_discrepancy_grad, a)), rows = call->rows;
+    int32_t width = mb_width(&mb_in(call->op, mean_discrepancy_grad, a)), rows = call->rows;
     const float *a = mb_in(call, mean_discrepancy_grad, a);
     const float *b = mb_in(call, mean_discrepancy_grad, b);
     double pairs = (double)rows * rows, square = (double)width * width;

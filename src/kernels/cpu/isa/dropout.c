@@ -1,8 +1,9 @@
-// Dropout with masks that are made again wherever they are needed.
+// Dropout: y = x * factor, where the factor is 0 or 1 / (1 - p). Masks are not stored but generated
+// again wherever they are needed.
 //
-// Element e of a site is kept when 16 random bits reach round(p * 65536). Groups of 128 elements
-// use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half (e/16)%2 of word
-// (e/32)%4.
+// Element e of a dropout site is kept when its 16 random bits are at least round(p * 65536). Groups
+// of 128 elements use 16 Philox counters: element e has counter e/128*16 + e%16 and takes half
+// (e/16)%2 of word (e/32)%4.
 #include "cpu/isa/dropout.h"
 
 #include "cpu/isa/vector.h"
@@ -14,9 +15,9 @@ typedef struct random_group {
     uint32_t words[4][COUNTERS];
 } random_group;
 
-// Philox4x32-10 of some counters at a time, a counter in each lane; of 64 bits only the lower half
-// counts.
-static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t first,
+// Philox4x32-10 of several counters at a time, one in each lane. Lanes have 64 bits; only the lower
+// half of a lane is the result.
+static void philox_group(mb_key key, uint32_t use, uint32_t step, uint64_t first,
                          random_group *group) {
     static const uint64_t places[COUNTERS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     enum { LANES = MB_LANES / 2 };
@@ -26,7 +27,7 @@ static void philox_group(mb_key key, uint32_t stream, uint32_t step, uint64_t fi
         c0 += first;
         mb_words c1 = c0 >> 32;
         c2 += step;
-        c3 += stream;
+        c3 += use;
         uint32_t k0 = key.words[0], k1 = key.words[1];
         for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
             mb_words p0 = mb_multiply_words(c0, 0xD2511F53u);
@@ -49,7 +50,7 @@ mb_random_mask MB_NAME(random_mask)(const mb_cpu_call *call, const mb_dropout_se
     float p = setting->rate == MB_SLOT_NONE ? setting->constant_rate : call->slots[setting->rate];
     return (mb_random_mask){
         .key = call->key,
-        .stream = MB_RANDOM_DROPOUT + setting->site,
+        .use = MB_RANDOM_DROPOUT + setting->site,
         .step = call->training_step,
         .threshold = (uint32_t)(p * 65536.0f + 0.5f),
         .scale = 1.0f / (1.0f - p),
@@ -60,7 +61,7 @@ void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *f
     random_group group;
     uint32_t threshold = mask->threshold;
     float scale = mask->scale;
-    philox_group(mask->key, mask->stream, mask->step, (uint64_t)first / 8, &group);
+    philox_group(mask->key, mask->use, mask->step, (uint64_t)first / 8, &group);
     for (int word = 0; word < 4; word++)
         for (int i = 0; i < COUNTERS; i++) {
             uint32_t bits = group.words[word][i];
@@ -69,7 +70,7 @@ void MB_NAME(random_factors)(const mb_random_mask *mask, int64_t first, float *f
         }
 }
 
-// The groups at both ends may be cut.
+// The first and the last group may be incomplete.
 void MB_NAME(random_apply)(const mb_random_mask *mask, int64_t begin, int64_t count, const float *x,
                            float *y) {
     for (int64_t first = begin / GROUP * GROUP; first < begin + count; first += GROUP) {
@@ -97,13 +98,13 @@ void MB_NAME(dropout_apply)(const mb_cpu_call *call, const mb_dropout_setting *s
 }
 
 MB_KERNEL(dropout) {
-    const mb_operand *y = &call->step->outputs[0];
+    const mb_operand *y = &call->op->outputs[0];
     MB_NAME(dropout_apply)
-    (call, &call->step->params.dropout, mb_first_element(call, y), mb_elements(call, y),
+    (call, &call->op->params.dropout, mb_first_element(call, y), mb_elements(call, y),
      call->inputs[0], call->outputs[0]);
 }
 
-// The mask (1 keep, 0 drop) was given from outside.
+// The mask (1 keep, 0 drop) comes from the caller.
 MB_KERNEL(stored_dropout) {
     MB_NAME(dropout)(call);
 }

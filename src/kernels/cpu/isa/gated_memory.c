@@ -1,8 +1,8 @@
-// The memory of MFN over a whole sequence. B rows, T steps, D inputs, M memory, H hidden of the
-// gates; weights lie input-major: W_k (D+M, H), V_k (H, M).
+// The memory of MFN over a whole sequence. B rows, T steps, D inputs, M memory, H hidden units of
+// the gates; weights are stored input-major: W_k (D+M, H), V_k (H, M).
 //   r_k[t] = drop(max(0, concat(x[t], u[t-1]) W_k + b_k));  g_k[t] = sigmoid(r_k[t] V_k + a_k)
 //   u[t] = g_1[t] * u[t-1] + g_2[t] * c[t],  u[-1] = 0
-// What does not depend on the memory, x W_k, is one product of the whole sequence.
+// The products x W_k do not depend on the memory, and are made once for the whole sequence.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/dropout.h"
 #include "cpu/isa/gemm.h"
@@ -11,7 +11,7 @@ typedef struct memory_sizes {
     int32_t rows, steps, x, memory, hidden;
 } memory_sizes;
 
-// Step t of a tensor (B, T, width): its first row; rows are T * width apart.
+// Offset of a row at step t in a tensor (B, T, width).
 static inline int64_t step_at(const memory_sizes *n, int32_t row, int32_t t, int32_t width) {
     return ((int64_t)row * n->steps + t) * width;
 }
@@ -22,7 +22,7 @@ typedef struct gate_pointers {
     float *hidden, *gate; // r_k, g_k
 } gate_pointers;
 
-// g_k[t] from u[t-1]; r_k[t] holds x W_k.
+// Computes r_k[t] and g_k[t] from u[t-1]. On entry r_k[t] holds x[t] W_k.
 static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate_pointers *gate,
                       const float *memory, int32_t t) {
     int32_t h = n->hidden, m = n->memory;
@@ -52,25 +52,24 @@ static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate
 // x (B, T, D), c (B, T, M), then W, b, V, a of gate 1 and of gate 2
 // -> u (B, T, M), r_1, r_2 (B, T, H), g_1, g_2 (B, T, M). Assigns.
 MB_KERNEL(gated_memory) {
-    const mb_step *step = call->step;
-    memory_sizes n = {call->rows, mb_out(step, gated_memory, u).shape.dims[1],
-                      mb_width(&mb_in(step, gated_memory, x)),
-                      mb_width(&mb_out(step, gated_memory, u)),
-                      mb_width(&mb_out(step, gated_memory, r_1))};
+    const mb_plan_op *op = call->op;
+    memory_sizes n = {call->rows, mb_out(op, gated_memory, u).shape.dims[1],
+                      mb_width(&mb_in(op, gated_memory, x)), mb_width(&mb_out(op, gated_memory, u)),
+                      mb_width(&mb_out(op, gated_memory, r_1))};
     const float *candidate = mb_in(call, gated_memory, candidate);
     float *memory = mb_out(call, gated_memory, u);
     const gate_pointers gates[2] = {{.weight_1 = mb_in(call, gated_memory, w_1),
                                      .bias_1 = mb_in(call, gated_memory, b_1),
                                      .weight_2 = mb_in(call, gated_memory, v_1),
                                      .bias_2 = mb_in(call, gated_memory, a_1),
-                                     .dropout = &step->params.gated_memory.gates[0],
+                                     .dropout = &op->params.gated_memory.gates[0],
                                      .hidden = mb_out(call, gated_memory, r_1),
                                      .gate = mb_out(call, gated_memory, g_1)},
                                     {.weight_1 = mb_in(call, gated_memory, w_2),
                                      .bias_1 = mb_in(call, gated_memory, b_2),
                                      .weight_2 = mb_in(call, gated_memory, v_2),
                                      .bias_2 = mb_in(call, gated_memory, a_2),
-                                     .dropout = &step->params.gated_memory.gates[1],
+                                     .dropout = &op->params.gated_memory.gates[1],
                                      .hidden = mb_out(call, gated_memory, r_2),
                                      .gate = mb_out(call, gated_memory, g_2)}};
     for (int32_t k = 0; k < 2; k++)
@@ -100,11 +99,11 @@ static float scale_of(const mb_cpu_call *call, const mb_dropout_setting *setting
 typedef struct gate_gradients {
     const float *weight_1, *weight_2, *hidden, *gate;
     float scale;            // 1/(1-p)
-    float *dhidden, *dgate; // of the sums inside max(0, .) and sigmoid
+    float *dhidden, *dgate; // gradients of the arguments of max(0, .) and of the sigmoid
 } gate_gradients;
 
-// One row of one step: `running` is the gradient of u[t] and becomes the part of u[t-1]'s gradient
-// that does not pass through the gates.
+// One row of one step. `running` is the gradient of u[t]; it becomes the gradient of u[t-1],
+// without what passes through the gates.
 static void memory_cell_grad(int32_t memory, const float *restrict du, const float *restrict before,
                              const float *restrict candidate, const float *restrict g1,
                              const float *restrict g2, float *restrict running,
@@ -118,7 +117,8 @@ static void memory_cell_grad(int32_t memory, const float *restrict du, const flo
     }
 }
 
-// A dropped or negative hidden unit has no gradient, and r tells both.
+// Gradient through one gate at step t. The gradient of a hidden unit is 0 where the unit was
+// dropped or negative: r is 0 in both cases.
 static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, int32_t t,
                            float *running) {
     int32_t h = n->hidden, m = n->memory;
@@ -142,12 +142,12 @@ static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, in
 // du (B, T, M), c, u, r_1, r_2, g_1, g_2, W_1, V_1, W_2, V_2
 // -> dx (B, T, D), dc, s_1, s_2 (B, T, H), z_1, z_2 (B, T, M), running gradient (B, M). Assigns.
 MB_KERNEL(gated_memory_grad) {
-    const mb_step *step = call->step;
-    memory_sizes n = {call->rows, mb_out(step, gated_memory_grad, dx).shape.dims[1],
-                      mb_width(&mb_out(step, gated_memory_grad, dx)),
-                      mb_width(&mb_out(step, gated_memory_grad, dcandidate)),
-                      mb_width(&mb_out(step, gated_memory_grad, s_1))};
-    const mb_dropout_setting *dropouts = step->params.gated_memory.gates;
+    const mb_plan_op *op = call->op;
+    memory_sizes n = {call->rows, mb_out(op, gated_memory_grad, dx).shape.dims[1],
+                      mb_width(&mb_out(op, gated_memory_grad, dx)),
+                      mb_width(&mb_out(op, gated_memory_grad, dcandidate)),
+                      mb_width(&mb_out(op, gated_memory_grad, s_1))};
+    const mb_dropout_setting *dropouts = op->params.gated_memory.gates;
     const gate_gradients gates[2] = {{.weight_1 = mb_in(call, gated_memory_grad, w_1),
                                       .weight_2 = mb_in(call, gated_memory_grad, v_1),
                                       .hidden = mb_in(call, gated_memory_grad, r_1),
@@ -166,7 +166,7 @@ MB_KERNEL(gated_memory_grad) {
     const float *candidate = mb_in(call, gated_memory_grad, candidate);
     const float *memory = mb_in(call, gated_memory_grad, u);
     float *dcandidate = mb_out(call, gated_memory_grad, dcandidate);
-    float *running = mb_out(call, gated_memory_grad, room);
+    float *running = mb_out(call, gated_memory_grad, workspace);
     memset(running, 0, (size_t)n.rows * (size_t)n.memory * sizeof *running);
     for (int32_t t = n.steps - 1; t >= 0; t--) {
         for (int32_t b = 0; b < n.rows; b++) {

@@ -1,11 +1,11 @@
 // Reads a batch from the resident dataset.
 #include "cpu/isa/kernel.h"
 
-// (B, D), or (B, T, D) with the frames of an utterance at the end and zero frames in front. Columns
-// behind those of the stream are zero.
+// y (B, D), or (B, T, D) with the frames of an utterance at the end, after frames of zeros. Columns
+// beyond those of the stream are zero. Assigns.
 MB_KERNEL(gather) {
-    const mb_stream *stream = &call->dataset->streams[call->step->params.gather.stream];
-    const mb_shape *shape = &call->step->outputs[0].shape;
+    const mb_stream *stream = &call->dataset->streams[call->op->params.gather.stream];
+    const mb_shape *shape = &call->op->outputs[0].shape;
     int32_t width = mb_shape_last(shape), steps = shape->count == 3 ? shape->dims[1] : 1;
     int32_t dimension = stream->dimension;
     const int64_t *offsets = stream->offsets;
@@ -15,7 +15,7 @@ MB_KERNEL(gather) {
         int32_t utterance = call->indices[b];
         int64_t first = offsets != NULL ? offsets[utterance] : utterance;
         int64_t frames = offsets != NULL ? offsets[utterance + 1] - first : 1;
-        if (frames > steps) { // longer than the plan: the last frames count
+        if (frames > steps) { // longer than T: keep the last T frames
             first += frames - steps;
             frames = steps;
         }
@@ -28,8 +28,9 @@ MB_KERNEL(gather) {
     }
 }
 
+// y (B) = the label of each utterance. Assigns.
 MB_KERNEL(labels) {
-    bool classes = call->step->params.labels.which == MB_LABELS_EMOTION;
+    bool classes = call->op->params.labels.which == MB_LABELS_EMOTION;
     const void *labels = classes ? (const void *)call->dataset->emotions : call->dataset->valences;
     for (int32_t b = 0; b < call->rows; b++) // int32 and float alike: four bytes
         memcpy(call->outputs[0] + b, (const char *)labels + 4 * (int64_t)call->indices[b], 4);

@@ -1,5 +1,5 @@
-// Matrix products of one core, float32, sums in a fixed order that depends on K only, not on
-// M and N: an element is the same whatever part of a product is computed.
+// Matrix products on one core, in float32. The order of a sum depends on K only, not on M and N: an
+// element has the same bits in whichever block of the product it is computed.
 #ifndef MB_KERNELS_CPU_GEMM_H
 #define MB_KERNELS_CPU_GEMM_H
 
@@ -16,14 +16,14 @@ typedef struct mb_matrix {
 void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
                    int accumulate);
 
-// Rows, or columns, that lie in groups of `count`, `skip` more floats from group to group.
+// Rows (or columns) that are stored in groups of `count`, with `skip` extra floats between groups.
 typedef struct mb_groups {
     int32_t count;
     int64_t skip;
     bool columns;
 } mb_groups;
 
-// The same where the rows of A lie in groups, or its columns where it lies transposed.
+// The same for an A whose rows are in groups, or whose columns are, where it is transposed.
 void MB_NAME(gemm_of_groups)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
                              mb_matrix b, float *c, int64_t ldc, int accumulate);
 

@@ -19,14 +19,14 @@
 #include "graph/ops.def"
 #undef MB_OP
 
-// Elements of operands, with the call's rows filled in.
+// The size of an operand, with the rows of the call.
 static inline int64_t mb_elements(const mb_cpu_call *call, const mb_operand *operand) {
     return mb_shape_elements(&operand->shape, call->rows);
 }
 static inline int64_t mb_vectors(const mb_cpu_call *call, const mb_operand *operand) {
     return mb_shape_vectors(&operand->shape, call->rows);
 }
-// Of an operand with rows: the elements in front of the call's.
+// The number of elements before first_row in an operand that has rows.
 static inline int64_t mb_first_element(const mb_cpu_call *call, const mb_operand *operand) {
     return mb_shape_elements(&operand->shape, call->first_row);
 }

@@ -1,4 +1,5 @@
-// Losses: means over the valid rows or over all elements, in double. B rows, C classes.
+// Losses and their gradients: means over the valid rows or over all elements, summed in double. B
+// rows, C classes. All assign.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
@@ -14,7 +15,7 @@ static double log_sum_exp(const float *x, int32_t count) {
 
 // loss (1) = -(1/B) sum over b of log softmax(logits[b])[emotion[b]]
 MB_KERNEL(cross_entropy) {
-    int32_t classes = mb_width(&mb_in(call->step, cross_entropy, logits));
+    int32_t classes = mb_width(&mb_in(call->op, cross_entropy, logits));
     const int32_t *emotions = (const int32_t *)mb_in(call, cross_entropy, emotions);
     double sum = 0.0;
     for (int32_t b = 0; b < call->rows; b++) {
@@ -26,7 +27,7 @@ MB_KERNEL(cross_entropy) {
 
 // dlogits (B, C) = dloss/B * (softmax(logits) - one-hot(emotion))
 MB_KERNEL(cross_entropy_grad) {
-    int32_t classes = mb_width(&mb_in(call->step, cross_entropy_grad, logits));
+    int32_t classes = mb_width(&mb_in(call->op, cross_entropy_grad, logits));
     const int32_t *emotions = (const int32_t *)mb_in(call, cross_entropy_grad, emotions);
     double scale = (double)mb_in(call, cross_entropy_grad, dloss)[0] / call->rows;
     for (int32_t b = 0; b < call->rows; b++) {
@@ -62,7 +63,7 @@ MB_KERNEL(mean_squared_error_grad) {
 
 // loss (1) = mean over all elements of (a - b)^2
 MB_KERNEL(mean_squared_difference) {
-    int64_t elements = mb_elements(call, &mb_in(call->step, mean_squared_difference, a));
+    int64_t elements = mb_elements(call, &mb_in(call->op, mean_squared_difference, a));
     const float *a = mb_in(call, mean_squared_difference, a);
     const float *b = mb_in(call, mean_squared_difference, b);
     double sum = 0.0;
@@ -75,7 +76,7 @@ MB_KERNEL(mean_squared_difference) {
 
 // da = dloss * 2/elements * (a - b)
 MB_KERNEL(mean_squared_difference_grad) {
-    int64_t elements = mb_elements(call, &mb_in(call->step, mean_squared_difference_grad, a));
+    int64_t elements = mb_elements(call, &mb_in(call->op, mean_squared_difference_grad, a));
     const float *a = mb_in(call, mean_squared_difference_grad, a);
     const float *b = mb_in(call, mean_squared_difference_grad, b);
     double dloss = (double)mb_in(call, mean_squared_difference_grad, dloss)[0];
@@ -84,13 +85,14 @@ MB_KERNEL(mean_squared_difference_grad) {
         call->outputs[0][i] = scale * (a[i] - b[i]);
 }
 
-// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar), less logvar / 2 when asked for
+// loss (1) = (1/B) sum over b, j of -(mu - y)^2 / 2 * exp(-logvar) - half * logvar, with half = 1/2
+// if params.gaussian_bound.logvar_term, else 0
 MB_KERNEL(gaussian_bound) {
-    int64_t elements = mb_elements(call, &mb_in(call->step, gaussian_bound, mu));
+    int64_t elements = mb_elements(call, &mb_in(call->op, gaussian_bound, mu));
     const float *mu = mb_in(call, gaussian_bound, mu);
     const float *y = mb_in(call, gaussian_bound, y);
     const float *logvar = mb_in(call, gaussian_bound, logvar);
-    float half = call->step->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
+    float half = call->op->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
     double sum = 0.0;
     for (int64_t i = 0; i < elements; i++) {
         float difference = mu[i] - y[i];
@@ -100,17 +102,17 @@ MB_KERNEL(gaussian_bound) {
     call->outputs[0][0] = (float)(sum / call->rows);
 }
 
-// With scale = dloss/B and w = exp(-logvar): dmu = -scale (mu - y) w, dy = -dmu,
-// dlogvar = scale ((mu - y)^2 w / 2 - 1/2 when asked for).
+// With scale = dloss/B and w = exp(-logvar): dmu = -scale (mu - y) w, dy = -dmu, dlogvar = scale
+// ((mu - y)^2 w / 2 - half).
 MB_KERNEL(gaussian_bound_grad) {
-    int64_t elements = mb_elements(call, &mb_in(call->step, gaussian_bound_grad, mu));
+    int64_t elements = mb_elements(call, &mb_in(call->op, gaussian_bound_grad, mu));
     const float *restrict mu = mb_in(call, gaussian_bound_grad, mu);
     const float *restrict y = mb_in(call, gaussian_bound_grad, y);
     const float *restrict logvar = mb_in(call, gaussian_bound_grad, logvar);
     float *restrict dmu = mb_out(call, gaussian_bound_grad, dmu);
     float *restrict dy = mb_out(call, gaussian_bound_grad, dy);
     float *restrict dlogvar = mb_out(call, gaussian_bound_grad, dlogvar);
-    float half = call->step->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
+    float half = call->op->params.gaussian_bound.logvar_term ? 0.5f : 0.0f;
     float scale = mb_in(call, gaussian_bound_grad, dloss)[0] / (float)call->rows;
     for (int64_t i = 0; i < elements; i++) {
         float difference = mu[i] - y[i], pull = difference * mb_exponential(-logvar[i]);

@@ -1,14 +1,14 @@
-// Normal numbers that are part of a model. B rows, D columns.
+// Standard normal noise that belongs to a model. B rows, D columns.
 #include "cpu/isa/kernel.h"
 
-// (B, D): number j of an utterance is that of Philox at index utterance * D + j, whatever else is
-// in the batch; or given from outside.
+// y (B, D): number j of an utterance is Philox at index utterance * D + j, so it does not depend on
+// the rest of the batch; or all numbers come from the caller. Assigns.
 MB_KERNEL(noise) {
-    int32_t width = mb_width(&call->step->outputs[0]);
-    uint32_t stream = MB_RANDOM_NOISE + call->step->params.noise.site;
+    int32_t width = mb_width(&call->op->outputs[0]);
+    uint32_t use = MB_RANDOM_NOISE + call->op->params.noise.site;
     float *y = call->outputs[0];
-    if (call->step->params.noise.stored) {
-        memcpy(y, call->masks + call->step->params.noise.mask_offset,
+    if (call->op->params.noise.stored) {
+        memcpy(y, call->masks + call->op->params.noise.mask_offset,
                (size_t)call->rows * (size_t)width * sizeof *y);
         return;
     }
@@ -16,6 +16,6 @@ MB_KERNEL(noise) {
         for (int32_t j = 0; j < width; j++) {
             uint64_t index = (uint64_t)call->indices[b] * (uint64_t)width + (uint64_t)j;
             y[(int64_t)b * width + j] =
-                (float)mb_random_normal(call->key, stream, call->training_step, index);
+                (float)mb_random_normal(call->key, use, call->training_step, index);
         }
 }

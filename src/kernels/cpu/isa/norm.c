@@ -26,10 +26,11 @@ static float variance_of(const float *x, int32_t width, float mean) {
     return mb_sum_total(sum) / (float)width;
 }
 
-// x (B', D), w (D), b (D) -> y (B', D), statistics (B', 2): mean and 1 / sqrt(variance + 1e-5)
+// x (B', D), w (D), b (D) -> y (B', D), statistics (B', 2): mean and 1 / sqrt(variance + 1e-5).
+// Assigns.
 MB_KERNEL(layer_norm) {
-    int64_t vectors = mb_vectors(call, &mb_out(call->step, layer_norm, y));
-    int32_t width = mb_width(&mb_out(call->step, layer_norm, y));
+    int64_t vectors = mb_vectors(call, &mb_out(call->op, layer_norm, y));
+    int32_t width = mb_width(&mb_out(call->op, layer_norm, y));
     const float *restrict w = mb_in(call, layer_norm, weight);
     const float *restrict b = mb_in(call, layer_norm, bias);
     for (int64_t r = 0; r < vectors; r++) {
@@ -65,10 +66,10 @@ static void mean_products(const float *restrict dy, const float *restrict x,
 }
 
 // dy (B', D), x (B', D), statistics (B', 2), w (D) -> dx (B', D):
-//   dx = (g - mean(g) - n * mean(g * n)) / sqrt(variance + 1e-5)
+//   dx = (g - mean(g) - n * mean(g * n)) / sqrt(variance + 1e-5),  g = dy * w. Assigns.
 MB_KERNEL(layer_norm_grad) {
-    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
-    int32_t width = mb_width(&call->step->outputs[0]);
+    int64_t vectors = mb_vectors(call, &call->op->outputs[0]);
+    int32_t width = mb_width(&call->op->outputs[0]);
     const float *restrict w = mb_in(call, layer_norm_grad, weight);
     for (int64_t r = 0; r < vectors; r++) {
         const float *restrict dy = mb_in(call, layer_norm_grad, dy) + r * width;
@@ -84,10 +85,11 @@ MB_KERNEL(layer_norm_grad) {
     }
 }
 
-// dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n, row after row
+// dy (B', D), x (B', D), statistics (B', 2) -> dw (D) = sum over B' of dy * n, vector after vector.
+// Assigns.
 MB_KERNEL(layer_norm_grad_weight) {
-    int64_t vectors = mb_vectors(call, &mb_in(call->step, layer_norm_grad_weight, dy));
-    int32_t width = mb_width(&mb_in(call->step, layer_norm_grad_weight, dy));
+    int64_t vectors = mb_vectors(call, &mb_in(call->op, layer_norm_grad_weight, dy));
+    int32_t width = mb_width(&mb_in(call->op, layer_norm_grad_weight, dy));
     float *restrict dw = call->outputs[0];
     memset(dw, 0, (size_t)width * sizeof *dw);
     for (int64_t r = 0; r < vectors; r++) {

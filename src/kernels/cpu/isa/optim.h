@@ -1,4 +1,4 @@
-// Adam on a piece of a parameter.
+// Adam on a range or block of a parameter. Formula: optim.c.
 #ifndef MB_KERNELS_CPU_OPTIM_H
 #define MB_KERNELS_CPU_OPTIM_H
 
@@ -8,7 +8,7 @@
 #define MB_ADAM_BETA1 0.9
 #define MB_ADAM_BETA2 0.999
 
-// Numbers of one step that are the same for every weight.
+// The numbers of a training step that are the same for every weight of a run.
 typedef struct mb_adam {
     float clip, weight_decay; // clip < 0: off
     float step_size;          // learning rate / (1 - beta1^s)
@@ -17,7 +17,7 @@ typedef struct mb_adam {
 
 mb_adam MB_NAME(adam_of)(const mb_cpu_call *call);
 
-// w, m, v of `count` weights, stepped with their gradients g. Formula: optim.c.
+// Updates w, m, v of `count` weights with their gradients g.
 static inline __attribute__((always_inline)) void mb_adam_step(const mb_adam *adam, int64_t count,
                                                                const float *restrict g,
                                                                float *restrict w, float *restrict m,
@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void mb_adam_step(const mb_adam *ad
     }
 }
 
-// The same on a vector of each.
+// The same for one vector of weights.
 MB_INLINE void mb_adam_vector(const mb_adam *adam, mb_vector g, mb_vector *w, mb_vector *m,
                               mb_vector *v) {
     const float b1 = (float)MB_ADAM_BETA1, b2 = (float)MB_ADAM_BETA2;
@@ -50,8 +50,8 @@ MB_INLINE void mb_adam_vector(const mb_adam *adam, mb_vector g, mb_vector *w, mb
     *w -= adam->step_size * *m / (mb_square_root(*v) * adam->root_scale + 1e-8f);
 }
 
-// The same on a block (rows, columns) of a weight with `outputs` columns; the first one lies at
-// `at` of the run's parameters. block: the gradients, row after row.
+// The same for a block (rows, columns) of a weight with `outputs` columns, which begins at offset
+// `at` of the run's parameters. `block` has the gradients, row after row.
 void MB_NAME(adam_block)(const mb_adam *adam, const mb_cpu_call *call, int64_t at, int32_t outputs,
                          int32_t rows, int32_t columns, const float *block);
 

@@ -3,10 +3,11 @@
 //
 //   Z[b, (i*Q + j)*R + k] = mask * a[b, i] * v[b, j] * l[b, k]        (B, P*Q*R)
 //
-// Z is B * P*Q*R numbers, W often more than a gigabyte. So W is gone through once, a block of its
-// rows at a time, and the part of Z that meets the block is made on the spot, mask included. In the
-// order of the random masks a row of Z starts at a multiple of MB_DROPOUT_GROUP. The room among the
-// outputs is for devices that share out Z: not needed here.
+// Z has B * P*Q*R numbers, and W is often more than a gigabyte. So W is read once, a block of its
+// rows at a time; the columns of Z that the block is multiplied by are made on the spot, mask
+// included. In the numbering of the random masks, each row of Z begins at a multiple of
+// MB_DROPOUT_GROUP. The workspace among the outputs is for devices that divide the columns of Z
+// among blocks; it is not used here.
 #include "cpu/isa/dropout.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/optim.h"
@@ -24,29 +25,29 @@ typedef struct outer_product {
     mb_dropout_mode mode;
     mb_random_mask mask;
     const float *stored; // (B, P*Q*R), 1 or 0
-    int32_t first_row;   // of the masks
+    int32_t first_row;   // row of the batch that row 0 is, for the masks
 } outer_product;
 
-// Factors from inputs[first] on.
+// The factors a, v, l are inputs first, first + 1 and first + 2.
 static outer_product product_of(const mb_cpu_call *call, int first) {
-    const mb_operand *operands = call->step->inputs + first;
+    const mb_operand *operands = call->op->inputs + first;
     outer_product z = {.a = call->inputs[first],
                        .v = call->inputs[first + 1],
                        .l = call->inputs[first + 2],
                        .p = mb_width(&operands[0]),
                        .q = mb_width(&operands[1]),
                        .r = mb_width(&operands[2]),
-                       .mode = call->step->params.dropout.mode,
+                       .mode = call->op->params.dropout.mode,
                        .first_row = call->first_row};
     z.width = (int64_t)z.p * z.q * z.r;
     if (z.mode != MB_DROPOUT_OFF)
-        z.mask = MB_NAME(random_mask)(call, &call->step->params.dropout);
+        z.mask = MB_NAME(random_mask)(call, &call->op->params.dropout);
     if (z.mode == MB_DROPOUT_STORED)
-        z.stored = call->masks + call->step->params.dropout.mask_offset;
+        z.stored = call->masks + call->op->params.dropout.mask_offset;
     return z;
 }
 
-// A run of columns of Z in which only k moves.
+// Consecutive columns of Z that differ in k only.
 typedef struct segment {
     int32_t i, j, k, count;
 } segment;
@@ -56,7 +57,7 @@ static segment segment_at(const outer_product *z, int64_t column) {
     return (segment){(int32_t)(pair / z->q), (int32_t)(pair % z->q), (int32_t)(column % z->r), 0};
 }
 
-// Goes on to the next run, of at most `left` columns.
+// Moves on to the next segment, of at most `left` columns.
 static void segment_next(const outer_product *z, int32_t left, segment *s) {
     if (s->count > 0) {
         s->k = 0;
@@ -68,8 +69,8 @@ static void segment_next(const outer_product *z, int32_t left, segment *s) {
     s->count = z->r - s->k < left ? z->r - s->k : left;
 }
 
-// Multiplies columns [first, first + count) of row b by their mask; first is a multiple of the
-// group.
+// Multiplies columns [first, first + count) of row b by their mask; `first` is a multiple of
+// MB_DROPOUT_GROUP.
 static void apply_mask(const outer_product *z, int64_t b, int64_t first, int32_t count,
                        float *restrict values) {
     b += z->first_row;
@@ -91,7 +92,8 @@ static void apply_mask(const outer_product *z, int64_t b, int64_t first, int32_t
     }
 }
 
-// Columns [first, first + count) of rows [row, row + rows), BLOCK_WIDTH apart.
+// Makes columns [first, first + count) of rows [row, row + rows) of Z. Rows of the block are
+// BLOCK_WIDTH apart.
 static void make_block(const outer_product *z, int32_t row, int32_t rows, int64_t first,
                        int32_t count, float *restrict block) {
     for (int32_t r = 0; r < rows; r++, block += BLOCK_WIDTH) {
@@ -116,7 +118,7 @@ static int32_t smaller(int64_t left, int32_t most) {
 MB_KERNEL(outer_linear) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
     outer_product z = product_of(call, MB_INPUT(outer_linear, a));
-    int32_t outputs = mb_width(&mb_out(call->step, outer_linear, y));
+    int32_t outputs = mb_width(&mb_out(call->op, outer_linear, y));
     const float *weight = mb_in(call, outer_linear, weight);
     const float *bias = mb_in(call, outer_linear, bias);
     float *y = mb_out(call, outer_linear, y);
@@ -153,9 +155,9 @@ typedef struct outer_gradients {
     float *da, *dv, *dl;
 } outer_gradients;
 
-// Adds what columns [first, first + count) of dZ, mask applied, say of row b:
-//   da[i] += v[j] * s, dv[j] += a[i] * s with s = sum over k of dZ * l[k];  dl[k] += a[i] * v[j] *
-//   dZ
+// Adds the contribution of columns [first, first + count) of dZ, mask applied, of row b:
+//   da[i] += v[j] * s, dv[j] += a[i] * s with s = sum over k of dZ * l[k]
+//   dl[k] += a[i] * v[j] * dZ
 static void contract(const outer_product *z, int64_t b, int64_t first, int32_t count,
                      const float *restrict dz, const outer_gradients *gradients) {
     const float *a = z->a + b * z->p, *v = z->v + b * z->q, *l = z->l + b * z->r;
@@ -172,18 +174,19 @@ static void contract(const outer_product *z, int64_t b, int64_t first, int32_t c
     }
 }
 
-// dZ = mask * (dy (B, O) W^T) a block at a time, contracted at once to da, dv, dl. Assigns.
+// dy (B, O), W -> da (B, P), dv (B, Q), dl (B, R). Makes dZ = mask * (dy W^T) a block at a time and
+// contracts each block at once. Assigns.
 MB_KERNEL(outer_linear_grad_inputs) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
     outer_product z = product_of(call, MB_INPUT(outer_linear_grad_inputs, a));
     outer_gradients gradients = {mb_out(call, outer_linear_grad_inputs, da),
                                  mb_out(call, outer_linear_grad_inputs, dv),
                                  mb_out(call, outer_linear_grad_inputs, dl)};
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_inputs, dy));
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_grad_inputs, dy));
     for (int k = MB_OUTPUT(outer_linear_grad_inputs, da);
          k <= MB_OUTPUT(outer_linear_grad_inputs, dl); k++)
         memset(call->outputs[k], 0,
-               (size_t)mb_elements(call, &call->step->outputs[k]) * sizeof(float));
+               (size_t)mb_elements(call, &call->op->outputs[k]) * sizeof(float));
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
         int32_t count = smaller(z.width - first, BLOCK_WIDTH);
         mb_matrix w = {mb_in(call, outer_linear_grad_inputs, weight) + first * outputs, 1, outputs};
@@ -200,12 +203,12 @@ MB_KERNEL(outer_linear_grad_inputs) {
     }
 }
 
-// Rows [first, first + count) and columns [o, o + columns) of dW = Z^T dy (B, O), `ldc` apart. The
-// update has the inputs of the gradient.
+// Rows [first, first + count) and columns [o, o + columns) of dW = Z^T dy (B, O), rows `ldc` apart.
+// OUTER_LINEAR_UPDATE has the same inputs as the gradient.
 static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_t first,
                          int32_t count, int32_t o, int32_t columns, float *dw, int64_t ldc) {
     _Alignas(64) float block[BLOCK_ROWS * BLOCK_WIDTH];
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_weight, dy));
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_grad_weight, dy));
     for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
         int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
         mb_matrix dy = {mb_in(call, outer_linear_grad_weight, dy) + (int64_t)row * outputs + o,
@@ -219,20 +222,20 @@ static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_
 // dW (P*Q*R, O). Assigns.
 MB_KERNEL(outer_linear_grad_weight) {
     outer_product z = product_of(call, MB_INPUT(outer_linear_grad_weight, a));
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_grad_weight, dy));
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_grad_weight, dy));
     for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH)
         weight_block(call, &z, first, smaller(z.width - first, BLOCK_WIDTH), 0, outputs,
                      call->outputs[0] + first * outputs, outputs);
 }
 
-// dW is stepped while a block of it is in the cache.
+// Updates W: a block of dW is made, and Adam uses it while it is in the cache.
 MB_KERNEL(outer_linear_update) {
     enum { STEP_WIDTH = MB_DROPOUT_GROUP, STEP_OUTPUTS = 128 };
     _Alignas(64) float dw[STEP_WIDTH * STEP_OUTPUTS];
     outer_product z = product_of(call, MB_INPUT(outer_linear_update, a));
     mb_adam adam = MB_NAME(adam_of)(call);
-    int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
-    int32_t outputs = mb_width(&mb_in(call->step, outer_linear_update, dy));
+    int64_t weight = call->parameter_list[call->op->params.update.parameter].offset;
+    int32_t outputs = mb_width(&mb_in(call->op, outer_linear_update, dy));
     mb_cpu_range inputs = mb_cpu_range_of(call, z.width, STEP_WIDTH);
     for (int64_t first = inputs.first; first < inputs.end; first += STEP_WIDTH) {
         int32_t count = smaller(inputs.end - first, STEP_WIDTH);

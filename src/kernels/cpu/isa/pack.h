@@ -1,26 +1,27 @@
-// The operands of a matrix product on their way to its tiles: packed, and fetched ahead of time.
+// Prepares the operands of a matrix product for its tiles: packing and prefetching.
 #ifndef MB_KERNELS_CPU_PACK_H
 #define MB_KERNELS_CPU_PACK_H
 
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/transpose.h"
 
-// A block of A is at most so deep; rows lie MB_PACKED_ROW floats apart, out of each other's cache
-// sets.
+// A block of A has at most MB_BLOCK_K columns. Packed rows are MB_PACKED_ROW floats apart, so that
+// they do not fall into the same cache sets.
 enum { MB_BLOCK_K = 128, MB_PACKED_ROW = MB_BLOCK_K + 16 };
 
-// Floats that vector i of a matrix lies further on for the groups before it.
+// Extra floats before row (or column) i of a matrix, from the gaps between groups.
 MB_INLINE int64_t mb_group_offset(mb_groups groups, int32_t i) {
     return groups.skip == 0 ? 0 : i / groups.count * groups.skip;
 }
 
-// Copies a block of A, whose first vector is number `first`, so that tiles read it in order;
-// missing rows of the last tile become zeros. A `turned` operand (contiguous along m) is laid out
-// k by k in groups of MB_TILE_ROWS, any other row by row, MB_PACKED_ROW floats apart.
-static void mb_pack_left(int32_t m, int32_t k, mb_matrix a, int turned, mb_groups groups,
+// Copies a block of A so that tiles read it in order; rows missing from the last tile become zeros.
+// `first`: number of the block's first row (or column) within the groups. A `transposed` operand
+// (contiguous along m) is packed tile by tile, as k vectors of MB_TILE_ROWS floats each; any other
+// is packed row by row, MB_PACKED_ROW floats apart.
+static void mb_pack_left(int32_t m, int32_t k, mb_matrix a, int transposed, mb_groups groups,
                          int32_t first, float *packed) {
     int32_t whole = (m + MB_TILE_ROWS - 1) / MB_TILE_ROWS * MB_TILE_ROWS;
-    if (!turned) {
+    if (!transposed) {
         for (int32_t i = 0; i < m; i++) {
             const float *from = a.values + i * a.row + mb_group_offset(groups, first + i);
             if (a.column == 1)
@@ -47,10 +48,10 @@ static void mb_pack_left(int32_t m, int32_t k, mb_matrix a, int turned, mb_group
     }
 }
 
-// to[j][i] = from[i][j] for at most LANES rows and columns of `from`; to[j] is filled up with
+// to[j][i] = from[i][j] for at most MB_LANES rows and columns of `from`; to[j] is padded with
 // zeros.
-MB_INLINE void mb_turn(int32_t rows, int32_t columns, const float *from, int64_t row,
-                       int64_t column, float *to, int64_t to_row) {
+MB_INLINE void mb_transpose_padded(int32_t rows, int32_t columns, const float *from, int64_t row,
+                                   int64_t column, float *to, int64_t to_row) {
     if (rows == MB_LANES && columns == MB_LANES && column == 1) {
         mb_transpose(from, row, to, to_row);
         return;
@@ -64,7 +65,7 @@ MB_INLINE void mb_turn(int32_t rows, int32_t columns, const float *from, int64_t
             to[j * to_row + i] = i < rows ? from[i * row + j * column] : 0.0f;
 }
 
-// One panel of MB_TILE_COLUMNS columns, filled up with zeros.
+// Packs one panel of MB_TILE_COLUMNS columns of B, padded with zeros.
 static void mb_pack_panel(int32_t k, int32_t columns, mb_matrix b, float *packed) {
     int32_t left = mb_least(columns, MB_LANES), right = columns - left;
     if (b.column == 1) {
@@ -77,30 +78,30 @@ static void mb_pack_panel(int32_t k, int32_t columns, mb_matrix b, float *packed
     }
     for (int32_t p = 0; p < k; p += MB_LANES)
         for (int32_t half = 0; half < 2; half++)
-            mb_turn(half == 0 ? left : right, mb_least(MB_LANES, k - p),
-                    b.values + p * b.row + half * left * b.column, b.column, b.row,
-                    packed + p * MB_TILE_COLUMNS + half * MB_LANES, MB_TILE_COLUMNS);
+            mb_transpose_padded(half == 0 ? left : right, mb_least(MB_LANES, k - p),
+                                b.values + p * b.row + half * left * b.column, b.column, b.row,
+                                packed + p * MB_TILE_COLUMNS + half * MB_LANES, MB_TILE_COLUMNS);
 }
 
-// What lies ahead of the product, (rows, width) with the numbers of a row together. It is asked for
-// a few lines at a time, between tiles: no processor foresees rows that lie apart, and many
-// requests at once would wait for each other.
+// A matrix (rows, width) with contiguous rows, which the product will need next and prefetches.
+// Hardware prefetchers do not follow rows that are far apart. Rows are requested a few at a time,
+// between tiles, because many requests at once would wait for each other.
 typedef struct mb_ahead {
     const float *values;
     int64_t row;
-    int32_t rows, lines; // 0 rows: nothing to fetch; lines of a row
-    int32_t next;        // the first row that was not asked for
+    int32_t rows, lines; // 0 rows: nothing to prefetch; cache lines of a row
+    int32_t next;        // the first row not yet requested
     mb_groups groups;
-    int32_t first; // number of the first row in them
+    int32_t first; // number of the first row within the groups
 } mb_ahead;
 
 MB_INLINE mb_ahead mb_ahead_of(int32_t rows, int32_t columns, mb_matrix matrix, mb_groups groups,
                                int32_t first) {
     enum { LINE = 16 };
-    int turned = matrix.column != 1;
-    int32_t count = turned ? columns : rows, width = turned ? rows : columns;
+    int transposed = matrix.column != 1;
+    int32_t count = transposed ? columns : rows, width = transposed ? rows : columns;
     return (mb_ahead){matrix.values,
-                      turned ? matrix.column : matrix.row,
+                      transposed ? matrix.column : matrix.row,
                       count,
                       (width + LINE - 1) / LINE,
                       0,
@@ -108,7 +109,7 @@ MB_INLINE mb_ahead mb_ahead_of(int32_t rows, int32_t columns, mb_matrix matrix, 
                       first};
 }
 
-// Fetches the next rows into L2.
+// Prefetches the next rows into L2.
 MB_INLINE void mb_fetch_rows(mb_ahead *ahead, int32_t rows) {
     int32_t end = mb_least(ahead->rows, ahead->next + rows);
     for (; ahead->next < end; ahead->next++) {

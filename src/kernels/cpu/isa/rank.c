@@ -1,10 +1,10 @@
-// Linear maps in several ranks, and weighted sums over the ranks. B rows, K ranks, I inputs, O
-// outputs (H where it is summed). The step of F (rank_linear_update) is in optim.c.
+// Linear maps of several ranks, and weighted sums over the ranks. B rows, K ranks, I inputs, O
+// outputs (H in weighted sums). The update of F (rank_linear_update) is in optim.c.
 #include "cpu/isa/gemm.h"
 
 // y (B, K, O): y[:, k] = x (B, I) F[k] (I, O). Assigns.
 MB_KERNEL(rank_linear) {
-    const mb_shape *factor = &mb_in(call->step, rank_linear, factor).shape;
+    const mb_shape *factor = &mb_in(call->op, rank_linear, factor).shape;
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
@@ -15,7 +15,7 @@ MB_KERNEL(rank_linear) {
 
 // dx (B, I) = sum over k of dy[:, k] F[k]^T. Assigns.
 MB_KERNEL(rank_linear_grad_input) {
-    const mb_shape *factor = &mb_in(call->step, rank_linear_grad_input, factor).shape;
+    const mb_shape *factor = &mb_in(call->op, rank_linear_grad_input, factor).shape;
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
@@ -29,7 +29,7 @@ MB_KERNEL(rank_linear_grad_input) {
 
 // dF[k] (I, O) = x^T dy[:, k]. Assigns.
 MB_KERNEL(rank_linear_grad_weight) {
-    const mb_shape *factor = &call->step->outputs[0].shape;
+    const mb_shape *factor = &call->op->outputs[0].shape;
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
@@ -39,9 +39,9 @@ MB_KERNEL(rank_linear_grad_weight) {
      call->outputs[0] + (int64_t)k * inputs * outputs, outputs, 0);
 }
 
-// y (B, H) = b + sum over k of w[k] * u[:, k]
+// w (1, K), u (B, K, H), b (H) -> y (B, H) = b + sum over k of w[k] * u[:, k]. Assigns.
 MB_KERNEL(weighted_sum) {
-    const mb_shape *shape = &mb_in(call->step, weighted_sum, values).shape;
+    const mb_shape *shape = &mb_in(call->op, weighted_sum, values).shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
     const float *w = mb_in(call, weighted_sum, weights), *bias = mb_in(call, weighted_sum, bias);
     for (int32_t b = 0; b < call->rows; b++) {
@@ -57,9 +57,10 @@ MB_KERNEL(weighted_sum) {
     }
 }
 
-// dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j]
+// dy (B, H), u (B, K, H) -> dw (1, K): dw[k] = sum over b and j of dy[b, j] * u[b, k, j], in
+// double. Assigns.
 MB_KERNEL(weighted_sum_grad_weights) {
-    const mb_shape *shape = &mb_in(call->step, weighted_sum_grad_weights, values).shape;
+    const mb_shape *shape = &mb_in(call->op, weighted_sum_grad_weights, values).shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
     for (int32_t k = 0; k < ranks; k++) {
         double sum = 0.0;
@@ -74,9 +75,9 @@ MB_KERNEL(weighted_sum_grad_weights) {
     }
 }
 
-// du (B, K, H): du[b, k] = w[k] * dy[b]
+// dy (B, H), w (1, K) -> du (B, K, H): du[b, k] = w[k] * dy[b]. Assigns.
 MB_KERNEL(weighted_sum_grad_values) {
-    const mb_shape *shape = &call->step->outputs[0].shape;
+    const mb_shape *shape = &call->op->outputs[0].shape;
     int32_t ranks = shape->dims[1], hidden = shape->dims[2];
     for (int32_t b = 0; b < call->rows; b++)
         for (int32_t k = 0; k < ranks; k++) {

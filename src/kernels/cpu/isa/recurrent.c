@@ -1,12 +1,14 @@
-// LSTM over a whole sequence, and the places of a sequence. B rows, T steps, H hidden; a recurrence
-// goes over L places with S sides (recurrence.h); gate blocks in the order i, f, g, o.
+// LSTM over a whole sequence, and ops that move or pick positions of a sequence. B rows, T steps, H
+// hidden; a recurrence walks over L positions with S sides (recurrence.h); blocks of gates in the
+// order i, f, g, o. All assign. In formulae t is a position of the walk.
 #include "cpu/isa/recurrence.h"
 
 #include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
 
-// Activates the gates of step t and moves the state. The blocks of z hold the sums of the gates.
-// They are arguments of their own, never inlined, so that the loop vectorises.
+// Activates the gates of one position and advances the state. On entry the blocks of z hold the
+// arguments of the gates. The blocks are separate arguments and the function is not inlined, so
+// that the loop vectorises.
 static __attribute__((noinline)) void move_cell(int32_t hidden, float *restrict zi,
                                                 float *restrict zf, float *restrict zg,
                                                 float *restrict zo,
@@ -33,33 +35,33 @@ static void lstm_cell(int32_t hidden, float *z, const float *cell_before, float 
 // z (B, T, 4H), W (H, 4H), b (4H) -> hidden (B, T, H), cell (B, T, H), gates (B, T, 4H) activated.
 //   gates[t] = z[t] + b + hidden[t-1] W;  c[t] = f*c[t-1] + i*g;  hidden[t] = o*tanh(c[t])
 MB_KERNEL(lstm) {
-    mb_way way = mb_way_of(call, &mb_out(call->step, lstm, hidden).shape);
-    int32_t h = mb_width(&mb_out(call->step, lstm, hidden)), g = 4 * h;
+    mb_walk walk = mb_walk_of(call, &mb_out(call->op, lstm, hidden).shape);
+    int32_t h = mb_width(&mb_out(call->op, lstm, hidden)), g = 4 * h;
     const float *z = mb_in(call, lstm, z), *bias = mb_in(call, lstm, bias);
     float *hidden = mb_out(call, lstm, hidden);
     float *cell = mb_out(call, lstm, cell);
     float *gates = mb_out(call, lstm, gates);
-    for (int32_t n = 0; n < way.length; n++) {
-        int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
-        for (int32_t s = 0; s < way.sides; s++) {
-            int64_t gate = (at + s * way.aside) * g;
+    for (int32_t n = 0; n < walk.length; n++) {
+        int64_t at = mb_walk_at(&walk, n), before = n > 0 ? mb_walk_at(&walk, n - 1) : 0;
+        for (int32_t s = 0; s < walk.sides; s++) {
+            int64_t gate = (at + s * walk.aside) * g;
             for (int32_t j = 0; j < g; j++)
                 gates[gate + j] = z[gate + j] + bias[j];
         }
         if (n > 0)
             MB_NAME(gemm)
-        (way.sides, g, h, (mb_matrix){hidden + before * h, way.aside * h, 1},
-         (mb_matrix){mb_in(call, lstm, weight), g, 1}, gates + at * g, way.aside * g, 1);
-        for (int32_t s = 0; s < way.sides; s++) {
-            int64_t here = at + s * way.aside;
-            lstm_cell(h, gates + here * g, n > 0 ? cell + (before + s * way.aside) * h : NULL,
+        (walk.sides, g, h, (mb_matrix){hidden + before * h, walk.aside * h, 1},
+         (mb_matrix){mb_in(call, lstm, weight), g, 1}, gates + at * g, walk.aside * g, 1);
+        for (int32_t s = 0; s < walk.sides; s++) {
+            int64_t here = at + s * walk.aside;
+            lstm_cell(h, gates + here * g, n > 0 ? cell + (before + s * walk.aside) * h : NULL,
                       cell + here * h, hidden + here * h);
         }
     }
 }
 
-// One side of one step: dh, dc are the gradients of hidden and cell from the steps after it; the
-// cell's moves on to the step before.
+// Gradients of one side at one position. dh_after and dc_after are the gradients of hidden and
+// cell; on return dc_after is the gradient of the previous cell state.
 static __attribute__((noinline)) void
 move_cell_grad(int32_t hidden, const float *restrict gates, const float *restrict cell,
                const float *restrict cell_before, const float *restrict dh_after,
@@ -79,8 +81,8 @@ move_cell_grad(int32_t hidden, const float *restrict gates, const float *restric
     }
 }
 
-// One side of one step: dstate = [gradient of hidden | gradient of cell] from the steps after it;
-// the cell's part moves on to the step before. dhidden and dcell, the gradients from outside, may
+// The same for dstate = [gradient of hidden | gradient of cell], as it comes from the positions
+// after this one. The gradients of the op's outputs, dhidden and dcell, are added to it; they may
 // be NULL.
 static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *dcell,
                            const float *gates, const float *cell, const float *cell_before,
@@ -93,46 +95,47 @@ static void lstm_cell_grad(int32_t hidden, const float *dhidden, const float *dc
                    dz + 2 * hidden, dz + 3 * hidden);
 }
 
-// cell (B, T, H), gates (B, T, 4H), W (H, 4H), then the gradients of hidden and cell (B, T, H) that
-// there are -> dz (B, T, 4H), dstate (S, 2H).
+// cell (B, T, H), gates (B, T, 4H), W (H, 4H), and dhidden, dcell or both (B, T, H) -> dz (B, T,
+// 4H), dstate (S, 2H).
 MB_KERNEL(lstm_grad) {
-    const mb_step *step = call->step;
-    mb_way way = mb_way_of(call, &mb_in(step, lstm_grad, cell).shape);
-    int32_t h = mb_width(&mb_in(step, lstm_grad, cell)), g = 4 * h;
+    const mb_plan_op *op = call->op;
+    mb_walk walk = mb_walk_of(call, &mb_in(op, lstm_grad, cell).shape);
+    int32_t h = mb_width(&mb_in(op, lstm_grad, cell)), g = 4 * h;
     const float *const *given = &mb_in(call, lstm_grad, dhidden); // or dcell
-    const float *dhidden = step->params.lstm_grad.hidden ? *given++ : NULL;
-    const float *dcell = step->params.lstm_grad.cell ? *given : NULL;
+    const float *dhidden = op->params.lstm_grad.hidden ? *given++ : NULL;
+    const float *dcell = op->params.lstm_grad.cell ? *given : NULL;
     const float *cell = mb_in(call, lstm_grad, cell);
-    float *dz = mb_out(call, lstm_grad, dz), *dstate = mb_out(call, lstm_grad, room);
-    memset(dstate, 0, (size_t)way.sides * 2 * (size_t)h * sizeof *dstate);
-    for (int32_t n = way.length - 1; n >= 0; n--) {
-        int64_t at = mb_way_at(&way, n), before = n > 0 ? mb_way_at(&way, n - 1) : 0;
-        for (int32_t s = 0; s < way.sides; s++) {
-            int64_t here = at + s * way.aside;
+    float *dz = mb_out(call, lstm_grad, dz), *dstate = mb_out(call, lstm_grad, workspace);
+    memset(dstate, 0, (size_t)walk.sides * 2 * (size_t)h * sizeof *dstate);
+    for (int32_t n = walk.length - 1; n >= 0; n--) {
+        int64_t at = mb_walk_at(&walk, n), before = n > 0 ? mb_walk_at(&walk, n - 1) : 0;
+        for (int32_t s = 0; s < walk.sides; s++) {
+            int64_t here = at + s * walk.aside;
             lstm_cell_grad(h, dhidden != NULL ? dhidden + here * h : NULL,
                            dcell != NULL ? dcell + here * h : NULL,
                            mb_in(call, lstm_grad, gates) + here * g, cell + here * h,
-                           n > 0 ? cell + (before + s * way.aside) * h : NULL,
+                           n > 0 ? cell + (before + s * walk.aside) * h : NULL,
                            dstate + (int64_t)s * 2 * h, dz + here * g);
         }
         if (n > 0) // gradient of hidden[t-1]
             MB_NAME(gemm)
-        (way.sides, h, g, (mb_matrix){dz + at * g, way.aside * g, 1},
+        (walk.sides, h, g, (mb_matrix){dz + at * g, walk.aside * g, 1},
          (mb_matrix){mb_in(call, lstm_grad, weight), 1, g}, dstate, 2 * h, 0);
     }
 }
 
 // x (B, T, D), start (S, D) or none -> y[n] = x[n-1], y[0] = start or 0.
 MB_KERNEL(delay) {
-    mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
-    int32_t width = mb_width(&call->step->outputs[0]);
-    const float *start = mb_has(call->step, delay, start) ? mb_in(call, delay, start) : NULL;
-    for (int32_t n = 0; n < way.length; n++)
-        for (int32_t s = 0; s < way.sides; s++) {
-            float *y = call->outputs[0] + (mb_way_at(&way, n) + s * way.aside) * width;
+    mb_walk walk = mb_walk_of(call, &call->op->outputs[0].shape);
+    int32_t width = mb_width(&call->op->outputs[0]);
+    const float *start = mb_has(call->op, delay, start) ? mb_in(call, delay, start) : NULL;
+    for (int32_t n = 0; n < walk.length; n++)
+        for (int32_t s = 0; s < walk.sides; s++) {
+            float *y = call->outputs[0] + (mb_walk_at(&walk, n) + s * walk.aside) * width;
             size_t bytes = (size_t)width * sizeof *y;
             if (n > 0)
-                memcpy(y, mb_in(call, delay, x) + (mb_way_at(&way, n - 1) + s * way.aside) * width,
+                memcpy(y,
+                       mb_in(call, delay, x) + (mb_walk_at(&walk, n - 1) + s * walk.aside) * width,
                        bytes);
             else if (start != NULL)
                 memcpy(y, start + (int64_t)s * width, bytes);
@@ -143,21 +146,21 @@ MB_KERNEL(delay) {
 
 // x (B, T, D) -> x[L-1] (S, D)
 MB_KERNEL(last_step) {
-    mb_way way = mb_way_of(call, &call->step->inputs[0].shape);
-    int32_t width = mb_width(&call->step->inputs[0]);
-    int64_t last = mb_way_at(&way, way.length - 1);
-    for (int32_t s = 0; s < way.sides; s++)
+    mb_walk walk = mb_walk_of(call, &call->op->inputs[0].shape);
+    int32_t width = mb_width(&call->op->inputs[0]);
+    int64_t last = mb_walk_at(&walk, walk.length - 1);
+    for (int32_t s = 0; s < walk.sides; s++)
         memcpy(call->outputs[0] + (int64_t)s * width,
-               call->inputs[0] + (last + s * way.aside) * width, (size_t)width * sizeof(float));
+               call->inputs[0] + (last + s * walk.aside) * width, (size_t)width * sizeof(float));
 }
 
 // x (S, D) -> y (B, T, D), zero but for y[L-1] = x.
 MB_KERNEL(at_last_step) {
-    mb_way way = mb_way_of(call, &call->step->outputs[0].shape);
-    int32_t width = mb_width(&call->step->outputs[0]);
-    int64_t last = mb_way_at(&way, way.length - 1);
-    memset(call->outputs[0], 0, (size_t)mb_elements(call, &call->step->outputs[0]) * sizeof(float));
-    for (int32_t s = 0; s < way.sides; s++)
-        memcpy(call->outputs[0] + (last + s * way.aside) * width,
+    mb_walk walk = mb_walk_of(call, &call->op->outputs[0].shape);
+    int32_t width = mb_width(&call->op->outputs[0]);
+    int64_t last = mb_walk_at(&walk, walk.length - 1);
+    memset(call->outputs[0], 0, (size_t)mb_elements(call, &call->op->outputs[0]) * sizeof(float));
+    for (int32_t s = 0; s < walk.sides; s++)
+        memcpy(call->outputs[0] + (last + s * walk.aside) * width,
                call->inputs[0] + (int64_t)s * width, (size_t)width * sizeof(float));
 }

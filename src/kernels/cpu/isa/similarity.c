@@ -1,4 +1,5 @@
-// Directions of rows, and losses of their inner products. B rows, D features.
+// Vectors scaled to unit length, and a contrastive loss of inner products. B rows, D features. All
+// assign.
 #include "cpu/isa/gemm.h"
 
 static double dot(const float *a, const float *b, int32_t count) {
@@ -8,38 +9,37 @@ static double dot(const float *a, const float *b, int32_t count) {
     return sum;
 }
 
-// y (..., D) = x / (||x|| + epsilon), inverse (..., 1) = 1 / (||x|| + epsilon). A row of zeros is
-// 0/0 without epsilon, unless keep_zero: then y and inverse are 0.
+// y (..., D) = x / (||x|| + epsilon), inverse (..., 1) = 1 / (||x|| + epsilon). With epsilon = 0 a
+// vector of zeros gives 0/0, unless keep_zero: then y and inverse are 0.
 MB_KERNEL(unit_rows) {
-    const mb_step *step = call->step;
-    int64_t vectors = mb_vectors(call, &step->inputs[0]);
-    int32_t width = mb_width(&step->inputs[0]);
+    const mb_plan_op *op = call->op;
+    int64_t vectors = mb_vectors(call, &op->inputs[0]);
+    int32_t width = mb_width(&op->inputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
         const float *restrict x = call->inputs[0] + r * width;
         float *restrict y = mb_out(call, unit_rows, y) + r * width;
         double norm = sqrt(dot(x, x, width));
-        bool zero = step->params.unit_rows.keep_zero && norm == 0.0;
-        float inverse =
-            zero ? 0.0f : (float)(1.0 / (norm + (double)step->params.unit_rows.epsilon));
+        bool zero = op->params.unit_rows.keep_zero && norm == 0.0;
+        float inverse = zero ? 0.0f : (float)(1.0 / (norm + (double)op->params.unit_rows.epsilon));
         for (int32_t j = 0; j < width; j++)
             y[j] = x[j] * inverse;
         mb_out(call, unit_rows, inverse)[r] = inverse;
     }
 }
 
-// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy where the norm is a
-// constant for the gradient.
+// dx = inverse * (dy - y <dy, y> (||x|| + epsilon) / ||x||), or inverse * dy if
+// params.unit_rows.constant_norm, which takes the norm for a constant.
 MB_KERNEL(unit_rows_grad) {
-    const mb_step *step = call->step;
-    int64_t vectors = mb_vectors(call, &mb_in(step, unit_rows_grad, dy));
-    int32_t width = mb_width(&mb_in(step, unit_rows_grad, dy));
+    const mb_plan_op *op = call->op;
+    int64_t vectors = mb_vectors(call, &mb_in(op, unit_rows_grad, dy));
+    int32_t width = mb_width(&mb_in(op, unit_rows_grad, dy));
     for (int64_t r = 0; r < vectors; r++) {
         const float *restrict dy = mb_in(call, unit_rows_grad, dy) + r * width;
         const float *restrict y = mb_in(call, unit_rows_grad, y) + r * width;
         float *restrict dx = call->outputs[0] + r * width;
         float inverse = mb_in(call, unit_rows_grad, inverse)[r];
-        double share = 1.0 - (double)step->params.unit_rows.epsilon * (double)inverse;
-        double product = step->params.unit_rows.constant_norm ? 0.0 : dot(dy, y, width);
+        double share = 1.0 - (double)op->params.unit_rows.epsilon * (double)inverse;
+        double product = op->params.unit_rows.constant_norm ? 0.0 : dot(dy, y, width);
         float along = (float)(share > 0.0 ? product / share : product);
         for (int32_t j = 0; j < width; j++)
             dx[j] = inverse * (dy[j] - y[j] * along);
@@ -49,7 +49,7 @@ MB_KERNEL(unit_rows_grad) {
 // s = x q^T (B, B); loss (1) = (1/B) sum over b of log(sum over j of exp(s[b, j])) - s[b, b], and
 // p (B, B) = softmax of s over j.
 MB_KERNEL(contrastive) {
-    int32_t rows = call->rows, width = mb_width(&mb_in(call->step, contrastive, x));
+    int32_t rows = call->rows, width = mb_width(&mb_in(call->op, contrastive, x));
     float *scores = mb_out(call, contrastive, probabilities);
     MB_NAME(gemm)
     (rows, rows, width, (mb_matrix){mb_in(call, contrastive, x), width, 1},
@@ -72,9 +72,9 @@ MB_KERNEL(contrastive) {
 
 // ds (B, B) = dloss/B * (p - identity); dx (B, D) = ds q, dq (B, D) = ds^T x.
 MB_KERNEL(contrastive_grad) {
-    int32_t rows = call->rows, width = mb_width(&mb_in(call->step, contrastive_grad, x));
+    int32_t rows = call->rows, width = mb_width(&mb_in(call->op, contrastive_grad, x));
     float scale = mb_in(call, contrastive_grad, dloss)[0] / (float)rows;
-    float *ds = mb_out(call, contrastive_grad, room);
+    float *ds = mb_out(call, contrastive_grad, workspace);
     for (int32_t b = 0; b < rows; b++)
         for (int32_t j = 0; j < rows; j++)
             ds[(int64_t)b * rows + j] =

@@ -1,10 +1,13 @@
-// Softmax over the last dimension, max-subtracted, and its gradient.
+// Softmax over the last dimension, and its gradient. B' stands for all leading dimensions.
+//   y (B', D) = exp(x - max(x)) / sum(exp(x - max(x)))
+//   dx (B', D) = y * (dy - sum(dy * y)), the sum in double
+// Both assign.
 #include "cpu/isa/activation.h"
 #include "cpu/isa/kernel.h"
 
 MB_KERNEL(softmax) {
-    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
-    int32_t width = mb_width(&call->step->outputs[0]);
+    int64_t vectors = mb_vectors(call, &call->op->outputs[0]);
+    int32_t width = mb_width(&call->op->outputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
         const float *x = call->inputs[0] + r * width;
         float *y = call->outputs[0] + r * width, largest = x[0], sum = 0.0f;
@@ -21,10 +24,9 @@ MB_KERNEL(softmax) {
     }
 }
 
-// dx = y * (dy - sum(dy * y))
 MB_KERNEL(softmax_grad) {
-    int64_t vectors = mb_vectors(call, &call->step->outputs[0]);
-    int32_t width = mb_width(&call->step->outputs[0]);
+    int64_t vectors = mb_vectors(call, &call->op->outputs[0]);
+    int32_t width = mb_width(&call->op->outputs[0]);
     for (int64_t r = 0; r < vectors; r++) {
         const float *dy = mb_in(call, softmax_grad, dy) + r * width;
         const float *y = mb_in(call, softmax_grad, y) + r * width;

@@ -1,8 +1,8 @@
-// What the kernels of first layers share: source.c makes y, source_update.c steps W.
+// Shared by the kernels of first layers: source.c computes y, source_update.c updates W.
 //
-// Rooms: x of the step with number t lies in half t % 2 of the first, in blocks of MB_SOURCE_BLOCK
-// inputs. Sums and dy lie in panels of MB_PANEL columns, (panels, B, MB_PANEL), in the second: the
-// sums of all parts in the place of one.
+// The ops have two workspaces. The first holds x in blocks of MB_SOURCE_GROUP inputs; training step
+// t uses half t % 2. The second holds the sums and then dy, each as (panels, B, MB_PANEL) with
+// MB_PANEL columns a panel.
 #ifndef MB_KERNELS_CPU_SOURCE_H
 #define MB_KERNELS_CPU_SOURCE_H
 
@@ -11,15 +11,15 @@
 
 enum {
     MB_PANEL = MB_TILE_COLUMNS,
-    MB_SOURCE_TILE = MB_LANES == 16 ? 8 : 4, // inputs of a tile of W, rows of a tile of y
-    MB_SOURCE_STRIP = 64,                    // inputs whose weights wait in a panel for the product
+    MB_SOURCE_TILE = MB_LANES == 16 ? 8 : 4, // inputs in a tile of W, rows in a tile of y
+    MB_SOURCE_STRIP = 64,                    // inputs whose weights are copied to a panel at a time
 };
 
 typedef struct mb_layer {
     const mb_cpu_call *call;
     int32_t inputs, outputs, panels;
     int32_t rows, next_rows;
-    const float *x; // (blocks, rows, MB_SOURCE_BLOCK), the last one narrower
+    const float *x; // (blocks, rows, MB_SOURCE_GROUP), the last one narrower
     float *next_x;
     float *sums; // (panels, B, MB_PANEL)
     float *dy;   // (panels, B, MB_PANEL)
@@ -27,7 +27,7 @@ typedef struct mb_layer {
 
 // ---- x ----------------------------------------------------------------------------------------
 
-// The features of an utterance: its last frame; NULL when it has none.
+// The features of an utterance are its last frame; NULL if it has no frames.
 static inline const float *mb_features_of(const mb_stream *stream, int32_t utterance) {
     const int64_t *offsets = stream->offsets;
     int64_t frame = utterance;
@@ -38,17 +38,18 @@ static inline const float *mb_features_of(const mb_stream *stream, int32_t utter
     return (const float *)stream->values + frame * stream->dimension;
 }
 
-// x[:, first ... first + count - 1] (rows, count) of a batch, with the masks of a training step.
+// Makes x[:, first ... first + count - 1] (rows, count) of a batch, with the dropout masks of a
+// training step.
 static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *mask,
                                  const int32_t *indices, int32_t rows, int32_t first, int32_t count,
                                  int32_t inputs, float *x) {
-    const mb_stream *stream = &call->dataset->streams[call->step->params.source.stream];
+    const mb_stream *stream = &call->dataset->streams[call->op->params.source.stream];
     int32_t dimension = stream->dimension;
     int32_t there = first >= dimension ? 0 : mb_least(count, dimension - first);
     for (int32_t r = 0; r < rows; r++, x += count) {
         const float *features = mb_features_of(stream, indices[r]);
         int32_t copied = features == NULL ? 0 : there;
-        int32_t ahead = copied == 0 ? 0 : mb_least(MB_SOURCE_BLOCK, dimension - first - copied);
+        int32_t ahead = copied == 0 ? 0 : mb_least(MB_SOURCE_GROUP, dimension - first - copied);
         for (int32_t i = 0; i < ahead; i += 16)
             __builtin_prefetch(features + first + copied + i); // of the next block
         if (copied > 0 && mask->threshold > 0) {
@@ -62,16 +63,16 @@ static inline void mb_fill_block(const mb_cpu_call *call, const mb_random_mask *
 }
 
 static inline mb_random_mask mb_source_mask(const mb_cpu_call *call, uint32_t later) {
-    if (!call->step->params.source.dropped)
+    if (!call->op->params.source.dropped)
         return (mb_random_mask){0};
-    mb_random_mask mask = MB_NAME(random_mask)(call, &call->step->params.source.dropout);
+    mb_random_mask mask = MB_NAME(random_mask)(call, &call->op->params.source.dropout);
     mask.step += later;
     return mask;
 }
 
 // ---- y = x W ----------------------------------------------------------------------------------
 
-// sums (height, MB_PANEL) += x (height, count) w (count, MB_PANEL); rows of x lie `pitch` apart.
+// sums (height, MB_PANEL) += x (height, count) w (count, MB_PANEL); rows of x are `pitch` apart.
 MB_INLINE void mb_sum_rows(int height, int32_t count, const float *x, int32_t pitch, const float *w,
                            float *sums) {
     mb_vector t[MB_SOURCE_TILE][2];
@@ -106,7 +107,7 @@ static inline void mb_sum_panel(int32_t rows, int32_t count, const float *x, int
         mb_sum_rows(1, count, x + (int64_t)r * pitch, pitch, w, sums + (int64_t)r * MB_PANEL);
 }
 
-// (rows, columns), `pitch` apart -> (rows, MB_PANEL), zero behind the columns
+// Copies (rows, columns), rows `pitch` apart, to (rows, MB_PANEL), padded with zeros.
 static inline void mb_copy_panel(int32_t rows, int32_t columns, const float *from, int64_t pitch,
                                  float *to) {
     for (int32_t r = 0; r < rows; r++, from += pitch, to += MB_PANEL) {
@@ -121,7 +122,8 @@ static inline void mb_clear_sums(const mb_layer *l, int32_t panel, int32_t rows)
            (size_t)rows * MB_PANEL * sizeof *l->sums);
 }
 
-// The places in the rooms; where nothing is kept for the next step there is one block of x alone.
+// Finds x, sums and dy in the workspaces. Without `keeps`, nothing is kept for the next step and
+// there is only one block of x.
 static inline mb_layer mb_layer_of(const mb_cpu_call *call, int32_t inputs, int32_t outputs,
                                    bool keeps, float *x, float *sums) {
     mb_layer l = {.call = call, .inputs = inputs, .outputs = outputs, .x = x, .sums = sums};

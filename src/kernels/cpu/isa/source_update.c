@@ -1,26 +1,27 @@
-// The update of a first layer; source.c has the layer itself, and its letters.
+// The update of a first layer. source.c has the layer itself and explains the letters.
 //
 //   SOURCE_LINEAR_UPDATE   dW = x^T dy, clip, weight decay, Adam; and the next step's x W
 //
-// W is the largest part of most models, and each step must read and write it and its moments. That
-// happens once, a block of inputs at a time: the gradients of a tile of W are made in registers and
-// stepped, the new weights go to memory and to a small panel, from which the product of the next
-// batch takes them. What the next tile of W needs is fetched from memory while one is multiplied.
+// In most models W has most of the weights, and each training step must read and write W and its
+// moments. This op does so once a step, a block of inputs at a time: it makes the gradient of a
+// tile of W in registers, applies Adam, and writes the new weights to memory and to a small panel,
+// from which they are multiplied by x of the next batch. While one tile is multiplied, the next is
+// prefetched from memory.
 #include "cpu/isa/optim.h"
 #include "cpu/isa/source.h"
 
 enum { STRIP_COLUMNS = 128 }; // outputs of a strip
 
-// A tile of W on its way: its gradients are made, then it waits to be stepped.
+// A tile of W: first its gradients are made, then it waits for Adam.
 typedef struct tile {
     float *w, *m, *v;
     int64_t row;    // floats from input to input
     int32_t height; // inputs
-    float *panel;   // where the new weights go, too: rows of MB_PANEL
+    float *panel;   // a copy of the new weights, in rows of MB_PANEL floats
     float gradients[MB_SOURCE_TILE * MB_PANEL];
 } tile;
 
-// Steps LANES weights of input i, those from `column` on.
+// Applies Adam to MB_LANES weights of input i, from `column` on.
 MB_INLINE void step_vector(const mb_adam *adam, const tile *t, int32_t i, int32_t column) {
     int64_t at = i * t->row + column, in_panel = i * MB_PANEL + column;
     mb_vector w = mb_load(t->w + at), m = mb_load(t->m + at), v = mb_load(t->v + at);
@@ -31,8 +32,8 @@ MB_INLINE void step_vector(const mb_adam *adam, const tile *t, int32_t i, int32_
     mb_store(t->panel + in_panel, w);
 }
 
-// Asks memory for input i of a tile, and for the same place of the next strip, so far only into L2:
-// the first level has too few misses under way at a time to bridge the way from memory.
+// Prefetches input i of a tile into L1, and the same input of the next strip into L2. L1 alone
+// cannot have enough misses in flight to hide the latency of memory.
 MB_INLINE void prefetch_input(const tile *t, int32_t i) {
     for (int line = 0; line < MB_PANEL; line += 16) {
         int64_t here = i * t->row + line, later = here + MB_SOURCE_STRIP * t->row;
@@ -55,9 +56,9 @@ MB_INLINE void add_row(int height, const float *x, const float *dy, mb_vector (*
     }
 }
 
-// Gradients of a tile, x^T dy: input i of batch row r at x[r * pitch + i], dy (rows, MB_PANEL). In
-// between, the tile before is stepped, whose roots and divisions go on beside the products, and
-// what this tile will need is asked for.
+// Gradients of a tile, x^T dy: input i of batch row r is x[r * pitch + i], dy is (rows, MB_PANEL).
+// Meanwhile Adam is applied to the previous tile, so that its square roots and divisions overlap
+// with the products, and the weights of this tile are prefetched.
 MB_INLINE void make_gradients(int height, const mb_adam *adam, int32_t rows, const float *x,
                               int32_t pitch, const float *dy, tile *made, const tile *before) {
     mb_vector sums[MB_SOURCE_TILE][2] = {0};
@@ -93,7 +94,7 @@ static void step_whole(const mb_adam *adam, const tile *t) {
     }
 }
 
-// A tile that is narrower than a panel.
+// Applies Adam to a tile that is narrower than a panel.
 static void step_narrow(const mb_adam *adam, const tile *t, int32_t columns) {
     for (int32_t i = 0; i < t->height; i++) {
         int64_t at = i * t->row;
@@ -102,20 +103,21 @@ static void step_narrow(const mb_adam *adam, const tile *t, int32_t columns) {
     }
 }
 
-// A strip of W: `height` inputs, and the outputs of some panels.
+// A strip of W: `height` inputs x `columns` outputs, in `panels` panels.
 typedef struct strip {
-    int64_t at; // in the parameters
+    int64_t at; // offset in the parameters
     int32_t height, panels, columns;
-    const float *x, *next_x; // inputs of row r at r * pitch
+    const float *x, *next_x; // of this and the next batch; row r begins at r * pitch
     int32_t pitch;
     const float *dy; // of the strip's panels
     float *sums;
 } strip;
 
-// Inputs by inputs, so that memory is met in the order in which it lies.
+// Goes through the panels of one row of tiles before the next, so that W is read in the order in
+// which it is stored.
 static void update_strip(const mb_layer *l, const mb_adam *adam, const strip *s, float *panels) {
     const mb_cpu_call *call = l->call;
-    int64_t part = (int64_t)call->max_rows * MB_PANEL;
+    int64_t panel_floats = (int64_t)call->max_rows * MB_PANEL;
     tile tiles[2];
     tiles[1].height = 0;
     int32_t done = 0, height;
@@ -132,31 +134,31 @@ static void update_strip(const mb_layer *l, const mb_adam *adam, const strip *s,
             here->panel = panels + (p * MB_SOURCE_STRIP + i) * MB_PANEL;
             here->height = height;
             if (height == MB_SOURCE_TILE)
-                make_gradients(MB_SOURCE_TILE, adam, l->rows, s->x + i, s->pitch, s->dy + p * part,
-                               here, before);
+                make_gradients(MB_SOURCE_TILE, adam, l->rows, s->x + i, s->pitch,
+                               s->dy + p * panel_floats, here, before);
             else
-                make_gradients(1, adam, l->rows, s->x + i, s->pitch, s->dy + p * part, here,
+                make_gradients(1, adam, l->rows, s->x + i, s->pitch, s->dy + p * panel_floats, here,
                                before);
             if (columns < MB_PANEL) {
                 step_narrow(adam, here, columns);
-                here->height = 0; // nothing waits
+                here->height = 0; // no tile waits for Adam
             }
         }
     }
     step_whole(adam, &tiles[(done + 1) % 2]);
     for (int32_t p = 0; p < s->panels; p++)
         mb_sum_panel(l->next_rows, s->height, s->next_x, s->pitch,
-                     panels + p * MB_SOURCE_STRIP * MB_PANEL, s->sums + p * part);
+                     panels + p * MB_SOURCE_STRIP * MB_PANEL, s->sums + p * panel_floats);
 }
 
-// x of the next step, the block of inputs from `first` on.
+// Makes x of the next step, for the block of inputs that begins at `first`.
 static void fill_next(const mb_layer *l, const mb_random_mask *mask, int32_t first) {
     mb_fill_block(l->call, mask, l->call->next_indices, l->next_rows, first,
-                  mb_least(MB_SOURCE_BLOCK, l->inputs - first), l->inputs,
+                  mb_least(MB_SOURCE_GROUP, l->inputs - first), l->inputs,
                   l->next_x + (int64_t)first * l->call->max_rows);
 }
 
-// dy and the sums of some panels.
+// Copies dy to panels and clears the sums, for some outputs.
 static void begin_panels(const mb_layer *l, mb_cpu_range outputs) {
     for (int32_t o = (int32_t)outputs.first; o < outputs.end; o += MB_PANEL) {
         mb_copy_panel(l->rows, mb_least(MB_PANEL, l->outputs - o), l->call->inputs[0] + o,
@@ -165,14 +167,14 @@ static void begin_panels(const mb_layer *l, mb_cpu_range outputs) {
     }
 }
 
-// Steps the weights of a block of inputs and some outputs.
+// Updates the weights of a block of inputs and some outputs.
 static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
                          mb_cpu_range outputs) {
     _Alignas(64) float panels[MB_SOURCE_STRIP * STRIP_COLUMNS];
     const mb_cpu_call *call = l->call;
-    int64_t weight = call->parameter_list[call->step->params.update.parameter].offset;
+    int64_t weight = call->parameter_list[call->op->params.update.parameter].offset;
     int64_t block = (int64_t)first * call->max_rows;
-    int32_t count = mb_least(MB_SOURCE_BLOCK, l->inputs - first);
+    int32_t count = mb_least(MB_SOURCE_GROUP, l->inputs - first);
     for (int32_t o = (int32_t)outputs.first; o < outputs.end; o += STRIP_COLUMNS)
         for (int32_t k = 0; k < count; k += MB_SOURCE_STRIP) {
             strip s = {.at = weight + (int64_t)(first + k) * l->outputs + o,
@@ -188,24 +190,26 @@ static void update_block(const mb_layer *l, const mb_adam *adam, int32_t first,
         }
 }
 
-// Threads that share the step first make x, each some inputs, then step W, each some outputs.
+// Threads that share the op first make x, each for some of the inputs; in the second phase they
+// update W, each for some of the outputs.
 MB_KERNEL(source_linear_update) {
-    const mb_parameter *parameter = &call->parameter_list[call->step->params.update.parameter];
+    const mb_parameter *parameter = &call->parameter_list[call->op->params.update.parameter];
     int32_t inputs = parameter->shape.dims[1], outputs = parameter->shape.dims[0];
-    mb_layer l = mb_layer_of(call, inputs, outputs, true, mb_out(call, source_linear_update, room),
-                             mb_out(call, source_linear_update, sums));
+    mb_layer l =
+        mb_layer_of(call, inputs, outputs, true, mb_out(call, source_linear_update, x_buffer),
+                    mb_out(call, source_linear_update, sums));
     mb_random_mask mask = mb_source_mask(call, 1);
-    bool shared = call->parts > 1;
+    bool shared = call->share_count > 1;
     if (shared && call->phase == 0) {
-        mb_cpu_range mine = mb_cpu_range_of(call, inputs, MB_SOURCE_BLOCK);
-        for (int32_t i = (int32_t)mine.first; i < mine.end; i += MB_SOURCE_BLOCK)
+        mb_cpu_range mine = mb_cpu_range_of(call, inputs, MB_SOURCE_GROUP);
+        for (int32_t i = (int32_t)mine.first; i < mine.end; i += MB_SOURCE_GROUP)
             fill_next(&l, &mask, i);
         return;
     }
     mb_cpu_range mine = mb_cpu_range_of(call, outputs, MB_PANEL);
     mb_adam adam = MB_NAME(adam_of)(call);
     begin_panels(&l, mine);
-    for (int32_t i = 0; i < inputs; i += MB_SOURCE_BLOCK) {
+    for (int32_t i = 0; i < inputs; i += MB_SOURCE_GROUP) {
         if (!shared)
             fill_next(&l, &mask, i);
         update_block(&l, &adam, i, mine);

@@ -1,5 +1,5 @@
-// Sums along a vector, in a fixed order that is the same for every instruction set: lane l takes
-// the elements l, l + LANES, ..., then the lanes are added in pairs.
+// Sums along a vector, in a fixed order that is the same for every instruction set: lane l sums the
+// elements l, l + MB_SUM_LANES, ..., then the lanes are added in pairs.
 #ifndef MB_KERNELS_CPU_SUMS_H
 #define MB_KERNELS_CPU_SUMS_H
 
@@ -7,12 +7,12 @@
 
 enum { MB_SUM_LANES = 16 };
 
-// The compiler makes of it as many registers as the instruction set needs.
+// The compiler splits it into as many registers as the instruction set needs.
 typedef float mb_sum_lanes __attribute__((vector_size(4 * MB_SUM_LANES)));
 typedef float mb_sum_lanes_unaligned
     __attribute__((vector_size(4 * MB_SUM_LANES), aligned(4), may_alias));
 
-// The next numbers, `count` <= LANES of them; the others are zero.
+// The next `count` <= MB_SUM_LANES numbers; the other lanes are zero.
 static inline __attribute__((always_inline)) mb_sum_lanes mb_sum_next(const float *x,
                                                                       int32_t count) {
     if (count == MB_SUM_LANES)

@@ -1,4 +1,4 @@
-// The transpose of a square of LANES x LANES numbers.
+// Transposes a square of MB_LANES x MB_LANES numbers.
 #ifndef MB_KERNELS_CPU_TRANSPOSE_H
 #define MB_KERNELS_CPU_TRANSPOSE_H
 
@@ -6,7 +6,8 @@
 
 #if defined(MB_ISA_avx512)
 
-// Exchanges the blocks of HALF columns of a that have an odd number with the even ones of b.
+// Splits a and b into blocks of `half` columns, and exchanges the odd blocks of a with the even
+// blocks of b.
 MB_INLINE void mb_exchange(int half, mb_vector *a, mb_vector *b) {
     int32_t from_a[MB_LANES], from_b[MB_LANES]; // lanes of a, then those of b
     for (int i = 0; i < MB_LANES; i++) {
@@ -58,7 +59,7 @@ MB_INLINE void mb_transpose_rows(mb_vector rows[MB_LANES]) {
         }
 }
 
-// Rows of `from` and of `to` lie so many floats apart.
+// Rows of `from` and `to` are from_row and to_row floats apart.
 MB_INLINE void mb_transpose(const float *from, int64_t from_row, float *to, int64_t to_row) {
     mb_vector rows[MB_LANES];
 #pragma GCC unroll 16
@@ -70,8 +71,8 @@ MB_INLINE void mb_transpose(const float *from, int64_t from_row, float *to, int6
         mb_store(to + i * to_row, rows[i]);
 }
 
-// The same where `from` has fewer rows or columns. All LANES columns of `to` are written, those of
-// rows that are missing as zeros.
+// The same for a `from` with fewer rows or columns. All MB_LANES columns of `to` are written, zeros
+// for missing rows.
 MB_INLINE void mb_transpose_some(int32_t rows, int32_t columns, const float *from, int64_t from_row,
                                  float *to, int64_t to_row) {
     mb_vector square[MB_LANES];

@@ -1,5 +1,5 @@
-// Vectors of the width that the instruction set has, in the compiler's own vector extension, and
-// the tile of a matrix product that fits its registers.
+// Vectors as wide as those of the instruction set, in the compiler's vector extension, and the size
+// of a tile of a matrix product that fits the registers.
 #ifndef MB_KERNELS_CPU_VECTOR_H
 #define MB_KERNELS_CPU_VECTOR_H
 
@@ -45,7 +45,8 @@ MB_INLINE __m256i mb_first_lanes(int32_t count) {
 }
 #endif
 
-// The first `count` numbers, 0 ... LANES; no others are read, they count as zero.
+// Loads the first `count` numbers, 0 <= count <= MB_LANES. No others are read; the other lanes are
+// zero.
 MB_INLINE mb_vector mb_load_some(const float *from, int32_t count) {
 #if defined(MB_ISA_avx512)
     return (mb_vector)_mm512_maskz_loadu_ps(mb_first_lanes(count), from);
@@ -82,9 +83,9 @@ MB_INLINE mb_vector mb_square_root(mb_vector x) {
 #endif
 }
 
-// As minimum and maximum, but NaN stays NaN.
+// Limits x to [lowest, highest]; NaN stays NaN.
 MB_INLINE mb_vector mb_clamp(mb_vector x, float lowest, float highest) {
-#if defined(MB_ISA_avx512) // of two operands the second is what NaN gives
+#if defined(MB_ISA_avx512) // min and max return the second operand if one is NaN
     x = (mb_vector)_mm512_min_ps(_mm512_set1_ps(highest), (__m512)x);
     return (mb_vector)_mm512_max_ps(_mm512_set1_ps(lowest), (__m512)x);
 #elif defined(MB_ISA_avx2)
@@ -99,7 +100,7 @@ MB_INLINE mb_vector mb_clamp(mb_vector x, float lowest, float highest) {
 #endif
 }
 
-// Half as many integers of 64 bits.
+// MB_LANES / 2 integers of 64 bits.
 typedef uint64_t mb_words __attribute__((vector_size(MB_LANES * 4)));
 
 // The lower halves of the integers times a constant.

@@ -1,4 +1,4 @@
-// Intrinsics of arithmetic. Those that CUDA computes approximately are exact here.
+// The arithmetic intrinsics that kernels use. rsqrtf is exact here.
 #ifndef CUDASIM_MATH_H
 #define CUDASIM_MATH_H
 
@@ -70,77 +70,19 @@ inline double max(double a, double b) {
 inline float rsqrtf(float x) {
     return (float)(1.0 / sqrt((double)x));
 }
-inline double rsqrt(double x) {
-    return 1.0 / sqrt(x);
-}
-inline float __saturatef(float x) {
-    return x > 0.0f ? fminf(x, 1.0f) : 0.0f;
-}
 
 inline float __fadd_rn(float a, float b) {
     return cudasim::rounded(a + b);
 }
-inline float __fsub_rn(float a, float b) {
-    return cudasim::rounded(a - b);
-}
 inline float __fmul_rn(float a, float b) {
     return cudasim::rounded(a * b);
-}
-inline float __fdiv_rn(float a, float b) {
-    return a / b;
 }
 inline float __fmaf_rn(float a, float b, float c) {
     return fmaf(a, b, c);
 }
-inline float __frcp_rn(float a) {
-    return 1.0f / a;
-}
-inline float __fsqrt_rn(float a) {
-    return sqrtf(a);
-}
-inline float __frsqrt_rn(float a) {
-    return rsqrtf(a);
-}
-inline double __dadd_rn(double a, double b) {
-    return cudasim::rounded(a + b);
-}
-inline double __dmul_rn(double a, double b) {
-    return cudasim::rounded(a * b);
-}
-inline double __fma_rn(double a, double b, double c) {
-    return fma(a, b, c);
-}
-
-inline float __expf(float x) {
-    return expf(x);
-}
-inline float __exp10f(float x) {
-    return powf(10.0f, x);
-}
-inline float __logf(float x) {
-    return logf(x);
-}
-inline float __log2f(float x) {
-    return log2f(x);
-}
-inline float __sinf(float x) {
-    return sinf(x);
-}
-inline float __cosf(float x) {
-    return cosf(x);
-}
-inline float __powf(float x, float y) {
-    return powf(x, y);
-}
-inline float __fdividef(float a, float b) {
-    return a / b;
-}
 
 inline unsigned __umulhi(unsigned a, unsigned b) {
     return (unsigned)((uint64_t)a * b >> 32);
-}
-inline int __mulhi(int a, int b) {
-    return (int)((int64_t)a * b >> 32);
 }
 inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
     return (unsigned long long)((unsigned __int128)a * b >> 64);
@@ -148,52 +90,15 @@ inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
 inline int __popc(unsigned x) {
     return __builtin_popcount(x);
 }
-inline int __popcll(unsigned long long x) {
-    return __builtin_popcountll(x);
-}
 inline int __clz(int x) {
     return x ? __builtin_clz((unsigned)x) : 32;
-}
-inline int __clzll(long long x) {
-    return x ? __builtin_clzll((unsigned long long)x) : 64;
-}
-inline int __ffs(int x) {
-    return __builtin_ffs(x);
-}
-inline int __ffsll(long long x) {
-    return __builtin_ffsll(x);
 }
 
 inline unsigned __float_as_uint(float x) {
     return cudasim::bits_as<unsigned>(x);
 }
-inline int __float_as_int(float x) {
-    return cudasim::bits_as<int>(x);
-}
 inline float __uint_as_float(unsigned x) {
     return cudasim::bits_as<float>(x);
-}
-inline float __int_as_float(int x) {
-    return cudasim::bits_as<float>(x);
-}
-inline long long __double_as_longlong(double x) {
-    return cudasim::bits_as<long long>(x);
-}
-inline double __longlong_as_double(long long x) {
-    return cudasim::bits_as<double>(x);
-}
-
-inline int __float2int_rn(float x) {
-    return (int)rintf(x);
-}
-inline int __float2int_rz(float x) {
-    return (int)x;
-}
-inline float __int2float_rn(int x) {
-    return (float)x;
-}
-inline float __uint2float_rn(unsigned x) {
-    return (float)x;
 }
 
 #endif

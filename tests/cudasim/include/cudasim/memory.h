@@ -23,23 +23,14 @@ void async_wait(int newest_still_open);
         return *from;                                                                              \
     }
 CUDASIM_LOAD(__ldg)
-CUDASIM_LOAD(__ldca)
-CUDASIM_LOAD(__ldcg)
 CUDASIM_LOAD(__ldcs)
-CUDASIM_LOAD(__ldlu)
 #undef CUDASIM_LOAD
 #define CUDASIM_STORE(name)                                                                        \
     template <class T> inline void name(T *to, T value) {                                          \
         *to = value;                                                                               \
     }
-CUDASIM_STORE(__stwb)
-CUDASIM_STORE(__stcg)
 CUDASIM_STORE(__stcs)
 #undef CUDASIM_STORE
-
-inline void __threadfence() {}
-inline void __threadfence_block() {}
-inline void __threadfence_system() {}
 
 // One thread runs at a time, and none is interrupted: every statement is atomic.
 #define CUDASIM_ATOMIC(name, type, changed)                                                        \
@@ -50,24 +41,13 @@ inline void __threadfence_system() {}
     }
 #define CUDASIM_ATOMIC_INTEGER(type, unsigned_type)                                                \
     CUDASIM_ATOMIC(atomicAdd, type, (unsigned_type)old + (unsigned_type)value)                     \
-    CUDASIM_ATOMIC(atomicSub, type, (unsigned_type)old - (unsigned_type)value)                     \
     CUDASIM_ATOMIC(atomicMax, type, old < value ? value : old)                                     \
-    CUDASIM_ATOMIC(atomicMin, type, value < old ? value : old)                                     \
-    CUDASIM_ATOMIC(atomicAnd, type, old &value)                                                    \
-    CUDASIM_ATOMIC(atomicOr, type, old | value)                                                    \
-    CUDASIM_ATOMIC(atomicXor, type, old ^ value)                                                   \
-    CUDASIM_ATOMIC(atomicExch, type, value)                                                        \
-    inline type atomicCAS(type *at, type expected, type value) {                                   \
-        type old = *at;                                                                            \
-        *at = old == expected ? value : old;                                                       \
-        return old;                                                                                \
-    }
+    CUDASIM_ATOMIC(atomicMin, type, value < old ? value : old)
 CUDASIM_ATOMIC_INTEGER(int, unsigned)
 CUDASIM_ATOMIC_INTEGER(unsigned, unsigned)
 CUDASIM_ATOMIC_INTEGER(unsigned long long, unsigned long long)
 CUDASIM_ATOMIC(atomicAdd, float, old + value)
 CUDASIM_ATOMIC(atomicAdd, double, old + value)
-CUDASIM_ATOMIC(atomicExch, float, value)
 #undef CUDASIM_ATOMIC_INTEGER
 #undef CUDASIM_ATOMIC
 

@@ -48,10 +48,6 @@ inline int __syncthreads_or(int predicate, CUDASIM_HERE) {
     return cudasim::barrier(predicate, {file, line}) > 0;
 }
 
-inline int __syncthreads_and(int predicate, CUDASIM_HERE) {
-    return cudasim::barrier(!predicate, {file, line}) == 0;
-}
-
 inline void __syncwarp(unsigned mask = 0xFFFFFFFFu, CUDASIM_HERE) {
     cudasim::warp(cudasim::WARP_SYNC, mask, 0, 0, {file, line});
 }

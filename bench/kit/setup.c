@@ -1,4 +1,5 @@
-// Where a kit is, where its files go, and how its programs start there.
+// Sets up a kit: reads kit.json, makes its folders, unpacks its files, and finds out how its
+// programs can be started.
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "kit/kit.h"
 #include "kit/unpack.h"
 
-// Folders below the place and below the kit that have libraries, in this order.
+// Folders with libraries: below the folder of unpacked files, and below the kit.
 #define LIBRARIES "%1$s/lib:%2$s/lib"
 #define LIBRARIES_AND_C "%1$s/lib/glibc:%2$s/lib/glibc:" LIBRARIES
 
@@ -19,7 +20,7 @@ static mb_status copy_text(const cJSON *document, const char *key, char *text, s
                            mb_error *error) {
     const char *value = cJSON_GetStringValue(cJSON_GetObjectItem(document, key));
     if (value == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "kit.json: expected a text \"%s\"", key);
+        return mb_fail(error, MB_BAD_INPUT, "kit.json: expected a string \"%s\"", key);
     snprintf(text, size, "%s", value);
     return MB_OK;
 }
@@ -41,18 +42,20 @@ mb_status mb_kit_read(mb_kit *kit, mb_error *error) {
     return status;
 }
 
-// In the kit itself, where programs can be executed for certain; elsewhere if it cannot be written.
-static mb_status make_place(mb_kit *kit, mb_error *error) {
+// Makes the folder for unpacked files: in the kit itself, where programs can certainly be executed,
+// or elsewhere if the kit cannot be written.
+static mb_status make_folder(mb_kit *kit, mb_error *error) {
     const char *temporary = getenv("TMPDIR");
     const char *folders[] = {kit->home, temporary, "/tmp"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         if (folders[i] == NULL || folders[i][0] != '/')
             continue;
-        int length = snprintf(kit->place, sizeof kit->place, "%s/unpacked.XXXXXX", folders[i]);
-        if ((size_t)length < sizeof kit->place && mkdtemp(kit->place) != NULL)
+        int length =
+            snprintf(kit->unpacked, sizeof kit->unpacked, "%s/unpacked.XXXXXX", folders[i]);
+        if ((size_t)length < sizeof kit->unpacked && mkdtemp(kit->unpacked) != NULL)
             return MB_OK;
     }
-    kit->place[0] = '\0';
+    kit->unpacked[0] = '\0';
     return mb_fail(error, MB_FAILED,
                    "no folder to unpack to: %s, $TMPDIR and /tmp cannot be "
                    "written",
@@ -60,12 +63,11 @@ static mb_status make_place(mb_kit *kit, mb_error *error) {
 }
 
 static mb_status make_work(mb_kit *kit, mb_error *error) {
-    snprintf(kit->work, sizeof kit->work, "%.4000s/work", kit->place);
-    snprintf(kit->log, sizeof kit->log, "%.4000s/log", kit->place);
-    snprintf(kit->nothing, sizeof kit->nothing, "%.4000s/nothing", kit->place);
-    FILE *nothing = fopen(kit->nothing, "w");
-    if (nothing == NULL || fclose(nothing) != 0 || mkdir(kit->work, 0777) != 0 ||
-        chdir(kit->work) != 0)
+    snprintf(kit->work, sizeof kit->work, "%.4000s/work", kit->unpacked);
+    snprintf(kit->log, sizeof kit->log, "%.4000s/log", kit->unpacked);
+    snprintf(kit->empty_file, sizeof kit->empty_file, "%.4000s/empty", kit->unpacked);
+    FILE *empty = fopen(kit->empty_file, "w");
+    if (empty == NULL || fclose(empty) != 0 || mkdir(kit->work, 0777) != 0 || chdir(kit->work) != 0)
         return mb_fail(error, MB_FAILED, "%s: %s", kit->work, strerror(errno));
     setenv("TMPDIR", kit->work, 1);
     return MB_OK;
@@ -80,7 +82,8 @@ static bool starts(mb_kit *kit) {
     return mb_kit_start(kit, &words, NULL, &result);
 }
 
-// Where drivers put their library when no cache of the system's loader tells.
+// Adds the folders where drivers put their library, because the kit's loader does not read the
+// system's cache of libraries.
 static void add_driver(char *libraries, size_t size) {
     static const char *const folders[] = {"/usr/lib64",
                                           "/lib64",
@@ -109,15 +112,16 @@ static bool find_loader(mb_kit *kit) {
     return kit->loader[0] != '\0';
 }
 
-// Natively where the system's C library is new enough, else by the loader of the kit.
+// Finds out how programs start: natively if the system's C library is new enough, else with the
+// loader of the kit.
 static mb_status find_start(mb_kit *kit, mb_error *error) {
-    const char *own = kit->own_libraries;
-    snprintf(kit->libraries, sizeof kit->libraries, LIBRARIES "%3$s%4$s", kit->place, kit->home,
+    const char *own = kit->caller_libraries;
+    snprintf(kit->libraries, sizeof kit->libraries, LIBRARIES "%3$s%4$s", kit->unpacked, kit->home,
              own != NULL ? ":" : "", own != NULL ? own : "");
     if (starts(kit))
         return MB_OK;
     if (find_loader(kit)) {
-        snprintf(kit->libraries, sizeof kit->libraries, LIBRARIES_AND_C "%3$s%4$s", kit->place,
+        snprintf(kit->libraries, sizeof kit->libraries, LIBRARIES_AND_C "%3$s%4$s", kit->unpacked,
                  kit->home, own != NULL ? ":" : "", own != NULL ? own : "");
         add_driver(kit->libraries, sizeof kit->libraries);
         if (starts(kit))
@@ -133,19 +137,19 @@ static mb_status find_start(mb_kit *kit, mb_error *error) {
 mb_status mb_kit_open(mb_kit *kit, mb_error *error) {
     char packed[PATH_MAX];
     snprintf(packed, sizeof packed, "%.4000s/packed", kit->home);
-    mb_status status = make_place(kit, error);
+    mb_status status = make_folder(kit, error);
     if (status == MB_OK)
         status = make_work(kit, error);
     if (status == MB_OK)
-        status = mb_kit_unpack(packed, kit->place, error);
+        status = mb_kit_unpack(packed, kit->unpacked, error);
     if (status == MB_OK)
         status = find_start(kit, error);
     return status;
 }
 
 void mb_kit_close(mb_kit *kit) {
-    if (chdir("/") == 0 && kit->place[0] != '\0')
-        mb_kit_remove(kit->place);
+    if (chdir("/") == 0 && kit->unpacked[0] != '\0')
+        mb_kit_remove(kit->unpacked);
     for (int i = 0; i < kit->stage_count; i++)
         cJSON_Delete(kit->stages[i].output);
 }
