@@ -1,4 +1,4 @@
-// Arrays of runs on any device: what the tests of the CUDA executor launch and compare.
+// Arrays of runs on any device, which the tests of the CUDA executor launch and compare.
 #ifndef TESTS_ARRAY_SUPPORT_H
 #define TESTS_ARRAY_SUPPORT_H
 
@@ -11,7 +11,7 @@
 
 enum { MOST_RUNS = 8, MOST_STEPS = 4, MOST_MEMORY = 32 };
 
-// What a device writes, a block of floats a run each.
+// What a device writes: for each kind, a block of floats per run.
 typedef enum array_kind {
     PARAMETERS,
     FIRST_MOMENTS,
@@ -50,10 +50,10 @@ typedef struct run_array {
     int32_t *rows, *widest, *indices;
     double *op_seconds; // host memory, or NULL
     int memory_count;
-    void *memory[MOST_MEMORY]; // all of it, to release
+    void *memory[MOST_MEMORY]; // all device memory, to be released
 } run_array;
 
-// A copy on the host of what the device has written.
+// A host copy of what the device has written.
 typedef struct array_state {
     float *values[KIND_COUNT];
 } array_state;
@@ -131,7 +131,7 @@ static inline void array_place_tables(run_array *array, const run_setting *runs)
     free(indices);
 }
 
-// Masks as fixtures have them: ones and zeros. They do for noise too.
+// Masks like those of fixtures, of ones and zeros. They also serve as noise.
 static inline void array_place_masks(run_array *array) {
     size_t count = (size_t)array->info->mask_floats;
     float *masks = malloc((count + 1) * sizeof *masks);
@@ -141,7 +141,7 @@ static inline void array_place_masks(run_array *array) {
     free(masks);
 }
 
-// Start values; everything that a step has to write before it is read is NaN.
+// Uploads start values; everything that a step must write before reading it is NaN.
 static inline void array_place_values(run_array *array, const mb_model_config *config,
                                       const run_setting *runs) {
     const mb_plan_info *info = array->info;
@@ -190,8 +190,8 @@ static inline void array_close(run_array *array) {
     mb_plan_free(array->plan);
 }
 
-// Steps first ... first + count - 1 of `plan`, which lies in memory as the array's own; as one
-// launch of many.
+// Launches steps first ... first + count - 1 of `plan`, which has the same memory layout as the
+// array's own plan.
 static inline void array_run_plan(run_array *array, const mb_plan *plan, int32_t first,
                                   int32_t count) {
     mb_error error = {.message = ""};
@@ -274,7 +274,7 @@ static inline float *state_of_run(const run_array *array, const array_state *sta
     return state->values[kind] + run * array->floats[kind];
 }
 
-// Position of the first float whose bits differ, or -1.
+// The index of the first float whose bits differ, or -1.
 static inline int64_t first_difference(const float *a, const float *b, int64_t count) {
     if (memcmp(a, b, (size_t)count * sizeof *a) == 0)
         return -1;
@@ -284,7 +284,7 @@ static inline int64_t first_difference(const float *a, const float *b, int64_t c
     return i;
 }
 
-// Every number of run i of `a` has the bits of run j of `b`.
+// Checks that every number of run i of `a` has the same bits as that of run j of `b`.
 static inline void assert_same_run(const char *what, const run_array *a, const array_state *found,
                                    int32_t i, const run_array *b, const array_state *expected,
                                    int32_t j) {

@@ -1,19 +1,20 @@
-// The CUDA executor in tests: the simulated one, or a real GPU where there is one.
+// The CUDA executor in tests: the simulator, or a real GPU if there is one.
 #ifndef TESTS_CUDA_SUPPORT_H
 #define TESTS_CUDA_SUPPORT_H
 
 #include "array_support.h"
 
-// Whether a sanitizer slows everything down: the largest cases are left to the other builds.
+// Whether AddressSanitizer slows everything down, so that the largest cases are left to other
+// builds.
 #ifdef __SANITIZE_ADDRESS__
 enum { SANITIZED = true };
 #else
 enum { SANITIZED = false };
 #endif
 
-enum { SKIPPED = 77 }; // exit code of a test program that finds no GPU; CTest knows it
+enum { SKIPPED = 77 }; // exit code of a test program that finds no GPU, as CTest expects
 
-// The tests to run: all, or those whose names match the pattern that the program was given.
+// Chooses the tests to run: all, or those whose names match the pattern on the command line.
 static inline void choose_tests(int argc, char **argv) {
     if (argc > 2) {
         fprintf(stderr, "usage: %s [PATTERN]\n", argv[0]);
@@ -23,7 +24,7 @@ static inline void choose_tests(int argc, char **argv) {
         cmocka_set_test_filter(argv[1]);
 }
 
-// Opens the CUDA executor; ends the program where it finds no GPU to use.
+// Opens the CUDA executor; ends the program if no GPU can be used.
 static inline mb_device *cuda_open(void) {
     mb_error error = {.message = ""};
     mb_device *device = NULL;
@@ -46,8 +47,8 @@ static inline mb_device *portable_open(void) {
     return device;
 }
 
-// How far two tensors lie apart, as relative L2 error; infinite where one is finite and the other
-// is not. `floor` is the root mean square below which a tensor counts as zero.
+// The relative L2 error between two tensors; infinite if an element is finite in only one of them.
+// Tensors with a root mean square below `floor` count as zero.
 static inline double distance(const float *found, const float *expected, int64_t count,
                               double floor) {
     double difference = 0.0, norm = 0.0;
@@ -65,7 +66,7 @@ static inline double distance(const float *found, const float *expected, int64_t
     return sqrt(difference) / (sqrt(norm) + floor * sqrt((double)count) + 1e-30);
 }
 
-// The values of a model's options that are slots, and those of training.
+// Sets the slots of a model's options and of training.
 static inline void set_slots(run_setting *run, const mb_model *model,
                              const mb_model_config *config) {
     run->slots[MB_SLOT_LEARNING_RATE] = 1e-3f;

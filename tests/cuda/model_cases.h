@@ -1,5 +1,5 @@
-// The fusion models, small, in every shape of their graphs: feature types and choices among
-// options.
+// Small configurations of all fusion models, in every form of their graphs: with every feature type
+// and every choice of options.
 #ifndef TESTS_MODEL_CASES_H
 #define TESTS_MODEL_CASES_H
 
@@ -10,8 +10,9 @@ enum { MOST_MODEL_CASES = 64, MODEL_ROWS = 7 };
 typedef struct model_case {
     const mb_model *model;
     mb_model_config config;
-    mb_model_config features; // of the dataset, which may have fewer columns, or frames
-    bool first;               // of its model
+    mb_model_config
+        features; // of the dataset, which may have fewer columns or frames than the plan
+    bool first;   // whether it is the first case of its model
     char name[96];
 } model_case;
 
@@ -36,7 +37,7 @@ static inline mb_model_config small_config(const mb_model *model, mb_feature_typ
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         config.steps[m] = type == MB_UTT ? 1 : type == MB_FRM_ALIGN ? 4 : 3 + m;
     mb_model_defaults(model, &config);
-    // That of misa is divided further; the outer product of tfn goes to several blocks.
+    // misa divides its hidden_dim further; the outer product of tfn needs several CUDA blocks.
     int hidden = strcmp(model->name, "misa") == 0 ? 16 : strcmp(model->name, "tfn") == 0 ? 12 : 8;
     set_option(model, &config, "hidden_dim", hidden);
     set_option(model, &config, "mem_dim", 5);
@@ -58,8 +59,8 @@ static inline void add_model_case(model_cases *list, const mb_model *model,
              option[0] != '\0' ? " " : "", choice);
 }
 
-// Features wide enough for the parts that first layers are summed in, with dropout in whole groups
-// and without; the width of hidden layers goes to several blocks. In the dataset, audio has fewer
+// Features wide enough that first layers are summed in several pieces, with whole dropout groups
+// and without; hidden layers wide enough for several CUDA blocks. In the dataset, audio has fewer
 // columns, and video frames.
 static inline void add_wide_case(model_cases *list, const mb_model *model, double hidden,
                                  const char *name) {
@@ -76,7 +77,7 @@ static inline void add_wide_case(model_cases *list, const mb_model *model, doubl
     c->features.steps[MB_VIDEO] = 3;
 }
 
-// Every model in every feature type that it takes; each other choice of each option once.
+// Every model with every feature type that it supports; every other choice of each option once.
 static inline void list_models(model_cases *list) {
     list->count = 0;
     for (const mb_model *const *model = mb_model_all(); *model != NULL; model++) {
@@ -86,7 +87,7 @@ static inline void list_models(model_cases *list) {
             add_model_case(list, *model, &config, "", "");
         }
         if (list->count == before)
-            fail_msg("model %s takes no small configuration", (*model)->name);
+            fail_msg("model %s accepts no small configuration", (*model)->name);
         list->cases[before].first = true;
         mb_model_config start = list->cases[before].config;
         for (int32_t i = 0; i < (*model)->option_count; i++) {
@@ -104,7 +105,8 @@ static inline void list_models(model_cases *list) {
     add_wide_case(list, mb_model_find("lmf"), 36, "wide");
 }
 
-// Random features for a case. Where a model of utterances gets frames, some utterances have none.
+// Random features for a case. If a model of utterance features gets frames, some utterances have
+// none.
 static inline void case_samples_open(sample_set *set, const model_case *c) {
     samples_open(set, &c->features);
     samples_shorten(set, &c->features);
@@ -119,7 +121,7 @@ static inline void case_samples_open(sample_set *set, const model_case *c) {
     }
 }
 
-// What a run of a model starts from: seed, rates and rows of its own.
+// The seed, rates and rows of one run of a model.
 static inline run_setting setting_of(const model_case *c, int32_t run) {
     run_setting setting = {
         .seed = 40 + 3 * (uint32_t)run, .first_step = 5 * (uint32_t)run, .first = 23 * run};

@@ -1,4 +1,4 @@
-// Models evaluated on devices of every precision.
+// Evaluates models on devices with every precision.
 #ifndef TESTS_TENSOR_SUPPORT_H
 #define TESTS_TENSOR_SUPPORT_H
 
@@ -21,7 +21,7 @@ static inline mb_device *tf32_open(void) {
     return device;
 }
 
-// ---- a model on some devices ------------------------------------------------------------------
+// ---- a model on several devices ---------------------------------------------------------------
 
 typedef struct evaluation {
     run_array array;
@@ -35,7 +35,7 @@ typedef struct problem {
     run_setting runs[RUNS];
 } problem;
 
-// All rows, one, none, an odd number.
+// All rows, one row, none, an odd number.
 static inline void
 problem_open(problem *p, const char *name,
              void (*build)(mb_graph *, const mb_model_config *, mb_graph_outputs *),

@@ -1,6 +1,6 @@
-// What a run of an array comes to never depends on the others: an array equals its runs alone, bit
-// for bit, wherever they stand in it, whatever becomes of their neighbours, launched at once or one
-// by one.
+// The results of a run never depend on the other runs of its array: they have the same bits when
+// the run is alone, at any position of the array, whatever happens to other runs, and with one
+// launch or several.
 #include "model_cases.h"
 
 enum { RUNS = 5, STEPS = 3 };
@@ -10,7 +10,7 @@ typedef struct trained {
     array_state state;
 } trained;
 
-// A model with the runs of an array, trained together: what the tests compare with.
+// A model and the runs of an array, trained together; tests compare with these results.
 typedef struct trained_case {
     const model_case *c;
     sample_set set;
@@ -25,7 +25,7 @@ typedef struct bench {
     trained_case *cases;
 } bench;
 
-// Rows of each run in each step. The last run sits all of them out.
+// Rows of each run in each step. The last run never has rows.
 static const int32_t rows_of_runs[RUNS][STEPS] = {
     {MODEL_ROWS, MODEL_ROWS, 3}, {1, 5, 0}, {4, 0, MODEL_ROWS}, {6, 2, 1}, {0, 0, 0}};
 
@@ -47,7 +47,7 @@ static void close_trained(trained *t) {
     array_close(&t->array);
 }
 
-// Other seeds, learning rates, dropout rates, weight decay, clipping and rows in each run.
+// Each run has a different seed, learning rate, dropout rate, weight decay, clipping and rows.
 static void open_bench(bench *b) {
     b->cases = calloc((size_t)b->models.count, sizeof *b->cases);
     for (int i = 0; i < b->models.count; i++) {
@@ -62,7 +62,7 @@ static void open_bench(bench *b) {
             memcpy(t->runs[a].rows, rows_of_runs[a], sizeof rows_of_runs[a]);
         }
         train(b, t, t->runs, RUNS, &t->together);
-        state_clear_rooms(&t->together.array, &t->together.state);
+        state_clear_workspaces(&t->together.array, &t->together.state);
     }
 }
 
@@ -75,12 +75,12 @@ static void close_bench(bench *b) {
 }
 
 static void assert_as_together(const trained_case *t, trained *found, int32_t at, int32_t run) {
-    state_clear_rooms(&found->array, &found->state);
+    state_clear_workspaces(&found->array, &found->state);
     assert_same_run(t->c->name, &found->array, &found->state, at, &t->together.array,
                     &t->together.state, run);
 }
 
-// ---- alone, and elsewhere ---------------------------------------------------------------------
+// ---- alone, and at other positions --------------------------------------------------------------
 
 static void test_array_equals_runs_alone(void **state) {
     const bench *b = *state;
@@ -100,8 +100,8 @@ static bool changed(const trained *t, int32_t run, const array_state *before) {
                             t->array.floats[PARAMETERS]) >= 0;
 }
 
-// In another order, a launch for every step: a run without rows keeps every bit, one with rows does
-// not.
+// With the runs in another order and a launch for every step: a run keeps all its bits in a step in
+// which it has no rows, and in no other.
 static void check_places(const bench *b, const trained_case *t) {
     run_setting turned[RUNS];
     trained other;
@@ -133,7 +133,7 @@ static void test_places_and_launches(void **state) {
         check_places(b, &b->cases[i]);
 }
 
-// What these tests compare is not the same anyway.
+// The runs that these tests compare must differ.
 static void test_runs_differ(void **state) {
     const bench *b = *state;
     for (int i = 0; i < b->case_count; i++)
@@ -149,7 +149,7 @@ static void test_runs_differ(void **state) {
 
 enum { WITH_NAN = 1, WITH_INFINITY = 3 };
 
-// The first number of every parameter of a run.
+// Changes the first number of every parameter of a run.
 static void poison(run_array *array, int32_t run, float value) {
     array_state state;
     array_fetch(array, &state);
@@ -190,9 +190,9 @@ static void test_quarantine(void **state) {
         check_quarantine(b, &b->cases[i]);
 }
 
-// ---- launches that differ in one place --------------------------------------------------------
+// ---- launches that differ in one field ---------------------------------------------------------
 
-// Places of a launch where another array's memory may stand.
+// The fields of a launch that may point to another array's memory.
 enum {
     OTHER_SLOTS = KIND_COUNT,
     OTHER_KEYS,
@@ -204,22 +204,22 @@ enum {
     OTHER_COUNT
 };
 
-static run_array exchange(const run_array *one, const run_array *other, int place) {
+static run_array exchange(const run_array *one, const run_array *other, int field) {
     run_array mixed = *one;
     mixed.launch_id = mb_device_launch_ids(mixed.device, 1);
     if (place < KIND_COUNT)
         mixed.values[place] = other->values[place];
     else if (place == OTHER_SLOTS)
         mixed.slots = other->slots;
-    else if (place == OTHER_KEYS)
+    else if (field == OTHER_KEYS)
         mixed.keys = other->keys;
-    else if (place == OTHER_STEPS)
+    else if (field == OTHER_STEPS)
         mixed.steps = other->steps;
-    else if (place == OTHER_ROWS)
+    else if (field == OTHER_ROWS)
         mixed.rows = other->rows;
-    else if (place == OTHER_INDICES)
+    else if (field == OTHER_INDICES)
         mixed.indices = other->indices;
-    else if (place == OTHER_WIDEST)
+    else if (field == OTHER_WIDEST)
         mixed.widest = other->widest;
     else
         mixed.dataset = other->dataset;
@@ -231,34 +231,34 @@ static void run_steps(run_array *array, bool at_once) {
         array_run(array, s, at_once ? STEPS : 1);
 }
 
-// Two arrays of two runs each with nothing in common, not even the dataset; one is run, then again
-// with a piece of the other.
-static void run_mixed(const bench *b, trained_case *t, int place, bool at_once, trained two[2]) {
+// Two arrays of two runs each with nothing in common, not even the dataset. One is launched, and
+// then again with one field of the other.
+static void run_mixed(const bench *b, trained_case *t, int field, bool at_once, trained two[2]) {
     float *value = &t->set.values[MB_TEXT][0], kept = *value;
     open_array(b, t, &t->runs[0], 2, &two[0]);
     *value = -3.0f;
     open_array(b, t, &t->runs[2], 2, &two[1]);
     *value = kept;
-    run_array mixed = exchange(&two[0].array, &two[1].array, place);
+    run_array mixed = exchange(&two[0].array, &two[1].array, field);
     run_steps(&two[0].array, at_once);
     run_steps(&mixed, at_once);
     for (int k = 0; k < 2; k++)
         array_fetch(&two[k].array, &two[k].state);
 }
 
-// Steps that are launched at once may be remembered from an earlier launch, but only from one that
-// was the same: they come to what single steps come to.
+// An executor may reuse captured steps of an earlier launch, but only if the launch was the same:
+// the results must be those of single steps.
 static void test_launches_are_what_they_say(void **state) {
     const bench *b = *state;
     trained_case *t = b->cases;
     while (strcmp(t->c->model->name, "mctn") != 0) // which has parameters that need two rows
         t++;
-    for (int place = 0; place < OTHER_COUNT; place += SANITIZED ? 3 : 1) {
+    for (int field = 0; field < OTHER_COUNT; field += SANITIZED ? 3 : 1) {
         trained at_once[2], single[2];
         char what[64];
-        snprintf(what, sizeof what, "with another array's place %d", place);
-        run_mixed(b, t, place, true, at_once);
-        run_mixed(b, t, place, false, single);
+        snprintf(what, sizeof what, "with another array's field %d", field);
+        run_mixed(b, t, field, true, at_once);
+        run_mixed(b, t, field, false, single);
         for (int k = 0; k < 2; k++) {
             for (int32_t a = 0; a < 2; a++)
                 assert_same_run(what, &at_once[k].array, &at_once[k].state, a, &single[k].array,

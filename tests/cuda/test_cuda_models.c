@@ -1,5 +1,5 @@
-// Every model on the CUDA executor against the CPU's plainest kernels, with dropout: the masks are
-// the same, for they come from Philox.
+// Compares every model on the CUDA executor with the CPU's portable kernels, with dropout: both
+// draw the same masks from Philox.
 #include "model_cases.h"
 
 enum { RUNS = 3, STEPS = 3 };
@@ -9,9 +9,9 @@ typedef struct devices {
     model_cases models;
 } devices;
 
-// Relative L2 errors: of results and gradients; of moments and parameters when each of the steps
-// has started from the CPU's numbers, so that Adam, which makes steps of one size out of rounding
-// where a gradient ought to be zero, does not add them up; of results of launches in which it does.
+// Limits of relative L2 errors: of results and gradients; of moments and parameters, where each
+// step starts from the CPU's numbers, because Adam turns rounding errors of zero gradients into
+// updates of full size, which would add up; of the results of launches in which they do add up.
 static const double result_limit = 5e-5, update_limit = 5e-5, launch_limit = 1e-3;
 
 typedef struct comparison {
@@ -56,7 +56,8 @@ static void check_results(const comparison *o, int32_t run, int32_t rows) {
                   mb_shape_elements(&places[i].place.shape, rows), 1e-3, result_limit);
 }
 
-// A gradient that ought to be zero is the rounding of sums of numbers as large as the others'.
+// A gradient that should be zero consists of rounding errors, of sums of numbers as large as those
+// of other gradients.
 static void check_gradients(const comparison *o, int32_t run) {
     const mb_plan_info *info = o->cuda->info;
     const float *expected = state_of_run(o->cpu, &o->on_cpu, ARENA, run);
@@ -72,7 +73,7 @@ static void check_gradients(const comparison *o, int32_t run) {
                   mb_shape_elements(&info->parameters[p].shape, 0), 0.02 * largest, result_limit);
 }
 
-// Moments, and parameters where Adam's step is not made of rounding.
+// Compares moments, and parameters unless their gradients are only rounding errors.
 static void check_updates(const comparison *o, int32_t run) {
     const mb_plan_info *info = o->cuda->info;
     const float *first = state_of_run(o->cpu, &o->on_cpu, FIRST_MOMENTS, run);
@@ -150,8 +151,8 @@ static void test_updates(void **state) {
             check_model(d, &d->models.cases[i], MB_PLAN_TRAIN);
 }
 
-// A launch of several steps on both devices: all that goes to the caller. Whether the plan has an
-// update that begins the step that follows.
+// Compares all results of a launch of several steps on both devices. Returns whether the plan has
+// an update that begins the next step.
 static bool check_launch(const devices *d, const model_case *c, mb_plan_mode mode,
                          const run_setting *runs, int32_t steps, double limit) {
     run_array arrays[2];
@@ -171,7 +172,7 @@ static bool check_launch(const devices *d, const model_case *c, mb_plan_mode mod
     for (int32_t s = 0; s < arrays[0].plan->op_count; s++)
         begins |= arrays[0].plan->ops[s].kind == MB_OP_SOURCE_LINEAR_UPDATE;
     for (int32_t a = 0; a < RUNS; a++)
-        for (int kind = LOSSES; kind < KIND_COUNT; kind++) // NaN where nothing is written
+        for (int kind = LOSSES; kind < KIND_COUNT; kind++) // NaN where nothing was written
             check(&o, a, "of a launch", (array_kind)kind, 0, arrays[0].floats[kind], 1e-3, limit);
     for (int k = 0; k < 2; k++) {
         state_free(&states[k]);
@@ -181,7 +182,7 @@ static bool check_launch(const devices *d, const model_case *c, mb_plan_mode mod
     return begins;
 }
 
-// The predictions of an evaluation, and where they go.
+// Compares the predictions of an evaluation, and where they are stored.
 static void test_evaluations(void **state) {
     const devices *d = *state;
     for (int i = 0; i < d->models.count; i++) {
@@ -198,8 +199,8 @@ static void test_evaluations(void **state) {
     }
 }
 
-// Updates that begin the step that follows: runs whose last batch is smaller, that end a step
-// early, that miss one in between.
+// Updates that begin the next step: with runs whose last batch is smaller, that end a step early,
+// or that have no rows in one step.
 static void test_launches(void **state) {
     static const int32_t rows[RUNS][MOST_STEPS] = {
         {MODEL_ROWS, MODEL_ROWS, MODEL_ROWS, 2}, {MODEL_ROWS, 5, 6, 0}, {3, 0, 4, MODEL_ROWS}};

@@ -1,5 +1,5 @@
-// Every op of the CUDA executor against the CPU's plainest kernels, on the small models around one
-// op each of the gradient tests: step by step from the same numbers, and whole plans.
+// Compares every op of the CUDA executor with the CPU's portable kernels, on the small models of
+// the gradient tests, which have one op each: op by op from the same numbers, and whole plans.
 #include "../unit/gradient_cases.h"
 #include "cuda_support.h"
 
@@ -8,14 +8,14 @@ enum { RUNS = 4 };
 typedef struct op_state {
     mb_device *cuda, *cpu;
     bool ran[MB_OP_COUNT];
-    int findings; // of the test at hand
+    int findings; // of the current test
 } op_state;
 
 typedef struct case_size {
     int32_t dimension, hidden, steps, rows;
 } case_size;
 
-// Smaller than, equal to and beyond the tiles of products and the threads of warps and blocks.
+// Sizes below, at and beyond the tiles of products and the threads of warps and blocks.
 static const case_size sizes[] = {{1, 1, 1, 1}, {5, 3, 2, 7}, {33, 31, 5, 33}, {70, 35, 3, 40}};
 enum { SIZE_COUNT = sizeof sizes / sizeof *sizes - SANITIZED };
 
@@ -35,7 +35,7 @@ static mb_model_config config_of(const op_case *c, const case_size *size) {
                              .options = {size->hidden, 0.3, size->hidden + 2}};
 }
 
-// All rows, one, an odd number, none.
+// All rows, one row, an odd number, none.
 static void set_runs(run_setting *runs, const mb_model *model, const mb_model_config *config,
                      int32_t rows) {
     const int32_t counts[RUNS] = {rows, 1, rows < 3 ? rows : (rows / 2) | 1, 0};
@@ -82,7 +82,7 @@ static void twins_close(twins *t) {
     samples_close(&t->set);
 }
 
-// One of what a test finds: all of it is told, in as many lines as anybody reads.
+// Prints a difference. A test prints its first differences and counts all of them.
 static void finding(const twins *t, const char *format, ...) {
     enum { MOST = 40 };
     char text[256];
@@ -101,7 +101,7 @@ static void expect_no_findings(op_state *state) {
         fail_msg("%d findings", findings);
 }
 
-// ---- step by step -----------------------------------------------------------------------------
+// ---- op by op ---------------------------------------------------------------------------------
 
 // A plan of one op of another plan, with the memory of that plan.
 static mb_plan *plan_of_op(const mb_plan *plan, int32_t index) {
@@ -129,8 +129,8 @@ static bool is_kept(const mb_plan *plan, int64_t offset) {
     return false;
 }
 
-// Whether anybody wants output k of a step; the others are room, which is the executor's own
-// business.
+// Whether output k of an op is read by anyone; other outputs are workspaces, in which executors may
+// differ.
 static bool is_wanted(const mb_plan *plan, int32_t index, int32_t k) {
     int64_t offset = plan->ops[index].outputs[k].offset;
     for (int32_t s = index + 1; s < plan->op_count; s++) {
@@ -223,7 +223,7 @@ static void check_outputs(const twins *t, int32_t index, int32_t run, const arra
                      mb_shape_elements(&parameter->shape, 0));
 }
 
-// One step on both devices from the CPU's numbers.
+// Executes one op on both devices, from the CPU's numbers.
 static void check_step(twins *t, int32_t index) {
     const mb_plan_op *op = &t->cuda.plan->ops[index];
     array_state before, cuda, cpu;
@@ -246,8 +246,8 @@ static void check_step(twins *t, int32_t index) {
     state_free(&cpu);
 }
 
-// Every step of a plan for gradients; of one that trains, which has the same steps otherwise, first
-// layers and those that update weights.
+// Compares every op of a plan for gradients, and of a plan that trains only first layers and
+// updates, since its other ops are the same.
 static void check_steps(op_state *state, const op_case *c, const case_size *size, mb_plan_mode mode,
                         mb_dropout_mode dropout) {
     twins t;
@@ -276,7 +276,7 @@ static void check_sizes(op_state *state, int first, int end) {
     expect_no_findings(state);
 }
 
-// Every op, and soon done: also for tools that slow a GPU down.
+// Every op at small sizes: quick, also with tools that slow a GPU down.
 static void test_small_steps(void **state) {
     check_sizes(*state, 0, 2);
 }
@@ -292,8 +292,8 @@ static void test_steps_with_stored_masks(void **state) {
     expect_no_findings(*state);
 }
 
-// First layers of several parts and blocks, with dropout in whole groups and without, up to as many
-// rows as an update begins the next step for, and beyond.
+// First layers of several pieces and CUDA blocks, with whole dropout groups and without, with as
+// many rows as an update can begin the next step for, and with more.
 static void test_steps_of_wide_features(void **state) {
     static const case_size wide[] = {
         {128, 3, 1, 5}, {640, 70, 1, 32}, {600, 36, 1, 31}, {256, 40, 1, 37}, {530, 9, 1, 65}};
@@ -303,7 +303,7 @@ static void test_steps_of_wide_features(void **state) {
     expect_no_findings(*state);
 }
 
-// No op goes without a test: a new one needs a case in gradient_cases.h.
+// Every op must be tested: a new op needs a case in gradient_cases.h.
 static void test_every_op_ran(void **state) {
     const op_state *s = *state;
     char missing[2048] = "";

@@ -1,5 +1,5 @@
 // A pool over two datasets on the CUDA executor: the features of the second array are uploaded
-// beside the training of the first, and the results are those of a device that did nothing beside.
+// while the first one trains, and the results are the same as without.
 #include "../unit/trainer_support.h"
 #include "cuda_support.h"
 
@@ -14,8 +14,9 @@
 // The CUDA backend, with its uploads counted.
 static struct {
     mb_backend backend;
-    atomic_int waits;            // for all of the device, by the thread beside
-    atomic_int beside, datasets; // uploads: by the thread beside, of features by the other one
+    atomic_int waits; // for the whole device, by the prefetching thread
+    atomic_int beside,
+        datasets; // uploads: by the prefetching thread; of features by the main thread
     const float *first, *second; // audio of the datasets
 } counted;
 
@@ -45,8 +46,8 @@ static mb_status count_beside(mb_device *device, void *to, const void *from, siz
 
 enum { ARRAYS = 5 }; // of a dataset: three modalities, emotions, valences
 
-// The first array ends when the features of the second one are there: otherwise there would be
-// nothing to see where the thread gets no processor.
+// The first array waits until the features of the second one have been uploaded, because the
+// prefetching thread may not get a core for a while.
 static mb_status train_and_wait(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                                 const atomic_int *stop, atomic_llong *steps_done,
                                 mb_run_result *results, mb_error *error) {
@@ -70,7 +71,7 @@ static mb_status specify(void *owner, const mb_job *job, mb_run_spec *spec, mb_e
     return MB_OK;
 }
 
-// Of both datasets at once, so that the thread knows what comes after the first array.
+// Trains on both datasets in one pool, so that the next array is known while the first one trains.
 static void add_runs(mb_pool *pool) {
     mb_job jobs[2 * RUNS];
     mb_error error = {.message = ""};
@@ -119,7 +120,7 @@ static void test_uploads_beside(void **state) {
     mb_pool_close(pool);
     assert_int_equal(atomic_load(&counted.beside), ARRAYS);
     assert_int_equal(atomic_load(&counted.waits), 0);
-    assert_int_equal(atomic_load(&counted.datasets), 1); // of the first array alone
+    assert_int_equal(atomic_load(&counted.datasets), 1); // only those of the first array
     for (int i = 0; i < 2 * RUNS; i++)
         assert_same_result(&together[i], &alone[i]);
     free_results(together, 2 * RUNS);
@@ -131,7 +132,7 @@ static void test_uploads_beside(void **state) {
 int main(int argc, char **argv) {
     choose_tests(argc, argv);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_uploads_beside)};
-    mb_device *device = cuda_open(); // or there is no GPU to test
+    mb_device *device = cuda_open(); // skips the test without a GPU
     device->backend->close(device);
     counted.backend = *mb_cuda_backend();
     counted.backend.open = open_counted;

@@ -1,4 +1,4 @@
-// Orders of rows on devices, against those that the host draws.
+// Compares the orders of rows that devices draw with those of the host.
 #include "cuda_support.h"
 
 enum { SHUFFLE_RUNS = 14, MOST_ROWS = 60000, LEFT_ALONE = -1 };
@@ -11,7 +11,7 @@ static void *put(mb_device *device, const void *from, size_t bytes) {
     return memory;
 }
 
-// Shuffles on the device, rows `stride` apart, into `found`.
+// Shuffles on the device into `found`; the rows of runs are `stride` apart.
 static void shuffle(mb_device *device, const mb_shuffle_launch *on_host, int32_t *found) {
     size_t runs = (size_t)on_host->run_count, rows = runs * (size_t)on_host->stride;
     mb_error error = {.message = ""};
@@ -46,7 +46,7 @@ static void check_run(const mb_shuffle_launch *launch, int32_t run, const int32_
         assert_int_equal(found[i], LEFT_ALONE);
 }
 
-// In every epoch one run in three, another one each time, keeps its order.
+// In every epoch one run in three is not shuffled, a different one each time.
 static void check_counts(mb_device *device, const int32_t *counts, int64_t stride) {
     static const uint32_t epochs[] = {0, 1, 7, 4000000000u};
     static int32_t from[SHUFFLE_RUNS * MOST_ROWS], found[SHUFFLE_RUNS * MOST_ROWS];
@@ -73,8 +73,8 @@ static void check_counts(mb_device *device, const int32_t *counts, int64_t strid
     }
 }
 
-// On CUDA a block has 1024 draws at a time, and room for 11264 rows at least, for 57088 on devices
-// of compute capability 9.0.
+// A CUDA block makes 1024 draws at a time, and has space for at least 11264 rows in shared memory;
+// on devices of compute capability 9.0 for 57088.
 static void check_orders(mb_device *device) {
     static const int32_t short_counts[SHUFFLE_RUNS] = {0, 0, 1,  2,  1,  31, 32,
                                                        3, 7, 37, 33, 20, 36, 37};

@@ -1,4 +1,5 @@
-// Tallies of predictions and copies of chosen rows on the CUDA executor, against those of the host.
+// Compares tallies of predictions, and copies of chosen rows, on the CUDA executor with those of
+// the host.
 #include "cuda_support.h"
 
 #include "tally_launch.h"
@@ -11,7 +12,7 @@ typedef struct tally_case {
     enum {
         ORDINARY,
         SPOILED, // predictions that are not finite, labels that are missing
-        EXTREME, // the largest and the smallest numbers that there are
+        EXTREME, // the largest and the smallest finite numbers
     } kind;
 } tally_case;
 
@@ -67,7 +68,7 @@ static void fill(tally_data *data, const tally_case *c) {
         spoil(data, classes);
 }
 
-// Bit for bit; but which NaN it is does not matter.
+// Compares bits, except that all NaN are equal.
 static void check_moments(const mb_pair_moments *found, const mb_pair_moments *expected) {
     enum { COUNT = sizeof *found / sizeof(double) };
     double a[COUNT], b[COUNT];
@@ -79,7 +80,7 @@ static void check_moments(const mb_pair_moments *found, const mb_pair_moments *e
 }
 
 static void check(const tally_case *c, const mb_tally *found, const mb_tally *expected) {
-    // Exponentials and logarithms are not the host's.
+    // Exponentials and logarithms may differ from those of the host.
     double limit = c->class_count > 0 ? 1e-12 * (1.0 + fabs(expected->loss)) : 0.0;
     bool same_loss = (isnan(found->loss) && isnan(expected->loss)) ||
                      found->loss == expected->loss || fabs(found->loss - expected->loss) <= limit;

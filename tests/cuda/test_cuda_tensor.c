@@ -1,4 +1,4 @@
-// Forward products on tensor cores: as exact as float32, and in TF32 where that was asked for.
+// Forward products on tensor cores: as accurate as float32, or in TF32 if that was asked for.
 #include "tensor_support.h"
 
 // ---- exactness --------------------------------------------------------------------------------
@@ -12,8 +12,8 @@ static void build_product(mb_graph *graph, const mb_model_config *config,
     finish(graph, config, mb_linear(graph, x, weight, MB_NO_TENSOR), outputs);
 }
 
-// Relative L2 errors against products in float64: of what the device found, and of plain sums in
-// float32.
+// Relative L2 errors compared with products in float64: of the device's products, and of plain
+// float32 sums.
 typedef struct product_errors {
     double found, plain;
 } product_errors;
@@ -81,7 +81,7 @@ static double worst_distance(const evaluation *found, const evaluation *expected
     return worst;
 }
 
-// Against the CPU's plainest kernels, and that the tensor cores were used at all.
+// Compares with the CPU's portable kernels, and checks that the tensor cores were used at all.
 static void check_op(const tensor_state *s, const char *name, const op_case *c, int32_t dimension,
                      int32_t hidden, int32_t steps) {
     problem p;
@@ -124,7 +124,7 @@ static void test_ops(void **state) {
     assert_int_equal(found, sizeof names / sizeof *names);
 }
 
-// Features of utterances with none, one or two frames, of which the last counts; odd widths, too,
+// Features of utterances with no, one or two frames, of which the last is used; also odd widths,
 // whose rows are not aligned.
 static void test_frames(void **state) {
     const tensor_state *s = *state;
@@ -153,8 +153,8 @@ static void test_frames(void **state) {
 
 // ---- numbers that are not finite --------------------------------------------------------------
 
-// Infinite, NaN and enormous features and weights: what a sum comes to is what it is plainly, and
-// other rows stay as exact as they were.
+// With infinite, NaN and enormous features and weights, a sum has the value of the plain product,
+// and other rows stay as accurate as before.
 static void test_not_finite(void **state) {
     const tensor_state *s = *state;
     const int32_t depth = 40;
@@ -168,9 +168,9 @@ static void test_not_finite(void **state) {
     x[6 * depth + 1] = INFINITY;
     x[6 * depth + 39] = INFINITY; // NaN where the weights have different signs
     x[7 * depth + 2] = 3.4e38f;
-    x[8 * depth + 5] = 3.402e38f; // TF32 has nothing as large that is finite
+    x[8 * depth + 5] = 3.402e38f; // rounds to infinity in TF32
     for (int32_t k = 0; k < depth; k++)
-        x[9 * depth + k] = 1.0f; // without a small part
+        x[9 * depth + k] = 1.0f; // exact in TF32
     x[9 * depth + 30] = INFINITY;
     for (int d = 0; d < 2; d++) {
         evaluation *one = &e[d];
@@ -244,7 +244,7 @@ static void test_models(void **state) {
             evaluate(&p, devices[d], p.runs, RUNS, ROWS, &e[d]);
         for (int d = 1; d < 3; d++)
             for (int32_t a = 0; a < RUNS; a++)
-                for (int kind = LOGITS; kind <= VALUES; kind++) { // NaN where nothing is written
+                for (int kind = LOGITS; kind <= VALUES; kind++) { // NaN where nothing was written
                     double error =
                         distance(state_of_run(&e[d].array, &e[d].state, (array_kind)kind, a),
                                  state_of_run(&e[0].array, &e[0].state, (array_kind)kind, a),

@@ -1,11 +1,11 @@
-// Launches whose ops are timed: the same bits, and a time for every op.
+// Launches whose ops are timed: results have the same bits, and every op has a time.
 #include "model_cases.h"
 
 #include <time.h>
 
 enum { RUNS = 3, STEPS = 3 };
 
-static const double BEFORE = 100.0; // what stands in the table before the launch
+static const double BEFORE = 100.0; // in the table before the launch
 
 static const int32_t rows_of_runs[RUNS][STEPS] = {
     {MODEL_ROWS, MODEL_ROWS, 3}, {0, 5, MODEL_ROWS}, {4, 0, 1}};
@@ -28,7 +28,7 @@ static void open_runs(run_array *array, mb_device *device, const model_case *c, 
                RUNS);
 }
 
-// All steps in one launch; what the ops took.
+// Executes all steps in one launch, and checks the times of the ops.
 static double *run_timed(run_array *array, const char *name) {
     int32_t ops = array->plan->op_count;
     double *seconds = malloc((size_t)ops * sizeof *seconds), sum = 0.0;

@@ -1,5 +1,5 @@
-// mb_train_runs on the CUDA executor: an array equals its runs alone, comes to what the CPU comes
-// to, and a run that diverges or a stop changes nothing for the others.
+// mb_train_runs on the CUDA executor: runs have the same results in an array and alone, they agree
+// with the CPU's, and neither a run that diverges nor a stop changes other runs.
 #include "../unit/trainer_support.h"
 #include "cuda_support.h"
 
@@ -12,7 +12,8 @@ typedef struct model_size {
     int32_t hidden;
 } model_size;
 
-// One whose rows do not know of each other, one that couples them and so is evaluated in batches.
+// A model whose rows are independent, and one whose rows interact, which is therefore evaluated in
+// batches.
 static const model_size models[] = {{"attention", 12}, {"mmim", 8}};
 enum { MODELS = sizeof models / sizeof *models };
 

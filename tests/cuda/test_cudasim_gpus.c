@@ -38,7 +38,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-// The GPU with a context must be this one alone; -1: none.
+// Checks that only this GPU has a context; -1: none.
 static void expect_context(int gpu) {
     for (int i = 0; i < GPU_COUNT; i++)
         if (cudasim_has_context(i) != (i == gpu))
@@ -94,7 +94,7 @@ static void test_busy(void **state) {
     expect_text(survey.problem, "; GPU 2 (cudasim): CUDA-capable device(s) is/are busy");
 
     use("CUDASIM_BUSY", "1");
-    mb_cuda_look(&survey, 1); // no other one instead
+    mb_cuda_look(&survey, 1); // no other GPU is used instead
     check_known(&survey, -1);
     expect_text(survey.problem, "CUDA shows 3 GPUs, 0 to 2; GPU 1 (cudasim): CUDA-capable");
 }
@@ -151,7 +151,7 @@ static void test_open(void **state) {
     }
 }
 
-// What the first GPU refused spoils nothing on the second.
+// A failure of the first GPU has no effect on the second.
 static void test_open_next(void **state) {
     (void)state;
     mb_error error = {.message = ""};
@@ -195,7 +195,8 @@ static const mb_backend *describe(mb_device_choice *choice) {
     return backend;
 }
 
-// What was described is what is opened later, though other processes have come and gone.
+// The GPU that was described is the one that is opened later, even if other GPUs have become free
+// or busy.
 static void test_choice_stays(void **state) {
     (void)state;
     mb_device_choice choice = {.device = "auto"};
@@ -232,7 +233,7 @@ static mb_status open_like(const mb_device_choice *choice, const char *recorded,
     return status;
 }
 
-// --gpu says where a recorded run is trained again, not how.
+// --gpu only chooses where a recorded run is trained again; it does not count as another device.
 static void test_like(void **state) {
     (void)state;
     mb_device_choice second = {.gpu = {.given = true, .number = 1}}, any = {.device = NULL};

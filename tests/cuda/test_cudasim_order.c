@@ -1,5 +1,5 @@
-// No result depends on the order in which blocks and threads run: the program runs itself under
-// every order of the simulator and compares digests. A missing barrier shows here.
+// No result depends on the order in which blocks and threads run: the program runs itself with
+// every order of the simulator and compares digests. This finds missing barriers.
 #include <unistd.h>
 
 #include "../unit/gradient_cases.h"
@@ -7,7 +7,7 @@
 
 enum { RUNS = 3, STEPS = 2, OP_ROWS = 33, MANY_ROWS = 65, MOST_LINES = 256 };
 
-// FNV-1a over the bits of everything that the device has written.
+// FNV-1a of everything that the device has written.
 static uint64_t digest_of(const run_array *array) {
     uint64_t digest = 14695981039346656037u;
     array_state state;
@@ -40,7 +40,7 @@ static void print_digest(mb_device *device, const model_case *c, mb_plan_mode mo
     samples_close(&set);
 }
 
-// What the program does for itself: a line for every model, and for every small one around an op.
+// Run by the child: prints a line for every model, and for every small model of an op.
 static int print_digests(void) {
     mb_device *device = cuda_open();
     model_cases models;
@@ -48,7 +48,7 @@ static int print_digests(void) {
     for (int i = 0; i < models.count; i++)
         if (!SANITIZED || models.cases[i].first)
             print_digest(device, &models.cases[i], MB_PLAN_TRAIN, MB_DROPOUT_RANDOM, MODEL_ROWS);
-    for (int i = 0; i < models.count; i++) // so many rows go to tensor cores
+    for (int i = 0; i < models.count; i++) // enough rows for tensor cores
         if (models.cases[i].first && models.cases[i].config.feature_type == MB_UTT)
             print_digest(device, &models.cases[i], MB_PLAN_EVALUATE, MB_DROPOUT_OFF, MANY_ROWS);
     for (int k = 0; k < CASE_COUNT; k++) {
@@ -75,7 +75,8 @@ typedef struct digests {
     char lines[MOST_LINES][160];
 } digests;
 
-// The digests under an order, by a child: the simulator reads the variable once.
+// The digests with an order, from a child process, because the simulator reads the variable only
+// once.
 static void read_digests(const char *order, digests *list) {
     char command[64];
     snprintf(command, sizeof command, "exec /proc/%d/exe digests", (int)getpid());

@@ -1,6 +1,6 @@
-# Arrays of a thread lie in memory in debug builds of nvcc (-G), where they are aligned like their
-# elements: a cast to a vector would be misaligned. What is aligned for casts goes through four.cuh.
-# usage: casts_are_aligned.sh FOLDER, that of the kernels
+# In debug builds of nvcc (-G), local arrays of a thread are in memory, aligned only like their
+# elements, so a cast to a vector would be misaligned. Only four.cuh, for shared and global memory,
+# may cast to vectors. usage: casts_are_aligned.sh FOLDER_OF_KERNELS
 vector='(const )?(float|double|u?(int|char|short|longlong))[1-4] *\*'
 found=$(cd "$1" && grep -nE "\($vector *\)|_cast<$vector *>" -- *.cu *.cuh | grep -v '^four\.cuh:')
 if [ -n "$found" ]; then

@@ -1,4 +1,4 @@
-// What the simulator's own tests share.
+// Shared by the simulator's own tests.
 #ifndef CUDASIM_SELFTEST_H
 #define CUDASIM_SELFTEST_H
 
@@ -15,7 +15,7 @@
 
 #include <thread>
 
-extern "C" { // behind C++'s headers: it defines words of theirs as macros
+extern "C" { // after C++ headers, because cmocka defines macros that break them
 #include <cmocka.h>
 }
 
@@ -47,7 +47,7 @@ static inline int use_defaults(void **) {
     return 0;
 }
 
-// Device memory of one test, as an array on the host while `synchronize` has been called.
+// Device memory of a test; `host` is a copy, updated by `synchronize`.
 template <class T, int COUNT> struct device_array {
     T host[COUNT];
     T *device;
@@ -67,7 +67,7 @@ template <class T, int COUNT> struct device_array {
     }
 };
 
-// `run` must end the program, with all of the texts on stderr.
+// `run` must abort, with all of the texts on stderr.
 template <class Run> void expect_death(Run run, std::initializer_list<const char *> texts) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);

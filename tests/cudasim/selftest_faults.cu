@@ -1,7 +1,7 @@
-// Faults of kernels that the simulator must see.
+// Faults of kernels that the simulator must find.
 #include "selftest.h"
 
-// Runs a kernel in a child, which must end with all of the texts on stderr.
+// Runs a kernel in a child process, which must abort with all of the texts on stderr.
 #define EXPECT_DEATH(texts, ...)                                                                   \
     expect_death(                                                                                  \
         [&] {                                                                                      \
@@ -91,7 +91,7 @@ static __global__ void dynamic_kernel(int write, float *out) {
 
 static __global__ void static_kernel(int write, float *out) {
     __shared__ float values[10];
-    float *flat = values; // the compiler's own check of array bounds is not meant here
+    float *flat = values; // avoids the compiler's own check of array bounds
     asm volatile("" : "+r"(flat));
     flat[write] = 1;
     *out = flat[0];
@@ -140,7 +140,7 @@ static void test_fresh_memory_is_nan(void **) {
 
 // ---- asynchronous copies ------------------------------------------------------------------------
 
-// Two groups of copies; the thread waits for all but the newest `open`.
+// Two groups of copies; the thread waits for all except the newest `open`.
 template <int OPEN> static __global__ void copy_kernel(const float *in, float *out, int shift) {
     __shared__ __align__(16) float first[4], second[4];
     mb_async_copy<16>(first, in + shift);
@@ -171,9 +171,9 @@ static void test_asynchronous_copies(void **) {
                  1, 0, NULL, in.device, out.device, 1);
 }
 
-// ---- copies that read late ----------------------------------------------------------------------
+// ---- late copies --------------------------------------------------------------------------------
 
-// Copies `count` floats from memory of the host, changes them, and waits as `wait` says.
+// Copies `count` floats from host memory, changes them, and waits as `wait` says.
 enum late_wait { BEFORE, AFTER, EVENT_BEFORE, EVENT_TOO_EARLY };
 
 static void copy_late(float *host, late_wait how) {

@@ -127,7 +127,7 @@ static void test_capture_records_and_replays(void **) {
     assert_cuda(cudaSuccess, cudaStreamEndCapture(stream, &graph));
     assert_cuda(cudaSuccess, cudaGraphGetNodes(graph, NULL, &count));
     assert_int_equal(count, 4);
-    check_values(&values, 0); // nothing has run
+    check_values(&values, 0); // nothing has been executed
     assert_cuda(cudaSuccess, cudaGraphInstantiate(&exec, graph));
     assert_cuda(cudaSuccess, cudaGraphInstantiate(&old_style, graph, NULL, NULL, 0));
     assert_cuda(cudaSuccess, cudaGraphDestroy(graph));
@@ -153,7 +153,7 @@ static void test_capture_records_and_replays(void **) {
     assert_cuda(cudaSuccess, cudaStreamDestroy(stream));
 }
 
-// Each breaks the capture that is under way.
+// Each of these calls invalidates the capture.
 static cudaError_t illegal_call(int which, cudaStream_t stream, float *device) {
     float host;
     void *memory;
@@ -195,7 +195,8 @@ static void test_calls_that_capture_forbids(void **) {
     cudaGetLastError();
 }
 
-// The second stream joins the capture by an event; whether it is waited for at the end.
+// The second stream joins the capture with an event. `waited`: whether the first stream waits for
+// it at the end.
 static cudaError_t capture_two(cudaStream_t streams[2], cudaEvent_t events[2],
                                device_array<float, 4> *values, bool join, cudaGraph_t *graph) {
     record(streams[0], values);
@@ -296,7 +297,7 @@ static void test_two_devices(void **) {
     assert_int_equal(properties.multiProcessorCount, 132);
 }
 
-// Of three devices.
+// With three devices.
 static int contexts() {
     int count = 0;
     for (int device = 0; device < 3; device++)
@@ -346,7 +347,7 @@ static void test_busy_devices(void **) {
     assert_int_equal(contexts(), 0);
     assert_cuda(cudaSuccess, cudaSetDevice(1));
     assert_cuda(cudaErrorDevicesUnavailable, cudaSetDevice(2));
-    assert_cuda(cudaSuccess, cudaGetDevice(&device)); // the last one that could be set
+    assert_cuda(cudaSuccess, cudaGetDevice(&device)); // the last device that could be set
     assert_int_equal(device, 1);
     cudaGetLastError();
     assert_cuda(cudaSuccess, cudaMalloc(&memory, 4));
@@ -364,7 +365,7 @@ static int threads_of_the_process() {
     return count;
 }
 
-// The first of the tests: the thread starts once, with the first context.
+// Must be the first test, because the thread is started only once, with the first context.
 static void test_driver_thread(void **) {
     int count, before = threads_of_the_process();
     assert_cuda(cudaSuccess, cudaGetDeviceCount(&count));

@@ -1,4 +1,4 @@
-// The tensor cores of the simulator: rounding, who holds which element, sums, and faults.
+// The tensor cores of the simulator: rounding, the elements of each lane, sums, and faults.
 #include "selftest.h"
 
 #include "cuda/tensor.cuh"
@@ -27,7 +27,8 @@ static void test_rounding(void **) {
 
 enum { M = 16, N = 8, K = 8, WARPS = 3 };
 
-// As tensor.cuh says who holds what; several warps, each a product with the row of its own of C.
+// Operands are distributed as in tensor.cuh. There are several warps, each of which computes a
+// product with its own C.
 static __global__ void product_kernel(const float *a, const float *b, float *c) {
     int lane = (int)threadIdx.x % 32, g = lane / 4, t = lane % 4;
     float *own = c + threadIdx.x / 32 * (M * N);
@@ -44,7 +45,7 @@ static __global__ void product_kernel(const float *a, const float *b, float *c) 
         own[(g + n / 2 * 8) * N + 2 * t + n % 2] = sums[n];
 }
 
-// Whole numbers, whose sums are exact: different in every place.
+// Whole numbers, so that sums are exact; different for every element.
 static void test_layout(void **) {
     for (const char *order : {"forward", "reverse", "shuffled"}) {
         use("CUDASIM_ORDER", order);
@@ -72,7 +73,7 @@ static void test_layout(void **) {
     }
 }
 
-// c (every element) of a product whose elements are all x and y: c + 8 x y.
+// Returns an element of C + A B where all elements of A, B and C are x, y and c: c + 8 x y.
 static float product_of(float x, float y, float start) {
     device_array<float, M * K> a;
     device_array<float, K * N> b;

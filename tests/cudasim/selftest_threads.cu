@@ -1,5 +1,5 @@
-// Threads, barriers and warps of the simulator: right results in every order, and different ones
-// from a kernel whose barrier is missing.
+// Threads, barriers and warps of the simulator: kernels have the right results in every order, and
+// a kernel that lacks a barrier has different ones.
 #include "selftest.h"
 
 #include <time.h>
@@ -102,7 +102,7 @@ template <bool FIRST, bool SECOND> static __global__ void rotate_kernel(int base
     out[me] = sum;
 }
 
-// In how many orders the result is not the first order's.
+// The number of orders whose result differs from that of the first order.
 template <bool FIRST, bool SECOND> static int differing_orders() {
     int differing = 0, first[THREADS];
     for (int i = 0; i < 6; i++) {
@@ -159,7 +159,7 @@ static __global__ void shuffle_kernel(int width, int by, int *out) {
     mine[3] = __shfl_xor_sync(0xFFFFFFFFu, lane, by, width);
 }
 
-// As the tables in CUDA's guide and PTX say.
+// Results according to the CUDA programming guide and the PTX manual.
 static void check_shuffles(int width, int by) {
     device_array<int, 128> out;
     MB_LAUNCH(shuffle_kernel, 1, 32, 0, NULL, width, by, out.device);
@@ -183,7 +183,7 @@ static void test_shuffles(void **) {
     }
 }
 
-// The halves of a warp each go their own way, and meet again.
+// The halves of a warp diverge and converge again.
 static __global__ void vote_kernel(unsigned *out) {
     int lane = (int)threadIdx.x;
     unsigned half = lane < 16 ? 0xFFFFu : 0xFFFF0000u, sum = 1;
@@ -259,14 +259,14 @@ static __global__ void barriers_kernel(int *out) {
 
 static void test_a_barrier_is_cheap(void **) {
 #if defined(__SANITIZE_THREAD__)
-    const double most = 100; // each switch is an event to it
+    const double most = 100; // ThreadSanitizer records every switch
 #elif defined(SELFTEST_ASAN)
     const double most = 8;
 #else
     const double most = 1;
 #endif
     device_array<int, 256> out;
-    clock_t start = clock(); // of the processor, not of a busy machine's wall
+    clock_t start = clock(); // processor time, because the machine may be busy
     MB_LAUNCH(barriers_kernel, 100, 256, 0, NULL, out.device);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     for (int i = 0; i < 256; i++)

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# MERBENCH_CUDA_SYNC=1: the bits of every day, run after run; and a kernel that fails is named with its op,
-# its shapes and the run. What the simulator counts of the host's calls.
-# shellcheck source=lib.sh
+# MERBENCH_CUDA_SYNC=1 does not change results; the message about a kernel that fails names its op,
+# its shapes and the run. Also tests the statistics of the simulator. shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 sweep_files

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# GPUs that are not there, too old, too small, or lost on the way: told in words, with the right exit code;
-# nothing that was recorded is lost, and the same command goes on later to the same bits.
+# GPUs that are missing, too old, too small, or get lost: the message and the exit code are right,
+# nothing that was recorded is lost, and the same command continues later, with the same bits.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 if ! simulated; then
     FINISHED=1
-    skip 'faults can be asked of the simulated executor alone'
+    skip 'only the simulated executor can produce faults'
     exit 77
 fi
 sweep_files
@@ -43,7 +43,7 @@ unset CUDASIM_MEMORY
 expect 0 run whole.json --results small.db --device cuda --no-table
 same_bits whole.db small.db
 
-# ---- the GPU is lost after so many launches, now and again
+# ---- the GPU is lost after some launches, several times
 for launches in 50 2500 4000; do
     export CUDASIM_LOST_AFTER=$launches
     expect 1 run whole.json --results lost.db --device cuda --no-table

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Several GPUs: --gpu chooses one, those that are busy are passed over, the others are left alone.
-# shellcheck source=lib.sh
+# Several GPUs: --gpu chooses one, busy GPUs are skipped, and no other GPU is touched. shellcheck
+# source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 if ! simulated; then
     FINISHED=1
-    skip 'several GPUs can be asked of the simulated executor alone'
+    skip 'only the simulated executor always has several GPUs'
     exit 77
 fi
 sweep_files
@@ -13,7 +13,7 @@ unset CUDASIM_BUSY
 export CUDASIM_DEVICES=3
 busy='CUDA-capable device(s) is/are busy or unavailable'
 
-# ---- the same bits on each; the ledger does not know which it was
+# ---- the same bits on each GPU; the ledger does not record which it was
 expect 0 run half.json --results first.db --device cuda --no-table
 complains 'arrays of runs on cuda cudasim sm_90'
 expect 0 run half.json --results second.db --gpu 1 --no-table
@@ -30,7 +30,7 @@ for gpu in 0 1 2; do
 done
 expect 0 parity --gpu 2 "$FIXTURE"
 
-# ---- a GPU that refuses is passed over, unless it is asked for
+# ---- a GPU that refuses a context is skipped, unless it was asked for
 export CUDASIM_BUSY=0,2
 expect 0 run half.json --results passed.db --device cuda --no-table
 complains 'arrays of runs on cuda cudasim sm_90'
@@ -51,7 +51,7 @@ expect 0 run half.json --results cpu.db --device auto --no-table
 complains 'on cpu '
 unset CUDASIM_BUSY
 
-# ---- one that is not there
+# ---- a GPU that does not exist
 for command in "run half.json --results refused.db" "replay first.db $key" "parity $FIXTURE"; do
     # shellcheck disable=SC2086
     expect 4 $command --gpu 3
@@ -90,7 +90,7 @@ prints '--gpu 2: cuda cudasim sm_90'
 
 expect 0 doctor --device --json
 check 'free memory of one GPU, and of the host, is known' [ "$(grep -c '"available_bytes":	[0-9]' "$STDOUT")" = 2 ]
-check 'and of two it is not' [ "$(grep -c '"available_bytes":	null' "$STDOUT")" = 2 ]
+check 'free memory of two GPUs is not known' [ "$(grep -c '"available_bytes":	null' "$STDOUT")" = 2 ]
 prints '"auto":	"cuda cudasim sm_90"'
 says_not '"gpu":'
 

@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# Signals in mid-sweep, with the driver's threads about: the sweep ends in order, what was done is recorded, and
-# the same command goes on to the same bits.
-# shellcheck source=lib.sh
+# Signals during a sweep, while the driver has threads: the sweep ends in order, what was done is
+# recorded, and the same command continues with the same bits. shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 sweep_files
 epochs=40
-grep -qE '__asan_init|__tsan_init' "$MERBENCH" && epochs=6 # everything is slower there
-simulated || epochs=4000                                   # and faster here
+grep -qE '__asan_init|__tsan_init' "$MERBENCH" && epochs=6 # sanitizers slow everything down
+simulated || epochs=4000                                   # a GPU is faster than the simulator
 sed "s/\"epochs\": 3/\"epochs\": $epochs/" whole.json >long.json
 
 expect 0 run long.json --results whole.db --device cuda --no-table
 
-# ---- in mid-sweep
+# ---- during the sweep
 for signal in INT TERM; do
     start run long.json --results "$signal.db" --device cuda --no-table
     check 'a run was recorded' wait_for 1 "$signal.db" long.json
@@ -40,7 +39,7 @@ if simulated; then
     missing early.db
     unset CUDASIM_SLOW
 else
-    skip 'how long a device takes to open can be said of the simulated one alone'
+    skip 'only the simulated device can be slow to open'
 fi
 
 finish

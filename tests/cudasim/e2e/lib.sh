@@ -1,7 +1,6 @@
-# What tests of --device cuda from outside have in common: source this file first. They are given a
-# program with the simulated executor, or one for GPUs on a machine that may have none.
-# shellcheck shell=bash
-# shellcheck source=../../e2e/lib.sh
+# Shared by the end-to-end tests of --device cuda, which source this file first. The program under
+# test has the simulated executor, or is one for GPUs, on a machine that may have none. shellcheck
+# shell=bash shellcheck source=../../e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../e2e/lib.sh"
 
 FIXTURE=$TESTS/fixtures/attention/batch1.h5
@@ -12,7 +11,7 @@ if [ "$STATUS" = 4 ]; then
     exit 77
 fi
 
-# Whether the executor is the simulated one, whose CUDASIM_* variables make faults.
+# Whether the executor is the simulated one, which CUDASIM_* variables control.
 simulated() {
     "$MERBENCH" doctor --device | grep -q 'cudasim'
 }
@@ -30,7 +29,7 @@ plan() {
 END
 }
 
-# Tables of a ledger, the search and the final seeds, all numbers: one entry a line, no quoted commas.
+# Tables of a ledger, of the final seeds and of the search, as CSV without quoted commas.
 entries() {
     for metric in waf mse; do
         "$MERBENCH" table "$1" --format csv --metric "$metric"
@@ -38,7 +37,7 @@ entries() {
     done | sed 's/"[^"]*"/quoted/g'
 }
 
-# close_entries LEDGER LEDGER: texts are equal, numbers are to 1e-4
+# close_entries LEDGER LEDGER: texts are equal, numbers agree to 1e-4
 close_entries() {
     CHECKS=$((CHECKS + 1))
     entries "$1" >first.csv
@@ -68,7 +67,8 @@ contents() {
         "select r.trial, r.fold, e.epoch, printf('%!.20g %!.20g %!.20g', e.train_loss, e.select_loss,
          e.select_metric) from epochs e join runs r on r.id = e.run order by 1, 2, 3"
 }
-# same_bits LEDGER LEDGER: tables and, where sqlite3 is there, every curve and prediction
+# same_bits LEDGER LEDGER: tables and, if sqlite3 is installed, every curve and prediction are the
+# same
 same_bits() {
     CHECKS=$((CHECKS + 1))
     [ "$(entries "$1")" = "$(entries "$2")" ] || fail "the tables of $1 and $2 differ"
@@ -78,7 +78,7 @@ same_bits() {
     [ -n "$(contents "$1")" ] || fail "$1 has no predictions"
 }
 
-# sweep_files: q.h5, whole.json, and half.json, a part of it
+# sweep_files: makes q.h5, whole.json, and half.json, which is a subset of whole.json
 sweep_files() {
     must "$MERBENCH" synth --like quickstart --scale 0.15 -o q.h5 --dims audio=5,text=9,video=6 >/dev/null
     plan whole.json "0.2, 0.4" "1, 2"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# merbench parity --device cuda: every stored model and training loop of the reference holds.
+# merbench parity --device cuda: every stored model and training loop of the reference passes.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# Under a sanitizer, which slows everything down, the case with dropout of each model and a loop.
+# Sanitizers slow everything down, so with them only the dropout case of each model and one loop are
+# tested.
 cases='*' loops='*' fewest=30
 if grep -q __asan_init "$MERBENCH"; then
     cases='dropout' loops='lmf_*' fewest=11

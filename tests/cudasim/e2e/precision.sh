@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# --precision: evaluations in TF32 come close to those in float32, the ledger says which were made how, and
-# replay does it again in the same way.
-# shellcheck source=lib.sh
+# --precision: evaluations in TF32 are close to those in float32, the ledger records the precision,
+# and replay uses the recorded one. shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# Parts of at least 48 utterances, below which all products are plain.
+# Parts have at least 48 utterances; with fewer, tensor cores are not used.
 must "$MERBENCH" synth --like quickstart --scale 0.6 -o q.h5 --dims audio=5,text=40,video=6 >/dev/null
 plan whole.json "0.2" "1"
 
@@ -15,7 +14,7 @@ same_bits float32.db named.db
 expect 0 run whole.json --results tf32.db --device cuda --precision tf32 --no-table
 matches 'on cuda .* tf32$'
 if command -v sqlite3 >/dev/null; then
-    check 'what TF32 rounds shows' [ "$(contents float32.db)" != "$(contents tf32.db)" ]
+    check 'TF32 changes predictions' [ "$(contents float32.db)" != "$(contents tf32.db)" ]
 fi
 expect 0 run whole.json --results none.db --device auto --precision tf32 --dry-run
 matches '^device  *cuda .* tf32$'
@@ -35,7 +34,7 @@ complains 'devices differ in rounding'
 expect 3 replay float32.db "$key" --precision tf32
 complains 'devices differ in rounding'
 
-# ---- parity: other limits for what is evaluated, the same ones for what is trained
+# ---- parity: wider limits for evaluation, the same ones for training
 wide=$TESTS/fixtures/mult/unalign_k1_l4.h5
 expect 0 parity --device cuda "$wide"
 matches '^  outputs .*\(limit 1e-05\)'

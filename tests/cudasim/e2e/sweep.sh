@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A sweep with --device cuda comes to what it comes to on the CPU: the same settings are chosen and the
-# scores are the same to 1e-4. Large arrays, small ones, halves and replays give the same bits.
+# A sweep with --device cuda has the results of the CPU: the same settings are chosen, and scores
+# agree to 1e-4. Large and small arrays, sweeps in two halves and replays give the same bits.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -14,8 +14,8 @@ expect 0 run half.json --results halves.db --device cuda --no-table
 expect 0 run whole.json --results halves.db --device cuda --no-table
 same_bits cuda.db halves.db
 
-# GPUs with room for a run or two, for an array but not for the features that come next, for both (of
-# the simulated one alone that can be said).
+# GPUs with memory for one or two runs; for an array, but not also for the next features; for both.
+# Only the simulated GPU obeys this variable.
 for bytes in 122000 150000 180000; do
     export CUDASIM_MEMORY=$bytes
     expect 0 run whole.json --results "small$bytes.db" --device cuda --no-table
@@ -35,7 +35,7 @@ if simulated; then
 fi
 unset CUDASIM_MEMORY
 
-# A GPU without memory in the order of a stream.
+# A GPU without stream-ordered allocation.
 CUDASIM_POOLS=0 expect 0 run whole.json --results plain.db --device cuda --no-table
 same_bits cuda.db plain.db
 

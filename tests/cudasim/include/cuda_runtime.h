@@ -1,9 +1,8 @@
-// CUDA for a machine without a GPU: lets a C++ compiler build the .cu files for the host and run
-// them. Blocks run one after another, the threads of a block as fibers that are switched at
-// barriers and warp operations only. README.md beside this folder says what is checked and what is
-// not.
+// CUDA for a machine without a GPU: with this header a C++ compiler builds the .cu files for the
+// host. Blocks run one after another; the threads of a block are fibers, which are switched only at
+// barriers and warp operations. ../README.md says what is checked and what is not.
 //
-// No thread is ever interrupted: a kernel that spins until another thread writes does not end.
+// No thread is ever interrupted, so a kernel that spins until another thread writes never ends.
 #ifndef CUDASIM_CUDA_RUNTIME_H
 #define CUDASIM_CUDA_RUNTIME_H
 

@@ -1,5 +1,5 @@
-// Memory of the device and page-locked memory of the host: heap blocks of exactly the size asked
-// for, full of NaN.
+// Device memory and page-locked host memory: heap blocks of exactly the requested size, filled with
+// NaN.
 #include "runtime.h"
 #include "statistics.h"
 
@@ -11,7 +11,7 @@ using namespace cudasim;
 namespace cudasim {
 
 static cudaError_t take(void **memory, size_t bytes) {
-    device_time time; // nothing of this costs the host of a GPU anything
+    device_time time; // not counted as time of the host
     size_t *used = &runtime.used[current_device()], total = runtime.settings.memory;
     if (*used > total || bytes > total - *used || posix_memalign(memory, 256, bytes))
         return cudaErrorMemoryAllocation;
@@ -42,7 +42,7 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
     if (error || !memory)
         return call.answer(error ? error : cudaErrorInvalidValue);
     *memory = NULL;
-    count_device_wide_wait(); // where memory has to be mapped
+    count_device_wide_wait(); // as on a GPU, if memory has to be mapped
     return bytes == 0 ? cudaSuccess : call.answer(take(memory, bytes));
 }
 
@@ -54,13 +54,13 @@ cudaError_t cudaFree(void *memory) {
     counts.waits++;
     count_device_wide_wait();
     cudaError_t given = give(memory);
-    return call.answer(error ? error : given); // of a lost device
+    return call.answer(error ? error : given); // the device may be lost
 }
 
-// ---- in the order of a stream -----------------------------------------------------------------
+// ---- stream-ordered allocation ----------------------------------------------------------------
 
-// Streams execute at once, so memory is there, or gone, when the call returns. A capture would make
-// nodes of these calls; nobody here wants that.
+// Work of a stream is executed at once, so memory is allocated, or freed, when the call returns.
+// Capturing these calls is not supported, because merbench does not need it.
 static cudaError_t stream_error(const api_call &call, cudaStream_t stream) {
     if (call.error)
         return call.error;
@@ -98,13 +98,13 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int number) {
     return cudaSuccess;
 }
 
-// Pools hold nothing back.
+// The simulated pool keeps no freed memory.
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
     api_call call;
     return call.answer(call.error ? call.error : pool ? cudaSuccess : cudaErrorInvalidValue);
 }
 
-// ---- of the host ------------------------------------------------------------------------------
+// ---- host memory ------------------------------------------------------------------------------
 
 cudaError_t cudaMallocHost(void **memory, size_t bytes) {
     api_call call;

@@ -1,6 +1,6 @@
-// Who runs next. The first runnable thread in order runs until it waits or ends. A thread gets a
-// stack only when it starts, and one that ends without ever waiting hands its stack to the next: a
-// kernel without barriers runs on a single stack.
+// The scheduler of a block. The first runnable thread in order runs until it waits or ends. A
+// thread gets a stack only when it starts, and a thread that ends without ever waiting passes its
+// stack on to the next. So a kernel without barriers runs on a single stack.
 #include "block.h"
 
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void make_current(int thread) {
         running.thread = {number % x, number / x % y, number / x / y};
 }
 
-// What a fiber does: threads, one after another, from start to end.
+// The function of a fiber: executes threads, one after another.
 static void run_threads() {
     fiber *mine = block.entering;
     for (;;) {
@@ -85,7 +85,7 @@ static void run_threads() {
     }
 }
 
-// A fiber that is in, or will begin with, the loop of run_threads.
+// A fiber that executes run_threads.
 static fiber *take_fiber() {
     fiber *taken = block.idle;
     if (taken)

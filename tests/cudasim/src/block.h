@@ -1,4 +1,4 @@
-// Running one block of a kernel: its threads, and who waits for what.
+// Runs the blocks of a kernel; the state of the threads of a block.
 #ifndef CUDASIM_BLOCK_H
 #define CUDASIM_BLOCK_H
 
@@ -18,13 +18,15 @@ struct kernel_call {
     const char *name;
     dim3 grid, block;
     size_t shared_bytes;
-    std::function<void()> call; // one thread
+    std::function<void()> call; // executes one thread
 };
 
-// Runs every block of a kernel within limits. One host thread at a time.
+// Runs every block of a kernel, whose limits have been checked. Only one host thread may call it at
+// a time.
 void run_kernel(const kernel_call &kernel, const ordering &order);
 
-// ---- for the files that make up a block --------------------------------------------------------
+// ---- shared by the files of a block
+// --------------------------------------------------------------
 
 enum thread_wait { NOT_STARTED, RUNNABLE, AT_BARRIER, AT_WARP, ENDED };
 
@@ -38,23 +40,23 @@ struct open_copy {
 struct thread_state {
     fiber *home; // NULL: not started, or ended
     thread_wait wait;
-    source_line at; // of what it waits for
-    // of a warp operation
+    source_line at; // where it waits
+    // for a warp operation
     warp_operation operation;
     unsigned mask;
     int source;
-    uint64_t value; // what the thread gives, then what it gets
-    // of asynchronous copies
+    uint64_t value; // the operand of the thread, later the result
+    // for asynchronous copies
     std::vector<open_copy> copies;
     int groups; // committed
 };
 
-// The block that runs. There is only one, as there is only one threadIdx.
+// The block that is running. There is only one, because there is only one threadIdx.
 struct block_state {
-    const kernel_call *kernel; // NULL: none runs
+    const kernel_call *kernel; // NULL: no block is running
     ordering order;
     int count, ended;
-    int now;                             // the thread that runs
+    int now;                             // the thread that is running
     int arrived, votes, counted;         // at the barrier; outcome of the latest barrier
     unsigned warp_waiting[MAX_WARPS];    // lanes at a warp operation
     uint64_t runnable[MAX_THREADS / 64]; // bit = position
@@ -66,21 +68,21 @@ struct block_state {
 
 extern block_state block;
 
-// Ends the program with a message unless a kernel runs; for what host code must not call.
+// Aborts with a message unless a kernel is running; for functions that host code must not call.
 void require_kernel(const char *what, source_line at);
 void make_runnable(int thread);
-// All threads are runnable, in a new order if orders are random.
+// Makes all threads runnable, in a new order if the order is random.
 void make_all_runnable();
-// The running thread lets others run, until it is runnable itself and its turn comes.
+// Lets other threads run until the calling thread is runnable and its turn comes.
 void wait_for_turn();
-// The tensor product of a warp, of what each lane has given.
+// The tensor product of a warp, from the operands of each lane.
 void multiply_warp(const uint64_t (&given)[WARP]);
 
 inline bool same_line(source_line a, source_line b) {
     return a.line == b.line && (a.file == b.file || !__builtin_strcmp(a.file, b.file));
 }
 
-// Both end the program (abort) with a message on stderr that names kernel, block and thread.
+// Both abort with a message on stderr that names kernel, block and thread.
 [[noreturn]] void fail(source_line at, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 [[noreturn]] void fail_stuck(); // no thread can go on

@@ -1,4 +1,5 @@
-// Dynamic shared memory, and copies into shared memory that arrive when they are waited for.
+// Dynamic shared memory, and asynchronous copies to shared memory, which arrive when they are
+// waited for.
 #include "block.h"
 #include "cudasim/memory.h"
 

@@ -134,7 +134,7 @@ cudaError_t cudaSetDevice(int number) {
         return call.error;
     if (number < 0 || number >= runtime.settings.devices)
         return call.answer(cudaErrorInvalidDevice);
-    cudaError_t error = make_context(number); // as of CUDA 12
+    cudaError_t error = make_context(number); // since CUDA 12
     if (!error)
         device = number;
     return call.answer(error);
@@ -181,7 +181,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int number) {
     return cudaSuccess;
 }
 
-// With the runtime's lock held.
+// The caller holds the lock of the runtime.
 static int attribute_of(const cudaDeviceProp &properties, cudaDeviceAttr attribute) {
     switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
@@ -247,7 +247,8 @@ cudaError_t cudaFuncSetAttribute(const void *function, cudaFuncAttribute attribu
     return cudaSuccess;
 }
 
-// By threads and dynamic shared memory only: registers and static shared memory are not known here.
+// Considers threads and dynamic shared memory only, because registers and static shared memory are
+// not known.
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *function,
                                                           int threads, size_t shared_bytes) {
     api_call call;

@@ -1,4 +1,4 @@
-// The thread of its own that a driver starts: it waits, with the signals that it inherited.
+// The thread that a CUDA driver would start. It only waits, with the signal mask that it inherited.
 #include "runtime.h"
 
 #include <pthread.h>
@@ -8,7 +8,8 @@
 
 namespace cudasim {
 
-// Nothing here has a destructor: a forked process has no such thread, and must end all the same.
+// Nothing here has a destructor, because a forked process has no such thread and must still be able
+// to exit.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static bool ending;

@@ -1,4 +1,4 @@
-// Switching costs some nanoseconds: swapcontext would make a system call each time.
+// A switch takes some nanoseconds; swapcontext would make a system call each time.
 #include "fiber.h"
 
 #include <stdio.h>
@@ -27,7 +27,8 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-// Saves what a function call must keep on the stack that runs, changes stacks, takes it back there.
+// Saves the callee-saved registers on the current stack, switches stacks, and restores them from
+// the new one.
 extern "C" void cudasim_switch_stacks(void **save, void *load);
 
 #if defined(__x86_64__)
@@ -89,9 +90,9 @@ __asm__(".text\n"
 
 namespace cudasim {
 
-static const size_t STACK_BYTES = 256 * 1024; // address space; memory as far as it is used
+static const size_t STACK_BYTES = 256 * 1024; // address space; memory is only taken where it is used
 
-// Switches of one host thread at a time: launches hold a lock.
+// Only one host thread switches at a time, because launches hold a lock.
 static fiber *left, *entered;
 
 static void arrived(fiber *self) {
@@ -106,14 +107,14 @@ static void first_call() {
     fiber *self = entered;
     arrived(self);
     self->entry();
-    abort(); // an entry that returns
+    abort(); // the entry must not return
 }
 
-// What a switch to the fiber takes from its stack the first time.
+// Prepares a stack for the first switch to the fiber.
 static void prepare(fiber *f, char *top) {
 #if defined(__x86_64__)
     void **stack = (void **)top;
-    *--stack = NULL; // where backtraces end; and the alignment that a called function expects
+    *--stack = NULL; // ends backtraces, and aligns the stack as for a call
     *--stack = (void *)first_call;
     for (int i = 0; i < 6; i++)
         *--stack = NULL;

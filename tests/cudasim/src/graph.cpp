@@ -1,4 +1,4 @@
-// Capture of what streams are given, and its execution later.
+// Captures the work of streams, and executes it later.
 #include "runtime.h"
 #include "statistics.h"
 
@@ -95,7 +95,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *
     return cudaSuccess;
 }
 
-// Only counts.
+// Only returns the number of nodes.
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count) {
     api_call call;
     if (!graph || nodes)

@@ -1,7 +1,7 @@
-// Copies between the host and the device take their time. Until the stream is waited for, what a
-// copy reads of the host's memory must stay as it is, and what it writes there has not arrived.
-// Here copies are made at once; so what they read is looked at again when the host waits, and what
-// they write is NaN until then.
+// Finds misuse of asynchronous copies between host and device. Until the host has waited for the
+// stream, host memory that a copy reads must not change, and host memory that it writes must not be
+// read. The simulator copies at once. So when the host waits, it checks that what a copy read has
+// not changed, and until then it shows NaN where a copy writes.
 #include "runtime.h"
 
 #include <stdio.h>
@@ -57,7 +57,7 @@ void settle_late_copies(cudasim_stream *stream, uint64_t noted) {
     }
 }
 
-// Freed memory of the host that a copy might still read or write.
+// Aborts if a copy might still read or write host memory that is being freed.
 void refuse_late_copies(const void *memory, size_t bytes) {
     for (cudaStream_t stream : runtime.streams)
         for (const late_copy &copy : stream->late_copies)

@@ -1,4 +1,4 @@
-// Launches: limits, order, and the device that is lost after some of them.
+// Kernel launches: their limits, and the loss of the device after some of them.
 #include "cudasim/launch.h"
 
 #include "block.h"

@@ -1,4 +1,4 @@
-// Which memory is the device's, who sees it, and copies.
+// Knows which memory belongs to the device, hides it from the host, and copies it.
 #include "runtime.h"
 #include "statistics.h"
 
@@ -62,7 +62,7 @@ static void set_range_hidden(const void *memory, size_t bytes, bool hidden) {
     size_t size;
     if (runtime.exposed || !find(memory, &first, &size))
         return;
-    to = (to + 7) / 8 * 8; // AddressSanitizer knows 8 bytes at a time
+    to = (to + 7) / 8 * 8; // AddressSanitizer poisons 8 bytes at a time
     set_hidden(from < first ? first : from, to > first + size ? first + size : to, hidden);
 }
 
@@ -74,7 +74,7 @@ void hide_range(const void *memory, size_t bytes) {
     set_range_hidden(memory, bytes, true);
 }
 
-// Whether the bytes lie in memory of the device (where = true) or nowhere near it.
+// Whether the bytes are within an allocation of the device (on_device), or outside of all of them.
 static bool lies(const void *memory, size_t bytes, bool on_device) {
     uintptr_t first;
     size_t size;
@@ -110,7 +110,7 @@ static cudaError_t copy_now(void *to, const void *from, size_t bytes, cudaMemcpy
     device_time time;
     expose_range(to, bytes);
     expose_range(from, bytes);
-    memcpy(to, from, bytes); // AddressSanitizer tells of an overlap, and has a slow memmove
+    memcpy(to, from, bytes); // with AddressSanitizer memmove is slow, and memcpy reports overlaps
     hide_range(to, bytes);
     hide_range(from, bytes);
     return cudaSuccess;

@@ -1,4 +1,4 @@
-// The order in which threads between two barriers, and blocks, run.
+// The order in which blocks, and threads between two barriers, run.
 #ifndef CUDASIM_ORDER_H
 #define CUDASIM_ORDER_H
 
@@ -10,13 +10,13 @@ enum order_kind { ORDER_FORWARD, ORDER_REVERSE, ORDER_SHUFFLED };
 
 struct ordering {
     order_kind kind;
-    uint64_t state; // of the random numbers
+    uint64_t state; // of the random number generator
 };
 
 // order[position] = thread
 void order_threads(ordering *order, uint16_t *threads, int count);
 
-// Which of `count` blocks comes at a position: (first + position * step) % count.
+// The block that runs at a position, out of `count`: (first + position * step) % count.
 struct block_order {
     uint64_t first, step, count;
 };

@@ -1,4 +1,4 @@
-// Messages about a kernel that does what CUDA leaves undefined.
+// Messages about kernels whose behaviour is undefined in CUDA.
 #include "block.h"
 
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static void print_state(int thread, int count) {
         fprintf(stderr, ": about to go on\n");
 }
 
-// Threads that are alike share a line.
+// Threads in the same state share a line.
 void fail_stuck() {
     int waiting = 0;
     while (waiting + 1 < block.count && block.threads[waiting].wait != AT_BARRIER &&

@@ -1,4 +1,4 @@
-// Streams and events. Work runs when it is submitted, unless its stream captures.
+// Streams and events. Work is executed when it is submitted, unless its stream is capturing.
 #include "cudasim/control.h"
 #include "runtime.h"
 #include "statistics.h"
@@ -18,14 +18,14 @@ struct cudasim_event {
     std::shared_ptr<capture> within;
     cudaStream_t source;
     uint64_t clock;
-    uint64_t copies; // of the source, before it
+    uint64_t copies; // copies of the source before the event
 };
 
 namespace cudasim {
 
 static cudasim_stream default_stream;
 
-// 1 and 2 are the legacy and the per-thread default stream.
+// Handles 1 and 2 are the legacy and the per-thread default stream.
 cudasim_stream *find_stream(cudaStream_t stream) {
     if ((uintptr_t)stream <= 2)
         return &default_stream;
@@ -43,7 +43,7 @@ bool is_capturing(cudaStream_t handle) {
     return stream && stream->capture;
 }
 
-// Whether the default stream would have to wait for a stream that captures.
+// Whether the default stream would have to wait for a stream that is capturing.
 static bool default_stream_would_wait() {
     for (cudaStream_t stream : runtime.streams)
         if (stream->capture && !(stream->flags & cudaStreamNonBlocking))
@@ -200,8 +200,8 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEve
     return cudaSuccess;
 }
 
-// A stream that waits for an event of a capture takes part in it, until a stream of the capture
-// waits for it.
+// A stream that waits for an event of a capture joins the capture; it is joined back when a stream
+// of the capture waits for it.
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned flags) {
     api_call call;
     cudasim_stream *stream = find_stream(handle);

@@ -1,4 +1,4 @@
-// The tensor cores. The last lane to come multiplies for the whole warp.
+// The tensor cores. The last lane that arrives multiplies for the whole warp.
 #include "cudasim/tensor.h"
 
 #include "block.h"
@@ -6,7 +6,7 @@
 
 namespace cudasim {
 
-// What a lane brings; it stays on the lane's own stack until the product is made.
+// The operands of a lane, which stay on the lane's stack until the product is made.
 struct operands {
     const uint32_t *a, *b;
     float *c;

@@ -1,4 +1,4 @@
-// Barriers and warp operations: who has arrived, and what each gets.
+// Barriers and warp operations: waits until all threads have arrived, and computes the results.
 #include "block.h"
 
 namespace cudasim {
@@ -18,7 +18,7 @@ int barrier(int predicate, source_line at) {
         make_all_runnable();
     }
     wait_for_turn();
-    return block.counted; // the next barrier needs this thread, so it is still that of this one
+    return block.counted; // the next barrier needs this thread, so this is still the count of this barrier
 }
 
 int lane() {
@@ -31,7 +31,7 @@ void check_width(int width, source_line at) {
         fail(at, "a shuffle's width is a power of two of at most 32, not %d", width);
 }
 
-// Lanes of the warp that `mask` names, if all of them are at the operation of `like`.
+// Whether all lanes of the warp that `mask` names are at the same operation as `like`.
 static bool all_at(const thread_state *lanes, unsigned mask, const thread_state *like) {
     for (int i = 0; i < WARP; i++)
         if (mask >> i & 1 && (lanes[i].mask != mask || lanes[i].operation != like->operation ||

@@ -1,4 +1,5 @@
-// The part of CUDA's runtime API that the simulator has. Streams execute at once, in order.
+// The subset of CUDA's runtime API that the simulator has. Work is executed when it is submitted to
+// a stream.
 #ifndef CUDASIM_API_H
 #define CUDASIM_API_H
 

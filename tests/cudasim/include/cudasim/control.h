@@ -1,4 +1,4 @@
-// What tests, also those in C, ask of the simulator.
+// Functions of the simulator for tests, also for those in C.
 #ifndef CUDASIM_CONTROL_H
 #define CUDASIM_CONTROL_H
 
@@ -9,10 +9,10 @@
 extern "C" {
 #endif
 
-// Whether a context was made on the device.
+// Whether the device has a context.
 bool cudasim_has_context(int device);
 
-// Calls of this thread so far that wait for all that the device was given, whatever the stream.
+// The number of calls of this thread so far that wait for all streams of the device.
 uint64_t cudasim_device_wide_waits(void);
 
 // cudasim::reload_environment(), after which no device has a context.

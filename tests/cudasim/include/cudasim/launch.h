@@ -1,4 +1,4 @@
-// Launching a kernel, in place of kernel<<<grid, block, shared_bytes, stream>>>(arguments).
+// Launches a kernel; replaces kernel<<<grid, block, shared_bytes, stream>>>(arguments).
 #ifndef CUDASIM_LAUNCH_H
 #define CUDASIM_LAUNCH_H
 
@@ -21,7 +21,7 @@ inline launch_shape shape(dim3 grid, dim3 block, size_t shared_bytes, cudaStream
     return {grid, block, shared_bytes, stream};
 }
 
-// `call` runs the kernel for one thread. An error waits for cudaGetLastError, as CUDA has it.
+// `call` runs the kernel for one thread. As in CUDA, cudaGetLastError returns errors.
 void launch_kernel(const char *name, const void *function, const launch_shape &shape,
                    std::function<void()> call);
 

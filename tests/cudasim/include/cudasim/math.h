@@ -8,7 +8,7 @@
 
 namespace cudasim {
 
-// Keeps the compiler from joining a product with a sum that follows.
+// Keeps the compiler from contracting a product and a following sum.
 template <class T> inline T rounded(T value) {
 #if defined(__x86_64__)
     __asm__("" : "+x"(value));
@@ -27,7 +27,7 @@ template <class To, class From> inline To bits_as(From from) {
 
 } // namespace cudasim
 
-// As CUDA has them; of two floats, one of them NaN, the other one.
+// As in CUDA; if one of two floats is NaN, the result is the other one.
 #define CUDASIM_MIN_MAX(type)                                                                      \
     inline type min(type a, type b) {                                                              \
         return b < a ? b : a;                                                                      \

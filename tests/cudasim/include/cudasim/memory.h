@@ -1,4 +1,4 @@
-// What a kernel does with memory beyond plain loads and stores.
+// Memory operations of kernels other than plain loads and stores.
 #ifndef CUDASIM_MEMORY_H
 #define CUDASIM_MEMORY_H
 
@@ -6,11 +6,11 @@
 
 namespace cudasim {
 
-// The block's dynamic shared memory: exactly as many bytes as the launch asked for, NaN bits at the
-// block's start. NULL if it asked for none.
+// The block's dynamic shared memory: exactly as many bytes as the launch asked for, filled with NaN
+// when the block starts. NULL if it asked for none.
 void *dynamic_shared();
 
-// cp.async: the destination holds NaN bits until the thread has waited for the copy.
+// cp.async: the destination is NaN until the thread has waited for the copy.
 void async_copy(void *shared, const void *global, size_t bytes, const char *file = __builtin_FILE(),
                 int line = __builtin_LINE());
 void async_commit();

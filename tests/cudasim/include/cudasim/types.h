@@ -17,9 +17,9 @@
 #define __forceinline__ __inline__ __attribute__((always_inline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
-// Blocks run one after another, so a static variable of the kernel is the block's memory, and
-// AddressSanitizer puts redzones around it. It keeps what the block before left there, which no
-// kernel may count on: CUDASIM_ORDER=shuffled changes which block that was.
+// Blocks run one after another, so static variables serve as shared memory, and AddressSanitizer
+// puts redzones around them. They keep the values of the previous block, on which no kernel may
+// rely: CUDASIM_ORDER=shuffled changes which block that was.
 #define __shared__ static
 
 #define CUDASIM_VECTORS(type, scalar, bytes)                                                       \
@@ -67,7 +67,7 @@ struct dim3 {
 
 namespace cudasim {
 
-// Where a thread of a kernel was when it called something that has to wait or may be wrong.
+// Where a thread of a kernel calls something that waits or that may be an error.
 struct source_line {
     const char *file;
     int line;
@@ -78,7 +78,7 @@ struct thread_indices {
     dim3 block_dim, grid_dim;
 };
 
-extern thread_indices running; // of the one thread that runs now; set at every switch
+extern thread_indices running; // of the thread that is running; set at every switch
 
 } // namespace cudasim
 

@@ -1,6 +1,6 @@
-// Barriers of a block and operations of a warp. Stricter than CUDA where CUDA leaves the outcome
-// open: every thread of the block must reach the same __syncthreads, and every lane that a mask
-// names must exist, be alive, and reach the same line.
+// Barriers of a block and operations of a warp. They are strict where CUDA leaves the result
+// undefined: every thread of the block must reach the same __syncthreads, and every lane that a
+// mask names must exist, must not have ended, and must reach the same line.
 #ifndef CUDASIM_WARP_H
 #define CUDASIM_WARP_H
 
@@ -13,13 +13,13 @@ namespace cudasim {
 
 enum warp_operation { WARP_SYNC, WARP_SHUFFLE, WARP_VOTE, WARP_TENSOR };
 
-// Waits for the whole block; returns of how many threads `predicate` was not 0.
+// Waits for the whole block; returns the number of threads whose `predicate` was not 0.
 int barrier(int predicate, source_line at);
-// Waits for the lanes of `mask`. A shuffle returns the `value` of lane `source`, a vote the lanes
-// whose value was not 0. A tensor product takes and fills what the values point to.
+// Waits for the lanes of `mask`. A shuffle returns the `value` of lane `source`, a vote the mask of
+// lanes whose value was not 0. For a tensor product the values point to the operands of the lanes.
 uint64_t warp(warp_operation operation, unsigned mask, uint64_t value, int source, source_line at);
 int lane();
-// Ends the program unless `width` may be that of a shuffle.
+// Aborts with a message unless `width` is valid for a shuffle.
 void check_width(int width, source_line at);
 
 template <class T> inline T shuffle(unsigned mask, T value, int source, source_line at) {
