@@ -251,7 +251,7 @@ static inline void array_put(run_array *array, const array_state *state) {
 
 // Zeros in the rooms of the first layers: what an executor keeps there from one step of a launch to
 // the next depends on how many steps a launch has, which nothing else may.
-static inline void state_clear_rooms(const run_array *array, array_state *state) {
+static inline void state_clear_workspaces(const run_array *array, array_state *state) {
     for (int32_t s = 0; s < array->plan->op_count; s++) {
         const mb_plan_op *op = &array->plan->ops[s];
         for (int32_t k = 1; op->kind == MB_OP_SOURCE_LINEAR && k < op->output_count; k++) {

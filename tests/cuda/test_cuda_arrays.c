@@ -207,9 +207,9 @@ enum {
 static run_array exchange(const run_array *one, const run_array *other, int field) {
     run_array mixed = *one;
     mixed.launch_id = mb_device_launch_ids(mixed.device, 1);
-    if (place < KIND_COUNT)
-        mixed.values[place] = other->values[place];
-    else if (place == OTHER_SLOTS)
+    if (field < KIND_COUNT)
+        mixed.values[field] = other->values[field];
+    else if (field == OTHER_SLOTS)
         mixed.slots = other->slots;
     else if (field == OTHER_KEYS)
         mixed.keys = other->keys;

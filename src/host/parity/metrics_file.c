@@ -162,10 +162,10 @@ static mb_status compare_average(const mb_fixture *fixture, const char *group, c
     if (status == MB_OK && average == NULL)
         status = mb_out_of_memory(error, "averages");
     if (status == MB_OK) {
-        const float *predictions[100];
+        const float *of_folds[100];
         for (int64_t f = 0; f < dims[0]; f++)
-            predictions[f] = folds + f * n * width;
-        mb_average_folds((int32_t)dims[0], (int32_t)n, width, predictions, 0, average);
+            of_folds[f] = folds + f * n * width;
+        mb_average_folds((int32_t)dims[0], (int32_t)n, width, of_folds, 0, average);
         mb_parity_compare_elements(mb_parity_group_of(report, "fold averages"), path.text, average,
                                    expected, n * width, limit);
     }
