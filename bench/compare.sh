@@ -13,14 +13,15 @@
 # only. The third form times a whole plan; --limit stops the PyTorch side after RUNS runs in each
 # process, and its time for the whole plan is then extrapolated.
 #
-# --device  cpu (default) or cuda --models  A: models that train at once, on the sides that can do
-# that. Default: as many as cores on the CPU, 720
-#           on a GPU.
+# --device  cpu (default) or cuda
+# --models  A: models that train at once, on the sides that can do that. Default: as many as cores on the
+#           CPU, 720 on a GPU.
 # --cores   CPU: the cores to use, with one thread (or process) per core. Default: the first two.
-# --rounds  how often the sides take turns; the table shows medians; not for --sweep --python  a
-# Python with torch, with jax for the JAX row, and with h5py for --sweep. Default: $PYTHON, else
-# python3. --save    also write bench/results/DATE-DEVICE.json --plot    also draw the medians
-# (--all: the ratios), as FILE.svg or FILE.png (needs gnuplot); not for --sweep
+# --rounds  how often the sides take turns; the table shows medians; not for --sweep
+# --python  a Python with torch, with jax for the JAX row, and with h5py for --sweep. Default: $PYTHON, else
+#           python3.
+# --save    also write bench/results/DATE-DEVICE.json
+# --plot    also draw the medians (--all: the ratios), as FILE.svg or FILE.png (needs gnuplot); not for --sweep
 set -euo pipefail
 folder=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname -- "$folder")

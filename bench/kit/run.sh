@@ -9,7 +9,8 @@ kit=$(cd -- "$kit" && pwd -P) || exit 1
 # The runner needs the libraries of the kit. It restores the caller's path for the peers.
 export MERBENCH_KIT_LIBRARY_PATH="${LD_LIBRARY_PATH-}"
 own=$kit/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-# The output goes to a variable, because there may be no /dev/null. shellcheck disable=SC2034
+# The output goes to a variable, because there may be no /dev/null.
+# shellcheck disable=SC2034
 if said=$(LD_LIBRARY_PATH=$own "$kit/bin/gpu_kit" --help 2>&1); then
     LD_LIBRARY_PATH=$own exec "$kit/bin/gpu_kit" --kit "$kit" "$@"
 fi

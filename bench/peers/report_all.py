@@ -127,7 +127,8 @@ def compare(folder, cores):
     ours = next(iter(results.values()))["first"][OURS]
     count = len(cores.split(","))
     print(f"{report.processor()}, cores {cores}; {ours['device']}; {', '.join(engines)}")
-    print(f"training: model-steps per second; evaluation: rows per second; PyTorch: {count} threads or {count} processes\n")
+    print("training: model-steps per second; evaluation: rows per second;",
+          f"PyTorch: {count} threads or {count} processes\n")
     report.show([*HEADERS, *(line(name, result) for name, result in results.items())])
     print()
     show_settings(results)

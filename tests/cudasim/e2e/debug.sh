@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # MERBENCH_CUDA_SYNC=1 does not change results; the message about a kernel that fails names its op,
-# its shapes and the run. Also tests the statistics of the simulator. shellcheck source=lib.sh
+# its shapes and the run. Also tests the statistics of the simulator.
+# shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 sweep_files

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Several GPUs: --gpu chooses one, busy GPUs are skipped, and no other GPU is touched. shellcheck
-# source=lib.sh
+# Several GPUs: --gpu chooses one, busy GPUs are skipped, and no other GPU is touched.
+# shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 if ! simulated; then

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Signals during a sweep, while the driver has threads: the sweep ends in order, what was done is
-# recorded, and the same command continues with the same bits. shellcheck source=lib.sh
+# recorded, and the same command continues with the same bits.
+# shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 sweep_files

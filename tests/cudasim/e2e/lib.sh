@@ -1,6 +1,7 @@
 # Shared by the end-to-end tests of --device cuda, which source this file first. The program under
-# test has the simulated executor, or is one for GPUs, on a machine that may have none. shellcheck
-# shell=bash shellcheck source=../../e2e/lib.sh
+# test has the simulated executor, or is one for GPUs, on a machine that may have none.
+# shellcheck shell=bash
+# shellcheck source=../../e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../e2e/lib.sh"
 
 FIXTURE=$TESTS/fixtures/attention/batch1.h5
@@ -67,8 +68,7 @@ contents() {
         "select r.trial, r.fold, e.epoch, printf('%!.20g %!.20g %!.20g', e.train_loss, e.select_loss,
          e.select_metric) from epochs e join runs r on r.id = e.run order by 1, 2, 3"
 }
-# same_bits LEDGER LEDGER: tables and, if sqlite3 is installed, every curve and prediction are the
-# same
+# same_bits LEDGER LEDGER: tables and, if sqlite3 is installed, curves and predictions are the same
 same_bits() {
     CHECKS=$((CHECKS + 1))
     [ "$(entries "$1")" = "$(entries "$2")" ] || fail "the tables of $1 and $2 differ"

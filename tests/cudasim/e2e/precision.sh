@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # --precision: evaluations in TF32 are close to those in float32, the ledger records the precision,
-# and replay uses the recorded one. shellcheck source=lib.sh
+# and replay uses the recorded one.
+# shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
 # Parts have at least 48 utterances; with fewer, tensor cores are not used.
