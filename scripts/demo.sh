@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds merbench and trains a small sweep with it: from nothing to a table in one command.
+# Builds merbench and trains a small sweep with it: one command, from the sources to a table of
+# results.
 #
 #     scripts/demo.sh [--fresh]
 #
-# Everything goes to ./demo (corpus, results) and ./build/release. Starting it again trains only what
-# is missing; --fresh removes ./demo first.
+# Writes to ./demo (corpus, results) and ./build/release. If it is started again, it trains only
+# what is missing; --fresh removes ./demo first.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -26,7 +27,7 @@ done
 step() {
     printf '\n== %s\n' "$*"
 }
-# Long output of a step that nobody reads unless it fails.
+# Runs a command and shows its output only if it fails.
 quietly() {
     local log
     log=$(mktemp)
@@ -44,7 +45,7 @@ scripts/setup.sh build
 
 step "building merbench (build/release)"
 options=()
-# A folder that has been configured for the tests stays so.
+# Do not turn off the tests in a build folder that is configured for them.
 [ -e build/release/CMakeCache.txt ] || options=(-DMERBENCH_TESTS=OFF -DMERBENCH_BENCH=OFF)
 quietly cmake --preset release "${options[@]}"
 quietly cmake --build build/release --target merbench -j "$(nproc)"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Checks the look of the C and CUDA sources with clang-format; --fix rewrites them.
+# Checks the formatting of the C and CUDA sources with clang-format; --fix reformats them.
 #
 #     scripts/format.sh [--fix]
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-VERSION=14 # other versions break lines elsewhere
+VERSION=14 # other versions break lines differently
 
 fix=no
 case ${1:-} in
@@ -34,11 +34,11 @@ if [ -z "$tool" ]; then
 fi
 found=$("$tool" --version | sed -n 's/.*version \([0-9]*\)\..*/\1/p')
 if [ "$found" != "$VERSION" ]; then
-    echo "format: clang-format $VERSION decides the look; found version $found, nothing checked" >&2
+    echo "format: expected clang-format $VERSION, found version $found; nothing was checked" >&2
     exit 1
 fi
 
-# Also files that are new and not yet added.
+# Includes new files that have not been added yet.
 mapfile -d '' -t files < <(git ls-files -z --cached --others --exclude-standard -- \
     '*.c' '*.h' '*.cu' '*.cuh' | while IFS= read -r -d '' file; do
     [ ! -e "$file" ] || printf '%s\0' "$file"
@@ -54,8 +54,8 @@ else
         fi
     done
     if [ "$wrong" -gt 0 ]; then
-        echo "format: $wrong of ${#files[@]} files are not as clang-format $VERSION has them;" \
-            "'scripts/format.sh --fix' puts this right" >&2
+        echo "format: $wrong of ${#files[@]} files are not formatted as by clang-format $VERSION;" \
+            "'scripts/format.sh --fix' formats them" >&2
         exit 1
     fi
 fi

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Makes a folder that checks and measures merbench on a machine with a GPU and little else: no packages, no
-# network, perhaps for minutes only. Needs nvcc here and no GPU.
+# Makes the GPU kit: a folder that checks and measures merbench on another machine with a GPU, which needs no
+# packages and no network, and may be available for minutes only. Making it needs nvcc and no GPU.
 #
 #     scripts/gpu-kit.sh [--simulated] [--sanitizer DIR] [--build DIR] [--limit MB] OUT
 #
-# --simulated  the simulated executor in the GPU's place: tries the kit itself on a machine without a GPU
-# --sanitizer  the compute-sanitizer folder of a CUDA toolkit (default: of the toolkit on this machine; where that
-#              has none, the kit uses what it finds on the machine with the GPU)
-# --build      take the programs from this build folder as they are. Default: build/release, after building.
-# --limit      the size that the kit may have, in MB (40)
+# --simulated  use the simulated executor instead of a GPU, to try the kit itself on a machine without a GPU
+# --sanitizer  the compute-sanitizer folder of a CUDA toolkit (default: that of the toolkit on this machine; if there
+#              is none, the kit uses the one of the machine with the GPU)
+# --build      take the programs from this build folder, without building (default: build and use build/release)
+# --limit      largest size of the kit, in MB (40)
 #
 # On the other machine:
 #
 #     OUT/run.sh [--quick] [--minutes N] [--only STAGE,...] [--python PYTHON]
 #
-# bench/README.md tells what it does. OUT can be moved; an OUT that holds something else than a kit is left
-# alone. Exit codes: 0 done, 1 failed, 2 wrong usage.
+# bench/README.md explains what it does. The folder OUT can be moved. If it has other contents than a kit, it
+# is not changed. Exit codes: 0 done, 1 failed, 2 wrong usage.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -33,7 +33,7 @@ while [ "$#" -gt 0 ]; do
         ;;
     --simulated) simulated=yes ;;
     --sanitizer | --build | --limit)
-        [ "$#" -ge 2 ] || die "$1 wants a value" 2
+        [ "$#" -ge 2 ] || die "$1 needs a value" 2
         case $1 in
         --sanitizer) sanitizer=$2 ;;
         --build) build=$2 ;;
@@ -43,18 +43,18 @@ while [ "$#" -gt 0 ]; do
         ;;
     -*) die "unknown argument '$1'; see scripts/gpu-kit.sh --help" 2 ;;
     *)
-        [ -z "$out" ] || die "one folder, not '$out' and '$1'" 2
+        [ -z "$out" ] || die "expected one folder, found '$out' and '$1'" 2
         out=$1
         ;;
     esac
     shift
 done
 out=${out%/}
-[ -n "$out" ] || die "which folder? see scripts/gpu-kit.sh --help" 2
+[ -n "$out" ] || die "expected a folder for the kit; see scripts/gpu-kit.sh --help" 2
 [[ $limit =~ ^[1-9][0-9]{0,5}$ ]] || die "--limit: expected megabytes, found '$limit'" 2
 if [ -e "$out" ] && ! grep -qs '"kit": "merbench"' "$out/kit.json"; then
     if ! [ -d "$out" ] || [ -n "$(ls -A -- "$out")" ]; then
-        die "$out holds something that is not a kit; it is left alone" 2
+        die "$out: expected a kit or an empty folder, found something else; nothing was changed" 2
     fi
 fi
 
@@ -78,11 +78,11 @@ if [ -z "$build" ]; then
 fi
 runner=$build/bench/kit/gpu_kit programs=$build/bench/kit/$programs
 for program in "$runner" "$programs"; do
-    [ -x "$program" ] || die "$program is missing: built without tests, benches or CUDA?"
+    [ -x "$program" ] || die "$program: not found; the build needs tests, benchmarks and CUDA"
 done
 has=$("$programs" --list)
 for name in $("$runner" --programs | sort -u); do
-    grep -qx "$name" <<<"$has" || die "this build has no $name, which the kit needs"
+    grep -qx "$name" <<<"$has" || die "$programs: this build has no $name, which the kit needs"
 done
 
 mkdir -p -- "$(dirname -- "$out")"
@@ -94,8 +94,8 @@ mkdir -p "$kit/bin" "$kit/lib/glibc" "$kit/peers" "$packed/bin" "$packed/lib/gli
 strip -o "$kit/bin/gpu_kit" "$runner"
 strip -o "$packed/bin/gpu_programs" "$programs"
 
-# ---- what they need
-# libraries PROGRAM...: paths of all shared libraries, those of libraries included
+# ---- libraries
+# libraries PROGRAM...: paths of all shared libraries, including those that libraries need
 libraries() {
     ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u
 }
@@ -105,7 +105,7 @@ is_of_glibc() {
     *) return 1 ;;
     esac
 }
-# take LIBRARY LIB: into LIB, or with the C library
+# take LIBRARY FOLDER: copies it to FOLDER, or to FOLDER/glibc if it belongs to the C library
 take() {
     if is_of_glibc "$1"; then cp -L -- "$1" "$2/glibc/"; else cp -L -- "$1" "$2/"; fi
 }
@@ -122,7 +122,7 @@ for library in $(libraries "$programs"); do
     name=${library##*/}
     [ -e "$kit/lib/$name" ] || [ -e "$kit/lib/glibc/$name" ] || take "$library" "$packed/lib"
 done
-# What a driver's library needs of the C library, which must be one and the same.
+# Parts of the C library that the driver's library needs, which must come from the same C library.
 folder=$(dirname -- "$(libraries "$programs" | grep '/libc\.so\.')")
 for name in libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
     [ ! -e "$folder/$name" ] || [ -e "$kit/lib/glibc/$name" ] || cp -L -- "$folder/$name" "$packed/lib/glibc/"
@@ -136,7 +136,7 @@ done
 cp -- "$root"/bench/peers/*.py "$kit/peers/"
 cp -- "$root/bench/kit/run.sh" "$kit/"
 
-# That of a CUDA toolkit: the launcher beside what it loads into a program and starts it with.
+# compute-sanitizer of a CUDA toolkit, with the libraries and the launcher that it needs.
 if [ -z "$sanitizer" ] && [ "$simulated" = no ] && nvcc=$(command -v "${CUDACXX:-nvcc}"); then
     toolkit=$(dirname -- "$(dirname -- "$(readlink -f -- "$nvcc")")")
     for folder in "$toolkit/compute-sanitizer" "$toolkit/extras/compute-sanitizer"; do
@@ -175,11 +175,12 @@ if awk -v size="$size" -v limit="$limit" 'BEGIN { exit !(size > limit) }'; then
     die "the kit would have $size MB, more than $limit"
 fi
 
-# Results of earlier runs stay.
+# Keeps the results of earlier runs.
 mkdir -p -- "$out"
 for name in run.sh kit.json bin lib packed peers; do
     rm -rf -- "${out:?}/$name"
     mv -- "$kit/$name" "$out/"
 done
 echo "made $out: $size MB, $kind, merbench ${version#merbench } ($source)"
-[ "$simulated" = yes ] || [ -n "$sanitizer" ] || echo "without compute-sanitizer: none was found here"
+[ "$simulated" = yes ] || [ -n "$sanitizer" ] ||
+    echo "the kit has no compute-sanitizer: none was found on this machine"

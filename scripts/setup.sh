@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that what merbench is built from is there; installs what is missing where apt-get exists.
+# Checks that the packages that merbench needs are installed, and installs missing ones with apt-get.
 #
 #     scripts/setup.sh [build] [test] [fuzz] [format]      (nothing given: build)
 #
@@ -8,7 +8,7 @@
 # fuzz    clang with its fuzzing runtime
 # format  clang-format
 #
-# Says nothing when everything is there. Exit codes: 0 ready, 1 something is missing and could not be
+# Prints nothing if nothing is missing. Exit codes: 0 ready, 1 something is missing and could not be
 # installed, 2 wrong usage.
 set -euo pipefail
 
@@ -29,7 +29,6 @@ library() {
 cmake_is_recent() {
     has cmake && cmake --version | awk 'NR == 1 { split($3, v, "."); exit !(v[1] > 3 || v[1] == 3 && v[2] >= 25) }'
 }
-# The header alone tells nothing of the C library, so a program is compiled.
 hdf5() {
     has gcc || has cc || return 1
     pkg-config --exists hdf5 2>/dev/null || has h5cc || has h5pcc
@@ -37,11 +36,11 @@ hdf5() {
 c_library() {
     has gcc && echo '#include <stdio.h>' | gcc -E -x c - >/dev/null 2>&1
 }
-# The tests execute the CUDA kernels as code of the host.
+# The tests build the CUDA kernels for the host, in C++.
 cxx_library() {
     has g++ && echo '#include <concepts>' | g++ -std=gnu++20 -E -x c++ - >/dev/null 2>&1
 }
-# clang can be there without the runtime that libFuzzer and the sanitizers link.
+# clang may be installed without the runtime of libFuzzer and the sanitizers.
 fuzzer() {
     has clang || return 1
     local folder
@@ -54,7 +53,7 @@ fuzzer() {
     rm -rf "$folder"
     return "$status"
 }
-# The runtime's package carries the version of the default clang in its name.
+# The name of the runtime's package contains the version of the default clang.
 fuzzer_packages() {
     local version
     version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1)
@@ -68,7 +67,7 @@ fuzzer_packages() {
 }
 
 MISSING=()
-# need PACKAGE CHECK...: notes the Debian package when the check fails.
+# need PACKAGE CHECK...: notes the Debian package if the check fails
 need() {
     local package=$1
     shift
@@ -112,20 +111,20 @@ run_as_root() {
     elif [ -t 0 ] && [ -z "${CI:-}" ]; then
         sudo "$@"
     else
-        sudo -n "$@" # nobody is there to type a password
+        sudo -n "$@" # do not ask for a password
     fi
 }
 
 install_missing() {
     if ! has apt-get; then
         say "missing: ${MISSING[*]} (names of Debian packages)"
-        say "this system has no apt-get: install the same things with its own package manager, then"
-        say "start this again. CMake must be 3.25 or newer."
+        say "this system has no apt-get: install them with its package manager and start this again."
+        say "CMake must be 3.25 or newer."
         exit 1
     fi
     if [ "$(id -u)" != 0 ] && ! has sudo; then
         say "missing: ${MISSING[*]}"
-        say "installing needs root and there is no sudo here; as root: apt-get install ${MISSING[*]}"
+        say "installing needs root, and sudo was not found; as root: apt-get install ${MISSING[*]}"
         exit 1
     fi
     say "installing ${MISSING[*]}"
@@ -133,7 +132,7 @@ install_missing() {
     log=$(mktemp)
     local options=(-o DPkg::Lock::Timeout=300 -y -qq --no-install-recommends)
     {
-        # One source that does not answer need not matter: the installation tells.
+        # A package source that does not answer may not matter; if it does, the installation fails.
         run_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq || true
         for name in "${MISSING[@]}"; do
             if [ "$name" = clang ]; then
@@ -162,7 +161,7 @@ for part in "$@"; do
         ;;
     build | test | fuzz | format) ;;
     *)
-        say "unknown part '$part'; the parts are build, test, fuzz and format"
+        say "unknown argument '$part'; expected build, test, fuzz or format"
         exit 2
         ;;
     esac

@@ -4,14 +4,14 @@
 #     scripts/test.sh                 release build, every test
 #     scripts/test.sh --sanitizers    also: every test under AddressSanitizer and
 #                                     UndefinedBehaviorSanitizer, threads under ThreadSanitizer
-#     scripts/test.sh --fuzz SECONDS  also: every fuzz harness for so long
+#     scripts/test.sh --fuzz SECONDS  also: every fuzz harness for SECONDS seconds
 #     scripts/test.sh --clang         also: a build with clang, warnings as errors
-#     scripts/test.sh --format        also: the look of the sources
-#     scripts/test.sh --all           all of these, 20 seconds a harness
+#     scripts/test.sh --format        also: check the formatting of the sources
+#     scripts/test.sh --all           all of these, with 20 seconds per fuzz harness
 #     scripts/test.sh --only REGEX    only the tests whose names match (passed to CTest)
 #
-# Stages run one after another, also after a failure, so that one run shows all there is. It ends with
-# CTest's summary of each stage, the release build's last. Exit code 0: everything passed.
+# All stages run, even after a failure, so that one run shows all problems. At the end it prints
+# CTest's summary of each stage, that of the release build last. Exit code 0: everything passed.
 set -uo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -23,7 +23,7 @@ while [ "$#" -gt 0 ]; do
     --format) format=yes ;;
     --all) sanitizers=yes clang=yes format=yes fuzz_seconds=20 ;;
     --fuzz | --only)
-        [ "$#" -ge 2 ] || { echo "test: $1 wants a value" >&2; exit 2; }
+        [ "$#" -ge 2 ] || { echo "test: $1 needs a value" >&2; exit 2; }
         if [ "$1" = --only ]; then
             only=$2
         else
@@ -42,16 +42,16 @@ while [ "$#" -gt 0 ]; do
 done
 
 JOBS=$(nproc)
-LAUNCHER=() # what CTest is started with
+LAUNCHER=() # command that starts CTest
 FAILED=()   # stages that did not pass
-# Names of the tests in which more than one thread is at work.
+# The tests that have several threads.
 THREADED='unit/test_(pool|pool_assist|team|sweep|trainer|mertools|progress|interrupt)|e2e/(sweep|replay|import)|cudasim/interrupt'
 
 step() {
     printf '\n== %s\n' "$*"
 }
 
-# stage NAME COMMAND...: remembers the failure of a stage.
+# stage NAME COMMAND...: runs a stage, and remembers whether it failed
 stage() {
     local name=$1 began=$SECONDS
     shift
@@ -64,8 +64,8 @@ stage() {
     fi
 }
 
-# compile FOLDER: on a terminal as it comes; in a log, where hundreds of lines help nobody, only what
-# a failure has to say.
+# compile FOLDER: shows the output on a terminal; otherwise only the messages of a failed build, to
+# keep logs short
 compile() {
     if [ -t 1 ]; then
         cmake --build "$1" -j "$JOBS"
@@ -75,7 +75,7 @@ compile() {
     fi
 }
 
-# build PRESET CMAKE_OPTION...: CMake's chatter is shown only when it fails.
+# build PRESET CMAKE_OPTION...: shows the output of CMake only if it fails
 build() {
     local preset=$1 log=build/$1-configure.log
     shift
@@ -107,7 +107,7 @@ asan_stage() {
 }
 tsan_stage() {
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-    # gcc's ThreadSanitizer cannot start under the address randomisation of recent kernels.
+    # gcc's ThreadSanitizer does not start with the address space randomisation of recent kernels.
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         LAUNCHER=(setarch "$(uname -m)" -R)
     fi
@@ -124,7 +124,7 @@ fuzz_stage() {
     bash tests/fuzz/run.sh "$fuzz_seconds" </dev/null
 }
 
-# The settings of a sanitizer must not reach the other stages.
+# Keeps the settings of a sanitizer from the other stages.
 subshell() {
     ("$@")
 }
@@ -142,7 +142,7 @@ if [ "$sanitizers" = yes ]; then
     stage 'threads under ThreadSanitizer' subshell tsan_stage
 fi
 [ "$clang" = no ] || stage 'build with clang' clang_stage
-[ "$fuzz_seconds" = 0 ] || stage "fuzzing, $fuzz_seconds s a harness" fuzz_stage
+[ "$fuzz_seconds" = 0 ] || stage "fuzzing, $fuzz_seconds s per harness" fuzz_stage
 
 for preset in tsan asan release; do
     log=build/$preset/ctest.log

@@ -42,7 +42,7 @@ make 0 kit # replaces an old kit
 mkdir other && echo mine >other/notes
 before=$(digest other)
 make 2 other
-complains 'holds something that is not a kit'
+complains 'expected a kit or an empty folder'
 check 'the folder is untouched' [ "$before" = "$(digest other)" ]
 before=$(digest kit)
 make 1 --limit 5 kit
