@@ -13,9 +13,11 @@
 typedef struct mb_device mb_device;
 typedef struct mb_executor mb_executor; // executor.h
 
+enum { MB_DEVICE_TEXT = 192 }; // bytes of a description
+
 // The description of a device.
 typedef struct mb_device_description {
-    char text[192];                  // as the ledger records it: "cuda NVIDIA H200 sm_90"
+    char text[MB_DEVICE_TEXT];       // as the ledger records it: "cuda NVIDIA H200 sm_90"
     int64_t total_bytes, free_bytes; // of its memory
 } mb_device_description;
 

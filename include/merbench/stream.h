@@ -30,8 +30,7 @@ typedef struct mb_dataset {
     const float *valences;   // (N), or NULL
 } mb_dataset;
 
-// The number of frames of all utterances together, and the size of the values.
-int64_t mb_stream_frames(const mb_stream *stream, int32_t utterance_count);
+// The size of the values, those of all utterances together.
 size_t mb_stream_bytes(const mb_stream *stream, int32_t utterance_count);
 
 // The largest number of frames of an utterance in rows[0 ... count - 1]; 1 for a stream

@@ -6,13 +6,9 @@ size_t mb_number_bytes(mb_number_type type) {
     return bytes[type];
 }
 
-int64_t mb_stream_frames(const mb_stream *stream, int32_t utterance_count) {
-    return stream->offsets != NULL ? stream->offsets[utterance_count] : utterance_count;
-}
-
 size_t mb_stream_bytes(const mb_stream *stream, int32_t utterance_count) {
-    size_t frames = (size_t)mb_stream_frames(stream, utterance_count);
-    return frames * (size_t)stream->dimension * mb_number_bytes(stream->type);
+    int64_t frames = stream->offsets != NULL ? stream->offsets[utterance_count] : utterance_count;
+    return (size_t)frames * (size_t)stream->dimension * mb_number_bytes(stream->type);
 }
 
 int32_t mb_stream_longest(const mb_stream *stream, const int32_t *rows, int32_t count) {

@@ -14,7 +14,7 @@
 // An executor and the result of its self-test.
 typedef struct checked {
     bool usable, passed;
-    char text[sizeof((mb_device_description *)NULL)->text];
+    char text[MB_DEVICE_TEXT];
     char problem[600]; // why it is not usable, or why it failed
     double difference;
 } checked;

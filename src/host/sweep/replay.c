@@ -9,13 +9,11 @@
 #include "sweep/score.h"
 #include "sweep/trial_spec.h"
 
-enum { DEVICE_TEXT = sizeof((mb_device_description *)NULL)->text };
-
 typedef struct replay_fold {
     mb_ledger_extent recorded;
     bool trained;
-    char device[DEVICE_TEXT]; // the recorded device
-    char now[DEVICE_TEXT];    // the device that trains it again
+    char device[MB_DEVICE_TEXT]; // the recorded device
+    char now[MB_DEVICE_TEXT];    // the device that trains it again
 } replay_fold;
 
 typedef struct replay {

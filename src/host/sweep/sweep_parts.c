@@ -62,7 +62,6 @@ static bool is_complete(const mb_sweep *sweep, const sweep_cell *cell, int32_t s
         const sweep_trial *trial = &sweep->trials[cell->search[setting * seeds + i]];
         if (!trial->selected)
             return false;
-        candidate.asked++;
         mb_candidate_add(&candidate, trial->selection);
     }
     *mean = mb_candidate_mean(&candidate);
@@ -117,7 +116,7 @@ static mb_status record(mb_sweep *sweep, int32_t index, const mb_run_result *res
     mb_status status =
         mb_score_trial(sweep->cells[trial->cell].corpus, trial->folds, results, &scores, error);
     for (int32_t k = 0; k <= last && status == MB_OK; k++) {
-        char device[sizeof((mb_device_description *)NULL)->text];
+        char device[MB_DEVICE_TEXT];
         mb_run_spec spec = sweep_run_of(sweep, &(mb_job){.trial = index, .fold = k});
         status = mb_ledger_get_device(sweep->ledger, trial->key, k, device, sizeof device, error);
         mb_ledger_run run = sweep_ledger_run(trial, &spec, device, &results[k]);

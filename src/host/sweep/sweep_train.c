@@ -58,7 +58,7 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
 static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run_spec *spec,
                              mb_error *error) {
     mb_ledger *ledger = t->sweep->ledger;
-    char device[sizeof((mb_device_description *)NULL)->text], difference[384] = "";
+    char device[MB_DEVICE_TEXT], difference[384] = "";
     mb_run_result stored = {0};
     mb_run_spec selection = *spec;
     selection.selection_only = true;

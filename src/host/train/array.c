@@ -20,9 +20,8 @@ static mb_status find_plans(mb_array *array, mb_error *error) {
 static int64_t largest_arena(const mb_array *array) {
     const mb_run_plans *plans = array->plans;
     int64_t largest = mb_plan_get(plans->train)->arena_floats;
-    const mb_plan *others[] = {plans->select, plans->held};
-    for (int32_t i = 0; i < 2 + plans->test_count; i++) {
-        const mb_plan *plan = i < 2 ? others[i] : plans->tests[i - 2];
+    for (int32_t i = 0; i < plans->part_count; i++) {
+        const mb_plan *plan = plans->parts[i];
         if (plan != NULL && mb_plan_get(plan)->arena_floats > largest)
             largest = mb_plan_get(plan)->arena_floats;
     }
@@ -35,13 +34,10 @@ static mb_status check_datasets(const mb_array *array, mb_error *error) {
     const mb_run_plans *plans = array->plans;
     mb_status status =
         mb_plan_check_dataset(plans->train, &spec->datasets[spec->fold->train.dataset], error);
-    for (int32_t i = 0; status == MB_OK && i < 2 + plans->test_count; i++) {
-        mb_part_kind kind = i == 0 ? MB_PART_SELECT : i == 1 ? MB_PART_HELD : MB_PART_TEST;
-        const mb_plan *plan = mb_run_plan_of(plans, kind, i - 2);
-        const mb_part *part = mb_run_part(spec, kind, i - 2);
-        if (plan != NULL)
-            status = mb_plan_check_dataset(plan, &spec->datasets[part->dataset], error);
-    }
+    for (int32_t i = 0; status == MB_OK && i < plans->part_count; i++)
+        if (plans->parts[i] != NULL)
+            status = mb_plan_check_dataset(plans->parts[i],
+                                           &spec->datasets[mb_run_part(spec, i)->dataset], error);
     return status;
 }
 
@@ -73,16 +69,15 @@ static void measure(mb_array *array, const mb_run_spec *spec) {
     int32_t batch = spec->training.batch_size;
     raise_to(&array->steps_per_epoch, (spec->fold->train.count + batch - 1) / batch);
     raise_to(&array->index_stride, spec->fold->train.count);
-    for (int32_t i = 0; i < 2 + array->plans->test_count; i++) {
-        mb_part_kind kind = i == 0 ? MB_PART_SELECT : i == 1 ? MB_PART_HELD : MB_PART_TEST;
-        const mb_part *part = mb_run_part(spec, kind, i - 2);
-        const mb_plan *plan = mb_run_plan_of(array->plans, kind, i - 2);
+    for (int32_t i = 0; i < array->plans->part_count; i++) {
+        const mb_part *part = mb_run_part(spec, i);
+        const mb_plan *plan = array->plans->parts[i];
         if (plan == NULL)
             continue;
         int32_t chunk = mb_plan_get(plan)->max_rows;
         raise_to(&array->most_steps, (part->count + chunk - 1) / chunk);
         raise_to(&array->index_stride, part->count);
-        if (kind == MB_PART_SELECT)
+        if (i == MB_PART_SELECT)
             raise_to(&array->select_stride, part->count);
     }
     raise_to(&array->most_steps, array->steps_per_epoch);
@@ -168,7 +163,7 @@ mb_status mb_array_open(mb_device_cache *cache, const mb_run_spec *specs, int32_
         status = check_datasets(array, error);
     if (status != MB_OK)
         return status;
-    array->first_launch_id = mb_device_launch_ids(device, 3 + array->plans->test_count);
+    array->first_launch_id = mb_device_launch_ids(device, 1 + array->plans->part_count);
     array->parameter_floats = mb_plan_get(array->plans->train)->parameter_floats;
     for (int32_t a = 0; a < run_count; a++)
         measure(array, &specs[a]);

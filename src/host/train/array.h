@@ -88,8 +88,7 @@ int32_t mb_array_busy_runs(const mb_array *array, int32_t step);
 void mb_array_end_epoch(mb_array *array, int32_t steps);
 
 // Evaluates the runs with active[a] on one of their parts. The predictions stay on the device.
-mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, const bool *active,
-                            mb_error *error);
+mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, mb_error *error);
 // Evaluates the selection part and tallies the predictions.
 mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error);
 

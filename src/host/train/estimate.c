@@ -42,10 +42,9 @@ static void estimate_run(const mb_run_spec *spec, const mb_run_plans *plans, mb_
     cost->multiply_accumulates = (double)info->multiply_accumulates * (double)cost->training_steps;
     int64_t snapshot = info->parameter_floats * (int64_t)sizeof(float);
     bool in_file = mb_snapshot_in_file(info->parameter_floats);
-    add_evaluation(&e, &spec->fold->select, plans->select, spec->training.epochs);
-    add_evaluation(&e, &spec->fold->held, plans->held, 1);
-    for (int32_t t = 0; t < plans->test_count; t++)
-        add_evaluation(&e, &spec->tests[t], plans->tests[t], 1);
+    for (int32_t i = 0; i < plans->part_count; i++)
+        add_evaluation(&e, mb_run_part(spec, i), plans->parts[i],
+                       i == MB_PART_SELECT ? spec->training.epochs : 1);
     int64_t tables;
     mb_array_bytes(&e.sizes, 1, &tables, &cost->host_bytes);
     cost->device_bytes = tables + snapshot;

@@ -122,52 +122,51 @@ void mb_array_end_epoch(mb_array *array, int32_t steps) {
 
 // Fills the table of rows for a part; returns the number of steps that the longest list takes. Sets
 // *new_rows when the table differs from the one on the device.
-static int32_t fill_part(mb_array *array, mb_part_kind kind, int32_t test, int32_t chunk,
-                         const bool *active, bool *new_rows) {
+static int32_t fill_part(mb_array *array, int32_t part, int32_t chunk, const bool *active,
+                         bool *new_rows) {
     mb_lists *lists = &array->evaluation;
     int32_t steps = 0;
     for (int32_t a = 0; a < array->run_count; a++) {
-        int32_t needed = (mb_run_part(&array->specs[a], kind, test)->count + chunk - 1) / chunk;
+        int32_t needed = (mb_run_part(&array->specs[a], part)->count + chunk - 1) / chunk;
         steps = needed > steps ? needed : steps;
     }
     for (int32_t s = 0; s < steps; s++)
         for (int32_t a = 0; a < array->run_count; a++) {
-            const mb_part *part = mb_run_part(&array->specs[a], kind, test);
-            int32_t rows = active[a] ? rows_of(part->count, chunk, s) : 0;
+            int32_t count = mb_run_part(&array->specs[a], part)->count;
+            int32_t rows = active[a] ? rows_of(count, chunk, s) : 0;
             *new_rows |= put(&lists->host_rows[(int64_t)s * array->run_count + a], rows);
         }
     return steps;
 }
 
 // Uploads the utterances of a part.
-static mb_status list_part(mb_array *array, mb_part_kind kind, int32_t test, mb_error *error) {
+static mb_status list_part(mb_array *array, int32_t part, mb_error *error) {
     for (int32_t a = 0; a < array->run_count; a++) {
-        const mb_part *part = mb_run_part(&array->specs[a], kind, test);
-        memcpy(array->host_indices + (int64_t)a * array->index_stride, part->rows,
-               (size_t)part->count * sizeof *part->rows);
+        const mb_part *list = mb_run_part(&array->specs[a], part);
+        memcpy(array->host_indices + (int64_t)a * array->index_stride, list->rows,
+               (size_t)list->count * sizeof *list->rows);
     }
     return upload(array, array->evaluation.indices, array->host_indices,
                   (size_t)array->run_count * (size_t)array->index_stride, error);
 }
 
-mb_status mb_array_evaluate(mb_array *array, mb_part_kind kind, int32_t test, const bool *active,
-                            mb_error *error) {
-    const mb_plan *plan = mb_run_plan_of(array->plans, kind, test);
+mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, mb_error *error) {
+    const mb_plan *plan = array->plans->parts[part];
     if (plan == NULL)
         return MB_OK;
     const mb_lists *lists = &array->evaluation;
     int32_t chunk = mb_plan_get(plan)->max_rows;
     bool listed = array->listed == plan, new_rows = !listed;
-    int32_t steps = fill_part(array, kind, test, chunk, active, &new_rows);
+    int32_t steps = fill_part(array, part, chunk, active, &new_rows);
     mb_status status = upload_steps(array, lists, error);
     if (status == MB_OK && new_rows)
         status = upload(array, lists->rows, lists->host_rows,
                         (size_t)array->run_count * (size_t)steps, error);
     if (status == MB_OK && !listed)
-        status = list_part(array, kind, test, error);
+        status = list_part(array, part, error);
     array->listed = status == MB_OK ? plan : NULL;
-    mb_launch launch = launch_of(array, lists, 1 + (int32_t)kind + test,
-                                 mb_run_part(&array->specs[0], kind, test)->dataset, chunk);
+    mb_launch launch =
+        launch_of(array, lists, 1 + part, mb_run_part(&array->specs[0], part)->dataset, chunk);
     launch.step_count = steps;
     launch.losses = array->auxiliary;
     launch.logits = array->logits;
@@ -186,7 +185,7 @@ mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) 
     for (int32_t a = 0; a < array->run_count; a++)
         new_counts |=
             put(&array->host_counts[a], active[a] ? array->specs[a].fold->select.count : 0);
-    mb_status status = mb_array_evaluate(array, MB_PART_SELECT, 0, active, error);
+    mb_status status = mb_array_evaluate(array, MB_PART_SELECT, active, error);
     if (status == MB_OK && new_counts)
         status = upload(array, array->counts, array->host_counts, (size_t)array->run_count, error);
     mb_tally_launch launch = {

@@ -3,22 +3,10 @@
 
 #include <stdlib.h>
 
-const mb_part *mb_run_part(const mb_run_spec *spec, mb_part_kind kind, int32_t test) {
-    switch (kind) {
-    case MB_PART_SELECT:
-        return &spec->fold->select;
-    case MB_PART_HELD:
-        return &spec->fold->held;
-    case MB_PART_TEST:
-        break;
-    }
-    return &spec->tests[test];
-}
-
-const mb_plan *mb_run_plan_of(const mb_run_plans *plans, mb_part_kind kind, int32_t test) {
-    return kind == MB_PART_SELECT ? plans->select
-           : kind == MB_PART_HELD ? plans->held
-                                  : plans->tests[test];
+const mb_part *mb_run_part(const mb_run_spec *spec, int32_t part) {
+    return part == MB_PART_SELECT ? &spec->fold->select
+           : part == MB_PART_HELD ? &spec->fold->held
+                                  : &spec->tests[part - MB_PART_TEST];
 }
 
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part) {
@@ -63,12 +51,8 @@ static mb_status compile(const mb_run_spec *spec, mb_run_plans *plans, mb_error 
     mb_model_config config = mb_config_for_part(spec, &spec->fold->train);
     mb_status status = mb_model_compile(spec->model, &config, MB_PLAN_TRAIN, MB_DROPOUT_RANDOM,
                                         spec->training.batch_size, &plans->train, error);
-    if (status == MB_OK)
-        status = compile_evaluation(spec, &spec->fold->select, &plans->select, error);
-    if (status == MB_OK && !spec->selection_only)
-        status = compile_evaluation(spec, &spec->fold->held, &plans->held, error);
-    for (int32_t t = 0; status == MB_OK && t < plans->test_count; t++)
-        status = compile_evaluation(spec, &spec->tests[t], &plans->tests[t], error);
+    for (int32_t i = 0; status == MB_OK && i < plans->part_count; i++)
+        status = compile_evaluation(spec, mb_run_part(spec, i), &plans->parts[i], error);
     return status;
 }
 
@@ -77,10 +61,10 @@ mb_status mb_run_plans_make(const mb_run_spec *spec, mb_run_plans **plans, mb_er
     *plans = NULL;
     if (made == NULL)
         return mb_out_of_memory(error, "plans");
-    made->test_count = spec->selection_only ? 0 : spec->test_count;
-    made->tests = calloc((size_t)made->test_count + 1, sizeof *made->tests);
+    made->part_count = spec->selection_only ? MB_PART_SELECT + 1 : MB_PART_TEST + spec->test_count;
+    made->parts = calloc((size_t)made->part_count, sizeof *made->parts);
     mb_status status =
-        made->tests == NULL ? mb_out_of_memory(error, "plans") : compile(spec, made, error);
+        made->parts == NULL ? mb_out_of_memory(error, "plans") : compile(spec, made, error);
     if (status == MB_OK)
         *plans = made;
     else
@@ -92,10 +76,8 @@ void mb_run_plans_free(mb_run_plans *plans) {
     if (plans == NULL)
         return;
     mb_plan_free(plans->train);
-    mb_plan_free(plans->select);
-    mb_plan_free(plans->held);
-    for (int32_t t = 0; plans->tests != NULL && t < plans->test_count; t++)
-        mb_plan_free(plans->tests[t]);
-    free(plans->tests);
+    for (int32_t i = 0; plans->parts != NULL && i < plans->part_count; i++)
+        mb_plan_free(plans->parts[i]);
+    free(plans->parts);
     free(plans);
 }

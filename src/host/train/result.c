@@ -63,8 +63,8 @@ void mb_run_result_trim(mb_run_result *result) {
         predictions_free(&result->select_predictions);
 }
 
-mb_predictions *mb_run_result_part(mb_run_result *result, mb_part_kind kind, int32_t test) {
-    return kind == MB_PART_SELECT ? &result->select_predictions
-           : kind == MB_PART_HELD ? &result->held_predictions
-                                  : &result->tests[test];
+mb_predictions *mb_run_result_part(mb_run_result *result, int32_t part) {
+    return part == MB_PART_SELECT ? &result->select_predictions
+           : part == MB_PART_HELD ? &result->held_predictions
+                                  : &result->tests[part - MB_PART_TEST];
 }

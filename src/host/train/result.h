@@ -8,7 +8,7 @@
 mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_error *error);
 
 // The predictions on one part.
-mb_predictions *mb_run_result_part(mb_run_result *result, mb_part_kind kind, int32_t test);
+mb_predictions *mb_run_result_part(mb_run_result *result, int32_t part);
 
 // Frees the predictions that a run that diverged must not have: all but those of its best epoch on
 // the selection part.

@@ -217,14 +217,14 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
 
 // ---- the end ----------------------------------------------------------------------------------
 
-static void point_at(mb_trainer *trainer, mb_part_kind kind, int32_t test) {
+static void point_at(mb_trainer *trainer, int32_t part) {
     for (int32_t a = 0; a < trainer->array.run_count; a++)
-        trainer->pointers[a] = mb_run_result_part(&trainer->results[a], kind, test);
+        trainer->pointers[a] = mb_run_result_part(&trainer->results[a], part);
 }
 
 // Fetches the predictions of the best epoch, also for runs that diverged after it.
 static mb_status take_best(mb_trainer *trainer, mb_error *error) {
-    point_at(trainer, MB_PART_SELECT, 0);
+    point_at(trainer, MB_PART_SELECT);
     return mb_array_best_predictions(&trainer->array, trainer->pointers, error);
 }
 
@@ -244,12 +244,12 @@ static void score_held(const mb_run_spec *spec, mb_run_result *result) {
     mb_scores_of_tally(mb_dataset_labels(spec->rules), &tally, &result->held);
 }
 
-static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, mb_error *error) {
+static mb_status predict(mb_trainer *trainer, int32_t part, mb_error *error) {
     mb_array *array = &trainer->array;
-    if (mb_run_plan_of(array->plans, kind, test) == NULL)
+    if (array->plans->parts[part] == NULL)
         return MB_OK;
-    point_at(trainer, kind, test);
-    mb_status status = mb_array_evaluate(array, kind, test, trainer->active, error);
+    point_at(trainer, part);
+    mb_status status = mb_array_evaluate(array, part, trainer->active, error);
     if (status == MB_OK)
         status = mb_array_predictions(array, trainer->active, trainer->pointers, error);
     return status;
@@ -257,14 +257,15 @@ static mb_status predict(mb_trainer *trainer, mb_part_kind kind, int32_t test, m
 
 static mb_status finish(mb_trainer *trainer, mb_error *error) {
     mb_array *array = &trainer->array;
+    const mb_run_plans *plans = array->plans;
+    if (plans->part_count <= MB_PART_HELD)
+        return MB_OK;
     mb_status status = mb_array_restore(array, trainer->active, error);
-    if (status == MB_OK)
-        status = predict(trainer, MB_PART_HELD, 0, error);
+    for (int32_t part = MB_PART_HELD; status == MB_OK && part < plans->part_count; part++)
+        status = predict(trainer, part, error);
     for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
-        if (trainer->active[a] && array->plans->held != NULL)
+        if (trainer->active[a] && plans->parts[MB_PART_HELD] != NULL)
             score_held(&array->specs[a], &trainer->results[a]);
-    for (int32_t t = 0; status == MB_OK && t < array->plans->test_count; t++)
-        status = predict(trainer, MB_PART_TEST, t, error);
     return status;
 }
 
