@@ -31,6 +31,10 @@ typedef struct mb_dataset_rules {
 // The labels of a dataset with these rules.
 mb_label_space mb_dataset_labels(const mb_dataset_rules *rules);
 
+// Whether the toolkit ends with an error at a prediction that is not finite: it computes the mean
+// squared error of a dataset that has values beside classes, and that refuses NaN.
+bool mb_toolkit_stops(const mb_dataset_rules *rules);
+
 // The rules of `name` (exact spelling), or NULL.
 const mb_dataset_rules *mb_dataset_find(const char *name);
 

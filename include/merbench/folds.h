@@ -12,6 +12,8 @@ typedef enum mb_protocol {
     MB_PROTOCOL_STRICT,   // shuffled, nested selection, test parts unseen until settings are frozen
 } mb_protocol;
 
+enum { MB_MOST_FOLDS = 5 };
+
 typedef struct mb_part {
     char name[32];   // "train", "val", "test1", "fold0" ...
     int32_t dataset; // index in mb_run_spec.datasets; 0 = the corpus of the folds

@@ -29,7 +29,10 @@ typedef struct mb_predictions {
 
 typedef struct mb_run_result {
     mb_run_status status;
-    char cause[128];     // of a divergence: which number was not finite, in which epoch
+    char cause[128]; // of a divergence: which number was not finite, in which epoch
+    // The first epoch, from 0, in which a number of a run that was scored nevertheless was not
+    // finite; -1: none.
+    int32_t broken_epoch;
     int32_t epochs_done; // completed epochs
     mb_epoch *epochs;    // (epochs_done)
     int32_t best_epoch;  // from 0

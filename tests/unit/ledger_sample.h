@@ -103,6 +103,7 @@ static inline void fill_sample(sample *s, const char *key, int32_t fold) {
     s->tests[1] = (mb_predictions){1, s->test_logits, NULL};
     s->result = (mb_run_result){
         .status = MB_RUN_DONE,
+        .broken_epoch = fold - 1, // -1 in fold 0
         .epochs_done = EPOCHS,
         .epochs = s->epochs,
         .best_epoch = 1,
@@ -189,9 +190,9 @@ static inline void assert_same_predictions(const mb_predictions *a, const mb_pre
 // Whether any part of a run is recorded.
 static inline mb_status has_run(mb_ledger *ledger, const char *key, int32_t fold, bool *there,
                                 mb_error *error) {
-    mb_ledger_extent extent;
-    mb_status status = mb_ledger_get_extent(ledger, key, fold, &extent, error);
-    *there = extent != MB_LEDGER_NOTHING;
+    mb_ledger_summary summary;
+    mb_status status = mb_ledger_get_summary(ledger, key, fold, &summary, error);
+    *there = summary.extent != MB_LEDGER_NOTHING;
     return status;
 }
 
@@ -206,6 +207,7 @@ static inline void assert_sample(mb_ledger *ledger, const char *key, int32_t fol
     const mb_run_result *put = &s.result;
     assert_int_equal(found.status, put->status);
     assert_string_equal(found.cause, put->cause);
+    assert_int_equal(found.broken_epoch, put->broken_epoch);
     assert_int_equal(found.epochs_done, EPOCHS);
     assert_int_equal(found.best_epoch, put->best_epoch);
     assert_int_equal(found.steps, put->steps);

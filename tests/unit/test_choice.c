@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -21,7 +22,7 @@ static int32_t choose(const double selections[SETTINGS][SEEDS]) {
         mb_candidate candidate = {.asked = SEEDS};
         for (int i = 0; i < SEEDS; i++)
             if (selections[s][i] != NONE)
-                mb_candidate_add(&candidate, selections[s][i]);
+                mb_candidate_add(&candidate, selections[s][i], selections[s][i] == DIVERGED);
         mb_choice_offer(&choice, &candidate);
     }
     assert_int_equal(choice.offered, SETTINGS);
@@ -69,6 +70,41 @@ static void without_a_search_the_only_setting_is_chosen(void **state) {
     assert_int_equal(choice.setting, 0);
 }
 
+// What is said of a choice that has no ground.
+static void doubts_are_told(void **state) {
+    (void)state;
+    static const struct {
+        int settings;
+        double selections[SETTINGS];
+        const char *doubt;
+    } cases[] = {
+        {3, {DIVERGED, DIVERGED, DIVERGED}, "every setting diverged;"},
+        {3, {UNDEFINED, UNDEFINED, UNDEFINED}, "the selection metric is not defined"},
+        {3, {DIVERGED, UNDEFINED, DIVERGED}, "every setting diverged or has no selection value"},
+        {3, {0.5, 0.5, 0.5}, "all settings have the same selection value"},
+        {3, {DIVERGED, 0.5, 0.5}, ""}, // a tie among some
+        {3, {UNDEFINED, 0.5, UNDEFINED}, ""},
+        {3, {0.5, 0.25, 0.125}, ""},
+        {1, {DIVERGED}, ""}, // there was nothing to choose
+        {3, {DIVERGED, NONE, DIVERGED}, "every setting diverged;"},
+        {3, {NONE, NONE, 0.5}, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mb_choice choice = MB_NO_CHOICE;
+        for (int s = 0; s < cases[i].settings; s++) {
+            mb_candidate candidate = {.asked = 1};
+            if (cases[i].selections[s] != NONE)
+                mb_candidate_add(&candidate, cases[i].selections[s],
+                                 cases[i].selections[s] == DIVERGED);
+            mb_choice_offer(&choice, &candidate);
+        }
+        const char *found = mb_choice_doubt(&choice);
+        if (strncmp(found, cases[i].doubt, strlen(cases[i].doubt)) != 0 ||
+            (found[0] == '\0') != (cases[i].doubt[0] == '\0'))
+            fail_msg("case %zu: expected '%s', found '%s'", i, cases[i].doubt, found);
+    }
+}
+
 static void diverged_trials_count_as_the_worst(void **state) {
     (void)state;
     mb_ledger_scores scores = {.selection = 0.5};
@@ -82,6 +118,7 @@ int main(void) {
         cmocka_unit_test(settings_are_compared_by_their_means),
         cmocka_unit_test(without_a_search_the_only_setting_is_chosen),
         cmocka_unit_test(diverged_trials_count_as_the_worst),
+        cmocka_unit_test(doubts_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,7 @@ static void parts_come_later(void **state) {
     mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_ledger_scores scores = sample_scores(), found_scores;
-    mb_ledger_extent extent;
+    mb_ledger_summary summary;
     mb_run_result found;
     bool there = false;
     put_trial(ledger, KEY, 1);
@@ -77,8 +77,8 @@ static void parts_come_later(void **state) {
     fill_sample(&s, KEY, 0);
     s.result.test_count = 0;
     assert_int_equal(mb_ledger_put_run(ledger, &s.run, &scores, &error), MB_OK);
-    assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
-    assert_int_equal(extent, MB_LEDGER_SELECTION);
+    assert_int_equal(mb_ledger_get_summary(ledger, KEY, 0, &summary, &error), MB_OK);
+    assert_int_equal(summary.extent, MB_LEDGER_SELECTION);
     assert_int_equal(mb_ledger_get_run(ledger, KEY, 0, &found, &error), MB_OK);
     assert_int_equal(found.test_count, 0);
     assert_int_equal(found.select_predictions.count, SELECT_ROWS);
@@ -86,13 +86,13 @@ static void parts_come_later(void **state) {
     s.result.test_count = 1; // a test set is missing
     assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "expected 2 test sets, found 1"));
-    assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
-    assert_int_equal(extent, MB_LEDGER_SELECTION); // nothing was lost
+    assert_int_equal(mb_ledger_get_summary(ledger, KEY, 0, &summary, &error), MB_OK);
+    assert_int_equal(summary.extent, MB_LEDGER_SELECTION); // nothing was lost
     s.result.test_count = 2;
     scores.score.waf = 0.75;
     assert_int_equal(mb_ledger_replace_run(ledger, &s.run, &scores, &error), MB_OK);
-    assert_int_equal(mb_ledger_get_extent(ledger, KEY, 0, &extent, &error), MB_OK);
-    assert_int_equal(extent, MB_LEDGER_ALL_PARTS);
+    assert_int_equal(mb_ledger_get_summary(ledger, KEY, 0, &summary, &error), MB_OK);
+    assert_int_equal(summary.extent, MB_LEDGER_ALL_PARTS);
     assert_sample(ledger, KEY, 0);
     assert_int_equal(mb_ledger_get_scores(ledger, KEY, &there, &found_scores, &error), MB_OK);
     assert_true(there && found_scores.score.waf == 0.75);
@@ -138,8 +138,7 @@ static void put_plan(mb_ledger *ledger, const char *digest, const char *name) {
          .dataset = "SIMS",
          .model = "attention",
          .features = "text=T",
-         .protocol = "strict",
-         .chosen = "{}"},
+         .protocol = "strict"},
     };
     if (mb_ledger_put_plan(ledger, digest, name, "{\"json\":1}", cells, 2, &error) != MB_OK)
         fail_msg("%s", error.message);
@@ -151,8 +150,15 @@ static void plans_come_back_newest_first(void **state) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     put_plan(ledger, PLAN, "one");
     put_plan(ledger, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "two");
-    assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, "{\"hidden_dim\":64}", &error), MB_OK);
-    assert_int_equal(mb_ledger_choose(ledger, PLAN, 7, "{}", &error), MB_FAILED);
+    char small[] = "{\"hidden_dim\":32}", large[] = "{\"hidden_dim\":64}", none[] = "",
+         why[] = "why";
+    mb_ledger_choice earlier = {0, small, 0.25, why}, first = {0, large, 0.5, none},
+                     second = {1, small, (double)NAN, why};
+    assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &second, &error), MB_OK);
+    assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &earlier, &error), MB_OK);
+    assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &first, &error), MB_OK); // replaces it
+    assert_int_equal(mb_ledger_choose(ledger, PLAN, 7, &first, &error), MB_FAILED);
+    assert_non_null(strstr(error.message, "has no cell 7"));
     put_plan(ledger, PLAN, "one"); // again: the choice is kept
     mb_ledger_plan *plans;
     int32_t count;
@@ -169,10 +175,18 @@ static void plans_come_back_newest_first(void **state) {
     assert_string_equal(cell->model, "attention");
     assert_string_equal(cell->features, "audio=A");
     assert_string_equal(cell->protocol, "mertools");
-    assert_string_equal(cell->chosen, "{\"hidden_dim\":64}");
+    assert_int_equal(cell->choice_count, 2);
+    assert_int_equal(cell->choices[0].fold, 0);
+    assert_string_equal(cell->choices[0].setting, large);
+    assert_true(cell->choices[0].selection == 0.5);
+    assert_string_equal(cell->choices[0].doubt, "");
+    assert_int_equal(cell->choices[1].fold, 1);
+    assert_string_equal(cell->choices[1].setting, small);
+    assert_true(isnan(cell->choices[1].selection));
+    assert_string_equal(cell->choices[1].doubt, "why");
     assert_int_equal(cell->final_seeds, 2);
-    assert_string_equal(plans[0].cells[1].chosen, "{}");
-    assert_null(plans[1].cells[0].chosen);
+    assert_int_equal(plans[0].cells[1].choice_count, 0);
+    assert_int_equal(plans[1].cells[0].choice_count, 0);
     mb_ledger_plans_free(plans, count);
     mb_ledger_close(ledger);
 }

@@ -210,8 +210,8 @@ static void other_versions_are_refused(void **state) {
     make_ledger(here);
     execute(here->path, "PRAGMA user_version = 7");
     assert_refused(here, "schema version 7");
-    assert_refused(here, "schema version 1");
-    execute(here->path, "PRAGMA user_version = 1");
+    assert_refused(here, "schema version 2");
+    execute(here->path, "PRAGMA user_version = 2");
     mb_ledger_close(open_ledger(here->path, MB_LEDGER_READ));
     execute(here->path, "ALTER TABLE runs ADD COLUMN more TEXT");
     assert_refused(here, "table runs");

@@ -5,9 +5,9 @@
 #include "base/hash.h"
 #include "sweep/ledger_internal.h"
 
-// The digest of the texts of the tables, schema version 1. Another digest means that older ledgers
-// cannot be opened, which requires a new MB_LEDGER_SCHEMA.
-#define SCHEMA_DIGEST "aa09e312193a6594d990cd9413079d0f"
+// The digest of the texts of the tables, schema version 2. Another digest means that older ledgers
+// have other tables, which requires a new MB_LEDGER_SCHEMA and entries in ledger_old.c.
+#define SCHEMA_DIGEST "e694e708443a29adaaed80b7e7f0fc30"
 
 static void execute(const char *path, const char *sql) {
     sqlite3 *database;
@@ -34,7 +34,7 @@ static void digest_of_schema(const char *path, char digest[33]) {
     mb_hasher_finish(hasher, digest);
     sqlite3_finalize(statement);
     sqlite3_close(database);
-    assert_int_equal(count, 9);
+    assert_int_equal(count, TABLE_COUNT);
 }
 
 static void schema_keeps_its_text(void **state) {
@@ -76,7 +76,10 @@ static void assert_plan_of_before(mb_ledger *ledger) {
     assert_string_equal(cell->dataset, "SIMS");
     assert_string_equal(cell->protocol, "mertools");
     assert_int_equal(cell->final_seeds, 1);
-    assert_non_null(strstr(cell->chosen, "\"learning_rate\":0.001"));
+    assert_int_equal(cell->choice_count, 1);
+    assert_int_equal(cell->choices[0].fold, 0);
+    assert_non_null(strstr(cell->choices[0].setting, "\"learning_rate\":0.001"));
+    assert_string_equal(cell->choices[0].doubt, "");
     mb_ledger_plans_free(plans, count);
 }
 
@@ -94,6 +97,10 @@ static void assert_entries_of_before(mb_ledger *ledger) {
     assert_string_equal(second->scores.score_part, "test");
     assert_true(second->scores.selection == 0.48076923076923078204);
     assert_true(second->scores.score.acc == 0.625);
+    assert_int_equal(second->scores.broken, 0);
+    assert_int_equal(second->scores.part_count, 1);
+    assert_string_equal(second->scores.parts[0].name, "test");
+    assert_same_scores(&second->scores.parts[0].scores, &second->scores.score);
     assert_true(second->scores.score.ccc == 0.045637895922335025566);
     assert_true(second->scores.select.mae == 0.38685662634670736625);
     assert_true(isnan(second->scores.score.acc7) && isnan(second->scores.score.emoval));
@@ -106,6 +113,7 @@ static void assert_run_of_before(mb_ledger *ledger) {
     if (mb_ledger_get_run(ledger, "64a433e13a8ddd8471a96ede571636f3", 0, &run, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_int_equal(run.status, MB_RUN_DONE);
+    assert_int_equal(run.broken_epoch, -1);
     assert_int_equal(run.epochs_done, 2);
     assert_int_equal(run.best_epoch, 0);
     assert_int_equal(run.steps, 2);
@@ -121,17 +129,79 @@ static void assert_run_of_before(mb_ledger *ledger) {
     mb_run_result_free(&run);
 }
 
-static void ledger_of_before_opens(void **state) {
+static void assert_ledger_of_before(const char *path) {
+    mb_ledger *ledger = open_ledger(path, MB_LEDGER_READ);
+    assert_plan_of_before(ledger);
+    assert_entries_of_before(ledger);
+    assert_run_of_before(ledger);
+    mb_ledger_close(ledger);
+}
+
+static void hash_file(const char *path, char digest[33]) {
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    mb_hasher *hasher = mb_hasher_create();
+    for (int byte; (byte = fgetc(file)) != EOF;)
+        mb_hasher_add(hasher, &byte, sizeof byte);
+    mb_hasher_finish(hasher, digest);
+    fclose(file);
+}
+
+// An older ledger can be read, is refused for writing with a message that says what to do, and is
+// not changed by either.
+static void ledger_of_before_is_read(void **state) {
     scratch *here = *state;
+    mb_error error = {.message = ""};
+    mb_ledger *ledger;
+    char before[33], after[33];
     restore(here, "schema-1.sql");
-    static const mb_ledger_mode modes[] = {MB_LEDGER_READ, MB_LEDGER_WRITE};
-    for (int i = 0; i < 2; i++) {
-        mb_ledger *ledger = open_ledger(here->path, modes[i]);
-        assert_plan_of_before(ledger);
-        assert_entries_of_before(ledger);
-        assert_run_of_before(ledger);
-        mb_ledger_close(ledger);
-    }
+    hash_file(here->path, before);
+    assert_ledger_of_before(here->path);
+    assert_int_equal(mb_ledger_open(here->path, MB_LEDGER_WRITE, &ledger, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "schema version 1"));
+    assert_non_null(strstr(error.message, "--upgrade NEW.db"));
+    hash_file(here->path, after);
+    assert_string_equal(before, after);
+}
+
+static void ledger_of_before_is_upgraded(void **state) {
+    scratch *here = *state;
+    mb_error error = {.message = ""};
+    char new[80], again[80], before[33], after[33];
+    snprintf(new, sizeof new, "%s/new.db", here->folder);
+    snprintf(again, sizeof again, "%s/again.db", here->folder);
+    restore(here, "schema-1.sql");
+    hash_file(here->path, before);
+    if (mb_ledger_upgrade(here->path, new, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    hash_file(here->path, after);
+    assert_string_equal(before, after);
+    assert_ledger_of_before(new);
+    assert_false(exists(new, "-wal") || exists(new, "-lock"));
+    mb_ledger *ledger = open_ledger(new, MB_LEDGER_WRITE);
+    put_trial(ledger, KEY, 1);
+    assert_int_equal(put_sample(ledger, KEY, 0, NULL, &error), MB_OK);
+    mb_ledger_close(ledger);
+    // A ledger of this version is copied likewise. Existing files are not touched.
+    assert_int_equal(mb_ledger_upgrade(new, again, &error), MB_OK);
+    assert_ledger_of_before(again);
+    assert_int_equal(mb_ledger_upgrade(here->path, new, &error), MB_FAILED);
+    assert_non_null(strstr(error.message, "exists already"));
+}
+
+// Failures leave no new file behind.
+static void failed_upgrades_leave_nothing(void **state) {
+    scratch *here = *state;
+    mb_error error = {.message = ""};
+    char new[80];
+    snprintf(new, sizeof new, "%s/new.db", here->folder);
+    assert_int_equal(mb_ledger_upgrade(here->path, new, &error), MB_BAD_INPUT); // no such file
+    assert_false(exists(new, "") || exists(new, "-wal") || exists(new, "-lock"));
+    restore(here, "schema-1.sql");
+    execute(here->path, "ALTER TABLE runs DROP COLUMN steps");
+    assert_int_equal(mb_ledger_upgrade(here->path, new, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "schema version 1: table runs"));
+    assert_false(exists(new, "") || exists(new, "-wal") || exists(new, "-lock"));
 }
 
 // ---- values of a wrong type -------------------------------------------------------------------
@@ -182,7 +252,7 @@ static mb_status read_all(mb_ledger *ledger, mb_error *error) {
 static void make_whole_ledger(const scratch *here) {
     mb_error error = {.message = ""};
     char word[] = "word";
-    mb_ledger_cell cell = {0, word, word, word, word, word, NULL, 1};
+    mb_ledger_cell cell = {0, word, word, word, word, word, 1, 0, NULL};
     mb_ledger_scores scores = sample_scores();
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "p", "{}", &cell, 1, &error), MB_OK);
@@ -294,10 +364,9 @@ static void statements_stay_prepared(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(schema_keeps_its_text),
-        SCRATCH_TEST(ledger_of_before_opens),
-        SCRATCH_TEST(wrong_types_are_told),
-        SCRATCH_TEST(statements_stay_prepared),
+        SCRATCH_TEST(schema_keeps_its_text),        SCRATCH_TEST(ledger_of_before_is_read),
+        SCRATCH_TEST(ledger_of_before_is_upgraded), SCRATCH_TEST(failed_upgrades_leave_nothing),
+        SCRATCH_TEST(wrong_types_are_told),         SCRATCH_TEST(statements_stay_prepared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,7 @@ static mb_status make_up(mb_device_cache *cache, const mb_run_spec *specs, int32
     mb_run_result *r = results;
     int hidden = (int)spec->config.options[mb_model_option(spec->model, "hidden_dim")];
     double value = hidden == 8 ? spec->seed == 1 ? 0.5 : 0.75 : hidden == 32 ? 0.9 : 0.625;
-    *r = (mb_run_result){.status = MB_RUN_DONE, .epochs_done = 1, .steps = 1};
+    *r = (mb_run_result){.status = MB_RUN_DONE, .broken_epoch = -1, .epochs_done = 1, .steps = 1};
     atomic_fetch_add(&others_evaluated, !spec->selection_only);
     if (hidden == 32 && spec->seed == 2) {
         r->status = MB_RUN_DIVERGED;
@@ -103,8 +103,9 @@ static void check_cell(const char *results, int32_t search, int32_t final, const
     int32_t count = 0;
     assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
     assert_true(count >= 1);
-    assert_non_null(plans[0].cells[0].chosen);
-    assert_non_null(strstr(plans[0].cells[0].chosen, chosen));
+    assert_true(plans[0].cells[0].choice_count >= 1);
+    for (int32_t k = 0; k < plans[0].cells[0].choice_count; k++)
+        assert_non_null(strstr(plans[0].cells[0].choices[k].setting, chosen));
     int32_t found = 0;
     assert_int_equal(
         mb_ledger_get_entries(ledger, plans[0].digest, 0, false, &entries, &found, &error), MB_OK);
@@ -206,10 +207,10 @@ static int scored_in_search(const char *results, int32_t *chosen_runs) {
         bool chosen = strstr(entries[i].description, "\"hidden_dim\":16") != NULL;
         assert_int_equal(mb_ledger_get_trial(ledger, entries[i].key, &trial, &error), MB_OK);
         for (int32_t k = 0; k < trial.fold_count; k++) {
-            mb_ledger_extent extent;
-            assert_int_equal(mb_ledger_get_extent(ledger, trial.key, k, &extent, &error), MB_OK);
-            *chosen_runs += chosen && extent == MB_LEDGER_ALL_PARTS;
-            scored += !chosen && extent == MB_LEDGER_ALL_PARTS;
+            mb_ledger_summary run;
+            assert_int_equal(mb_ledger_get_summary(ledger, trial.key, k, &run, &error), MB_OK);
+            *chosen_runs += chosen && run.extent == MB_LEDGER_ALL_PARTS;
+            scored += !chosen && run.extent == MB_LEDGER_ALL_PARTS;
         }
         assert_int_equal(isnan(entries[i].scores.score.waf), !chosen);
         mb_ledger_trial_free(&trial);

@@ -91,16 +91,23 @@ static char mosi[] = "CMUMOSI", sims[] = "SIMS", attention[] = "attention", lmf[
 static char mertools[] = "mertools", strict[] = "strict";
 static char inputs_both[] = "audio=A, text=T", inputs[] = "text=T";
 
+static void choose(mb_ledger *ledger, const char *plan, int32_t cell, const char *setting) {
+    mb_error error = {.message = ""};
+    char none[] = "";
+    mb_ledger_choice choice = {.fold = 0, .setting = (char *)setting, .doubt = none};
+    assert_int_equal(mb_ledger_choose(ledger, plan, cell, &choice, &error), MB_OK);
+}
+
 // Trials are linked in the order of the plan, but runs end in any order.
 static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
-        {0, both, mosi, attention, inputs_both, mertools, NULL, 3},
-        {1, text, mosi, attention, inputs, mertools, NULL, 3},
-        {2, both, sims, attention, inputs_both, mertools, NULL, 3},
-        {3, text, sims, attention, inputs, mertools, NULL, 0},
-        {4, both, mosi, attention, inputs_both, mertools, NULL, 3}, // the label of cell 0 again
+        {0, both, mosi, attention, inputs_both, mertools, 3, 0, NULL},
+        {1, text, mosi, attention, inputs, mertools, 3, 0, NULL},
+        {2, both, sims, attention, inputs_both, mertools, 3, 0, NULL},
+        {3, text, sims, attention, inputs, mertools, 0, 0, NULL},
+        {4, both, mosi, attention, inputs_both, mertools, 3, 0, NULL}, // the label of cell 0 again
     };
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "small sweep", "{}", cells, 5, &error),
                      MB_OK);
@@ -108,8 +115,7 @@ static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
         link_seed(ledger, &seeds[i]);
     for (int i = 0; i < SEED_COUNT; i++)
         put_seed(ledger, &seeds[backwards ? SEED_COUNT - 1 - i : i]);
-    static const char chosen[] = "{\"dropout\":0.3,\"hidden_dim\":128,\"learning_rate\":0.5}";
-    assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, chosen, &error), MB_OK);
+    choose(ledger, PLAN, 0, "{\"dropout\":0.3,\"hidden_dim\":128,\"learning_rate\":0.5}");
     return ledger;
 }
 
@@ -223,7 +229,7 @@ static int marked(const scratch *here, const seed_of_cell *search, int count, do
     mb_error error = {.message = ""};
     unlink(here->path);
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    mb_ledger_cell cell = {0, both, mosi, attention, inputs_both, mertools, NULL, 0};
+    mb_ledger_cell cell = {0, both, mosi, attention, inputs_both, mertools, 0, 0, NULL};
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "p", "{}", &cell, 1, &error), MB_OK);
     for (int i = 0; i < count; i++)
         link_seed(ledger, &search[i]);
@@ -288,8 +294,8 @@ static void headings_tell_what_differs(void **state) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
-        {0, both, mosi, attention, inputs_both, mertools, NULL, 1},
-        {1, both, mosi, lmf, inputs_both, strict, NULL, 1},
+        {0, both, mosi, attention, inputs_both, mertools, 1, 0, NULL},
+        {1, both, mosi, lmf, inputs_both, strict, 1, 0, NULL},
     };
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "models", "{}", cells, 2, &error), MB_OK);
     mb_table table;
@@ -312,7 +318,7 @@ static void headings_tell_what_differs(void **state) {
     static const char *const chosen[] = {"{\"dropout\":0.3,\"hidden_dim\":64}",
                                          "{\"dropout\":0.3,\"hidden_dim\":32}"};
     for (int32_t i = 0; i < 2; i++)
-        assert_int_equal(mb_ledger_choose(ledger, "b", i, chosen[i], &error), MB_OK);
+        choose(ledger, "b", i, chosen[i]);
     options.plan = "both";
     printed = print(ledger, options);
     assert_non_null(strstr(printed, "settings of every entry: dropout=0.3\n"));

@@ -70,25 +70,60 @@ static mb_status parse(int argc, char **argv, replay_options *given, bool *help_
     return MB_OK;
 }
 
+// "{...}", or "fold 0 {...}, fold 1 {...} ..." for a joined trial. malloc'ed; NULL when out
+// of memory.
+static char *settings_text(const mb_replay_trials *trials, bool joined) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    bool done = stream != NULL;
+    for (int32_t k = 0; done && k < (joined ? trials->fold_count : 1); k++) {
+        char *setting = mb_setting_json(trials->folds[k].model, &trials->folds[k].setting);
+        done = setting != NULL;
+        if (joined)
+            fprintf(stream, "%sfold %d ", k > 0 ? ", " : "", k);
+        fputs(done ? setting : "", stream);
+        free(setting);
+    }
+    if (stream != NULL && (fclose(stream) != 0 || !done)) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+static mb_status list_entry(mb_ledger *ledger, const mb_ledger_entry *entry,
+                            const mb_ledger_cell *cell, bool final, mb_error *error) {
+    mb_ledger_trial recorded = {.description = NULL};
+    mb_replay_trials trials = {0};
+    char member[33] = "";
+    mb_status status = mb_ledger_get_trial(ledger, entry->key, &recorded, error);
+    if (status == MB_OK)
+        status = mb_replay_load(ledger, &recorded, &trials, error);
+    if (status == MB_OK)
+        status = mb_ledger_get_member(ledger, entry->key, 0, member, error);
+    char *settings =
+        status == MB_OK ? settings_text(&trials, strcmp(member, entry->key) != 0) : NULL;
+    if (status == MB_OK && settings == NULL)
+        status = mb_out_of_memory(error, "a list of trials");
+    if (status == MB_OK)
+        mb_print_plain("%s  %-8s %-8s %s, %s, %s, seed %u, %s\n", entry->key,
+                       final ? "final" : "search", entry->finished ? "finished" : "missing",
+                       cell->label, cell->dataset, cell->model, trials.folds[0].seed, settings);
+    free(settings);
+    mb_replay_trials_free(&trials);
+    mb_ledger_trial_free(&recorded);
+    return status;
+}
+
 static mb_status list_entries(mb_ledger *ledger, const mb_ledger_plan *plan,
                               const mb_ledger_cell *cell, bool final, mb_error *error) {
     mb_ledger_entry *entries = NULL;
     int32_t count = 0;
     mb_status status =
         mb_ledger_get_entries(ledger, plan->digest, cell->index, final, &entries, &count, error);
-    for (int32_t i = 0; i < count && status == MB_OK; i++) {
-        mb_trial trial;
-        status = mb_trial_parse(entries[i].key, entries[i].description, &trial, error);
-        char *settings = status == MB_OK ? mb_setting_json(trial.model, &trial.setting) : NULL;
-        if (status == MB_OK && settings == NULL)
-            status = mb_out_of_memory(error, "a list of trials");
-        if (status == MB_OK)
-            mb_print_plain("%s  %-8s %-8s %s, %s, %s, seed %u, %s\n", entries[i].key,
-                           final ? "final" : "search", entries[i].finished ? "finished" : "missing",
-                           cell->label, cell->dataset, cell->model, trial.seed, settings);
-        free(settings);
-        mb_trial_free(&trial);
-    }
+    for (int32_t i = 0; i < count && status == MB_OK; i++)
+        status = list_entry(ledger, &entries[i], cell, final, error);
     mb_ledger_entries_free(entries, count);
     return status;
 }
@@ -116,22 +151,21 @@ static mb_status open_device(const void *context, const char *recorded, mb_devic
 
 static mb_status replay(const replay_options *options, mb_ledger *ledger,
                         const mb_ledger_trial *recorded, mb_error *error) {
-    char where[64];
-    mb_trial trial;
+    mb_replay_trials trials = {0};
     char *path = NULL;
-    snprintf(where, sizeof where, "trial %s", recorded->key);
-    mb_status status = mb_trial_parse(where, recorded->description, &trial, error);
+    mb_status status = mb_replay_load(ledger, recorded, &trials, error);
+    const mb_trial *first = trials.folds;
     if (status == MB_OK)
         status =
-            mb_replay_find_corpus(&trial, options->data.items, options->data.count, &path, error);
+            mb_replay_find_corpus(first, options->data.items, options->data.count, &path, error);
     if (status == MB_OK) {
-        printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, trial.dataset,
-               trial.model->name, trial.seed, path);
+        printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, first->dataset,
+               first->model->name, first->seed, path);
         mb_replay_options how = {open_device, &options->device, options->threads};
-        status = mb_replay_trial(ledger, recorded->key, &trial, path, &how, stdout, error);
+        status = mb_replay_trial(ledger, recorded->key, &trials, path, &how, stdout, error);
     }
     free(path);
-    mb_trial_free(&trial);
+    mb_replay_trials_free(&trials);
     return status;
 }
 

@@ -96,6 +96,10 @@ mb_label_space mb_dataset_labels(const mb_dataset_rules *rules) {
                             .value_range = rules->value_range};
 }
 
+bool mb_toolkit_stops(const mb_dataset_rules *rules) {
+    return rules->class_count > 0 && rules->value_count > 0;
+}
+
 const mb_dataset_rules *mb_dataset_find(const char *name) {
     for (int32_t i = 0; all[i] != NULL; i++)
         if (strcmp(all[i]->name, name) == 0)

@@ -7,7 +7,7 @@
 
 #include "merbench/philox.h"
 
-enum { FOLD_COUNT = 5, SESSION_POSITION = 4 }; // "Ses01F_...": the digit at position 4
+enum { FOLD_COUNT = MB_MOST_FOLDS, SESSION_POSITION = 4 }; // "Ses01F_...": the digit at position 4
 
 // What the labels of a part are needed for.
 typedef enum label_use { LEARN, SCORE } label_use;

@@ -1,6 +1,7 @@
 // Reads the trials of every cell from the ledger and computes means and deviations over the seeds.
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static mb_candidate summarise(const mb_ledger_entry *entries, int32_t count, con
         const mb_ledger_scores *scores = &entries[i].scores;
         double score = mb_score_get(&scores->score, metric);
         value->diverged += scores->diverged;
-        mb_candidate_add(&candidate, mb_selection_of_trial(scores));
+        mb_candidate_add(&candidate, mb_selection_of_trial(scores), scores->diverged);
         memcpy(value->part, scores->score_part, sizeof value->part);
         if (!scores->diverged && !isnan(score)) {
             value->counted++;
@@ -97,6 +98,38 @@ static void keep_chosen(mb_table_cell *cell) {
     cell->value_count = 1;
 }
 
+static bool same_settings(const mb_ledger_cell *cell) {
+    bool same = true;
+    for (int32_t i = 1; i < cell->choice_count; i++)
+        same = same && strcmp(cell->choices[i].setting, cell->choices[0].setting) == 0;
+    return same;
+}
+
+// The chosen setting or, where the folds have different ones, all of them: "fold 0: dropout=0.3
+// hidden_dim=64; fold 1: ...". NULL if none is chosen yet.
+static mb_status chosen_text(const mb_ledger_cell *cell, char **text, mb_error *error) {
+    int32_t count = same_settings(cell) ? 1 : cell->choice_count;
+    mb_status status = MB_OK;
+    for (int32_t i = 0; i < count && i < cell->choice_count && status == MB_OK; i++) {
+        char *setting = NULL, *longer = NULL;
+        status = mb_settings_text(cell->choices[i].setting, &setting, error);
+        if (status == MB_OK && count > 1 &&
+            asprintf(&longer, "%s%sfold %" PRId32 ": %s", *text != NULL ? *text : "",
+                     *text != NULL ? "; " : "", cell->choices[i].fold, setting) < 0) {
+            longer = NULL;
+            status = mb_out_of_memory(error, "settings of a cell");
+        }
+        if (count > 1) {
+            free(setting);
+            free(*text);
+            *text = longer;
+        } else {
+            *text = setting;
+        }
+    }
+    return status;
+}
+
 static mb_status collect_final(const mb_table *table, const mb_ledger_entry *entries, int32_t count,
                                mb_table_cell *cell, mb_error *error) {
     cell->values = calloc(1, sizeof *cell->values);
@@ -106,12 +139,10 @@ static mb_status collect_final(const mb_table *table, const mb_ledger_entry *ent
     mb_table_value *value = &cell->values[0];
     (void)summarise(entries, count, NULL, 0, table->metric, value);
     value->final = true;
-    value->chosen = cell->cell->chosen != NULL || cell->search_asked == 0;
+    value->chosen = cell->cell->choice_count > 0 || cell->search_asked == 0;
     if (value->asked < cell->cell->final_seeds)
         value->asked = cell->cell->final_seeds;
-    if (cell->cell->chosen == NULL)
-        return MB_OK;
-    return mb_settings_text(cell->cell->chosen, &value->settings, error);
+    return chosen_text(cell->cell, &value->settings, error);
 }
 
 mb_status mb_table_collect_cell(mb_ledger *ledger, const mb_table *table, mb_table_cell *cell,

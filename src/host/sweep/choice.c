@@ -6,8 +6,9 @@ double mb_selection_of_trial(const mb_ledger_scores *scores) {
     return scores->diverged ? -(double)INFINITY : scores->selection;
 }
 
-void mb_candidate_add(mb_candidate *candidate, double selection) {
+void mb_candidate_add(mb_candidate *candidate, double selection, bool diverged) {
     candidate->finished++;
+    candidate->diverged += diverged;
     candidate->sum += selection;
 }
 
@@ -22,8 +23,27 @@ void mb_choice_offer(mb_choice *choice, const mb_candidate *candidate) {
         return;
     if (isnan(mean))
         mean = -(double)INFINITY;
+    choice->complete++;
+    choice->diverged += candidate->diverged > 0;
     if (choice->setting < 0 || mean > choice->mean) {
         choice->setting = setting;
         choice->mean = mean;
+        choice->equal = 0;
     }
+    choice->equal += mean == choice->mean;
+}
+
+const char *mb_choice_doubt(const mb_choice *choice) {
+    if (choice->complete < 2)
+        return "";
+    if (choice->diverged == choice->complete)
+        return "every setting diverged; the first one is taken";
+    if (choice->mean == -(double)INFINITY)
+        return choice->diverged > 0
+                   ? "every setting diverged or has no selection value; the first one is taken"
+                   : "the selection metric is not defined on the selection part; the first "
+                     "setting is taken";
+    return choice->equal == choice->complete
+               ? "all settings have the same selection value; the first one is taken"
+               : "";
 }

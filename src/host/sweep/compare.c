@@ -61,7 +61,8 @@ static bool same_floats(const comparison *c, const char *part, const char *what,
         return false;
     }
     for (int64_t i = 0; stored != NULL && i < count * width; i++)
-        if (memcmp(&stored[i], &again[i], sizeof *stored) != 0) {
+        if (memcmp(&stored[i], &again[i], sizeof *stored) != 0 &&
+            !(isnan(stored[i]) && isnan(again[i]))) {
             char name[128];
             snprintf(name, sizeof name, "%s on %s, row %lld, column %lld", what, part,
                      (long long)(i / width), (long long)(i % width));
@@ -91,8 +92,12 @@ bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, cons
     const comparison c = {difference, size};
     int32_t classes = spec->config.class_count;
     if (stored->status != again->status) {
-        snprintf(difference, size, "status: stored %s, now %s", mb_run_status_names[stored->status],
-                 mb_run_status_names[again->status]);
+        snprintf(difference, size, "status: stored %s, now %s%s",
+                 mb_run_status_names[stored->status], mb_run_status_names[again->status],
+                 again->broken_epoch >= 0
+                     ? " (earlier versions ended a run at a number that is not "
+                       "finite; now it is scored as the toolkit scores it)"
+                     : "");
         return false;
     }
     if (!same_curves(&c, stored, again))
@@ -101,6 +106,9 @@ bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, cons
         snprintf(difference, size, "cause: stored \"%s\", now \"%s\"", stored->cause, again->cause);
         return false;
     }
+    if (!same_number(&c, "first epoch with a number that is not finite", stored->broken_epoch,
+                     again->broken_epoch))
+        return false;
     bool same = same_scores(&c, "the selection part", &stored->select, &again->select) &&
                 same_predictions(&c, "the selection part", &stored->select_predictions,
                                  &again->select_predictions, classes);
@@ -115,11 +123,25 @@ bool mb_runs_equal(const mb_run_result *stored, const mb_run_result *again, cons
     return same;
 }
 
+// Compares the parts that both have; an older ledger has only the first one.
+static bool same_parts(const comparison *c, const mb_ledger_scores *stored,
+                       const mb_ledger_scores *again) {
+    for (int32_t i = 0; i < stored->part_count; i++)
+        for (int32_t j = 0; j < again->part_count; j++)
+            if (strcmp(stored->parts[i].name, again->parts[j].name) == 0 &&
+                !same_scores(c, stored->parts[i].name, &stored->parts[i].scores,
+                             &again->parts[j].scores))
+                return false;
+    return true;
+}
+
 bool mb_trial_scores_equal(const mb_ledger_scores *stored, const mb_ledger_scores *again,
                            char *difference, size_t size) {
     const comparison c = {difference, size};
     return same_number(&c, "diverged", stored->diverged, again->diverged) &&
+           same_number(&c, "number of broken runs", stored->broken, again->broken) &&
            same_number(&c, "selection value of the trial", stored->selection, again->selection) &&
            same_scores(&c, "the selection parts of all folds", &stored->select, &again->select) &&
-           same_scores(&c, stored->score_part, &stored->score, &again->score);
+           same_scores(&c, stored->score_part, &stored->score, &again->score) &&
+           same_parts(&c, stored, again);
 }

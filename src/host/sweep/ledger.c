@@ -21,6 +21,10 @@ const char *mb_ledger_path(const mb_ledger *ledger) {
     return ledger->path;
 }
 
+int mb_ledger_schema(const mb_ledger *ledger) {
+    return ledger->schema;
+}
+
 // Finds the absolute name of the file, which need not exist yet. Different names of the same file
 // must share one lock.
 static mb_status resolve(mb_ledger *ledger, mb_error *error) {
@@ -29,8 +33,8 @@ static mb_status resolve(mb_ledger *ledger, mb_error *error) {
         return MB_OK;
     if (errno == ENOMEM)
         return mb_out_of_memory(error, "path of a ledger");
-    if (errno != ENOENT || ledger->mode == MB_LEDGER_READ)
-        return mb_fail(error, ledger->mode == MB_LEDGER_READ ? MB_BAD_INPUT : MB_FAILED, "%s: %s",
+    if (errno != ENOENT || ledger->mode != MB_LEDGER_WRITE)
+        return mb_fail(error, ledger->mode != MB_LEDGER_WRITE ? MB_BAD_INPUT : MB_FAILED, "%s: %s",
                        ledger->path, strerror(errno));
     const char *slash = strrchr(ledger->path, '/');
     const char *name = slash != NULL ? slash + 1 : ledger->path;
@@ -121,6 +125,19 @@ static mb_status reopen_immutable(mb_ledger *ledger, mb_error *error) {
     return status;
 }
 
+static mb_status open_other_schema(mb_ledger *ledger, int64_t version, mb_error *error) {
+    bool older = version >= 1 && version < MB_LEDGER_SCHEMA;
+    if (older && ledger->mode != MB_LEDGER_WRITE)
+        return mb_ledger_view_old(ledger, (int)version, error);
+    return mb_fail(error, MB_BAD_INPUT,
+                   "%s: written with schema version %lld, this is merbench %s with schema version "
+                   "%d%s%s%s",
+                   ledger->path, (long long)version, MERBENCH_VERSION, MB_LEDGER_SCHEMA,
+                   older ? "; 'merbench doctor " : "", older ? ledger->path : "",
+                   older ? " --upgrade NEW.db' copies it into a new file that can be continued"
+                         : "");
+}
+
 static mb_status check_or_create(mb_ledger *ledger, mb_error *error) {
     int64_t application, version, objects;
     mb_status status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, error);
@@ -130,22 +147,22 @@ static mb_status check_or_create(mb_ledger *ledger, mb_error *error) {
         status = mb_query_number(ledger, SQL_COUNT_OBJECTS, &objects, error);
     if (status != MB_OK)
         return status;
+    ledger->schema = MB_LEDGER_SCHEMA;
     if (application == 0 && version == 0 && objects == 0 && ledger->mode == MB_LEDGER_WRITE)
         return mb_ledger_create_tables(ledger, error);
     if (application != MB_LEDGER_APPLICATION)
         return mb_fail(error, MB_BAD_INPUT, "%s: expected a results database of merbench, found %s",
                        ledger->path, objects == 0 ? "an empty file" : "another SQLite database");
-    if (version != MB_LEDGER_SCHEMA)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "%s: written with schema version %lld, this is merbench %s with schema "
-                       "version %d",
-                       ledger->path, (long long)version, MERBENCH_VERSION, MB_LEDGER_SCHEMA);
-    return mb_ledger_check_tables(ledger, error);
+    if (version == MB_LEDGER_SCHEMA)
+        return mb_ledger_check_tables(ledger, error);
+    ledger->schema = (int)version;
+    return open_other_schema(ledger, version, error);
 }
 
 static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
     int64_t application;
-    mb_status status = connect(ledger, ledger->file, SQLITE_OPEN_READONLY, error);
+    int flags = ledger->mode == MB_LEDGER_COPY ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    mb_status status = connect(ledger, ledger->file, flags, error);
     if (status == MB_OK)
         status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, error);
     int code = ledger->database != NULL ? sqlite3_errcode(ledger->database) : SQLITE_OK;
@@ -181,8 +198,8 @@ mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **resu
     if (status == MB_OK)
         status = check_access(ledger, error);
     if (status == MB_OK)
-        status = mode == MB_LEDGER_READ ? open_for_reading(ledger, error)
-                                        : open_for_writing(ledger, error);
+        status = mode == MB_LEDGER_WRITE ? open_for_writing(ledger, error)
+                                         : open_for_reading(ledger, error);
     if (status == MB_OK)
         *result = ledger;
     else

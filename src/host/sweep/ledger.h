@@ -19,16 +19,23 @@ typedef struct mb_ledger mb_ledger;
 // MB_LEDGER_WRITE creates the file if it does not exist and locks it against other writers, which
 // get a message that names this process. Readers can open it at any time, thanks to the write-ahead
 // log. A closed ledger is a single file. A ledger that was created but not used is
-// removed again.
-typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE } mb_ledger_mode;
+// removed again. A ledger with an older schema can be read, but not written. MB_LEDGER_COPY reads,
+// and lets the connection write to other files.
+typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE, MB_LEDGER_COPY } mb_ledger_mode;
 
-// MB_BAD_INPUT: the file is not a SQLite database, not a ledger, or has another schema version.
+// MB_BAD_INPUT: the file is not a SQLite database, not a ledger, or its schema version is newer or,
+// for writing, older than this program's.
 // MB_FAILED: in use by another process, read-only folder, full disk.
 mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **ledger,
                          mb_error *error);
 void mb_ledger_close(mb_ledger *ledger); // rolls back an open group; NULL is fine
 
 const char *mb_ledger_path(const mb_ledger *ledger); // as given to mb_ledger_open, for messages
+int mb_ledger_schema(const mb_ledger *ledger);       // the schema version of the file
+
+// Copies a ledger, which may have an older schema, into a new file with this program's schema.
+// MB_FAILED: the new file exists already or cannot be written.
+mb_status mb_ledger_upgrade(const char *path, const char *new_path, mb_error *error);
 
 // Group the writes in between into one transaction, so that recording thousands of trials and links
 // takes one flush to disk instead of thousands. Groups can be nested. If `keep` is false,
@@ -37,6 +44,15 @@ mb_status mb_ledger_begin(mb_ledger *ledger, mb_error *error);
 mb_status mb_ledger_end(mb_ledger *ledger, bool keep, mb_error *error);
 
 // ---- plans and cells --------------------------------------------------------------------------
+
+// The setting that a search chose for a fold. The protocol mertools chooses one setting for all
+// folds, strict one for each.
+typedef struct mb_ledger_choice {
+    int32_t fold;
+    char *setting;    // canonical JSON
+    double selection; // mean selection value over the search seeds; NaN: not defined, or unknown
+    char *doubt;      // why the choice has no ground; "" if it has
+} mb_ledger_choice;
 
 // A cell is one entry of a table: corpus, features, model, protocol. When writing, all strings
 // belong to the caller; when reading, they belong to the list that is returned.
@@ -47,8 +63,9 @@ typedef struct mb_ledger_cell {
     char *model;         // "attention"
     char *features;      // "audio=..., text=..., video=...", shown in tables
     char *protocol;      // "mertools" | "strict"
-    char *chosen;        // the setting chosen by the search, canonical JSON; NULL until chosen
     int32_t final_seeds; // number of final seeds that the plan asks for
+    int32_t choice_count;
+    mb_ledger_choice *choices; // (choice_count) by fold; none until the search is complete
 } mb_ledger_cell;
 
 // Records a plan under the digest of its canonical JSON. If it is recorded already, it only becomes
@@ -56,8 +73,9 @@ typedef struct mb_ledger_cell {
 mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *name,
                              const char *json, const mb_ledger_cell *cells, int32_t cell_count,
                              mb_error *error);
+// Records the choice for a fold, in place of an earlier one.
 mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t cell,
-                           const char *settings_json, mb_error *error);
+                           const mb_ledger_choice *choice, mb_error *error);
 // Links a trial to a cell of a plan, as part of the search or of the final seeds. Linking it again
 // changes nothing. The order of the links is kept, so link trials in the order of the plan: by
 // setting, then by seed.
@@ -74,6 +92,13 @@ typedef struct mb_ledger_trial {
 // Records a trial. Recording it again changes nothing; recording another description or number of
 // folds under the same key is refused.
 mb_status mb_ledger_put_trial(mb_ledger *ledger, const mb_ledger_trial *trial, mb_error *error);
+// Records a joined trial: its run on fold k is that of the trial members[k]. The functions that
+// read runs take the key of a joined trial like any other.
+mb_status mb_ledger_put_joined(mb_ledger *ledger, const mb_ledger_trial *trial,
+                               const char *const *members, mb_error *error);
+// The key of the trial that has the run: a member of a joined trial, else the trial itself.
+mb_status mb_ledger_get_member(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                               char member[33], mb_error *error);
 
 // A run to be recorded.
 typedef struct mb_ledger_run {
@@ -88,14 +113,24 @@ typedef struct mb_ledger_run {
     const mb_run_result *result;
 } mb_ledger_run;
 
-// The scores of a trial.
+// The scores of a trial on one of its parts: "folds", a test set, or "average".
+typedef struct mb_part_scores {
+    char name[32];
+    mb_scores scores;
+} mb_part_scores;
+
+// The scores of a trial. Free with mb_ledger_scores_free.
 typedef struct mb_ledger_scores {
     bool diverged;       // one of its runs diverged
+    int32_t broken;      // number of its runs with mb_run_result.broken_epoch
     double selection;    // mean over folds of the selection metric at the best epochs
     mb_scores select;    // mean over folds on the selection parts
     mb_scores score;     // on the first test set, or the mean over the held-out parts
     char score_part[32]; // the part that `score` is for: "test", "test1", "folds"
+    int32_t part_count;  // 0 where the trial was scored on its selection parts alone
+    mb_part_scores *parts;
 } mb_ledger_scores;
+void mb_ledger_scores_free(mb_ledger_scores *scores);
 
 extern const char *const mb_run_status_names[3]; // by mb_run_status: "done", "diverged", "stopped"
 
@@ -105,8 +140,10 @@ extern const char *const mb_run_status_names[3]; // by mb_run_status: "done", "d
 // is recorded already, or it was stopped.
 mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
                             const mb_ledger_scores *scores, mb_error *error);
-// Replaces a run that was scored on its selection part alone with the same run, trained again and
-// scored on all parts.
+// Records the scores of a trial, in place of earlier ones.
+mb_status mb_ledger_put_scores(mb_ledger *ledger, const char *trial_key,
+                               const mb_ledger_scores *scores, mb_error *error);
+// Records a run that was trained again, in place of the recorded one.
 mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
                                 const mb_ledger_scores *scores, mb_error *error);
 
@@ -117,15 +154,22 @@ typedef enum mb_ledger_extent {
     MB_LEDGER_SELECTION, // curves, and predictions on the selection part
     MB_LEDGER_ALL_PARTS, // also predictions on the held-out part or the test sets
 } mb_ledger_extent;
-mb_status mb_ledger_get_extent(mb_ledger *ledger, const char *trial_key, int32_t fold,
-                               mb_ledger_extent *extent, mb_error *error);
+
+// What is recorded of a run, without its curves and predictions.
+typedef struct mb_ledger_summary {
+    mb_ledger_extent extent; // the rest is valid unless MB_LEDGER_NOTHING
+    mb_run_status status;
+    int32_t broken_epoch;        // as in mb_run_result
+    char cause[128];             // as in mb_run_result
+    double selection;            // selection metric at the best epoch; NaN if it diverged
+    char device[MB_DEVICE_TEXT]; // that trained it
+} mb_ledger_summary;
+mb_status mb_ledger_get_summary(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                                mb_ledger_summary *summary, mb_error *error);
 // Reads a run back, predictions included; free with mb_run_result_free.
 mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
                             mb_run_result *result, mb_error *error);
-// Reads which device trained a run.
-mb_status mb_ledger_get_device(mb_ledger *ledger, const char *trial_key, int32_t fold, char *device,
-                               size_t size, mb_error *error);
-// *there = false: the trial has no scores yet.
+// *there = false: the trial has no scores yet; there is nothing to free then.
 mb_status mb_ledger_get_scores(mb_ledger *ledger, const char *trial_key, bool *there,
                                mb_ledger_scores *scores, mb_error *error);
 // Reads a trial by its key or a unique prefix of at least 6 digits.

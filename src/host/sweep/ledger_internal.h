@@ -11,7 +11,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "blobs of the ledger are little-endian and are copied without conversion");
 
 #define MB_LEDGER_APPLICATION 0x6d626c67 // "mblg"
-#define MB_LEDGER_SCHEMA 1 // in PRAGMA user_version; any change of the tables must increase it
+#define MB_LEDGER_SCHEMA                                                                           \
+    2 // in PRAGMA user_version; any change of the tables must increase it,
+      // and ledger_old.c must say what an older file has in their place
 
 // Indices of the tables: TABLE_runs ...
 typedef enum mb_ledger_table_index {
@@ -47,6 +49,7 @@ struct mb_ledger {
     char *path; // as given, for messages
     char *file; // absolute, links resolved
     mb_ledger_mode mode;
+    int schema; // version of the file
     sqlite3 *database;
     sqlite3_stmt *statements[SQL_COUNT]; // NULL until first used
     bool created;                        // this process created the file
@@ -77,6 +80,12 @@ void mb_ledger_add_columns(sqlite3_str *text, mb_ledger_table_index table, bool 
 mb_status mb_ledger_create_tables(mb_ledger *ledger, mb_error *error);
 // MB_BAD_INPUT: a table is missing or differs from the one that this version creates.
 mb_status mb_ledger_check_tables(mb_ledger *ledger, mb_error *error);
+
+// MB_BAD_INPUT: a table, or what stands for it in an older file, has other columns.
+mb_status mb_ledger_check_columns(mb_ledger *ledger, mb_ledger_table_index table, int version,
+                                  mb_error *error);
+// Makes the tables of a file with an older schema look like those of this one, for reading.
+mb_status mb_ledger_view_old(mb_ledger *ledger, int version, mb_error *error);
 
 // The roles of predictions, and their names in the tables.
 typedef enum mb_ledger_role { ROLE_SELECT, ROLE_HELD, ROLE_TEST, ROLE_COUNT } mb_ledger_role;

@@ -15,7 +15,6 @@ static const struct {
     {cells_model, offsetof(mb_ledger_cell, model)},
     {cells_features, offsetof(mb_ledger_cell, features)},
     {cells_protocol, offsetof(mb_ledger_cell, protocol)},
-    {cells_chosen, offsetof(mb_ledger_cell, chosen)},
 };
 enum { CELL_TEXTS = sizeof cell_texts / sizeof *cell_texts };
 
@@ -27,12 +26,42 @@ static mb_status read_cell(mb_query *query, mb_ledger_cell *cell, mb_error *erro
     cell->index = mb_query_integer32(query, cells_cell);
     cell->final_seeds = mb_query_integer32(query, cells_final_seeds);
     mb_status status = MB_OK;
-    for (int i = 0; status == MB_OK && i < CELL_TEXTS; i++) {
-        int column = cell_texts[i].column;
-        if (column != cells_chosen || !mb_query_is_null(query, column))
-            status = mb_query_copy_text(query, column, cell_text(cell, i), error);
-    }
+    for (int i = 0; status == MB_OK && i < CELL_TEXTS; i++)
+        status = mb_query_copy_text(query, cell_texts[i].column, cell_text(cell, i), error);
     return status;
+}
+
+static mb_status read_choice(mb_query *query, mb_ledger_choice *choice, mb_error *error) {
+    choice->fold = mb_query_integer32(query, choices_fold);
+    choice->selection = mb_query_real(query, choices_selection);
+    mb_status status = mb_query_copy_text(query, choices_setting, &choice->setting, error);
+    return status == MB_OK ? mb_query_copy_text(query, choices_doubt, &choice->doubt, error)
+                           : status;
+}
+
+static mb_status get_choices(mb_ledger *ledger, const char *plan, mb_ledger_cell *cell,
+                             mb_error *error) {
+    mb_query query;
+    bool row = true;
+    mb_status status = mb_query_open(&query, ledger, SQL_GET_CHOICES, error);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":plan", plan);
+        mb_query_bind_integer(&query, ":cell", cell->index);
+    }
+    while (status == MB_OK) {
+        status = mb_query_next(&query, &row, error);
+        if (status != MB_OK || !row)
+            break;
+        mb_ledger_choice *choices =
+            mb_ledger_one_more(cell->choices, &cell->choice_count, sizeof *choices, error);
+        if (choices == NULL) {
+            status = MB_FAILED;
+            break;
+        }
+        cell->choices = choices;
+        status = read_choice(&query, &choices[cell->choice_count - 1], error);
+    }
+    return mb_query_close(&query, status, error);
 }
 
 static mb_status get_cells(mb_ledger *ledger, mb_ledger_plan *plan, mb_error *error) {
@@ -52,7 +81,10 @@ static mb_status get_cells(mb_ledger *ledger, mb_ledger_plan *plan, mb_error *er
             break;
         }
         plan->cells = cells;
-        status = read_cell(&query, &plan->cells[plan->cell_count - 1], error);
+        mb_ledger_cell *cell = &plan->cells[plan->cell_count - 1];
+        status = read_cell(&query, cell, error);
+        if (status == MB_OK)
+            status = get_choices(ledger, plan->digest, cell, error);
     }
     return mb_query_close(&query, status, error);
 }
@@ -93,11 +125,20 @@ mb_status mb_ledger_get_plans(mb_ledger *ledger, mb_ledger_plan **plans, int32_t
     return status;
 }
 
+static void free_cell(mb_ledger_cell *cell) {
+    for (int t = 0; t < CELL_TEXTS; t++)
+        free(*cell_text(cell, t));
+    for (int32_t i = 0; i < cell->choice_count; i++) {
+        free(cell->choices[i].setting);
+        free(cell->choices[i].doubt);
+    }
+    free(cell->choices);
+}
+
 void mb_ledger_plans_free(mb_ledger_plan *plans, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
         for (int32_t j = 0; j < plans[i].cell_count; j++)
-            for (int t = 0; t < CELL_TEXTS; t++)
-                free(*cell_text(&plans[i].cells[j], t));
+            free_cell(&plans[i].cells[j]);
         free(plans[i].cells);
         free(plans[i].name);
         free(plans[i].json);
@@ -148,7 +189,9 @@ mb_status mb_ledger_get_entries(mb_ledger *ledger, const char *plan_digest, int3
 }
 
 void mb_ledger_entries_free(mb_ledger_entry *entries, int32_t count) {
-    for (int32_t i = 0; i < count; i++)
+    for (int32_t i = 0; i < count; i++) {
         free(entries[i].description);
+        mb_ledger_scores_free(&entries[i].scores);
+    }
     free(entries);
 }

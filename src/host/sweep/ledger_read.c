@@ -1,17 +1,17 @@
 // Reads runs and trials.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sweep/ledger_internal.h"
 
-// ---- runs -------------------------------------------------------------------------------------
-
-static mb_status open_run(mb_query *query, mb_ledger *ledger, mb_ledger_statement statement,
-                          const char *trial_key, int32_t fold, bool *there, mb_error *error) {
+// Opens the row of a run, if it is recorded.
+static mb_status open_run(mb_query *query, mb_ledger *ledger, const char *trial_key, int32_t fold,
+                          bool *there, mb_error *error) {
     *there = false;
-    mb_status status = mb_query_open(query, ledger, statement, error);
+    mb_status status = mb_query_open(query, ledger, SQL_GET_RUN, error);
     if (status != MB_OK)
         return status;
     mb_query_bind_text(query, ":trial", trial_key);
@@ -19,35 +19,85 @@ static mb_status open_run(mb_query *query, mb_ledger *ledger, mb_ledger_statemen
     return mb_query_next(query, there, error);
 }
 
-mb_status mb_ledger_get_extent(mb_ledger *ledger, const char *trial_key, int32_t fold,
-                               mb_ledger_extent *extent, mb_error *error) {
+// ---- summaries --------------------------------------------------------------------------------
+
+static mb_status get_metric(mb_ledger *ledger, int64_t run, int32_t epoch, double *metric,
+                            mb_error *error) {
     mb_query query;
-    bool there;
-    mb_status status = open_run(&query, ledger, SQL_GET_EXTENT, trial_key, fold, &there, error);
-    *extent = MB_LEDGER_NOTHING;
-    if (status == MB_OK && there)
-        *extent = (mb_ledger_extent)sqlite3_column_int(query.statement, 0);
+    bool there = false;
+    mb_status status = mb_query_open(&query, ledger, SQL_GET_EPOCH, error);
+    if (status == MB_OK) {
+        mb_query_bind_integer(&query, ":run", run);
+        mb_query_bind_integer(&query, ":epoch", epoch);
+        status = mb_query_next(&query, &there, error);
+    }
+    *metric = there ? mb_query_real(&query, epochs_select_metric) : (double)NAN;
     return mb_query_close(&query, status, error);
 }
+
+static mb_status has_other_parts(mb_ledger *ledger, int64_t run, bool *has, mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status = mb_query_open(&query, ledger, SQL_HAS_OTHER_PARTS, error);
+    if (status == MB_OK) {
+        mb_query_bind_integer(&query, ":run", run);
+        status = mb_query_next(&query, &row, error);
+    }
+    *has = row && sqlite3_column_int(query.statement, 0) != 0;
+    return mb_query_close(&query, status, error);
+}
+
+static mb_run_status read_status(mb_query *query) {
+    return (mb_run_status)mb_query_choice(query, runs_status, mb_run_status_names, MB_RUN_STOPPED);
+}
+
+static int32_t read_broken_epoch(mb_query *query) {
+    return mb_query_is_null(query, runs_broken_epoch)
+               ? -1
+               : mb_query_integer32(query, runs_broken_epoch);
+}
+
+mb_status mb_ledger_get_summary(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                                mb_ledger_summary *summary, mb_error *error) {
+    mb_query query;
+    bool there, all_parts = false;
+    int64_t id = 0;
+    int32_t best_epoch = 0;
+    *summary = (mb_ledger_summary){.extent = MB_LEDGER_NOTHING, .selection = (double)NAN};
+    mb_status status = open_run(&query, ledger, trial_key, fold, &there, error);
+    if (status == MB_OK && there) {
+        id = mb_query_integer(&query, runs_id);
+        best_epoch = mb_query_integer32(&query, runs_best_epoch);
+        summary->status = read_status(&query);
+        summary->broken_epoch = read_broken_epoch(&query);
+        mb_query_text(&query, runs_cause, summary->cause, sizeof summary->cause);
+        mb_query_text(&query, runs_device, summary->device, sizeof summary->device);
+    }
+    status = mb_query_close(&query, status, error);
+    if (status != MB_OK || !there)
+        return status;
+    if (summary->status == MB_RUN_DIVERGED)
+        all_parts = true;
+    else {
+        status = has_other_parts(ledger, id, &all_parts, error);
+        if (status == MB_OK)
+            status = get_metric(ledger, id, best_epoch, &summary->selection, error);
+    }
+    summary->extent = all_parts ? MB_LEDGER_ALL_PARTS : MB_LEDGER_SELECTION;
+    return status;
+}
+
+// ---- runs -------------------------------------------------------------------------------------
 
 // Opens the row of a run, which must be recorded.
 static mb_status open_run_row(mb_query *query, mb_ledger *ledger, const char *trial_key,
                               int32_t fold, mb_error *error) {
     bool there;
-    mb_status status = open_run(query, ledger, SQL_GET_RUN, trial_key, fold, &there, error);
+    mb_status status = open_run(query, ledger, trial_key, fold, &there, error);
     if (status == MB_OK && !there)
         return mb_fail(error, MB_BAD_INPUT, "%s: trial %s has no finished run of fold %" PRId32,
                        ledger->path, trial_key, fold);
     return status;
-}
-
-mb_status mb_ledger_get_device(mb_ledger *ledger, const char *trial_key, int32_t fold, char *device,
-                               size_t size, mb_error *error) {
-    mb_query query;
-    mb_status status = open_run_row(&query, ledger, trial_key, fold, error);
-    if (status == MB_OK)
-        mb_query_text(&query, runs_device, device, size);
-    return mb_query_close(&query, status, error);
 }
 
 // The columns that are needed to read the rest of a run.
@@ -63,8 +113,8 @@ static mb_status get_run_row(mb_ledger *ledger, const char *trial_key, int32_t f
     if (status == MB_OK) {
         run->id = mb_query_integer(&query, runs_id);
         run->class_count = mb_query_integer32(&query, runs_class_count);
-        result->status = (mb_run_status)mb_query_choice(&query, runs_status, mb_run_status_names,
-                                                        MB_RUN_STOPPED);
+        result->status = read_status(&query);
+        result->broken_epoch = read_broken_epoch(&query);
         mb_query_text(&query, runs_cause, result->cause, sizeof result->cause);
         result->epochs_done = mb_query_integer32(&query, runs_epochs_done);
         result->best_epoch = mb_query_integer32(&query, runs_best_epoch);
@@ -181,23 +231,20 @@ mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fo
 
 // ---- trials -----------------------------------------------------------------------------------
 
-mb_status mb_ledger_get_scores(mb_ledger *ledger, const char *trial_key, bool *there,
-                               mb_ledger_scores *scores, mb_error *error) {
+mb_status mb_ledger_get_member(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                               char member[33], mb_error *error) {
     mb_query query;
-    *there = false;
-    mb_status status = mb_query_open(&query, ledger, SQL_GET_SCORES, error);
+    bool joined = false;
+    mb_status status = mb_query_open(&query, ledger, SQL_GET_MEMBER, error);
     if (status == MB_OK) {
         mb_query_bind_text(&query, ":trial", trial_key);
-        status = mb_query_next(&query, there, error);
+        mb_query_bind_integer(&query, ":fold", fold);
+        status = mb_query_next(&query, &joined, error);
     }
-    if (*there) {
-        scores->diverged = mb_query_integer(&query, trial_scores_diverged) != 0;
-        scores->selection = mb_query_real(&query, trial_scores_selection);
-        mb_query_text(&query, trial_scores_score_part, scores->score_part,
-                      sizeof scores->score_part);
-        mb_query_scores(&query, trial_scores_scores, &scores->score);
-        mb_query_scores(&query, trial_scores_select_scores, &scores->select);
-    }
+    if (status == MB_OK && joined)
+        mb_query_text(&query, members_member, member, 33);
+    else
+        snprintf(member, 33, "%s", trial_key);
     return mb_query_close(&query, status, error);
 }
 

@@ -111,3 +111,41 @@ mb_status mb_ledger_check_tables(mb_ledger *ledger, mb_error *error) {
         status = check_table(ledger, (mb_ledger_table_index)i, error);
     return status;
 }
+
+// Whether column `at` of a statement has this name; moves on to the next one.
+static bool is_next(sqlite3_stmt *statement, int *at, const char *prefix, const char *name) {
+    const char *found = sqlite3_column_name(statement, (*at)++);
+    size_t length = strlen(prefix);
+    return found != NULL && strncmp(found, prefix, length) == 0 &&
+           strcmp(found + length, name) == 0;
+}
+
+static bool has_columns(sqlite3_stmt *statement, mb_ledger_table_index table) {
+    int at = 0;
+    bool good = true;
+    for (int i = 0; i < COLUMN_COUNT && good; i++) {
+        const struct column *column = &columns[i];
+        if (column->table != table)
+            continue;
+        for (int s = 0; s < (column->scores ? MB_SCORE_COUNT : 1) && good; s++)
+            good = is_next(statement, &at, column->name, column->scores ? mb_score_names[s] : "");
+    }
+    return good && at == sqlite3_column_count(statement);
+}
+
+mb_status mb_ledger_check_columns(mb_ledger *ledger, mb_ledger_table_index table, int version,
+                                  mb_error *error) {
+    char sql[64];
+    sqlite3_stmt *statement = NULL;
+    snprintf(sql, sizeof sql, "SELECT * FROM %s", mb_ledger_tables[table].name);
+    int result = sqlite3_prepare_v2(ledger->database, sql, -1, &statement, NULL);
+    bool good = result == SQLITE_OK && has_columns(statement, table);
+    sqlite3_finalize(statement);
+    if (good)
+        return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT,
+                   "%s: schema version %d: table %s: expected the columns of merbench%s%s",
+                   ledger->path, version, mb_ledger_tables[table].name,
+                   result == SQLITE_OK ? "" : ": ",
+                   result == SQLITE_OK ? "" : sqlite3_errmsg(ledger->database));
+}

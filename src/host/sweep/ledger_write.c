@@ -31,7 +31,6 @@ static mb_status put_cells(mb_ledger *ledger, const char *digest, const mb_ledge
         mb_query_bind_text(&query, ":features", cell->features);
         mb_query_bind_text(&query, ":protocol", cell->protocol);
         mb_query_bind_integer(&query, ":final_seeds", cell->final_seeds);
-        mb_query_bind_text(&query, ":chosen", cell->chosen);
         status = mb_query_run(&query, error);
     }
     return mb_query_close(&query, status, error);
@@ -57,20 +56,47 @@ mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *
     return finish(ledger, status, error);
 }
 
-mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t cell,
-                           const char *settings_json, mb_error *error) {
+static mb_status drop_choice(mb_ledger *ledger, const char *plan_digest, int32_t cell, int32_t fold,
+                             mb_error *error) {
     mb_query query;
-    mb_status status = mb_query_open(&query, ledger, SQL_CHOOSE, error);
+    mb_status status = mb_query_open(&query, ledger, SQL_DROP_CHOICE, error);
     if (status == MB_OK) {
-        mb_query_bind_text(&query, ":chosen", settings_json);
         mb_query_bind_text(&query, ":plan", plan_digest);
         mb_query_bind_integer(&query, ":cell", cell);
+        mb_query_bind_integer(&query, ":fold", fold);
         status = mb_query_run(&query, error);
     }
-    if (status == MB_OK && sqlite3_changes(ledger->database) != 1)
+    return mb_query_close(&query, status, error);
+}
+
+static mb_status put_choice(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                            const mb_ledger_choice *choice, mb_error *error) {
+    mb_query query;
+    mb_status status = mb_query_open(&query, ledger, SQL_PUT_CHOICE, error);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":plan", plan_digest);
+        mb_query_bind_integer(&query, ":cell", cell);
+        mb_query_bind_integer(&query, ":fold", choice->fold);
+        mb_query_bind_text(&query, ":setting", choice->setting);
+        mb_query_bind_real(&query, ":selection", choice->selection);
+        mb_query_bind_text(&query, ":doubt", choice->doubt);
+        status = mb_query_run(&query, error);
+    }
+    if (status != MB_OK && sqlite3_errcode(ledger->database) == SQLITE_CONSTRAINT)
         status = mb_fail(error, MB_FAILED, "%s: recording a choice: plan %s has no cell %" PRId32,
                          ledger->path, plan_digest, cell);
     return mb_query_close(&query, status, error);
+}
+
+mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                           const mb_ledger_choice *choice, mb_error *error) {
+    mb_status status = mb_ledger_begin(ledger, error);
+    if (status != MB_OK)
+        return status;
+    status = drop_choice(ledger, plan_digest, cell, choice->fold, error);
+    if (status == MB_OK)
+        status = put_choice(ledger, plan_digest, cell, choice, error);
+    return finish(ledger, status, error);
 }
 
 mb_status mb_ledger_link(mb_ledger *ledger, const char *plan_digest, int32_t cell, bool final,
@@ -129,6 +155,30 @@ mb_status mb_ledger_put_trial(mb_ledger *ledger, const mb_ledger_trial *trial, m
     return status == MB_OK && !added ? check_same_trial(ledger, trial, error) : status;
 }
 
+static mb_status put_members(mb_ledger *ledger, const mb_ledger_trial *trial,
+                             const char *const *members, mb_error *error) {
+    mb_query query;
+    mb_status status = mb_query_open(&query, ledger, SQL_PUT_MEMBER, error);
+    for (int32_t k = 0; status == MB_OK && k < trial->fold_count; k++) {
+        mb_query_bind_text(&query, ":trial", trial->key);
+        mb_query_bind_integer(&query, ":fold", k);
+        mb_query_bind_text(&query, ":member", members[k]);
+        status = mb_query_run(&query, error);
+    }
+    return mb_query_close(&query, status, error);
+}
+
+mb_status mb_ledger_put_joined(mb_ledger *ledger, const mb_ledger_trial *trial,
+                               const char *const *members, mb_error *error) {
+    mb_status status = mb_ledger_begin(ledger, error);
+    if (status != MB_OK)
+        return status;
+    status = mb_ledger_put_trial(ledger, trial, error);
+    if (status == MB_OK)
+        status = put_members(ledger, trial, members, error);
+    return finish(ledger, status, error);
+}
+
 // ---- runs -------------------------------------------------------------------------------------
 
 static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_t *id,
@@ -151,6 +201,10 @@ static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_
         mb_query_bind_integer(&query, ":value_count", run->value_count);
         mb_query_bind_scores(&query, "select_", &result->select);
         mb_query_bind_scores(&query, "held_", &result->held);
+        if (result->broken_epoch >= 0)
+            mb_query_bind_integer(&query, ":broken_epoch", result->broken_epoch);
+        else
+            mb_query_bind_text(&query, ":broken_epoch", NULL);
         status = mb_query_run(&query, error);
     }
     if (status != MB_OK && sqlite3_errcode(ledger->database) == SQLITE_CONSTRAINT)
@@ -242,22 +296,6 @@ static mb_status put_all_predictions(mb_ledger *ledger, int64_t id, const mb_led
     return status;
 }
 
-static mb_status put_scores(mb_ledger *ledger, const char *trial_key,
-                            const mb_ledger_scores *scores, mb_error *error) {
-    mb_query query;
-    mb_status status = mb_query_open(&query, ledger, SQL_PUT_SCORES, error);
-    if (status == MB_OK) {
-        mb_query_bind_text(&query, ":trial", trial_key);
-        mb_query_bind_integer(&query, ":diverged", scores->diverged);
-        mb_query_bind_real(&query, ":selection", scores->selection);
-        mb_query_bind_text(&query, ":score_part", scores->score_part);
-        mb_query_bind_scores(&query, "", &scores->score);
-        mb_query_bind_scores(&query, "select_", &scores->select);
-        status = mb_query_run(&query, error);
-    }
-    return mb_query_close(&query, status, error);
-}
-
 mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
                             const mb_ledger_scores *scores, mb_error *error) {
     if (run->result->status == MB_RUN_STOPPED)
@@ -281,7 +319,7 @@ mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
     if (status == MB_OK)
         status = put_all_predictions(ledger, id, run, error);
     if (status == MB_OK && scores != NULL)
-        status = put_scores(ledger, run->trial_key, scores, error);
+        status = mb_ledger_put_scores(ledger, run->trial_key, scores, error);
     return finish(ledger, status, error);
 }
 
@@ -291,8 +329,7 @@ static mb_status drop(mb_ledger *ledger, mb_ledger_statement statement, const mb
     mb_status status = mb_query_open(&query, ledger, statement, error);
     if (status == MB_OK) {
         mb_query_bind_text(&query, ":trial", run->trial_key);
-        if (statement != SQL_DROP_SCORES)
-            mb_query_bind_integer(&query, ":fold", run->fold);
+        mb_query_bind_integer(&query, ":fold", run->fold);
         status = mb_query_run(&query, error);
     }
     return mb_query_close(&query, status, error);
@@ -308,8 +345,6 @@ mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
         status = drop(ledger, SQL_DROP_PREDICTIONS, run, error);
     if (status == MB_OK)
         status = drop(ledger, SQL_DROP_RUN, run, error);
-    if (status == MB_OK && scores != NULL)
-        status = drop(ledger, SQL_DROP_SCORES, run, error);
     if (status == MB_OK)
         status = mb_ledger_put_run(ledger, run, scores, error);
     return finish(ledger, status, error);

@@ -10,6 +10,7 @@
 #include "sweep/trial_spec.h"
 
 typedef struct replay_fold {
+    mb_trial_spec spec;
     mb_ledger_extent recorded;
     bool trained;
     char device[MB_DEVICE_TEXT]; // the recorded device
@@ -21,8 +22,9 @@ typedef struct replay {
     const char *key;
     const mb_replay_options *options;
     FILE *out;
-    mb_trial_spec spec;
+    const mb_corpus *corpus;
     int32_t reported, compared;
+    int32_t fold_count;
     replay_fold *folds;    // (fold_count)
     mb_run_result *again;  // (fold_count)
     char difference[1024]; // the first difference, with its fold
@@ -44,7 +46,7 @@ static void keep_difference(replay *r, int32_t fold, const char *difference) {
 
 // The run of a fold, with as many parts as are recorded.
 static mb_run_spec run_of(const replay *r, int32_t fold) {
-    mb_run_spec run = mb_trial_spec_run(&r->spec, fold);
+    mb_run_spec run = mb_trial_spec_run(&r->folds[fold].spec, fold);
     run.selection_only = r->folds[fold].recorded == MB_LEDGER_SELECTION;
     return run;
 }
@@ -68,7 +70,7 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
 // Compares and reports the folds that are finished, in order.
 static mb_status report_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
-    for (; r->reported < r->spec.folds->fold_count && status == MB_OK; r->reported++) {
+    for (; r->reported < r->fold_count && status == MB_OK; r->reported++) {
         const replay_fold *f = &r->folds[r->reported];
         if (f->recorded && !f->trained)
             break;
@@ -82,19 +84,23 @@ static mb_status report_folds(replay *r, mb_error *error) {
 }
 
 static mb_status compare_scores(replay *r, mb_error *error) {
-    mb_ledger_scores stored, again;
+    mb_ledger_scores stored, again = {0};
     bool there = false;
-    mb_status status = mb_ledger_get_scores(r->ledger, r->key, &there, &stored, error);
-    if (status != MB_OK || !there || r->compared < r->spec.folds->fold_count ||
-        r->difference[0] != '\0')
-        return status;
-    status = mb_score_trial(r->spec.corpus, r->spec.folds, r->again, &again, error);
     char difference[384] = "";
-    if (status == MB_OK && !mb_trial_scores_equal(&stored, &again, difference, sizeof difference))
-        snprintf(r->difference, sizeof r->difference, "scores: %s", difference);
-    if (status == MB_OK)
+    mb_status status = mb_ledger_get_scores(r->ledger, r->key, &there, &stored, error);
+    if (status != MB_OK || !there)
+        return status;
+    bool comparable = r->compared == r->fold_count && r->difference[0] == '\0';
+    if (comparable)
+        status = mb_score_trial(r->corpus, r->folds[0].spec.folds, r->again, &again, error);
+    if (comparable && status == MB_OK) {
+        if (!mb_trial_scores_equal(&stored, &again, difference, sizeof difference))
+            snprintf(r->difference, sizeof r->difference, "scores: %s", difference);
         fprintf(r->out, "scores: %s%s\n",
                 difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
+    }
+    mb_ledger_scores_free(&stored);
+    mb_ledger_scores_free(&again);
     return status;
 }
 
@@ -171,7 +177,7 @@ static mb_status train_folds(replay *r, const char *recorded, mb_device **device
                              .memory = shares ? mb_memory_for_runs() : 0};
     mb_pool *pool = NULL;
     mb_status status = mb_pool_open(&config, &pool, error);
-    for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
+    for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++)
         if (is_pending(&r->folds[k], recorded))
             status = add_fold(r, pool, k, error);
     while (status == MB_OK && mb_pool_pending(pool) > 0)
@@ -190,7 +196,7 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
         return status;
     const mb_backend *backend = device->backend;
     status = backend->describe(device, &now, error);
-    for (int32_t k = first; k < r->spec.folds->fold_count && status == MB_OK; k++)
+    for (int32_t k = first; k < r->fold_count && status == MB_OK; k++)
         if (is_pending(&r->folds[k], recorded))
             memcpy(r->folds[k].now, now.text, sizeof now.text);
     if (status == MB_OK && strcmp(recorded, now.text) != 0)
@@ -205,17 +211,18 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
 
 static mb_status find_recorded(replay *r, int32_t fold, mb_error *error) {
     replay_fold *f = &r->folds[fold];
-    mb_status status = mb_ledger_get_extent(r->ledger, r->key, fold, &f->recorded, error);
-    return status == MB_OK && f->recorded
-               ? mb_ledger_get_device(r->ledger, r->key, fold, f->device, sizeof f->device, error)
-               : status;
+    mb_ledger_summary summary;
+    mb_status status = mb_ledger_get_summary(r->ledger, r->key, fold, &summary, error);
+    f->recorded = summary.extent;
+    memcpy(f->device, summary.device, sizeof f->device);
+    return status;
 }
 
 static mb_status replay_folds(replay *r, mb_error *error) {
     mb_status status = MB_OK;
-    for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
+    for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++)
         status = find_recorded(r, k, error);
-    for (int32_t k = 0; k < r->spec.folds->fold_count && status == MB_OK; k++)
+    for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++)
         if (r->folds[k].recorded && !r->folds[k].trained)
             status = train_like(r, k, error);
     if (status == MB_OK)
@@ -231,29 +238,83 @@ static mb_status replay_folds(replay *r, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *trial,
+// Makes the specification of every fold.
+static mb_status open_folds(replay *r, mb_store *store, const mb_replay_trials *trials,
+                            mb_error *error) {
+    mb_status status = MB_OK;
+    for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++) {
+        mb_trial_spec *spec = &r->folds[k].spec;
+        status = mb_trial_spec_make(store, &trials->folds[k], r->corpus, spec, error);
+        if (status == MB_OK)
+            status = mb_trial_spec_load(store, spec, error);
+        if (status == MB_OK && spec->folds->fold_count != r->fold_count)
+            status = mb_fail(error, MB_BAD_INPUT, "trial %s: expected %d folds, found %d", r->key,
+                             spec->folds->fold_count, r->fold_count);
+    }
+    return status;
+}
+
+mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_replay_trials *trials,
                           const char *corpus_path, const mb_replay_options *options, FILE *out,
                           mb_error *error) {
-    replay r = {.ledger = ledger, .key = key, .options = options, .out = out};
-    mb_store *store = mb_store_create(trial->protocol);
-    if (store == NULL)
-        return mb_out_of_memory(error, "a replay");
-    const mb_corpus *corpus = NULL;
-    mb_status status = mb_store_corpus(store, corpus_path, &corpus, error);
+    size_t count = (size_t)trials->fold_count;
+    replay r = {.ledger = ledger,
+                .key = key,
+                .options = options,
+                .out = out,
+                .fold_count = trials->fold_count,
+                .folds = calloc(count, sizeof *r.folds),
+                .again = calloc(count, sizeof *r.again)};
+    mb_store *store = mb_store_create(trials->folds[0].protocol);
+    mb_status status = store != NULL && r.folds != NULL && r.again != NULL
+                           ? MB_OK
+                           : mb_out_of_memory(error, "a replay");
     if (status == MB_OK)
-        status = mb_trial_spec_make(store, trial, corpus, &r.spec, error);
+        status = mb_store_corpus(store, corpus_path, &r.corpus, error);
     if (status == MB_OK)
-        status = mb_trial_spec_load(store, &r.spec, error);
-    if (status == MB_OK) {
-        r.folds = calloc((size_t)r.spec.folds->fold_count, sizeof *r.folds);
-        r.again = calloc((size_t)r.spec.folds->fold_count, sizeof *r.again);
-        status = r.folds == NULL || r.again == NULL ? mb_out_of_memory(error, "a replay")
-                                                    : replay_folds(&r, error);
-        for (int32_t k = 0; r.again != NULL && k < r.spec.folds->fold_count; k++)
-            mb_run_result_free(&r.again[k]);
-    }
+        status = open_folds(&r, store, trials, error);
+    if (status == MB_OK)
+        status = replay_folds(&r, error);
+    for (int32_t k = 0; r.again != NULL && k < r.fold_count; k++)
+        mb_run_result_free(&r.again[k]);
     free(r.folds);
     free(r.again);
     mb_store_close(store);
     return status;
+}
+
+// ---- the trials of the folds ------------------------------------------------------------------
+
+static mb_status load_fold(mb_ledger *ledger, const char *key, int32_t fold, mb_trial *trial,
+                           mb_error *error) {
+    char member[33], where[48];
+    mb_ledger_trial recorded = {.description = NULL};
+    mb_status status = mb_ledger_get_member(ledger, key, fold, member, error);
+    if (status == MB_OK)
+        status = mb_ledger_get_trial(ledger, member, &recorded, error);
+    snprintf(where, sizeof where, "trial %.32s", status == MB_OK ? member : key);
+    if (status == MB_OK)
+        status = mb_trial_parse(where, recorded.description, trial, error);
+    mb_ledger_trial_free(&recorded);
+    return status;
+}
+
+mb_status mb_replay_load(mb_ledger *ledger, const mb_ledger_trial *recorded,
+                         mb_replay_trials *trials, mb_error *error) {
+    *trials =
+        (mb_replay_trials){.folds = calloc((size_t)recorded->fold_count, sizeof *trials->folds)};
+    if (trials->folds == NULL)
+        return mb_out_of_memory(error, "a replay");
+    trials->fold_count = recorded->fold_count;
+    mb_status status = MB_OK;
+    for (int32_t k = 0; k < trials->fold_count && status == MB_OK; k++)
+        status = load_fold(ledger, recorded->key, k, &trials->folds[k], error);
+    return status;
+}
+
+void mb_replay_trials_free(mb_replay_trials *trials) {
+    for (int32_t k = 0; k < trials->fold_count; k++)
+        mb_trial_free(&trials->folds[k]);
+    free(trials->folds);
+    *trials = (mb_replay_trials){0};
 }

@@ -8,6 +8,17 @@
 #include "sweep/ledger.h"
 #include "sweep/trial.h"
 
+// The trials to which the runs of a recorded trial belong. Only a joined trial has different ones.
+typedef struct mb_replay_trials {
+    int32_t fold_count;
+    mb_trial *folds; // (fold_count)
+} mb_replay_trials;
+
+// Reads and parses the trials; they must be freed also after a failure.
+mb_status mb_replay_load(mb_ledger *ledger, const mb_ledger_trial *recorded,
+                         mb_replay_trials *trials, mb_error *error);
+void mb_replay_trials_free(mb_replay_trials *trials);
+
 // Looks for the corpus of the trial, which is recognised by its digests, in `paths`: corpus files,
 // or folders with *.h5 files. *path is malloc'ed. MB_BAD_INPUT: none of them is the corpus.
 mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths, int path_count,
@@ -23,7 +34,7 @@ typedef struct mb_replay_options {
 
 // Trains every recorded fold of the trial again, compares the results with the recorded ones, and
 // prints a line per fold to `out`. MB_BAD_INPUT: they differ; the message has the first difference.
-mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_trial *trial,
+mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_replay_trials *trials,
                           const char *corpus_path, const mb_replay_options *options, FILE *out,
                           mb_error *error);
 

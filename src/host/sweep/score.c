@@ -45,12 +45,13 @@ static void workspace_close(workspace *w) {
     free(w->folds);
 }
 
-static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_t fold_count,
+static mb_status score_test(const mb_corpus *corpus, const mb_fold_set *folds, int32_t index,
                             const mb_run_result *results, mb_scores *scores, mb_error *error) {
     const mb_dataset_rules *rules = corpus->rules;
-    int32_t n = test->count, classes = rules->class_count;
+    const mb_part *test = &folds->tests[index];
+    int32_t n = test->count, classes = rules->class_count, fold_count = folds->fold_count;
     for (int32_t k = 0; k < fold_count; k++) {
-        const mb_predictions *p = results[k].tests;
+        const mb_predictions *p = index < results[k].test_count ? &results[k].tests[index] : NULL;
         if (p == NULL || p->count != n || (classes > 0 && p->logits == NULL) ||
             (rules->value_count > 0 && p->values == NULL))
             return mb_fail(error, MB_BAD_INPUT,
@@ -68,12 +69,12 @@ static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_
     }
     if (classes > 0) {
         for (int32_t k = 0; k < fold_count; k++)
-            w.folds[k] = results[k].tests[0].logits;
+            w.folds[k] = results[k].tests[index].logits;
         mb_average_folds(fold_count, n, classes, w.folds, 0, w.logits);
     }
     if (rules->value_count > 0) {
         for (int32_t k = 0; k < fold_count; k++)
-            w.folds[k] = results[k].tests[0].values;
+            w.folds[k] = results[k].tests[index].values;
         mb_average_folds(fold_count, n, 1, w.folds, 0, w.values);
     }
     mb_scores_of(mb_dataset_labels(rules), n, w.emotions, w.valences, classes > 0 ? w.logits : NULL,
@@ -82,12 +83,66 @@ static mb_status score_test(const mb_corpus *corpus, const mb_part *test, int32_
     return MB_OK;
 }
 
+// ---- parts ------------------------------------------------------------------------------------
+
 // Whether a run has parts that were not scored, because it was scored on its selection part alone.
 static bool lacks_parts(const mb_fold_set *folds, int32_t fold, const mb_run_result *result) {
     return (folds->test_count > 0 && result->test_count == 0) ||
            (folds->test_count == 0 && folds->folds[fold].held.count > 0 &&
             result->held_predictions.count == 0);
 }
+
+static mb_part_scores *add_part(mb_ledger_scores *scores, const char *name) {
+    mb_part_scores *part = &scores->parts[scores->part_count++];
+    snprintf(part->name, sizeof part->name, "%.31s", name);
+    return part;
+}
+
+// The mean over all parts so far, as in the tables of MER2023: valences count on the parts that
+// have them (test3 has none), so that the mean of the MSE is over fewer parts than that of the WAF.
+static void add_average(mb_ledger_scores *scores) {
+    int32_t count = scores->part_count;
+    mb_part_scores *average = add_part(scores, "average");
+    for (int32_t i = 0; i < MB_SCORE_COUNT; i++) {
+        double sum = 0;
+        int32_t counted = 0;
+        for (int32_t p = 0; p < count; p++) {
+            const mb_scores *part = &scores->parts[p].scores;
+            if (mb_score_table[i].scored != MB_SCORED_CLASSES && isnan(part->mse))
+                continue;
+            sum += mb_score_get(part, i);
+            counted++;
+        }
+        mb_score_set(&average->scores, i, counted > 0 ? sum / counted : (double)NAN);
+    }
+}
+
+static mb_status score_parts(const mb_corpus *corpus, const mb_fold_set *folds,
+                             const mb_run_result *results, mb_ledger_scores *scores,
+                             mb_error *error) {
+    enum { PARTS_OF_AVERAGE = 3 }; // test1, test2, test3
+    int32_t count = folds->fold_count;
+    bool held = true;
+    mb_status status = MB_OK;
+    scores->parts = calloc((size_t)folds->test_count + 2, sizeof *scores->parts);
+    if (scores->parts == NULL)
+        return mb_out_of_memory(error, "scores of a trial");
+    for (int32_t k = 0; k < count; k++)
+        held = held && folds->folds[k].held.count > 0;
+    if (count > 1)
+        add_part(scores, "folds")->scores = mean_scores(results, count, held);
+    for (int32_t t = 0; t < folds->test_count && status == MB_OK; t++)
+        status = score_test(corpus, folds, t, results,
+                            &add_part(scores, folds->tests[t].name)->scores, error);
+    if (status != MB_OK || scores->part_count == 0)
+        return status;
+    scores->score = scores->parts[count > 1 && folds->test_count > 0 ? 1 : 0].scores;
+    if (corpus->rules->splits == MB_SPLIT_RANDOM_FOLDS && folds->test_count >= PARTS_OF_AVERAGE)
+        add_average(scores);
+    return MB_OK;
+}
+
+// ---- a trial ----------------------------------------------------------------------------------
 
 mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
                          const mb_run_result *results, mb_ledger_scores *scores, mb_error *error) {
@@ -99,6 +154,7 @@ mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
     double selection = 0;
     for (int32_t k = 0; k < count; k++) {
         const mb_run_result *result = &results[k];
+        scores->broken += result->broken_epoch >= 0;
         scores->diverged = scores->diverged || result->status != MB_RUN_DONE;
         if (scores->diverged)
             continue;
@@ -114,11 +170,8 @@ mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
     for (int32_t k = 0; k < count; k++)
         if (lacks_parts(folds, k, &results[k]))
             return MB_OK;
-    if (folds->test_count > 0)
-        return score_test(corpus, &folds->tests[0], count, results, &scores->score, error);
-    bool held = true;
-    for (int32_t k = 0; k < count; k++)
-        held = held && folds->folds[k].held.count > 0;
-    scores->score = mean_scores(results, count, held);
-    return MB_OK;
+    mb_status status = score_parts(corpus, folds, results, scores, error);
+    if (status != MB_OK)
+        mb_ledger_scores_free(scores);
+    return status;
 }

@@ -9,6 +9,9 @@
 // averaged over the folds. Without test sets, it is the mean over folds of the scores on the
 // held-out parts or, if there are none either (IEMOCAP with the reference protocol), on the
 // selection parts at the best epochs. It is NaN if runs were scored on their selection parts alone.
+//
+// The parts of the scores are "folds" (that mean, if there are several folds), every test set, and
+// on MER2023 "average" (Lian et al., Tables 2 and 3). Free with mb_ledger_scores_free.
 mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
                          const mb_run_result *results, mb_ledger_scores *scores, mb_error *error);
 

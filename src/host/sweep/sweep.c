@@ -1,11 +1,10 @@
-// Leads every cell of a sweep through its search, the choice of a setting, and its final seeds.
+// Opens a sweep, records its plan, starts the search of every cell, and counts runs.
 #include "sweep/sweep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sweep/choice.h"
 #include "sweep/sweep_state.h"
 
 enum { MAX_TRIALS = 2000000 };
@@ -45,7 +44,7 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
         sweep_cell *cell = &(*sweep)->cells[c];
         cell->plan = &plan->cells[c];
-        cell->chosen = cell->best = -1;
+        cell->best = -1;
         status = sweep_check_cell(*sweep, cell, error);
         if (status == MB_OK)
             status = check_interrupt(*sweep, error);
@@ -64,13 +63,15 @@ void mb_sweep_use_device_memory(mb_sweep *sweep) {
 void mb_sweep_close(mb_sweep *sweep) {
     if (sweep == NULL)
         return;
-    for (int32_t c = 0; sweep->cells != NULL && c < sweep->plan->cell_count; c++) {
+    for (int32_t c = 0; sweep->cells != NULL && c < sweep->plan->cell_count; c++)
         free(sweep->cells[c].search);
-        free(sweep->cells[c].final);
-    }
     free(sweep->cells);
     sweep_free_parts(sweep);
+    sweep_free_joins(sweep);
+    for (int32_t i = 0; i < sweep->trial_count; i++)
+        free(sweep->trials[i].runs);
     free(sweep->trials);
+    free(sweep->doubts);
     free(sweep->key_slots);
     sweep_free_groups(sweep);
     free(sweep->jobs);
@@ -121,16 +122,7 @@ static mb_status record_plan(mb_sweep *sweep, mb_error *error) {
     return status;
 }
 
-static mb_status link_trial(mb_sweep *sweep, int32_t cell, bool final, int32_t trial,
-                            mb_error *error) {
-    if (!sweep->record)
-        return MB_OK;
-    return mb_ledger_link(sweep->ledger, sweep->plan->digest, cell, final, sweep->trials[trial].key,
-                          error);
-}
-
-// ---- search, choice, final seeds --------------------------------------------------------------
-
+// Adds the trials of a cell's search.
 static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_cell *cell = &sweep->cells[index];
     const mb_seed_list *seeds = &sweep->plan->search_seeds;
@@ -144,96 +136,15 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     for (int32_t s = 0; s < cell->plan->setting_count; s++)
         for (int32_t i = 0; i < seeds->count; i++) {
             int32_t *trial = &cell->search[cell->search_count];
-            mb_status status =
-                sweep_add_trial(sweep, index, s, seeds->seeds[i], all_parts, trial, error);
+            mb_status status = sweep_add_trial(sweep, index, s, seeds->seeds[i], trial, error);
             if (status == MB_OK)
-                status = link_trial(sweep, index, false, *trial, error);
+                status = sweep_want(sweep, *trial, ALL_FOLDS, all_parts, error);
+            if (status == MB_OK)
+                status = sweep_link(sweep, index, false, sweep->trials[*trial].key, error);
             if (status != MB_OK)
                 return status;
             cell->search_count++;
         }
-    return MB_OK;
-}
-
-// Chooses a setting. Every trial of the search has its selection value; without a search there is
-// only one setting.
-static int32_t best_setting(const mb_sweep *sweep, const sweep_cell *cell) {
-    int32_t seeds = sweep->plan->search_seeds.count;
-    mb_choice choice = MB_NO_CHOICE;
-    for (int32_t s = 0; s < cell->plan->setting_count; s++) {
-        mb_candidate candidate = {.asked = seeds};
-        for (int32_t i = 0; i < seeds; i++)
-            mb_candidate_add(&candidate, sweep->trials[cell->search[s * seeds + i]].selection);
-        mb_choice_offer(&choice, &candidate);
-    }
-    return choice.setting;
-}
-
-static mb_status record_choice(mb_sweep *sweep, int32_t index, mb_error *error) {
-    const sweep_cell *cell = &sweep->cells[index];
-    char *json = mb_setting_json(cell->plan->model, &cell->plan->settings[cell->chosen]);
-    if (json == NULL)
-        return mb_out_of_memory(error, "the chosen setting");
-    mb_status status = mb_ledger_choose(sweep->ledger, sweep->plan->digest, index, json, error);
-    free(json);
-    return status;
-}
-
-// Without final seeds, tables show the search trials of the chosen setting, so these need
-// all parts.
-static mb_status finish_search(mb_sweep *sweep, const sweep_cell *cell, mb_error *error) {
-    int32_t seeds = sweep->plan->search_seeds.count;
-    mb_status status = MB_OK;
-    for (int32_t i = 0; i < seeds && status == MB_OK; i++)
-        status = sweep_request_all_parts(sweep, cell->search[cell->chosen * seeds + i], error);
-    return status;
-}
-
-static mb_status start_final(mb_sweep *sweep, int32_t index, mb_error *error) {
-    sweep_cell *cell = &sweep->cells[index];
-    const mb_seed_list *seeds = &sweep->plan->final_seeds;
-    cell->chosen = best_setting(sweep, cell);
-    mb_status status = sweep->record ? record_choice(sweep, index, error) : MB_OK;
-    if (status != MB_OK || seeds->count == 0)
-        return status == MB_OK ? finish_search(sweep, cell, error) : status;
-    cell->final = calloc((size_t)seeds->count, sizeof *cell->final);
-    if (cell->final == NULL)
-        return mb_out_of_memory(error, "the list of trials");
-    for (; cell->final_count < seeds->count; cell->final_count++) {
-        int32_t *trial = &cell->final[cell->final_count];
-        status = sweep_add_trial(sweep, index, cell->chosen, seeds->seeds[cell->final_count], true,
-                                 trial, error);
-        if (status == MB_OK)
-            status = link_trial(sweep, index, true, *trial, error);
-        if (status != MB_OK)
-            return status;
-    }
-    return MB_OK;
-}
-
-mb_status sweep_advance(mb_sweep *sweep, mb_error *error) {
-    for (int32_t c = 0; c < sweep->plan->cell_count; c++) {
-        sweep_cell *cell = &sweep->cells[c];
-        if (cell->chosen >= 0)
-            continue;
-        while (cell->search_done < cell->search_count &&
-               sweep->trials[cell->search[cell->search_done]].selected)
-            cell->search_done++;
-        if (cell->search_done < cell->search_count)
-            continue;
-        mb_status status = sweep->record ? mb_ledger_begin(sweep->ledger, error) : MB_OK;
-        if (status != MB_OK)
-            return status;
-        status = start_final(sweep, c, error);
-        sweep_drop_parts(sweep, cell);
-        if (sweep->record) {
-            mb_status ended =
-                mb_ledger_end(sweep->ledger, status == MB_OK, status == MB_OK ? error : NULL);
-            status = status == MB_OK ? ended : status;
-        }
-        if (status != MB_OK)
-            return sweep_fail_in_cell(sweep, cell, status, error);
-    }
     return MB_OK;
 }
 
@@ -245,7 +156,9 @@ static mb_status prepare(mb_sweep *sweep, mb_error *error) {
             return sweep_fail_in_cell(sweep, &sweep->cells[c], status, error);
         status = check_interrupt(sweep, error);
     }
-    return status == MB_OK ? sweep_advance(sweep, error) : status;
+    if (status == MB_OK)
+        status = sweep_advance(sweep, error);
+    return status == MB_OK && sweep->record ? sweep_score_joins(sweep, error) : status;
 }
 
 mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_error *error) {
@@ -282,13 +195,17 @@ static int64_t final_runs_to_come(const mb_sweep *sweep, const sweep_cell *cell)
     return seeds * folds->fold_count;
 }
 
+const char *mb_sweep_doubts(const mb_sweep *sweep) {
+    return sweep->doubts != NULL ? sweep->doubts : "";
+}
+
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals) {
     *totals = sweep->totals;
     totals->shared_bytes = mb_store_bytes(sweep->store);
     totals->trials = sweep->trial_count;
     int64_t known = sweep->totals.runs;
     for (int32_t c = 0; c < sweep->plan->cell_count; c++)
-        if (sweep->cells[c].chosen < 0)
+        if (!sweep->cells[c].chosen)
             totals->runs_to_come += final_runs_to_come(sweep, &sweep->cells[c]);
     totals->runs += totals->runs_to_come;
     int64_t missing = known - (sweep->totals.runs_done - sweep->totals.runs_trained);

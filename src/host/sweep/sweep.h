@@ -1,7 +1,11 @@
 // A sweep finds out which trials of a plan are missing in the ledger, and trains them.
 //
 // A cell is searched first. When every trial of its search has a selection value, its setting is
-// chosen (choice.h) and its final seeds are added. Cells do not wait for each other.
+// chosen (choice.h) and its final seeds are added. Under the protocol mertools one setting is
+// chosen for all folds, by the mean over folds. Under strict every fold gets a setting of its own,
+// chosen by the runs of that fold, and fold k of a seed's result is the run of that setting: the
+// labels of a held-out part are never used to choose the setting that is scored on it. Cells do not
+// wait for each other.
 #ifndef MB_SWEEP_SWEEP_H
 #define MB_SWEEP_SWEEP_H
 
@@ -34,6 +38,7 @@ typedef struct mb_sweep_totals {
     int64_t runs_done;        // recorded so far, also before the start
     int64_t runs_trained;     // recorded since the start
     int64_t runs_diverged;    // of runs_trained: diverged
+    int64_t runs_broken;      // of runs_trained: scored although a number was not finite
     int64_t runs_moved;       // of runs_trained: replaced a run of another device
     double cost_known;        // multiply-accumulates of the missing runs, without runs_to_come
     double cost_done;         // of these: done so far
@@ -44,6 +49,10 @@ typedef struct mb_sweep_totals {
     int64_t array_bytes;      // of the largest possible array, with at most MB_POOL_MOST_RUNS runs
     long long steps;          // model-steps trained
 } mb_sweep_totals;
+
+// A line for each choice so far that has no ground: "cells[2]: every setting diverged ...". "" if
+// there is none. Valid until the next call with this sweep.
+const char *mb_sweep_doubts(const mb_sweep *sweep);
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
 

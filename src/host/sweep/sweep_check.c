@@ -86,5 +86,7 @@ mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
         plan->search_seeds.count > 0 ? plan->search_seeds.seeds[0] : plan->final_seeds.seeds[0];
     if (status == MB_OK)
         status = mb_store_folds(sweep->store, cell->corpus, seed, &folds, error);
+    if (status == MB_OK)
+        cell->fold_count = folds->fold_count;
     return status == MB_OK ? MB_OK : sweep_fail_in_cell(sweep, cell, status, error);
 }

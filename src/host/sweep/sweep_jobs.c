@@ -1,5 +1,6 @@
 // Makes jobs of the runs that a sweep still has to train, and turns jobs into specifications
 // of runs.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,8 +59,9 @@ static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error 
         return status;
     spec.dataset = cell->dataset;
     mb_job *job = &sweep->jobs[sweep->job_count];
-    *job = (mb_job){
-        .trial = index, .fold = fold, .selection_only = !trial->all_parts && is_strict(sweep)};
+    *job = (mb_job){.trial = index,
+                    .fold = fold,
+                    .selection_only = !trial->runs[fold].all_parts && is_strict(sweep)};
     mb_run_spec run = mb_trial_spec_run(&spec, fold);
     run.selection_only = job->selection_only;
     status = sweep_group_job(sweep, &run, &described.setting, job, error);
@@ -67,6 +69,8 @@ static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error 
         return status;
     sweep->job_count++;
     sweep->totals.cost_known += job->cost;
+    trial->runs[fold].pending = true;
+    trial->pending++;
     return MB_OK;
 }
 
@@ -87,57 +91,105 @@ mb_status sweep_specify(void *owner, const mb_job *job, mb_run_spec *run, mb_err
     return status;
 }
 
-// ---- missing runs -----------------------------------------------------------------------------
+// ---- what is recorded -------------------------------------------------------------------------
 
-// Makes jobs of the folds that are not recorded, or are recorded with fewer parts than the trial
-// needs. *recorded is the number of folds that are recorded with any parts.
-static mb_status add_missing(mb_sweep *sweep, int32_t index, int32_t *recorded, mb_error *error) {
+// Earlier versions ended every run with a number that is not finite. Under the protocol mertools
+// such a run is scored now, except where the toolkit stops.
+static bool is_outdated(const mb_sweep *sweep, const sweep_trial *trial,
+                        const mb_ledger_summary *summary) {
+    return summary->extent != MB_LEDGER_NOTHING && summary->status == MB_RUN_DIVERGED &&
+           !is_strict(sweep) && !mb_toolkit_stops(sweep->cells[trial->cell].corpus->rules);
+}
+
+static mb_status find_run(mb_sweep *sweep, sweep_trial *trial, int32_t fold, mb_error *error) {
+    mb_ledger_summary summary;
+    mb_status status = mb_ledger_get_summary(sweep->ledger, trial->key, fold, &summary, error);
+    sweep_run *run = &trial->runs[fold];
+    run->extent = summary.extent;
+    run->outdated = is_outdated(sweep, trial, &summary);
+    run->diverged = summary.extent != MB_LEDGER_NOTHING && summary.status == MB_RUN_DIVERGED;
+    run->selection = run->diverged ? -(double)INFINITY : summary.selection;
+    return status;
+}
+
+mb_status sweep_find_recorded(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
+    mb_ledger_scores scores;
+    bool there = false, complete = true;
     mb_status status = MB_OK;
-    *recorded = 0;
+    if (sweep->ledger == NULL)
+        return MB_OK;
     for (int32_t k = 0; k < trial->folds->fold_count && status == MB_OK; k++) {
-        mb_ledger_extent extent = MB_LEDGER_NOTHING;
-        if (sweep->ledger != NULL)
-            status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
-        bool enough = extent == MB_LEDGER_ALL_PARTS ||
-                      (extent == MB_LEDGER_SELECTION &&
-                       !(trial->all_parts && sweep_has_other_parts(trial, k)));
-        *recorded += extent != MB_LEDGER_NOTHING;
-        trial->missing += !enough;
-        if (status == MB_OK && !enough)
+        status = find_run(sweep, trial, k, error);
+        complete =
+            complete && trial->runs[k].extent != MB_LEDGER_NOTHING && !trial->runs[k].outdated;
+    }
+    if (status != MB_OK || !complete)
+        return status;
+    status = mb_ledger_get_scores(sweep->ledger, trial->key, &there, &scores, error);
+    if (status == MB_OK && !there)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "the ledger has all folds of the trial %s, but no scores", trial->key);
+    if (status != MB_OK)
+        return status;
+    trial->selected = true;
+    trial->selection = mb_selection_of_trial(&scores);
+    mb_ledger_scores_free(&scores);
+    return MB_OK;
+}
+
+// ---- what is wanted ---------------------------------------------------------------------------
+
+bool sweep_has_run(const sweep_trial *trial, int32_t fold) {
+    const sweep_run *run = &trial->runs[fold];
+    return !run->outdated && (run->extent == MB_LEDGER_ALL_PARTS ||
+                              (run->extent == MB_LEDGER_SELECTION &&
+                               !(run->all_parts && sweep_has_other_parts(trial, fold))));
+}
+
+// Makes jobs of the wanted runs that are not recorded, or not on all parts that are wanted.
+static mb_status add_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
+    mb_status status = MB_OK;
+    for (int32_t k = 0; k < sweep->trials[index].folds->fold_count && status == MB_OK; k++) {
+        const sweep_trial *trial = &sweep->trials[index];
+        if (trial->runs[k].wanted && !trial->runs[k].pending && !sweep_has_run(trial, k))
             status = add_job(sweep, index, k, error);
     }
     return status;
 }
 
-mb_status sweep_find_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
-    sweep_trial *trial = &sweep->trials[index];
-    mb_ledger_scores scores;
-    int32_t recorded = 0;
+mb_status sweep_want_more(mb_sweep *sweep, int32_t index, mb_error *error) {
+    const sweep_trial *trial = &sweep->trials[index];
+    int32_t before = trial->pending;
     mb_status status = MB_OK;
-    sweep->totals.runs += trial->folds->fold_count;
-    if (sweep->ledger != NULL)
-        status = mb_ledger_get_scores(sweep->ledger, trial->key, &trial->selected, &scores, error);
-    if (status == MB_OK && trial->selected)
-        trial->selection = mb_selection_of_trial(&scores);
+    if (trial->runs[0].all_parts)
+        status = sweep_record_parts(sweep, index, error);
     if (status == MB_OK)
-        status = add_missing(sweep, index, &recorded, error);
-    sweep->totals.runs_done += trial->folds->fold_count - trial->missing;
-    if (status == MB_OK && recorded == trial->folds->fold_count && !trial->selected)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "the ledger has all folds of the trial %s, but no scores", trial->key);
+        status = add_missing(sweep, index, error);
+    sweep->totals.runs += sweep->trials[index].pending - before; // these are trained again
     return status;
 }
 
-mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t index, mb_error *error) {
+mb_status sweep_want(mb_sweep *sweep, int32_t index, int32_t fold, bool all_parts,
+                     mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
-    int32_t recorded;
-    trial->all_parts = true;
-    if (trial->missing > 0) // sweep_train.c calls this again when the missing runs are done
+    int32_t first = fold == ALL_FOLDS ? 0 : fold;
+    int32_t end = fold == ALL_FOLDS ? trial->folds->fold_count : fold + 1, added = 0;
+    for (int32_t k = first; k < end; k++) {
+        sweep_run *run = &trial->runs[k];
+        bool known = run->wanted;
+        run->wanted = true;
+        run->all_parts = run->all_parts || all_parts;
+        if (known)
+            continue;
+        sweep->totals.runs++;
+        if (sweep_has_run(trial, k))
+            sweep->totals.runs_done++;
+        else
+            added++;
+    }
+    if (trial->pending > 0 && added == 0) // sweep_train.c wants more when these are recorded
         return MB_OK;
-    mb_status status = sweep_record_parts(sweep, index, error);
-    if (status == MB_OK)
-        status = add_missing(sweep, index, &recorded, error);
-    sweep->totals.runs += trial->missing;
-    return status;
+    sweep->totals.runs -= added; // sweep_want_more counts them
+    return sweep_want_more(sweep, index, error);
 }

@@ -62,7 +62,7 @@ static bool is_complete(const mb_sweep *sweep, const sweep_cell *cell, int32_t s
         const sweep_trial *trial = &sweep->trials[cell->search[setting * seeds + i]];
         if (!trial->selected)
             return false;
-        mb_candidate_add(&candidate, trial->selection);
+        mb_candidate_add(&candidate, trial->selection, false);
     }
     *mean = mb_candidate_mean(&candidate);
     return true;
@@ -72,8 +72,7 @@ void sweep_weigh_parts(mb_sweep *sweep, const sweep_trial *trial) {
     sweep_cell *cell = &sweep->cells[trial->cell];
     int32_t seeds = sweep->plan->search_seeds.count, worse = trial->setting;
     double mean;
-    if (cell->chosen >= 0 || cell->search_count == 0 ||
-        !is_complete(sweep, cell, trial->setting, &mean))
+    if (cell->chosen || cell->search_count == 0 || !is_complete(sweep, cell, trial->setting, &mean))
         return;
     if (cell->best < 0 || mean > cell->best_mean ||
         (mean == cell->best_mean && trial->setting < cell->best)) {
@@ -94,11 +93,9 @@ static mb_status assemble_runs(mb_sweep *sweep, sweep_trial *trial, mb_run_resul
     mb_status status = MB_OK;
     *complete = true;
     for (int32_t k = 0; k < trial->folds->fold_count && status == MB_OK && *complete; k++) {
-        mb_ledger_extent extent;
-        status = mb_ledger_get_extent(sweep->ledger, trial->key, k, &extent, error);
-        if (status == MB_OK)
-            status = mb_ledger_get_run(sweep->ledger, trial->key, k, &results[k], error);
-        if (status != MB_OK || extent == MB_LEDGER_ALL_PARTS || !sweep_has_other_parts(trial, k))
+        status = mb_ledger_get_run(sweep->ledger, trial->key, k, &results[k], error);
+        if (status != MB_OK || trial->runs[k].extent == MB_LEDGER_ALL_PARTS ||
+            !sweep_has_other_parts(trial, k))
             continue;
         mb_run_result *parts = &trial->parts[k];
         *complete = parts->test_count > 0 || parts->held_predictions.count > 0;
@@ -116,13 +113,14 @@ static mb_status record(mb_sweep *sweep, int32_t index, const mb_run_result *res
     mb_status status =
         mb_score_trial(sweep->cells[trial->cell].corpus, trial->folds, results, &scores, error);
     for (int32_t k = 0; k <= last && status == MB_OK; k++) {
-        char device[MB_DEVICE_TEXT];
+        mb_ledger_summary before;
         mb_run_spec spec = sweep_run_of(sweep, &(mb_job){.trial = index, .fold = k});
-        status = mb_ledger_get_device(sweep->ledger, trial->key, k, device, sizeof device, error);
-        mb_ledger_run run = sweep_ledger_run(trial, &spec, device, &results[k]);
+        status = mb_ledger_get_summary(sweep->ledger, trial->key, k, &before, error);
+        mb_ledger_run run = sweep_ledger_run(trial, &spec, before.device, &results[k]);
         if (status == MB_OK)
             status = mb_ledger_replace_run(sweep->ledger, &run, k == last ? &scores : NULL, error);
     }
+    mb_ledger_scores_free(&scores);
     return status;
 }
 
@@ -144,6 +142,8 @@ mb_status sweep_record_parts(mb_sweep *sweep, int32_t index, mb_error *error) {
             mb_ledger_end(sweep->ledger, status == MB_OK, status == MB_OK ? error : NULL);
         status = status == MB_OK ? ended : status;
     }
+    for (int32_t k = 0; k < folds && status == MB_OK && complete; k++)
+        trial->runs[k].extent = MB_LEDGER_ALL_PARTS;
     for (int32_t k = 0; k < folds; k++)
         mb_run_result_free(&results[k]);
     free(results);

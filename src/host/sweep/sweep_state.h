@@ -8,30 +8,49 @@
 #include "sweep/sweep.h"
 #include "sweep/trial_spec.h"
 
+// A run of a trial.
+typedef struct sweep_run {
+    bool wanted;             // the plan needs it
+    bool all_parts;          // on all its parts; otherwise on the selection part alone
+    bool pending;            // a job of it was made and is not recorded yet
+    bool outdated;           // the ledger has a result that this version would not give
+    mb_ledger_extent extent; // what the ledger has
+    bool diverged;           // of the recorded run
+    double selection;        // its selection value; minus infinity if it diverged
+} sweep_run;
+
 typedef struct sweep_trial {
     char key[33];
     int32_t cell, setting; // of the first cell that has this trial
     uint32_t seed;
     const mb_fold_set *folds;
-    bool all_parts;  // scores on all parts are needed; otherwise on the selection parts alone
-    int32_t missing; // number of its runs that are not done
+    sweep_run *runs; // (fold_count)
+    int32_t pending; // number of its runs that are pending
     bool selected;   // `selection` is known
     double selection;
     mb_run_result *parts; // (fold_count) held back until the choice, or NULL; see sweep_parts.c
 } sweep_trial;
 
+// The result of a seed whose runs belong to several trials, because the folds of its cell have
+// different settings.
+typedef struct sweep_join {
+    char key[33];
+    int32_t cell;
+    int32_t *members; // (fold_count) indices of the trials
+    bool scored;
+} sweep_join;
+
 typedef struct sweep_cell {
     const mb_sweep_cell *plan;
     const mb_corpus *corpus;
+    int32_t fold_count;
     const mb_dataset *dataset; // NULL until a run needs it
     int32_t search_count;
     int32_t *search;     // indices of the trials of the search, by setting and then by seed
     int32_t search_done; // the first search_done trials have selection values
     int32_t best;        // the best setting of those completed since the start, or -1
     double best_mean;    // of `best`
-    int32_t chosen;      // index of the chosen setting, or -1
-    int32_t final_count;
-    int32_t *final;
+    bool chosen;         // settings are chosen, and the trials that print the result are added
 } sweep_cell;
 
 // The properties of a part that determine the graph that is compiled for it.
@@ -73,6 +92,9 @@ struct mb_sweep {
     sweep_cell *cells; // (plan->cell_count)
     sweep_trial *trials;
     int32_t trial_count, trial_capacity;
+    sweep_join *joins;
+    int32_t join_count;
+    char *doubts;       // a line for every choice without ground, or NULL
     int32_t *key_slots; // hash table of trials by key, with open addressing; -1 = free
     int32_t key_slot_count;
     bool device_memory; // the device has its own memory
@@ -95,16 +117,20 @@ mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
 // sweep_trials.c: makes the trial with this cell, setting and seed.
 void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                     mb_trial *trial);
-// Adds a trial, or finds it if another cell has it already, and makes jobs of its missing runs.
-// all_parts: as in sweep_trial.
+// Adds a trial, of which no run is wanted yet, or finds it if another cell has it already.
 mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
-                          bool all_parts, int32_t *index, mb_error *error);
+                          int32_t *index, mb_error *error);
 
-// sweep_jobs.c: makes jobs of the missing runs of a trial that is new to the sweep.
-mb_status sweep_find_missing(mb_sweep *sweep, int32_t trial, mb_error *error);
-// Requests scores of a trial on all its parts. They are recorded if they were held back; otherwise
-// runs that were scored on their selection part alone are trained again.
-mb_status sweep_request_all_parts(mb_sweep *sweep, int32_t trial, mb_error *error);
+// sweep_jobs.c: reads what the ledger has of a trial that is new to the sweep.
+mb_status sweep_find_recorded(mb_sweep *sweep, int32_t trial, mb_error *error);
+// Wants a run of a trial, or all of them if the fold is ALL_FOLDS, and makes jobs of those that are
+// missing. A run that was scored on its selection part alone is trained again for the others.
+enum { ALL_FOLDS = -1 };
+mb_status sweep_want(mb_sweep *sweep, int32_t trial, int32_t fold, bool all_parts, mb_error *error);
+// Must be called when no run of a trial is pending any more: more may have been wanted meanwhile.
+mb_status sweep_want_more(mb_sweep *sweep, int32_t trial, mb_error *error);
+// Whether the ledger has what is wanted of a run.
+bool sweep_has_run(const sweep_trial *trial, int32_t fold);
 // A run in the form in which the ledger records it.
 mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec,
                                const char *device, const mb_run_result *result);
@@ -132,8 +158,18 @@ mb_status sweep_find_plans(mb_sweep *sweep, int32_t group, mb_run_spec *spec, mb
 void sweep_job_ended(mb_sweep *sweep, const mb_job *job);
 void sweep_free_groups(mb_sweep *sweep);
 
-// sweep.c: chooses the settings of cells whose search is complete, and adds their final seeds.
+// sweep_choice.c: chooses the settings of cells whose search is complete, and adds the trials that
+// print their results.
 mb_status sweep_advance(mb_sweep *sweep, mb_error *error);
+// Records a link between a cell and a trial.
+mb_status sweep_link(mb_sweep *sweep, int32_t cell, bool final, const char *key, mb_error *error);
+
+// sweep_joins.c: adds the result of a seed of which fold k has the trial members[k], and links it
+// to its cell. Takes over `members`, which is malloc'ed, also after a failure.
+mb_status sweep_add_join(mb_sweep *sweep, int32_t cell, int32_t *members, mb_error *error);
+// Records the scores of all joins whose runs are complete.
+mb_status sweep_score_joins(mb_sweep *sweep, mb_error *error);
+void sweep_free_joins(mb_sweep *sweep);
 
 // Prepends "plan.json: cells[2]: " to the message.
 mb_status sweep_fail_in_cell(const mb_sweep *sweep, const sweep_cell *cell, mb_status status,

@@ -58,13 +58,13 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
 static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run_spec *spec,
                              mb_error *error) {
     mb_ledger *ledger = t->sweep->ledger;
-    char device[MB_DEVICE_TEXT], difference[384] = "";
+    char difference[384] = "";
     mb_run_result stored = {0};
+    mb_ledger_summary before;
     mb_run_spec selection = *spec;
     selection.selection_only = true;
-    mb_status status =
-        mb_ledger_get_device(ledger, run->trial_key, run->fold, device, sizeof device, error);
-    if (status == MB_OK && strcmp(device, t->device) != 0) {
+    mb_status status = mb_ledger_get_summary(ledger, run->trial_key, run->fold, &before, error);
+    if (status == MB_OK && strcmp(before.device, t->device) != 0) {
         t->sweep->totals.runs_moved++;
         return MB_OK;
     }
@@ -99,43 +99,72 @@ mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec
 static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_scores *scores,
                      mb_error *error) {
     mb_sweep *sweep = t->sweep;
+    const sweep_trial *trial = &sweep->trials[outcome->job.trial];
+    const sweep_run *before = &trial->runs[outcome->job.fold];
     mb_run_spec spec = sweep_run_of(sweep, &outcome->job);
-    mb_ledger_run run =
-        sweep_ledger_run(&sweep->trials[outcome->job.trial], &spec, t->device, &outcome->result);
-    mb_ledger_extent before;
-    mb_status status = mb_ledger_get_extent(sweep->ledger, run.trial_key, run.fold, &before, error);
-    if (status != MB_OK || before == MB_LEDGER_NOTHING)
-        return status == MB_OK ? mb_ledger_put_run(sweep->ledger, &run, scores, error) : status;
-    status = check_again(t, &run, &spec, error);
+    mb_ledger_run run = sweep_ledger_run(trial, &spec, t->device, &outcome->result);
+    if (before->extent == MB_LEDGER_NOTHING)
+        return mb_ledger_put_run(sweep->ledger, &run, scores, error);
+    mb_status status = before->outdated ? MB_OK : check_again(t, &run, &spec, error);
     return status == MB_OK ? mb_ledger_replace_run(sweep->ledger, &run, scores, error) : status;
+}
+
+// Notes in the lists of the sweep that a run is recorded.
+static void note_recorded(mb_sweep *sweep, const mb_outcome *outcome) {
+    sweep_trial *trial = &sweep->trials[outcome->job.trial];
+    sweep_run *run = &trial->runs[outcome->job.fold];
+    const mb_run_result *result = &outcome->result;
+    run->pending = run->outdated = false;
+    run->diverged = result->status == MB_RUN_DIVERGED;
+    run->selection =
+        run->diverged ? -(double)INFINITY : result->epochs[result->best_epoch].select_metric;
+    run->extent = run->diverged || result->test_count > 0 || result->held_predictions.count > 0
+                      ? MB_LEDGER_ALL_PARTS
+                      : MB_LEDGER_SELECTION;
+    trial->pending--;
+    sweep->totals.runs_done++;
+    sweep->totals.runs_trained++;
+    sweep->totals.runs_diverged += run->diverged;
+    sweep->totals.runs_broken += result->broken_epoch >= 0;
+    sweep->totals.cost_done += outcome->job.cost;
+}
+
+// Whether all runs of a trial are recorded when this one is.
+static bool completes(const sweep_trial *trial, int32_t fold) {
+    bool complete = true;
+    for (int32_t k = 0; k < trial->folds->fold_count; k++)
+        complete =
+            complete &&
+            (k == fold || (trial->runs[k].extent != MB_LEDGER_NOTHING && !trial->runs[k].outdated));
+    return complete;
 }
 
 static mb_status record(training *t, mb_outcome *outcome, mb_error *error) {
     mb_sweep *sweep = t->sweep;
-    sweep_trial *trial = &sweep->trials[outcome->job.trial];
-    mb_ledger_scores scores;
-    bool complete = trial->missing == 1;
-    if (!trial->all_parts && outcome->result.status == MB_RUN_DONE)
-        sweep_hold_back(trial, outcome->job.fold, &outcome->result);
+    int32_t index = outcome->job.trial, fold = outcome->job.fold;
+    sweep_trial *trial = &sweep->trials[index];
+    mb_ledger_scores scores = {0};
+    bool complete = completes(trial, fold);
+    if (!trial->runs[fold].all_parts && outcome->result.status == MB_RUN_DONE)
+        sweep_hold_back(trial, fold, &outcome->result);
     mb_status status = complete ? score(sweep, trial, outcome, &scores, error) : MB_OK;
     if (status == MB_OK)
         status = put(t, outcome, complete ? &scores : NULL, error);
+    if (status == MB_OK && complete) {
+        trial->selection = mb_selection_of_trial(&scores);
+        trial->selected = true;
+    }
+    mb_ledger_scores_free(&scores);
     if (status != MB_OK)
         return status;
-    trial->missing--;
-    sweep->totals.runs_done++;
-    sweep->totals.runs_trained++;
-    sweep->totals.runs_diverged += outcome->result.status == MB_RUN_DIVERGED;
-    sweep->totals.cost_done += outcome->job.cost;
-    if (!complete)
-        return MB_OK;
-    trial->selection = mb_selection_of_trial(&scores);
-    trial->selected = true;
-    if (trial->all_parts) // may have been requested after a run of it began
-        status = sweep_request_all_parts(sweep, outcome->job.trial, error);
-    else
-        sweep_weigh_parts(sweep, trial);
-    return status == MB_OK ? sweep_advance(sweep, error) : status;
+    note_recorded(sweep, outcome);
+    if (trial->pending == 0) // all parts may have been wanted after a run of it began
+        status = sweep_want_more(sweep, index, error);
+    if (complete)
+        sweep_weigh_parts(sweep, &sweep->trials[index]);
+    if (status == MB_OK && complete)
+        status = sweep_advance(sweep, error);
+    return status == MB_OK ? sweep_score_joins(sweep, error) : status;
 }
 
 static mb_status give_jobs(training *t, mb_error *error) {

@@ -79,7 +79,7 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
 
 // Appends a trial that is not in the list yet.
 static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cell, int32_t setting,
-                         bool all_parts, mb_ledger_trial *record, mb_error *error) {
+                         mb_ledger_trial *record, mb_error *error) {
     int32_t index = sweep->trial_count;
     mb_trial_spec spec;
     mb_status status =
@@ -91,19 +91,21 @@ static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cel
                            .setting = setting,
                            .seed = described->seed,
                            .folds = spec.folds,
-                           .all_parts = all_parts,
+                           .runs = calloc((size_t)spec.folds->fold_count, sizeof *trial->runs),
                            .selection = -INFINITY};
+    if (trial->runs == NULL)
+        return mb_out_of_memory(error, "the list of trials");
     memcpy(trial->key, record->key, sizeof trial->key);
     *slot_of(sweep, record->key) = index;
     sweep->trial_count++;
     record->fold_count = spec.folds->fold_count;
     if (sweep->record)
         status = mb_ledger_put_trial(sweep->ledger, record, error);
-    return status == MB_OK ? sweep_find_missing(sweep, index, error) : status;
+    return status == MB_OK ? sweep_find_recorded(sweep, index, error) : status;
 }
 
 mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
-                          bool all_parts, int32_t *index, mb_error *error) {
+                          int32_t *index, mb_error *error) {
     mb_trial described;
     mb_ledger_trial record = {.fold_count = 0};
     sweep_describe(sweep, cell, setting, seed, &described);
@@ -115,9 +117,7 @@ mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32
     *index = *slot_of(sweep, record.key);
     if (*index < 0) {
         *index = sweep->trial_count;
-        status = add_new(sweep, &described, cell, setting, all_parts, &record, error);
-    } else if (all_parts) {
-        status = sweep_request_all_parts(sweep, *index, error);
+        status = add_new(sweep, &described, cell, setting, &record, error);
     }
     free(record.description);
     return status;

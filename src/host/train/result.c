@@ -23,7 +23,7 @@ static void predictions_free(mb_predictions *predictions) {
 }
 
 mb_status mb_run_result_open(const mb_run_spec *spec, mb_run_result *result, mb_error *error) {
-    *result = (mb_run_result){.status = MB_RUN_DONE};
+    *result = (mb_run_result){.status = MB_RUN_DONE, .broken_epoch = -1};
     mb_scores_of(mb_dataset_labels(spec->rules), 0, NULL, NULL, NULL, NULL,
                  &result->select); // all NaN
     result->held = result->select;
