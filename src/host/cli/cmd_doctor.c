@@ -7,11 +7,13 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/doctor_device.h"
+#include "cli/doctor_ledger.h"
 #include "cli/shared_options.h"
 #include "data/audit.h"
 
 static const char usage[] =
     "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
+    "       merbench doctor RESULTS.db [--upgrade NEW.db]\n"
     "       merbench doctor --device [--gpu N] [--json]\n\n"
     "Audits a corpus and lists its findings. The exit code is 3 if there are errors or warnings,\n"
     "and 0 if there are none, or only notes.\n\n"
@@ -29,6 +31,7 @@ static const char usage[] =
 
 typedef struct arguments {
     const char *path; // NULL with --device
+    const char *upgrade;
     bool json, device;
     int32_t entries;
     mb_device_choice choice; // --gpu
@@ -39,6 +42,11 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
         {"entries", "N", "list the first N entries of a finding (default 5)",
          .whole = &given->entries, .least = 1, .most = 1000000},
         mb_json_option(&given->json),
+        {"upgrade", "NEW.db",
+         "copy a results file of an earlier version, unchanged in its numbers, into a new file "
+         "that "
+         "'merbench run' can continue",
+         .text = &given->upgrade},
         {"device", NULL,
          "check this machine instead of a corpus: instruction sets, GPU driver, GPUs and their "
          "memory; train a small model on each and compare; show which device --device auto "
@@ -64,6 +72,8 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
     if (given->device && given->path != NULL)
         return mb_fail(error, MB_USAGE,
                        "--device checks this machine: expected no corpus, found '%s'", given->path);
+    if (given->upgrade != NULL && given->path == NULL)
+        return mb_fail(error, MB_USAGE, "--upgrade: expected the results file to be upgraded");
     if (!given->device && given->choice.gpu.given)
         return mb_fail(error, MB_USAGE, "--gpu: only valid with --device");
     if (!given->device && given->path == NULL)
@@ -128,6 +138,8 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
+    if (given.upgrade != NULL || mb_is_database(given.path))
+        return mb_doctor_ledger(given.path, given.upgrade, error);
     mb_corpus corpus;
     mb_audit audit = {0};
     status = mb_corpus_open(given.path, &corpus, error);

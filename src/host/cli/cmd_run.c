@@ -194,8 +194,11 @@ static void write_note(const display *d, const mb_sweep_totals *totals, char *no
     double rate = seconds > 0 ? (double)totals->steps / seconds : 0;
     int length = snprintf(note, size, "%.0f model-steps/s", rate);
     if (totals->runs_diverged > 0)
-        snprintf(note + length, size - (size_t)length, ", %lld diverged",
-                 (long long)totals->runs_diverged);
+        length += snprintf(note + length, size - (size_t)length, ", %lld diverged",
+                           (long long)totals->runs_diverged);
+    if (totals->runs_broken > 0)
+        snprintf(note + length, size - (size_t)length, ", %lld not finite",
+                 (long long)totals->runs_broken);
 }
 
 static void show(void *context, const mb_sweep_totals *totals) {
@@ -214,6 +217,16 @@ static void print_start(const run_options *options, const mb_sweep_plan *plan,
                  options->threads == 1 ? "" : "s");
     fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
             (long long)totals->runs, (long long)totals->runs_done, how, options->device.text);
+}
+
+// Warns of choices that have no ground.
+static void print_doubts(const run_options *options, const mb_sweep *sweep) {
+    const char *line = mb_sweep_doubts(sweep);
+    while (*line != '\0') {
+        size_t length = strcspn(line, "\n");
+        fprintf(stderr, "warning: %s: %.*s\n", options->plan, (int)length, line);
+        line += length + 1;
+    }
 }
 
 static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
@@ -242,6 +255,8 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
                 "another device than before; their results may differ in rounding from those that "
                 "the setting was chosen by\n",
                 (long long)totals.runs_moved);
+    print_doubts(options, sweep);
+    print_doubts(options, sweep);
     return status;
 }
 

@@ -25,6 +25,10 @@ int mb_ledger_schema(const mb_ledger *ledger) {
     return ledger->schema;
 }
 
+int mb_ledger_newest_schema(void) {
+    return MB_LEDGER_SCHEMA;
+}
+
 // Finds the absolute name of the file, which need not exist yet. Different names of the same file
 // must share one lock.
 static mb_status resolve(mb_ledger *ledger, mb_error *error) {

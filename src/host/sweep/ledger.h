@@ -32,6 +32,10 @@ void mb_ledger_close(mb_ledger *ledger); // rolls back an open group; NULL is fi
 
 const char *mb_ledger_path(const mb_ledger *ledger); // as given to mb_ledger_open, for messages
 int mb_ledger_schema(const mb_ledger *ledger);       // the schema version of the file
+int mb_ledger_newest_schema(void);                   // the one that this program writes
+
+// Looks for damage in the whole file, which takes time. MB_BAD_INPUT: the message has the first.
+mb_status mb_ledger_check(mb_ledger *ledger, mb_error *error);
 
 // Copies a ledger, which may have an older schema, into a new file with this program's schema.
 // MB_FAILED: the new file exists already or cannot be written.

@@ -59,6 +59,28 @@ mb_status mb_ledger_view_old(mb_ledger *ledger, int version, mb_error *error) {
     return status;
 }
 
+// ---- damage -----------------------------------------------------------------------------------
+
+mb_status mb_ledger_check(mb_ledger *ledger, mb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    mb_status status = MB_OK;
+    if (sqlite3_prepare_v2(ledger->database, "PRAGMA main.integrity_check(1)", -1, &statement,
+                           NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        status = mb_ledger_failure(ledger, "looking for damage", error);
+    const char *found = status == MB_OK ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (found != NULL && strcmp(found, "ok") != 0)
+        status = mb_ledger_damaged(ledger, found, error);
+    sqlite3_finalize(statement);
+    if (status == MB_OK && sqlite3_prepare_v2(ledger->database, "PRAGMA main.foreign_key_check", -1,
+                                              &statement, NULL) != SQLITE_OK)
+        status = mb_ledger_failure(ledger, "looking for damage", error);
+    if (status == MB_OK && sqlite3_step(statement) == SQLITE_ROW)
+        status = mb_ledger_damaged(ledger, "a row refers to another that is missing", error);
+    sqlite3_finalize(statement);
+    return status;
+}
+
 // ---- upgrading --------------------------------------------------------------------------------
 
 static mb_status attach(mb_ledger *old, const mb_ledger *new, mb_error *error) {
