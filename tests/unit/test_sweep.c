@@ -276,6 +276,66 @@ static void test_drift(void **state) {
     assert_int_equal(totals.runs_moved, 1);
 }
 
+// A trainer of a later version, which scores the runs that earlier ones ended as diverged.
+static mb_status score_all(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
+                           const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
+                           mb_error *error) {
+    mb_run_spec spec = *specs;
+    spec.seed = 1;
+    mb_status status = make_up(cache, &spec, run_count, stop, steps_done, results, error);
+    if (status == MB_OK && specs->seed == 2) {
+        results->broken_epoch = 0;
+        snprintf(results->cause, sizeof results->cause, "epoch 1: made up");
+    }
+    return status;
+}
+
+// Under mertools, a run that an earlier version recorded as diverged is missing, unless the toolkit
+// stops there. Under strict it has diverged for good.
+static void test_outdated_runs(void **state) {
+    (void)state;
+    static const struct {
+        const char *corpus, *protocol;
+        int64_t trained;
+    } cases[] = {
+        // the diverged trial, which makes its setting the best one
+        {"iemocap.h5", "mertools", 5},
+        {"mer.h5", "mertools", 0},
+        {"iemocap.h5", "strict", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char plan[1024], text[1100], results[32];
+        mb_sweep_totals totals;
+        snprintf(results, sizeof results, "outdated%zu.db", i);
+        write_plan(plan, sizeof plan, cases[i].corpus, "16, 32", "1, 2", "");
+        protocol_plan(text, sizeof text, cases[i].protocol, plan);
+        atomic_store(&calls_left, FOREVER);
+        expect_start(text, results, make_up, 1, &totals);
+        assert_int_equal(totals.runs_diverged, 5);
+        for (int again = 0; again < 2; again++) {
+            expect_start(text, results, score_all, 1, &totals);
+            assert_int_equal(totals.runs_trained, again ? 0 : cases[i].trained);
+            assert_int_equal(totals.runs_broken, totals.runs_trained);
+            assert_int_equal(totals.runs_done, totals.runs);
+        }
+        mb_ledger *ledger = open_results(&folder, results);
+        mb_error error = {.message = ""};
+        mb_ledger_plan *plans = NULL;
+        mb_ledger_entry *entries = NULL;
+        int32_t plan_count = 0, count = 0;
+        assert_int_equal(mb_ledger_get_plans(ledger, &plans, &plan_count, &error), MB_OK);
+        assert_int_equal(
+            mb_ledger_get_entries(ledger, plans[0].digest, 0, false, &entries, &count, &error),
+            MB_OK);
+        assert_int_equal(count, 4);
+        assert_int_equal(entries[3].scores.diverged, cases[i].trained == 0);
+        assert_int_equal(entries[3].scores.broken, cases[i].trained > 0 ? 5 : 0);
+        mb_ledger_entries_free(entries, count);
+        mb_ledger_plans_free(plans, plan_count);
+        mb_ledger_close(ledger);
+    }
+}
+
 // However often the sweep is killed, it completes in the end.
 static void test_power_cuts(void **state) {
     (void)state;
@@ -460,7 +520,7 @@ int main(void) {
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_halves),
         cmocka_unit_test(test_strict),      cmocka_unit_test(test_refused),
         cmocka_unit_test(test_lost_device), cmocka_unit_test(test_parts_of_the_chosen),
-        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_drift),       cmocka_unit_test(test_outdated_runs),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
