@@ -22,6 +22,8 @@ static const char *const datasets[4] = {"MER2023", "CMUMOSI", "IEMOCAPSix", "SIM
 
 // The value of a hyper-parameter in trial i: first the defaults, then values far from them.
 static double value_of(const mb_option *option, int i) {
+    if (i < MODELS && strcmp(option->name, "zero_rows") == 0)
+        return 0; // the default then
     if (i < MODELS)
         return option->initial;
     if (option->kind == MB_OPTION_CHOICE)

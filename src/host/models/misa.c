@@ -55,8 +55,8 @@ static const mb_option options[OPTION_COUNT] = {
                    .choices = {"nan", "zero"},
                    .slot = MB_SLOT_NONE,
                    .help = "gradient of a moment difference of zero (a batch of one row, shared "
-                           "representations that no longer vary): 0/0 as in the toolkit, which "
-                           "ends the run, or zero"},
+                           "representations that no longer vary): 0/0 as in the toolkit, after "
+                           "which every number is NaN, or zero"},
     [CLIP] = MB_OPTION_GRAD_CLIP_ROW(-1, 0.8, 1.0),
 };
 

@@ -11,7 +11,7 @@
 //   interloss = alpha nce - beta lld                                         (1)
 // The toolkit's bound has no log-variance term, so it grows to 0 as the variance grows. Option
 // logvar_term adds the term. An encoding after ReLU may be all zeros and then has no direction: its
-// inner products are 0 or, with zero_rows "nan", 0/0 as in the toolkit.
+// inner products are 0/0 as in the toolkit or, with zero_rows "zero", 0.
 #include "models/blocks.h"
 
 #include <stdio.h>
@@ -65,12 +65,14 @@ static const mb_option options[OPTION_COUNT] = {
                              "toolkit, on as in the paper"},
     [ZERO_ROWS] = {.name = "zero_rows",
                    .kind = MB_OPTION_CHOICE,
-                   .initial = ZERO_ROWS_ZERO,
+                   .initial = ZERO_ROWS_NAN,
                    .maximum = ZERO_ROWS_NAN,
+                   .corrected = true,
+                   .corrected_initial = ZERO_ROWS_ZERO,
                    .choices = {"zero", "nan"},
                    .slot = MB_SLOT_NONE,
-                   .help = "direction of an encoding that is all zeros: zero, or 0/0 as in the "
-                           "toolkit, which ends the run"},
+                   .help = "direction of an encoding that is all zeros: 0/0 as in the toolkit, "
+                           "after which every number is NaN, or zero"},
     [CLIP] = MB_OPTION_GRAD_CLIP_ROW(0.6, 0.8, 1.0),
 };
 
