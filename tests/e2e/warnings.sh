@@ -38,6 +38,7 @@ done
 # ---- the same labels under the name of a dataset with classes
 expect 0 import mertools "$FOLDER" --dataset MELD -o meld.h5 --text words
 complains "warning: one-class: MELD: parts whose utterances all have one class, perhaps a placeholder: 'train': 6 of class 0 'anger';"
+complains 'warning: ignored-labels: MELD: the dataset has no valences, those of the label file are ignored: the first is -2, 8 utterances have another'
 says_not 'absent-class'
 plan meld.json strict 32 attention "" meld.h5 words
 expect 0 run meld.json --results meld.db --quiet
