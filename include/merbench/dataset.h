@@ -17,6 +17,14 @@ typedef enum mb_split_scheme {
     MB_SPLIT_RANDOM_FOLDS, // five random folds of the training corpus, separate test sets
 } mb_split_scheme;
 
+enum { MB_MOST_PUBLISHED_SPLITS = 5 };
+
+// A split of the published label files.
+typedef struct mb_published_split {
+    const char *name;
+    int32_t count; // of its utterances
+} mb_published_split;
+
 typedef struct mb_dataset_rules {
     const char *name;    // as MERTools spells it: "CMUMOSI"
     int32_t class_count; // C (the toolkit's output_dim1); 0 = no classification head
@@ -26,6 +34,8 @@ typedef struct mb_dataset_rules {
     mb_selection selection;
     double value_range;     // valences are in [-value_range, value_range]; 0 = no valence
     const char *classes[8]; // class names in label order, NULL-terminated
+    // Up to an entry without a name. None: the dataset is not published.
+    mb_published_split published[MB_MOST_PUBLISHED_SPLITS];
 } mb_dataset_rules;
 
 // The labels of a dataset with these rules.

@@ -52,6 +52,9 @@ typedef struct mb_model {
     // NULL, or a check that refuses configurations that the model cannot use; the message names the
     // key of the plan.
     mb_status (*check)(const mb_model_config *config, mb_error *error);
+    // NULL, or whether the gradients of a training batch of one row are not finite, so that a run
+    // with such a batch breaks in its first epoch. Needs only the options of the configuration.
+    bool (*breaks_on_one_row)(const mb_model_config *config);
     // Builds the graph up to the outputs. The graph keeps shape errors.
     void (*build)(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs);
 } mb_model;

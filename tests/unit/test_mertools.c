@@ -14,17 +14,24 @@
 static const mb_import_options mer2023 = {
     .folder = MB_FIXTURES "/mertools/mer2023", .threads = 3, .quiet = true};
 
-static mb_status import(mb_import_options options, const char *dataset, mb_corpus *corpus,
-                        mb_error *error) {
+static mb_status import_noting(mb_import_options options, const char *dataset, mb_corpus *corpus,
+                               mb_ignored_labels *ignored, mb_error *error) {
     mb_source *sources;
     int32_t source_count;
     options.rules = mb_dataset_find(dataset);
     error->message[0] = '\0';
-    mb_status status = mb_import_mertools(&options, corpus, &sources, &source_count, error);
+    mb_status status =
+        mb_import_mertools(&options, corpus, &sources, &source_count, ignored, error);
     if (status == MB_OK)
         assert_int_equal(source_count, corpus->feature_count + 1);
     mb_sources_free(sources, source_count);
     return status;
+}
+
+static mb_status import(mb_import_options options, const char *dataset, mb_corpus *corpus,
+                        mb_error *error) {
+    mb_ignored_labels ignored;
+    return import_noting(options, dataset, corpus, &ignored, error);
 }
 
 static void test_labels(void **state) {
@@ -51,6 +58,33 @@ static void test_labels(void **state) {
     assert_int_equal(mb_corpus_split(&corpus, "test1")->rows[0], 12);
     assert_int_equal(mb_corpus_split(&corpus, "test3")->rows[0], 15);
     mb_corpus_close(&corpus);
+}
+
+static void test_ignored_labels(void **state) {
+    (void)state;
+    static const struct {
+        const char *dataset, *labels, *first;
+        int32_t different;
+    } cases[] = {
+        {"CMUMOSI", NULL, "0", 0}, // all have the emotion 0
+        {"MELD", NULL, "-2", 8},   // the valences rise from -2 in each split
+        {"QUICKSTART", NULL, "", 0},
+        {"CMUMOSI", "label_words.npz", "'sad'", 3}, // '', 'sad' and 'happy'
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mb_corpus corpus;
+        mb_error error;
+        mb_ignored_labels ignored;
+        const mb_import_options mosi = {.folder = MB_FIXTURES "/mertools/cmumosi",
+                                        .labels = cases[i].labels,
+                                        .threads = 1,
+                                        .quiet = true};
+        if (import_noting(mosi, cases[i].dataset, &corpus, &ignored, &error) != MB_OK)
+            fail_msg("%s", error.message);
+        assert_string_equal(ignored.first, cases[i].first);
+        assert_int_equal(ignored.different, cases[i].different);
+        mb_corpus_close(&corpus);
+    }
 }
 
 static void test_features(void **state) {
@@ -170,11 +204,9 @@ static void test_guesses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_features),
-        cmocka_unit_test(test_any_number_of_threads),
-        cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_wrong_dataset),
+        cmocka_unit_test(test_labels),   cmocka_unit_test(test_ignored_labels),
+        cmocka_unit_test(test_features), cmocka_unit_test(test_any_number_of_threads),
+        cmocka_unit_test(test_choice),   cmocka_unit_test(test_wrong_dataset),
         cmocka_unit_test(test_guesses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

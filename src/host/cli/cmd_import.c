@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
+#include "data/audit.h"
 #include "data/import_mertools.h"
 
 static const char usage[] =
@@ -18,7 +20,8 @@ static const char usage[] =
 static const char notes[] =
     "Labels follow the toolkit: utterances have the order of the label file; a valence of -10, ''\n"
     "or none at all counts as missing; emotions are ignored if the dataset has no classes. Label\n"
-    "files are pickles; they are read without executing anything.\n"
+    "files are pickles; they are read without executing anything. Labels that do not fit the\n"
+    "dataset (sizes of splits, classes, range) are warnings; 'merbench doctor' explains more.\n"
     "example: merbench import mertools cmumosi-process --dataset CMUMOSI -o cmumosi.h5";
 
 // Splits "A,B" into names, which point into `text`.
@@ -105,6 +108,38 @@ static void print_summary(const mb_corpus *corpus, const char *output) {
                     corpus->features[f].name);
 }
 
+// Errors are printed as warnings, too: the corpus was written, only training may refuse it.
+static mb_status print_findings(const mb_corpus *corpus, mb_error *error) {
+    mb_audit audit = {.most_entries = 3};
+    mb_status status = mb_audit_labels(corpus, &audit, error);
+    for (int i = 0; i < audit.count && status == MB_OK; i++) {
+        if (audit.findings[i].severity == MB_NOTE)
+            continue;
+        char *line = mb_finding_line(&audit.findings[i]);
+        if (line == NULL) {
+            status = mb_out_of_memory(error, "warnings");
+        } else {
+            mb_make_plain(line, "");
+            fprintf(stderr, "merbench import: warning: %s\n", line);
+        }
+        free(line);
+    }
+    mb_audit_free(&audit);
+    return status;
+}
+
+static void print_ignored(const mb_dataset_rules *rules, mb_ignored_labels *ignored) {
+    bool classes = rules->class_count == 0;
+    if (ignored->different == 0)
+        return;
+    mb_make_plain(ignored->first, "");
+    fprintf(stderr,
+            "merbench import: warning: ignored-labels: %s: the dataset has no %s, those of the "
+            "label file are ignored: the first is %s, %d utterance%s another\n",
+            rules->name, classes ? "classes" : "valences", ignored->first, ignored->different,
+            ignored->different == 1 ? " has" : "s have");
+}
+
 static mb_status import(const arguments *given, mb_error *error) {
     mb_status status = mb_corpus_can_write(given->output, given->force, error);
     if (status != MB_OK)
@@ -112,11 +147,16 @@ static mb_status import(const arguments *given, mb_error *error) {
     mb_corpus corpus;
     mb_source *sources;
     int32_t source_count;
-    status = mb_import_mertools(&given->import, &corpus, &sources, &source_count, error);
+    mb_ignored_labels ignored;
+    status = mb_import_mertools(&given->import, &corpus, &sources, &source_count, &ignored, error);
     if (status == MB_OK)
         status = mb_corpus_write(&corpus, sources, source_count, given->output, error);
     if (status == MB_OK)
         print_summary(&corpus, given->output);
+    if (status == MB_OK)
+        print_ignored(corpus.rules, &ignored);
+    if (status == MB_OK)
+        status = print_findings(&corpus, error);
     mb_sources_free(sources, source_count);
     mb_corpus_close(&corpus);
     return status;

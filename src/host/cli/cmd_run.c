@@ -26,7 +26,8 @@ static const char usage[] =
     "Trains every trial of a plan that is not in the ledger yet, longest first, and prints the\n"
     "table. After Ctrl-C, SIGTERM, kill -9 or a power cut, the same command continues with the\n"
     "missing trials. The results depend neither on the number of threads nor on interruptions.\n"
-    "The whole plan is checked before anything is trained.";
+    "The whole plan is checked before anything is trained. Labels that do not fit their dataset,\n"
+    "parts on which scores are not defined, and runs that must break are warnings on stderr.";
 
 static const char notes[] =
     "The plan format is described in docs/plan-format.md.\n"
@@ -288,6 +289,11 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
     return status;
 }
 
+static void print_warning(void *context, const char *line) {
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
 static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *error) {
     mb_sweep_plan plan = {0};
     mb_sweep *sweep = NULL;
@@ -297,6 +303,8 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
         status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
     if (status == MB_OK)
         status = mb_sweep_open(&plan, interrupt, &sweep, error);
+    if (status == MB_OK)
+        status = mb_sweep_list_warnings(sweep, print_warning, NULL, error);
     if (status == MB_OK && trains_arrays(options))
         mb_sweep_use_device_memory(sweep);
     if (status == MB_OK)

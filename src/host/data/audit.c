@@ -1,5 +1,6 @@
 #include "data/audit.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,25 @@ int mb_audit_count(const mb_audit *audit, mb_severity severity) {
     for (int i = 0; i < audit->count; i++)
         count += audit->findings[i].severity == severity;
     return count;
+}
+
+char *mb_finding_line(const mb_finding *finding) {
+    char *line = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&line, &size);
+    if (stream == NULL)
+        return NULL;
+    fprintf(stream, "%s: %s: %s", finding->check, finding->subject, finding->message);
+    for (int e = 0; e < finding->entry_count; e++)
+        fprintf(stream, "%s%s", e == 0 ? ": " : "; ", finding->entries[e]);
+    if (finding->count > finding->entry_count)
+        fprintf(stream, "; and %" PRId64 " more", finding->count - finding->entry_count);
+    bool failed = ferror(stream) != 0;
+    failed |= fclose(stream) != 0;
+    if (!failed)
+        return line;
+    free(line);
+    return NULL;
 }
 
 static mb_status audit_feature_list(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {

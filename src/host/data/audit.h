@@ -31,8 +31,16 @@ typedef struct mb_audit {
 mb_status mb_audit_corpus(mb_corpus *corpus, int most_entries, mb_audit *audit, mb_error *error);
 void mb_audit_free(mb_audit *audit);
 
+// Checks the labels and the splits alone, which needs no file. `audit` must be empty except for
+// most_entries.
+mb_status mb_audit_labels(const mb_corpus *corpus, mb_audit *audit, mb_error *error);
+
 // The number of findings of this severity.
 int mb_audit_count(const mb_audit *audit, mb_severity severity);
+
+// The finding in one line, malloc'ed: "one-class: MELD: parts ...: 'train': ...; 'val': ...". NULL
+// when out of memory.
+char *mb_finding_line(const mb_finding *finding);
 
 // Used by audit*.c: a finding in the making. mb_check_finish adds it to the audit, unless it has
 // no entries.
@@ -47,7 +55,10 @@ mb_check mb_check_start(mb_audit *audit, mb_severity severity, const char *name,
 void mb_check_add(mb_check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 mb_status mb_check_finish(mb_check *check, mb_error *error);
 
-mb_status mb_audit_labels(const mb_corpus *corpus, mb_audit *audit, mb_error *error);
+// audit_published.c: labels of another dataset.
+mb_status mb_audit_published(const mb_corpus *corpus, mb_audit *audit, mb_error *error);
+// audit_parts.c: parts on which scores are not defined or say nothing.
+mb_status mb_audit_parts(const mb_corpus *corpus, mb_audit *audit, mb_error *error);
 mb_status mb_audit_feature(const mb_corpus *corpus, const mb_feature *feature, mb_audit *audit,
                            mb_error *error);
 

@@ -50,10 +50,14 @@ static mb_status audit_range(const mb_corpus *corpus, mb_audit *audit, mb_error 
 
 static mb_status audit_classes(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {
     const mb_dataset_rules *rules = corpus->rules;
-    int32_t counts[8] = {0}, most = 0;
+    int32_t counts[8] = {0}, most = 0, labelled = 0;
     for (int32_t i = 0; i < corpus->utterance_count; i++)
-        if (corpus->emotions[i] >= 0)
+        if (corpus->emotions[i] >= 0) {
             most = ++counts[corpus->emotions[i]] > most ? counts[corpus->emotions[i]] : most;
+            labelled++;
+        }
+    if (most == labelled) // mb_audit_parts says so
+        return MB_OK;
     mb_check absent = mb_check_start(audit, MB_WARNING, "absent-class", rules->name,
                                      "classes without any utterance");
     mb_check rare = mb_check_start(audit, MB_NOTE, "rare-class", rules->name,
@@ -144,5 +148,9 @@ mb_status mb_audit_labels(const mb_corpus *corpus, mb_audit *audit, mb_error *er
         status = audit_range(corpus, audit, error);
     if (status == MB_OK && corpus->rules->class_count > 0)
         status = audit_classes(corpus, audit, error);
+    if (status == MB_OK)
+        status = mb_audit_published(corpus, audit, error);
+    if (status == MB_OK)
+        status = mb_audit_parts(corpus, audit, error);
     return status;
 }

@@ -12,6 +12,7 @@ static const mb_dataset_rules mer2023 = {
     .selection = MB_SELECT_EMOVAL,
     .value_range = 5,
     .classes = {"neutral", "angry", "happy", "sad", "worried", "surprise"},
+    .published = {{"train", 3373}, {"test1", 411}, {"test2", 412}, {"test3", 834}},
 };
 
 static const mb_dataset_rules iemocap_four = {
@@ -21,6 +22,7 @@ static const mb_dataset_rules iemocap_four = {
     .shuffle = true,
     .selection = MB_SELECT_EMO,
     .classes = {"happy", "sad", "neutral", "angry"},
+    .published = {{"whole", 5531}},
 };
 
 static const mb_dataset_rules iemocap_six = {
@@ -30,6 +32,7 @@ static const mb_dataset_rules iemocap_six = {
     .shuffle = true,
     .selection = MB_SELECT_EMO,
     .classes = {"happy", "sad", "neutral", "angry", "excited", "frustrated"},
+    .published = {{"whole", 7433}},
 };
 
 // The reference toolkit does not shuffle the training rows of the five corpora below.
@@ -39,6 +42,7 @@ static const mb_dataset_rules meld = {
     .splits = MB_SPLIT_OFFICIAL,
     .selection = MB_SELECT_EMO,
     .classes = {"anger", "joy", "sadness", "neutral", "disgust", "fear", "surprise"},
+    .published = {{"train", 9989}, {"val", 1109}, {"test", 2610}},
 };
 
 static const mb_dataset_rules cmu_mosi = {
@@ -47,6 +51,7 @@ static const mb_dataset_rules cmu_mosi = {
     .splits = MB_SPLIT_OFFICIAL,
     .selection = MB_SELECT_EMO,
     .value_range = 3,
+    .published = {{"train", 1284}, {"val", 229}, {"test", 686}},
 };
 
 static const mb_dataset_rules cmu_mosei = {
@@ -55,6 +60,7 @@ static const mb_dataset_rules cmu_mosei = {
     .splits = MB_SPLIT_OFFICIAL,
     .selection = MB_SELECT_EMO,
     .value_range = 3,
+    .published = {{"train", 16326}, {"val", 1871}, {"test", 4659}},
 };
 
 static const mb_dataset_rules sims = {
@@ -63,6 +69,7 @@ static const mb_dataset_rules sims = {
     .splits = MB_SPLIT_OFFICIAL,
     .selection = MB_SELECT_EMO,
     .value_range = 1,
+    .published = {{"train", 1368}, {"val", 456}, {"test", 457}},
 };
 
 static const mb_dataset_rules sims_v2 = {
@@ -71,6 +78,7 @@ static const mb_dataset_rules sims_v2 = {
     .splits = MB_SPLIT_OFFICIAL,
     .selection = MB_SELECT_EMO,
     .value_range = 1,
+    .published = {{"train", 2722}, {"val", 647}, {"test", 1034}},
 };
 
 // Not a dataset of the benchmark: it is small and synthetic, for a first look at the program.

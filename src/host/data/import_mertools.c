@@ -13,7 +13,6 @@
 #include "data/h5.h"
 #include "data/mertools_features.h"
 #include "data/mertools_files.h"
-#include "data/mertools_labels.h"
 
 // ---- modalities -------------------------------------------------------------------------------
 
@@ -206,11 +205,11 @@ static mb_status add_source(mertools_import *import, const char *file, mb_error 
     return MB_OK;
 }
 
-static mb_status read_labels(mertools_import *import, mb_error *error) {
+static mb_status read_labels(mertools_import *import, mb_ignored_labels *ignored, mb_error *error) {
     char path[PATH_MAX], digest[33] = "";
     mb_status status = find_labels(import->options, path, error);
     if (status == MB_OK)
-        status = mb_mertools_labels(path, import->corpus, digest, error);
+        status = mb_mertools_labels(path, import->corpus, ignored, digest, error);
     const char *file = strrchr(path, '/');
     if (status == MB_OK)
         status = add_source(import, file != NULL ? file + 1 : path, error);
@@ -254,8 +253,10 @@ static mb_status read_features(mertools_import *import, const char *folder, char
 }
 
 mb_status mb_import_mertools(const mb_import_options *options, mb_corpus *corpus,
-                             mb_source **sources, int32_t *source_count, mb_error *error) {
+                             mb_source **sources, int32_t *source_count, mb_ignored_labels *ignored,
+                             mb_error *error) {
     *sources = NULL, *source_count = 0;
+    *ignored = (mb_ignored_labels){0};
     *corpus = (mb_corpus){.rules = options->rules};
     corpus->source = strdup(options->folder);
     char folder[PATH_MAX], **names = NULL;
@@ -271,7 +272,7 @@ mb_status mb_import_mertools(const mb_import_options *options, mb_corpus *corpus
     if (status == MB_OK && import.sources == NULL)
         status = mb_out_of_memory(error, "sources");
     if (status == MB_OK)
-        status = read_labels(&import, error);
+        status = read_labels(&import, ignored, error);
     if (status == MB_OK)
         status = read_features(&import, folder, names, count, error);
     mb_h5_free_names(names, count);

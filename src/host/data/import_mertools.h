@@ -4,6 +4,7 @@
 #define MB_DATA_IMPORT_MERTOOLS_H
 
 #include "data/corpus_write.h"
+#include "data/mertools_labels.h"
 
 // A list of names, owned by the caller.
 typedef struct mb_names {
@@ -25,7 +26,8 @@ typedef struct mb_import_options {
 // Reads labels and features. The caller closes the corpus and frees *sources with mb_sources_free,
 // also after a failure.
 mb_status mb_import_mertools(const mb_import_options *options, mb_corpus *corpus,
-                             mb_source **sources, int32_t *source_count, mb_error *error);
+                             mb_source **sources, int32_t *source_count, mb_ignored_labels *ignored,
+                             mb_error *error);
 void mb_sources_free(mb_source *sources, int32_t source_count);
 
 // Guesses a modality from words in a feature's name ("wavlm", "clip", "bert"); -1 = unknown.

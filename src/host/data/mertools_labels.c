@@ -22,6 +22,7 @@ const char *mb_mertools_label_file(const mb_dataset_rules *rules) {
 // The position of a label, for messages.
 typedef struct label_location {
     const char *path, *member, *utterance;
+    mb_ignored_labels *ignored; // of the file
 } label_location;
 
 static mb_status wrong(const label_location *at, mb_error *error, const char *key,
@@ -89,6 +90,27 @@ static mb_status read_valence(const mb_python *value, const mb_dataset_rules *ru
     return MB_OK;
 }
 
+// Absent labels are not ignored labels.
+static void note_ignored(const mb_python *value, mb_ignored_labels *ignored) {
+    char text[sizeof ignored->first] = "";
+    double number = NAN;
+    if (is_empty(value))
+        return;
+    if (value->kind == MB_PYTHON_INTEGER)
+        number = (double)value->integer;
+    else if (value->kind == MB_PYTHON_REAL)
+        number = value->real;
+    else if (value->kind == MB_PYTHON_TEXT)
+        snprintf(text, sizeof text, "'%.28s'", value->text);
+    if (!isnan(number) && number != no_value)
+        snprintf(text, sizeof text, "%.9g", number);
+    if (text[0] == '\0')
+        return;
+    if (ignored->first[0] == '\0')
+        memcpy(ignored->first, text, sizeof text);
+    ignored->different += strcmp(ignored->first, text) != 0;
+}
+
 // Reserves memory for `count` more utterances.
 static mb_status reserve(mb_corpus *corpus, size_t count, mb_error *error) {
     size_t total = (size_t)corpus->utterance_count + count;
@@ -130,6 +152,10 @@ static mb_status add_utterance(mb_corpus *corpus, mb_split *split, const mb_pyth
                               &corpus->valences[row], error);
     if (status != MB_OK)
         return status;
+    if (corpus->rules->class_count == 0)
+        note_ignored(mb_python_get(label, "emo"), at->ignored);
+    if (corpus->rules->value_count == 0)
+        note_ignored(mb_python_get(label, "val"), at->ignored);
     corpus->names[row] = strdup(name->text);
     if (corpus->names[row] == NULL)
         return mb_out_of_memory(error, "labels");
@@ -220,7 +246,8 @@ static mb_status check_members(const mb_corpus *corpus, const char *path, mb_err
     return MB_OK;
 }
 
-static mb_status read_members(mb_npz *npz, const char *path, mb_corpus *corpus, mb_error *error) {
+static mb_status read_members(mb_npz *npz, const char *path, mb_corpus *corpus,
+                              mb_ignored_labels *ignored, mb_error *error) {
     int count = mb_npz_count(npz);
     corpus->splits = calloc((size_t)count + 1, sizeof *corpus->splits);
     if (corpus->splits == NULL)
@@ -229,7 +256,7 @@ static mb_status read_members(mb_npz *npz, const char *path, mb_corpus *corpus, 
     for (int i = 0; i < count && status == MB_OK; i++) {
         mb_pickle *pickle;
         const mb_python *dict;
-        label_location at = {path, mb_npz_name(npz, i), NULL};
+        label_location at = {path, mb_npz_name(npz, i), NULL, ignored};
         status = mb_npz_read_object(npz, i, &pickle, &dict, error);
         if (status == MB_OK)
             status = add_split(corpus, dict, &at, error);
@@ -238,14 +265,15 @@ static mb_status read_members(mb_npz *npz, const char *path, mb_corpus *corpus, 
     return status;
 }
 
-mb_status mb_mertools_labels(const char *path, mb_corpus *corpus, char digest[33],
-                             mb_error *error) {
+mb_status mb_mertools_labels(const char *path, mb_corpus *corpus, mb_ignored_labels *ignored,
+                             char digest[33], mb_error *error) {
+    *ignored = (mb_ignored_labels){0};
     mb_npz *npz;
     mb_status status = mb_npz_open(path, &npz, error);
     if (status != MB_OK)
         return status;
     snprintf(digest, 33, "%s", mb_npz_digest(npz));
-    status = read_members(npz, path, corpus, error);
+    status = read_members(npz, path, corpus, ignored, error);
     mb_npz_close(npz);
     if (status == MB_OK)
         status = check_unique(corpus, path, error);

@@ -10,6 +10,13 @@
 
 enum { CATEGORY_MINIMUM = 2, DIALOGUE_TURNS = 10, VIDEO_CLIPS = 25, SESSION_TURNS = 50 };
 
+#define SOURCE_PREFIX "synthetic: "
+
+bool mb_synth_made(const mb_corpus *corpus) {
+    return corpus->source != NULL &&
+           strncmp(corpus->source, SOURCE_PREFIX, sizeof SOURCE_PREFIX - 1) == 0;
+}
+
 mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *options,
                             mb_error *error) {
     const mb_synth_profile *profile = mb_synth_profile_find(rules);
@@ -166,8 +173,8 @@ static void label_split(const mb_synth_options *options, const mb_synth_profile 
 static mb_status describe(const mb_synth_options *options, mb_corpus *corpus, mb_error *error) {
     const double *signal = options->signal;
     if (asprintf(&corpus->source,
-                 "synthetic: like %s, seed %u, scale %.9g, signal audio=%.9g,text=%.9g,"
-                 "video=%.9g%s",
+                 SOURCE_PREFIX "like %s, seed %u, scale %.9g, signal audio=%.9g,text=%.9g,"
+                               "video=%.9g%s",
                  options->rules->name, options->seed, options->scale, signal[MB_AUDIO],
                  signal[MB_TEXT], signal[MB_VIDEO], options->frames ? ", frames" : "") < 0) {
         corpus->source = NULL;

@@ -69,4 +69,7 @@ mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *opt
 // there is nothing to learn. A frame is the vector of its utterance plus new noise.
 mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_error *error);
 
+// Whether a corpus was made by mb_synth_make. Its sizes are then what somebody asked for.
+bool mb_synth_made(const mb_corpus *corpus);
+
 #endif

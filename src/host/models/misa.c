@@ -217,6 +217,10 @@ static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outpu
     mb_block_heads(graph, config, outputs);
 }
 
+static bool breaks_on_one_row(const mb_model_config *config) {
+    return (int)config->options[ZERO_NORM] == ZERO_NORM_NAN;
+}
+
 extern const mb_model mb_model_misa;
 const mb_model mb_model_misa = {
     .name = "misa",
@@ -226,5 +230,6 @@ const mb_model mb_model_misa = {
     .option_count = OPTION_COUNT,
     .couples_rows = true,
     .check = check,
+    .breaks_on_one_row = breaks_on_one_row,
     .build = build,
 };

@@ -22,6 +22,14 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
                         mb_error *error);
 void mb_sweep_close(mb_sweep *sweep); // NULL is fine
 
+// Called with one line: "plan.json: cells[2]: warning: ...".
+typedef void (*mb_sweep_warn)(void *context, const char *line);
+
+// What is known before training to be doubtful: labels that do not fit the dataset, parts on which
+// scores are not defined, runs that must break.
+mb_status mb_sweep_list_warnings(mb_sweep *sweep, mb_sweep_warn warn, void *context,
+                                 mb_error *error);
+
 // Tells the sweep that it will be trained on a device with its own memory. Must be called
 // before mb_sweep_prepare.
 void mb_sweep_use_device_memory(mb_sweep *sweep);
