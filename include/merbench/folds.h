@@ -9,7 +9,9 @@
 
 typedef enum mb_protocol {
     MB_PROTOCOL_MERTOOLS, // exactly as the reference toolkit does it
-    MB_PROTOCOL_STRICT,   // shuffled, nested selection, test parts unseen until settings are frozen
+    // Shuffled, nested selection, padded to training parts, test parts unseen until settings are
+    // frozen.
+    MB_PROTOCOL_STRICT,
 } mb_protocol;
 
 enum { MB_MOST_FOLDS = 5 };
@@ -20,7 +22,7 @@ typedef struct mb_part {
     int32_t count;
     int32_t *rows; // (count) utterances of the dataset
     // The utterances to whose longest sequence the part is padded: those of the toolkit's data
-    // set object.
+    // set object. Count 0, as in all parts under strict: the training part of the run's fold.
     int32_t scope_count;
     int32_t *scope; // (scope_count)
 } mb_part;
@@ -45,6 +47,7 @@ typedef struct mb_fold_set {
 // official splits.
 //
 // strict: fold k is held out, fold k + 1 selects, the other three train; official splits are kept.
+// Random folds are drawn with `seed` here, too.
 mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
                         mb_fold_set *folds, mb_error *error);
 void mb_folds_free(mb_fold_set *folds);

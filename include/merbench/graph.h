@@ -110,8 +110,8 @@ const mb_shape *mb_graph_shape(const mb_graph *graph, mb_tensor tensor);
 
 // ---- sources ----------------------------------------------------------------------------------
 // A stream of the dataset for the utterances of the batch: (B, D), or (B, T, D) with the frames of
-// an utterance at the end, after zero frames. The shape may be wider than the stream; the extra
-// columns are zero.
+// an utterance at the end, after zero frames; of an utterance longer than T the last T frames. The
+// shape may be wider than the stream; the extra columns are zero.
 mb_tensor mb_graph_stream(mb_graph *graph, int32_t stream, mb_shape shape);
 // A parameter, named as in the reference's state_dict. A second call with the same name (and shape)
 // returns the same tensor: a weight that is used more than once.

@@ -88,7 +88,8 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
 int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, int32_t batch,
                         int32_t most);
 
-// The run's configuration, with the sequence lengths of a part's scope.
+// The run's configuration, with the sequence lengths of a part's scope. Of an utterance that is
+// longer, models read the last frames.
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part);
 
 // mb_rows_at_once for a part; parts with the same scope get the same number in all folds.

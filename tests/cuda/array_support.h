@@ -92,11 +92,11 @@ static inline void array_place_samples(run_array *array, const sample_set *set) 
     array->dataset.valences = array_place(array, set->valences, sizeof set->valences);
 }
 
-// Utterances of different lengths: of the T frames of samples_open, 1 to T.
-static inline void samples_shorten(sample_set *set, const mb_model_config *config) {
+// Utterances of different lengths, of 1 to 2 T frames: models read the last T of them.
+static inline void samples_vary(sample_set *set, const mb_model_config *config) {
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         for (int64_t i = 0; set->offsets[m] != NULL && i < SAMPLES; i++)
-            set->offsets[m][i + 1] = set->offsets[m][i] + 1 + (i * 5 + 3) % config->steps[m];
+            set->offsets[m][i + 1] = set->offsets[m][i] + 1 + (i * 5 + 3) % (2 * config->steps[m]);
 }
 
 static inline void array_place_tables(run_array *array, const run_setting *runs) {

@@ -109,7 +109,7 @@ static inline void list_models(model_cases *list) {
 // none.
 static inline void case_samples_open(sample_set *set, const model_case *c) {
     samples_open(set, &c->features);
-    samples_shorten(set, &c->features);
+    samples_vary(set, &c->features);
     for (int m = 0; c->config.feature_type == MB_UTT && m < MB_MODALITY_COUNT; m++) {
         for (int64_t i = 0; set->offsets[m] != NULL && i < SAMPLES; i++)
             set->offsets[m][i + 1] = set->offsets[m][i] + i % (c->features.steps[m] + 1);

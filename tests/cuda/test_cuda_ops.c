@@ -68,7 +68,7 @@ static void twins_open(twins *t, op_state *state, const op_case *c, const case_s
              size->hidden, size->steps, size->rows, mode == MB_PLAN_TRAIN ? ", updates" : "",
              dropout == MB_DROPOUT_STORED ? ", stored masks" : "");
     samples_open(&t->set, &config);
-    samples_shorten(&t->set, &config);
+    samples_vary(&t->set, &config);
     set_runs(t->runs, &model, &config, size->rows);
     array_open(&t->cpu, state->cpu, &model, &config, mode, dropout, size->rows, &t->set, t->runs,
                RUNS);

@@ -235,7 +235,7 @@ static void test_models(void **state) {
         if (!c->first && strstr(c->name, "wide") == NULL)
             continue;
         samples_open(&p.set, &p.config);
-        samples_shorten(&p.set, &p.config);
+        samples_vary(&p.set, &p.config);
         for (int32_t a = 0; a < RUNS; a++) {
             p.runs[a] = setting_of(c, a);
             p.runs[a].rows[0] = a == 2 ? 0 : ROWS - 13 * a;

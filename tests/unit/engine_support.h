@@ -27,12 +27,13 @@ static inline float draw(uint32_t stream, uint64_t index) {
     return (float)mb_random_normal(mb_key_make(99, 0), stream, 0, index);
 }
 
-// Random features of the configuration's dimensions; frame features have T frames each.
+// Random features of the configuration's dimensions; frame features have T frames each, and memory
+// for twice as many.
 static inline void samples_open(sample_set *set, const mb_model_config *config) {
     *set = (sample_set){.dataset = {.utterance_count = SAMPLES, .stream_count = 3}};
     for (int m = 0; m < 3; m++) {
         int32_t steps = config->feature_type == MB_UTT ? 1 : config->steps[m];
-        size_t count = (size_t)SAMPLES * (size_t)steps * (size_t)config->dims[m];
+        size_t count = 2 * (size_t)SAMPLES * (size_t)steps * (size_t)config->dims[m];
         if (config->dims[m] == 0)
             continue;
         set->values[m] = malloc(count * sizeof(float));

@@ -182,6 +182,15 @@ static void test_reference_sessions(void **state) {
     free_table(made);
 }
 
+// Under strict no part has a scope; otherwise its scope is its split.
+static void check_scope(const mb_part *part, mb_protocol protocol, int32_t first, int32_t count) {
+    assert_int_equal(part->scope_count, protocol == MB_PROTOCOL_STRICT ? 0 : count);
+    for (int32_t i = 0; i < part->scope_count; i++)
+        assert_int_equal(part->scope[i], first + i);
+    if (part->scope_count == 0)
+        assert_null(part->scope);
+}
+
 static void mark(const mb_part *part, int *seen) {
     for (int32_t i = 0; i < part->count; i++)
         seen[part->rows[i]]++;
@@ -207,8 +216,9 @@ static void check_protocol(const char *dataset, const char *const *splits, const
             assert_int_equal(seen[i], 1);
         mark(&fold->select, selected);
         mark(strict ? &fold->held : &fold->select, scored);
-        assert_int_equal(fold->train.scope_count, counts[0]);
-        assert_int_equal(fold->select.scope_count, counts[0]);
+        check_scope(&fold->train, protocol, 0, counts[0]);
+        check_scope(&fold->select, protocol, 0, counts[0]);
+        check_scope(&fold->held, protocol, 0, 0);
         if (strict) {
             mb_part *other = &folds.folds[(k + 1) % 5].held;
             assert_int_equal(other->count, fold->select.count);
@@ -218,6 +228,8 @@ static void check_protocol(const char *dataset, const char *const *splits, const
             assert_int_equal(fold->held.count, 0);
         }
     }
+    for (int32_t i = 0, first = counts[0]; i < folds.test_count; first += counts[++i])
+        check_scope(&folds.tests[i], protocol, first, counts[i + 1]);
     for (int i = 0; i < counts[0]; i++) {
         assert_int_equal(scored[i], 1);
         assert_int_equal(selected[i], 1);
@@ -246,12 +258,13 @@ static void test_official(void **state) {
         assert_string_equal(folds.folds[0].select.name, "val");
         assert_int_equal(folds.folds[0].train.count, 6);
         assert_int_equal(folds.folds[0].select.rows[2], 8);
-        assert_int_equal(folds.folds[0].select.scope_count, 3);
+        check_scope(&folds.folds[0].train, (mb_protocol)protocol, 0, 6);
+        check_scope(&folds.folds[0].select, (mb_protocol)protocol, 6, 3);
         assert_int_equal(folds.folds[0].held.count, 0);
         assert_int_equal(folds.test_count, 1);
         assert_string_equal(folds.tests[0].name, "test");
         assert_int_equal(folds.tests[0].rows[0], 9);
-        assert_int_equal(folds.tests[0].scope_count, 2);
+        check_scope(&folds.tests[0], (mb_protocol)protocol, 9, 2);
         mb_folds_free(&folds);
         free_table(made);
     }

@@ -68,6 +68,7 @@ static void test_defaults(void **state) {
     assert_int_equal(plan.epochs, 3);
     assert_int_equal(plan.batch_size, 32);
     assert_int_equal(plan.protocol, MB_PROTOCOL_MERTOOLS);
+    assert_int_equal(plan.fold_seed, 1);
     assert_false(plan.shuffle_given);
     assert_string_equal(plan.corpora[0].path, "dir/cmumosi.h5");
     assert_string_equal(plan.corpora[1].path, "/data/sims.h5");
@@ -83,6 +84,19 @@ static void test_defaults(void **state) {
     assert_true(value(cell, 0, "weight_decay") == 1e-5);
     assert_int_equal(plan.search_seeds.count, 2);
     assert_int_equal(plan.final_seeds.count, 1);
+    mb_sweep_plan_free(&plan);
+}
+
+static void test_fold_seed(void **state) {
+    (void)state;
+    pieces p = plain;
+    p.head = "\"name\": \"p\", \"fold_seed\": 4294967295, \"protocol\": \"strict\"";
+    mb_sweep_plan plan = accept(&p);
+    assert_int_equal(plan.fold_seed, UINT32_MAX);
+    mb_sweep_plan_free(&plan);
+    p.head = "\"name\": \"p\", \"fold_seed\": 0, \"protocol\": \"strict\"";
+    plan = accept(&p);
+    assert_int_equal(plan.fold_seed, 0);
     mb_sweep_plan_free(&plan);
 }
 
@@ -211,6 +225,11 @@ static void test_refused_heads(void **state) {
         {"\"name\": \"p\", \"shuffle\": 1", "shuffle: expected true or false, found 1"},
         {"\"name\": \"p\", \"protocol\": \"strict\", \"shuffle\": false",
          "strict protocol shuffles"},
+        {"\"name\": \"p\", \"protocol\": \"strict\", \"fold_seed\": -1",
+         "fold_seed: expected an integer 0..4294967295, found -1"},
+        {"\"name\": \"p\", \"protocol\": \"mertools\", \"fold_seed\": 1",
+         "fold_seed: only valid with the protocol \"strict\"; under mertools"},
+        {"\"name\": \"p\", \"fold_seed\": 1", "fold_seed: only valid with the protocol"},
         {"\"name\": \"p\", \"weight_decay\": -1", "weight_decay: expected a number 0..1, found -1"},
         {"\"name\": \"p\", \"settings\": {\"rank\": 3}", "settings: unknown setting of the model"},
         {"\"name\": \"p\", \"grid\": \"papers\"", "grid: expected an object or \"paper\""},
@@ -346,7 +365,7 @@ int main(void) {
         cmocka_unit_test(test_digest),           cmocka_unit_test(test_modalities),
         cmocka_unit_test(test_refused_heads),    cmocka_unit_test(test_refused_cells),
         cmocka_unit_test(test_refused_searches), cmocka_unit_test(test_refused_corpora),
-        cmocka_unit_test(test_configs),
+        cmocka_unit_test(test_configs),          cmocka_unit_test(test_fold_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

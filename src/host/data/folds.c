@@ -246,6 +246,23 @@ static mb_status make_folded(const mb_corpus *corpus, mb_protocol protocol, uint
     return status;
 }
 
+// Parts without a scope are padded to the training part of their fold.
+static void drop_scope(mb_part *part) {
+    free(part->scope);
+    part->scope = NULL;
+    part->scope_count = 0;
+}
+
+static void drop_scopes(mb_fold_set *folds) {
+    for (int32_t k = 0; k < folds->fold_count; k++) {
+        drop_scope(&folds->folds[k].train);
+        drop_scope(&folds->folds[k].select);
+        drop_scope(&folds->folds[k].held);
+    }
+    for (int32_t i = 0; i < folds->test_count; i++)
+        drop_scope(&folds->tests[i]);
+}
+
 mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
                         mb_fold_set *folds, mb_error *error) {
     *folds = (mb_fold_set){0};
@@ -254,6 +271,8 @@ mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t 
                            : make_folded(corpus, protocol, seed, folds, error);
     if (status != MB_OK)
         mb_folds_free(folds);
+    else if (protocol == MB_PROTOCOL_STRICT)
+        drop_scopes(folds);
     return status;
 }
 

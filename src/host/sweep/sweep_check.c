@@ -79,11 +79,12 @@ mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
         check_selection(plan->selection_given ? plan->selection : rules->selection, rules, error);
     if (status == MB_OK)
         status = check_model(cell->plan, cell->corpus, error);
-    // If folds are random, the folds of any one seed show whether the corpus can be split
-    // into folds.
+    // Under mertools each seed has its own random folds, but those of any one seed show whether the
+    // corpus can be split into folds.
     const mb_fold_set *folds;
-    uint32_t seed =
-        plan->search_seeds.count > 0 ? plan->search_seeds.seeds[0] : plan->final_seeds.seeds[0];
+    uint32_t seed = plan->protocol == MB_PROTOCOL_STRICT ? plan->fold_seed
+                    : plan->search_seeds.count > 0       ? plan->search_seeds.seeds[0]
+                                                         : plan->final_seeds.seeds[0];
     if (status == MB_OK)
         status = mb_store_folds(sweep->store, cell->corpus, seed, &folds, error);
     if (status == MB_OK)

@@ -62,6 +62,18 @@ static mb_status read_choice(const mb_json *object, const char *key, const char 
     return at.value == NULL ? MB_OK : mb_json_choice(&at, names, count, choice, error);
 }
 
+static mb_status read_fold_seed(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
+    mb_json at = mb_json_member(root, "fold_seed");
+    plan->fold_seed = 1;
+    if (at.value == NULL)
+        return MB_OK;
+    if (plan->protocol != MB_PROTOCOL_STRICT)
+        return mb_json_refuse(&at, error,
+                              "only valid with the protocol \"strict\"; under mertools random "
+                              "folds are drawn with the seed of each trial");
+    return read_seed(&at, &plan->fold_seed, error);
+}
+
 static mb_status read_protocol(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
     int protocol = MB_PROTOCOL_MERTOOLS, selection = 0;
     mb_status status =
@@ -79,7 +91,7 @@ static mb_status read_protocol(const mb_json *root, mb_sweep_plan *plan, mb_erro
     if (status == MB_OK && plan->shuffle_given && plan->protocol == MB_PROTOCOL_STRICT &&
         !plan->shuffle)
         status = mb_json_refuse(&shuffle, error, "the strict protocol shuffles in every epoch");
-    return status;
+    return status == MB_OK ? read_fold_seed(root, plan, error) : status;
 }
 
 static mb_status check_search_keys(const mb_json *search, const mb_sweep_plan *plan,
@@ -209,10 +221,10 @@ static mb_status read_head(const mb_json *root, mb_sweep_plan *plan, mb_error *e
 
 mb_status mb_sweep_plan_read(const char *file, const cJSON *document, const char *data_folder,
                              mb_sweep_plan *plan, mb_error *error) {
-    static const char *const keys[] = {
-        "name",      "protocol",     "epochs",   "batch_size", "shuffle",
-        "selection", "weight_decay", "settings", "grid",       "corpora",
-        "cells",     "search",       "final",    "comment",    NULL};
+    static const char *const keys[] = {"name",    "protocol",  "epochs",       "batch_size",
+                                       "shuffle", "selection", "weight_decay", "settings",
+                                       "grid",    "corpora",   "cells",        "search",
+                                       "final",   "comment",   "fold_seed",    NULL};
     *plan = (mb_sweep_plan){.file = strdup(file)};
     if (plan->file == NULL)
         return mb_out_of_memory(error, "name of a plan");

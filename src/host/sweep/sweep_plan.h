@@ -55,6 +55,7 @@ typedef struct mb_sweep_plan {
     int32_t epochs;
     int32_t batch_size;
     bool shuffle_given, shuffle; // not given: the dataset's rule; strict always shuffles
+    uint32_t fold_seed;          // of random folds; only for strict
     bool selection_given;
     mb_selection selection; // not given: the dataset's
     int32_t corpus_count;

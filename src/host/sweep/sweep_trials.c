@@ -16,7 +16,8 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, 
                         .model = cell->plan->model,
                         .setting = cell->plan->settings[setting],
                         .protocol = plan->protocol,
-                        .seed = seed};
+                        .seed = seed,
+                        .fold_seed = plan->fold_seed};
     snprintf(trial->dataset, sizeof trial->dataset, "%s", rules->name);
     memcpy(trial->corpus_digest, cell->corpus->digest, sizeof trial->corpus_digest);
     for (int m = 0; m < MB_MODALITY_COUNT; m++) {

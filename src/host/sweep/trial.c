@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "sweep/semantics.h"
 #include "sweep/sweep_plan.h"
 
 const mb_json_limits mb_description_limits = {.bytes = 1 << 16, .values = 1000, .depth = 8};
@@ -47,8 +48,20 @@ static bool add_setting(cJSON *object, const mb_trial *trial) {
     return true;
 }
 
+bool mb_trial_has_fold_seed(const mb_trial *trial) {
+    const mb_dataset_rules *rules = mb_dataset_find(trial->dataset);
+    return trial->protocol == MB_PROTOCOL_STRICT && rules != NULL &&
+           rules->splits == MB_SPLIT_RANDOM_FOLDS;
+}
+
+static bool add_seeds(cJSON *object, const mb_trial *trial) {
+    return add(object, "seed", cJSON_CreateNumber(trial->seed)) &&
+           (!mb_trial_has_fold_seed(trial) ||
+            add(object, "fold_seed", cJSON_CreateNumber(trial->fold_seed)));
+}
+
 static bool fill(cJSON *object, const mb_trial *trial) {
-    return add(object, "engine", cJSON_CreateNumber(MB_ENGINE_SEMANTICS)) &&
+    return add(object, "engine", cJSON_CreateNumber(mb_trial_semantics(trial))) &&
            add(object, "dataset", cJSON_CreateString(trial->dataset)) &&
            add(object, "corpus", cJSON_CreateString(trial->corpus_digest)) &&
            add_features(object, trial) &&
@@ -62,7 +75,7 @@ static bool fill(cJSON *object, const mb_trial *trial) {
            add(object, "shuffle", cJSON_CreateBool(trial->training.shuffle)) &&
            add(object, "selection",
                cJSON_CreateString(mb_selection_names[trial->training.selection])) &&
-           add(object, "seed", cJSON_CreateNumber(trial->seed));
+           add_seeds(object, trial);
 }
 
 mb_status mb_trial_describe(const mb_trial *trial, char **description, char key[33],
@@ -170,15 +183,23 @@ static mb_status read_training(const mb_json *root, mb_trial *trial, mb_error *e
     return status;
 }
 
+static mb_status read_fold_seed(const mb_json *root, mb_trial *trial, mb_error *error) {
+    mb_json at = mb_json_member(root, "fold_seed");
+    int64_t seed = 0;
+    if (!mb_trial_has_fold_seed(trial))
+        return MB_OK;
+    mb_status status = mb_json_integer(&at, 0, UINT32_MAX, &seed, error);
+    trial->fold_seed = (uint32_t)seed;
+    return status;
+}
+
 static mb_status read_trial(const mb_json *root, mb_trial *trial, mb_error *error) {
     mb_json engine = mb_json_member(root, "engine"), dataset = mb_json_member(root, "dataset");
     int64_t semantics = 0;
     const char *name = "";
     mb_status status = mb_json_integer(&engine, 0, INT32_MAX, &semantics, error);
-    if (status == MB_OK && semantics != MB_ENGINE_SEMANTICS)
-        return mb_fail(error, MB_UNSUPPORTED,
-                       "%s: made by an engine with semantics %lld; this one has %d", root->file,
-                       (long long)semantics, MB_ENGINE_SEMANTICS);
+    if (status == MB_OK)
+        status = mb_semantics_check_known(root->file, semantics, error);
     if (status == MB_OK)
         status = mb_json_text(&dataset, &name, error);
     if (status == MB_OK && mb_dataset_find(name) == NULL)
@@ -192,6 +213,10 @@ static mb_status read_trial(const mb_json *root, mb_trial *trial, mb_error *erro
         status = read_model(root, trial, error);
     if (status == MB_OK)
         status = read_training(root, trial, error);
+    if (status == MB_OK) // before all that an older description may lack
+        status = mb_semantics_check(root->file, trial, semantics, error);
+    if (status == MB_OK)
+        status = read_fold_seed(root, trial, error);
     if (status != MB_OK)
         return status;
     mb_model_config unused;

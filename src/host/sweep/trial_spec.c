@@ -5,7 +5,8 @@
 mb_status mb_trial_spec_make(mb_store *store, const mb_trial *trial, const mb_corpus *corpus,
                              mb_trial_spec *spec, mb_error *error) {
     *spec = (mb_trial_spec){.trial = trial, .corpus = corpus};
-    return mb_store_folds(store, corpus, trial->seed, &spec->folds, error);
+    uint32_t seed = trial->protocol == MB_PROTOCOL_STRICT ? trial->fold_seed : trial->seed;
+    return mb_store_folds(store, corpus, seed, &spec->folds, error);
 }
 
 mb_status mb_trial_spec_load(mb_store *store, mb_trial_spec *spec, mb_error *error) {

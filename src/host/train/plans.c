@@ -9,13 +9,27 @@ const mb_part *mb_run_part(const mb_run_spec *spec, int32_t part) {
                                   : &spec->tests[part - MB_PART_TEST];
 }
 
+// Utterances of a dataset.
+typedef struct scope {
+    const mb_dataset *dataset;
+    int32_t count;
+    const int32_t *rows;
+} scope;
+
+static scope scope_of(const mb_run_spec *spec, const mb_part *part) {
+    const mb_part *train = &spec->fold->train;
+    return part->scope_count > 0
+               ? (scope){&spec->datasets[part->dataset], part->scope_count, part->scope}
+               : (scope){&spec->datasets[train->dataset], train->count, train->rows};
+}
+
 mb_model_config mb_config_for_part(const mb_run_spec *spec, const mb_part *part) {
     mb_model_config config = spec->config;
-    const mb_dataset *dataset = &spec->datasets[part->dataset];
+    scope padded = scope_of(spec, part);
     for (int32_t i = 0; i < MB_MAX_STREAMS; i++)
         config.steps[i] = config.dims[i] == 0 ? 1
-                                              : mb_stream_longest(&dataset->streams[i], part->scope,
-                                                                  part->scope_count);
+                                              : mb_stream_longest(&padded.dataset->streams[i],
+                                                                  padded.rows, padded.count);
     return config;
 }
 
@@ -35,7 +49,8 @@ int32_t mb_rows_at_once(const mb_model *model, const mb_model_config *config, in
 
 int32_t mb_evaluation_rows(const mb_run_spec *spec, const mb_part *part) {
     mb_model_config config = mb_config_for_part(spec, part);
-    return mb_rows_at_once(spec->model, &config, spec->training.batch_size, part->scope_count);
+    int32_t most = part->scope_count > 0 ? part->scope_count : part->count;
+    return mb_rows_at_once(spec->model, &config, spec->training.batch_size, most);
 }
 
 static mb_status compile_evaluation(const mb_run_spec *spec, const mb_part *part, mb_plan **plan,

@@ -1,8 +1,9 @@
 // Reads a batch from the resident dataset.
 #include "cpu/isa/kernel.h"
 
-// y (B, D), or (B, T, D) with the frames of an utterance at the end, after frames of zeros. Columns
-// beyond those of the stream are zero. Assigns.
+// y (B, D), or (B, T, D) with the frames of an utterance at the end, after frames of zeros; of an
+// utterance longer than T only the last T frames. Columns beyond those of the stream are zero.
+// Assigns.
 MB_KERNEL(gather) {
     const mb_stream *stream = &call->dataset->streams[call->op->params.gather.stream];
     const mb_shape *shape = &call->op->outputs[0].shape;
@@ -15,7 +16,7 @@ MB_KERNEL(gather) {
         int32_t utterance = call->indices[b];
         int64_t first = offsets != NULL ? offsets[utterance] : utterance;
         int64_t frames = offsets != NULL ? offsets[utterance + 1] - first : 1;
-        if (frames > steps) { // longer than T: keep the last T frames
+        if (frames > steps) {
             first += frames - steps;
             frames = steps;
         }
