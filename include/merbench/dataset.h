@@ -30,7 +30,8 @@ typedef struct mb_dataset_rules {
     int32_t class_count; // C (the toolkit's output_dim1); 0 = no classification head
     int32_t value_count; // R (output_dim2); 1 = one regression output, 0 = none
     mb_split_scheme splits;
-    bool shuffle; // whether the reference shuffles the training rows every epoch
+    bool shuffle;             // whether the reference shuffles the training rows every epoch
+    bool permutes_evaluation; // whether it also permutes the rows of every evaluation of a fold
     mb_selection selection;
     double value_range;     // valences are in [-value_range, value_range]; 0 = no valence
     const char *classes[8]; // class names in label order, NULL-terminated

@@ -13,12 +13,13 @@
 // What a number is used for: word 3 of the counter, so that uses never overlap. What words 0 to 2,
 // index and step, mean depends on the use.
 typedef enum mb_random_use {
-    MB_RANDOM_INITIAL = 1,   // start values; step = index of the parameter
-    MB_RANDOM_SHUFFLE = 2,   // order of the training rows; step = epoch
-    MB_RANDOM_FOLDS = 3,     // random folds of a corpus; step = 0
-    MB_RANDOM_SEARCH = 4,    // random search; step = number of the draw
-    MB_RANDOM_SYNTHETIC = 5, // synthetic corpora; step = kind of value
-    MB_RANDOM_DROPOUT = 16,  // + dropout site; step = training step
+    MB_RANDOM_INITIAL = 1,          // start values; step = index of the parameter
+    MB_RANDOM_SHUFFLE = 2,          // order of the training rows; step = epoch
+    MB_RANDOM_FOLDS = 3,            // random folds of a corpus; step = 0
+    MB_RANDOM_SEARCH = 4,           // random search; step = number of the draw
+    MB_RANDOM_SYNTHETIC = 5,        // synthetic corpora; step = kind of value
+    MB_RANDOM_EVALUATION_ORDER = 6, // order of the selection part; step = epoch
+    MB_RANDOM_DROPOUT = 16,         // + dropout site; step = training step
     // + site of noise in the graph; step = training steps done, index = utterance * width + column
     MB_RANDOM_NOISE = 1 << 24,
 } mb_random_use;

@@ -4,6 +4,10 @@
 // Source: the training loop of the reference toolkit. One difference changes no number: the
 // held-out and test parts are evaluated once, with the weights of the best epoch, instead of after
 // every epoch.
+//
+// A run in which a loss or a prediction on the selection part is not finite has diverged under the
+// protocol strict. Under mertools it goes on and is scored as the toolkit scores it, with a mark
+// (mb_run_result.broken_epoch), but for datasets on which the toolkit stops (mb_toolkit_stops).
 #ifndef MERBENCH_TRAIN_H
 #define MERBENCH_TRAIN_H
 
@@ -37,6 +41,7 @@ typedef struct mb_run_spec {
     mb_training training;
     uint32_t seed;
     int32_t fold_index;
+    mb_protocol protocol; // what happens to numbers that are not finite; the order of evaluations
     const mb_dataset_rules *rules;
     const mb_dataset *datasets; // (dataset_count) of the parts; all have the same streams
     int32_t dataset_count;
@@ -81,6 +86,11 @@ void mb_run_plans_free(mb_run_plans *plans); // NULL is fine
 
 // Estimates the cost of a run, from spec->plans or, if NULL, from plans made for the purpose.
 mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *error);
+
+// Whether a run evaluates its selection part in a new order of rows after every epoch, as the
+// toolkit's loaders do for these datasets. Only models whose rows depend on each other can tell.
+bool mb_permutes_evaluation(mb_protocol protocol, const mb_dataset_rules *rules,
+                            const mb_model *model);
 
 // The number of rows that an evaluation of `most` utterances takes at a time. A model whose rows
 // depend on each other is evaluated in batches of `batch`, as it trains; for any other, longer

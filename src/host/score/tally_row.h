@@ -18,11 +18,11 @@
 
 // ---- classes ----------------------------------------------------------------------------------
 
-// Ties go to the lowest index.
+// Ties go to the lowest index. A NaN counts as the largest number, as in numpy.
 MB_ROW_FUNCTION int32_t mb_row_argmax(const float *scores, int32_t count) {
     int32_t best = 0;
     for (int32_t i = 1; i < count; i++)
-        if (scores[i] > scores[best])
+        if (scores[i] > scores[best] || (isnan(scores[i]) && !isnan(scores[best])))
             best = i;
     return best;
 }

@@ -17,8 +17,7 @@ static bool pads_to_training_part(const mb_trial *trial) {
 
 static bool permutes_evaluation(const mb_trial *trial) {
     const mb_dataset_rules *rules = mb_dataset_find(trial->dataset);
-    return trial->protocol == MB_PROTOCOL_MERTOOLS && trial->model->couples_rows && rules != NULL &&
-           rules->splits != MB_SPLIT_OFFICIAL;
+    return rules != NULL && mb_permutes_evaluation(trial->protocol, rules, trial->model);
 }
 
 enum { FIRST = 1 }; // the number of trials that no change touches

@@ -31,6 +31,7 @@ mb_run_spec mb_trial_spec_run(const mb_trial_spec *spec, int32_t fold) {
         .training = trial->training,
         .seed = trial->seed,
         .fold_index = fold,
+        .protocol = trial->protocol,
         .rules = rules,
         .datasets = spec->dataset,
         .dataset_count = 1,

@@ -89,8 +89,8 @@ void mb_array_end_epoch(mb_array *array, int32_t steps);
 
 // Evaluates the runs with active[a] on one of their parts. The predictions stay on the device.
 mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, mb_error *error);
-// Evaluates the selection part and tallies the predictions.
-mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error);
+// Evaluates the selection part after an epoch and tallies the predictions.
+mb_status mb_array_select(mb_array *array, int32_t epoch, const bool *active, mb_error *error);
 
 // Requests the results of the epoch: when mb_array_wait returns, host_losses and host_tallies are
 // filled. mb_array_wait does not wait for work that was queued after the request.

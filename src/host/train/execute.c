@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "train/order.h"
+
 // `launch` is the launch's index among those of the array, 0 for training; `dataset` is that of
 // its part.
 static mb_launch launch_of(const mb_array *array, const mb_lists *lists, int32_t launch,
@@ -139,18 +141,21 @@ static int32_t fill_part(mb_array *array, int32_t part, int32_t chunk, const boo
     return steps;
 }
 
-// Uploads the utterances of a part.
-static mb_status list_part(mb_array *array, int32_t part, mb_error *error) {
+// Uploads the utterances of a part; those of the selection part in their order after an epoch.
+static mb_status list_part(mb_array *array, int32_t part, int32_t epoch, mb_error *error) {
     for (int32_t a = 0; a < array->run_count; a++) {
         const mb_part *list = mb_run_part(&array->specs[a], part);
-        memcpy(array->host_indices + (int64_t)a * array->index_stride, list->rows,
-               (size_t)list->count * sizeof *list->rows);
+        int32_t *indices = array->host_indices + (int64_t)a * array->index_stride;
+        memcpy(indices, list->rows, (size_t)list->count * sizeof *list->rows);
+        if (part == MB_PART_SELECT)
+            mb_order_selection(&array->specs[a], epoch, indices);
     }
     return upload(array, array->evaluation.indices, array->host_indices,
                   (size_t)array->run_count * (size_t)array->index_stride, error);
 }
 
-mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, mb_error *error) {
+static mb_status evaluate(mb_array *array, int32_t part, int32_t epoch, const bool *active,
+                          mb_error *error) {
     const mb_plan *plan = array->plans->parts[part];
     if (plan == NULL)
         return MB_OK;
@@ -163,7 +168,7 @@ mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, m
         status = upload(array, lists->rows, lists->host_rows,
                         (size_t)array->run_count * (size_t)steps, error);
     if (status == MB_OK && !listed)
-        status = list_part(array, part, error);
+        status = list_part(array, part, epoch, error);
     array->listed = status == MB_OK ? plan : NULL;
     mb_launch launch =
         launch_of(array, lists, 1 + part, mb_run_part(&array->specs[0], part)->dataset, chunk);
@@ -176,16 +181,22 @@ mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, m
                : status;
 }
 
+mb_status mb_array_evaluate(mb_array *array, int32_t part, const bool *active, mb_error *error) {
+    return evaluate(array, part, 0, active, error);
+}
+
 // ---- selection --------------------------------------------------------------------------------
 
-mb_status mb_array_select(mb_array *array, const bool *active, mb_error *error) {
+mb_status mb_array_select(mb_array *array, int32_t epoch, const bool *active, mb_error *error) {
     const mb_run_spec *first = &array->specs[0];
+    if (mb_permutes_evaluation(first->protocol, first->rules, first->model))
+        array->listed = NULL; // in another order than before
     const mb_dataset *dataset = &array->datasets[first->fold->select.dataset].dataset;
     bool new_counts = array->listed == NULL;
     for (int32_t a = 0; a < array->run_count; a++)
         new_counts |=
             put(&array->host_counts[a], active[a] ? array->specs[a].fold->select.count : 0);
-    mb_status status = mb_array_evaluate(array, MB_PART_SELECT, active, error);
+    mb_status status = evaluate(array, MB_PART_SELECT, epoch, active, error);
     if (status == MB_OK && new_counts)
         status = upload(array, array->counts, array->host_counts, (size_t)array->run_count, error);
     mb_tally_launch launch = {

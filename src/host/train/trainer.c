@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "train/array.h"
 #include "train/cached_arrays.h"
+#include "train/order.h"
 #include "train/result.h"
 
 typedef struct progress {
@@ -24,7 +25,8 @@ typedef struct in_flight {
 typedef struct mb_trainer {
     mb_array array;
     mb_run_result *results;
-    bool *active;              // (A) has not diverged
+    bool *active;              // (A) trains on
+    bool *scored;              // (A) has not diverged: gets scores on all parts in the end
     mb_predictions **pointers; // (A)
     double *best;              // (A) selection metric of the best epoch
     in_flight launches;        // of training steps
@@ -42,17 +44,20 @@ static mb_status training_open(mb_trainer *trainer, mb_device_cache *cache,
             return status;
     }
     trainer->active = calloc(runs, sizeof *trainer->active);
+    trainer->scored = calloc(runs, sizeof *trainer->scored);
     trainer->pointers = calloc(runs, sizeof *trainer->pointers);
     trainer->best = calloc(runs, sizeof *trainer->best);
-    if (trainer->active == NULL || trainer->pointers == NULL || trainer->best == NULL)
+    if (trainer->active == NULL || trainer->scored == NULL || trainer->pointers == NULL ||
+        trainer->best == NULL)
         return mb_out_of_memory(error, "training");
     for (int32_t a = 0; a < run_count; a++)
-        trainer->active[a] = true;
+        trainer->active[a] = trainer->scored[a] = true;
     return mb_array_open(cache, specs, run_count, &trainer->array, error);
 }
 
 static void training_close(mb_trainer *trainer) {
     free(trainer->active);
+    free(trainer->scored);
     free(trainer->pointers);
     free(trainer->best);
     mb_array_close(&trainer->array);
@@ -68,13 +73,62 @@ static bool stopped(const mb_trainer *trainer) {
     return trainer->progress.stop != NULL && atomic_load(trainer->progress.stop) != 0;
 }
 
-static void diverge(mb_trainer *trainer, int32_t a, int32_t epoch, const char *what) {
+// ---- numbers that are not finite --------------------------------------------------------------
+
+// Whether a run goes on and is scored as the toolkit would score it, which does not notice such
+// numbers: the sign of NaN is negative, and the largest of several scores is the first NaN.
+static bool is_scored_as_it_is(const mb_run_spec *spec) {
+    return spec->protocol == MB_PROTOCOL_MERTOOLS && !mb_toolkit_stops(spec->rules);
+}
+
+// Ends a run in which a number is not finite, or marks it.
+static void note_broken(mb_trainer *trainer, int32_t a, int32_t epoch, const char *what) {
+    const mb_run_spec *spec = &trainer->array.specs[a];
     mb_run_result *result = &trainer->results[a];
+    if (result->broken_epoch >= 0)
+        return;
+    snprintf(result->cause, sizeof result->cause, "epoch %d: %s%s", epoch + 1, what,
+             spec->protocol == MB_PROTOCOL_MERTOOLS && !is_scored_as_it_is(spec)
+                 ? "; the toolkit stops there with an error"
+                 : "");
+    if (is_scored_as_it_is(spec)) {
+        result->broken_epoch = epoch;
+        return;
+    }
     result->status = MB_RUN_DIVERGED;
     result->epochs_done = epoch;
-    snprintf(result->cause, sizeof result->cause, "epoch %d: %s", epoch + 1, what);
+    trainer->active[a] = trainer->scored[a] = false;
+}
+
+// Whether a run is broken for good after an epoch: every training loss and every prediction on the
+// selection part was NaN, for more than one step. If the first NaN is in an auxiliary loss, its
+// gradient breaks the encoders, and then the loss of the heads is NaN in the next step. That makes
+// the gradients of their biases NaN, and a bias that is NaN stays NaN and makes all later losses
+// and predictions NaN.
+static bool is_lost(const mb_trainer *trainer, int32_t a, int32_t epoch) {
+    const mb_array *array = &trainer->array;
+    const mb_run_spec *spec = &array->specs[a];
+    const mb_tally *tally = &array->host_tallies[a];
+    const float *losses = array->host_losses + (int64_t)a * array->most_steps;
+    int32_t steps = steps_of(spec);
+    bool lost = isnan(tally->loss) &&
+                tally->broken == spec->fold->select.count *
+                                     (spec->config.class_count + spec->config.value_count);
+    for (int32_t s = 0; lost && s < steps; s++)
+        lost = isnan(losses[s]);
+    return lost && (steps > 1 || epoch > trainer->results[a].broken_epoch);
+}
+
+// Ends the training of a run that is lost. Its other epochs would be like this one.
+static void give_up(mb_trainer *trainer, int32_t a, int32_t epoch) {
+    mb_run_result *result = &trainer->results[a];
+    for (int32_t e = epoch + 1; e < trainer->array.specs[a].training.epochs; e++)
+        result->epochs[e] = result->epochs[epoch];
+    result->epochs_done = trainer->array.specs[a].training.epochs;
     trainer->active[a] = false;
 }
+
+// ---- steps ------------------------------------------------------------------------------------
 
 // The number of steps in a launch. A bound on work makes it depend on the array, so no result may
 // depend on it.
@@ -138,8 +192,7 @@ static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
     return status;
 }
 
-// Records the mean training loss of an epoch. A run with a step whose loss is not finite
-// has diverged.
+// Records the mean training loss of an epoch.
 static void record_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_array *array = &trainer->array;
     const float *losses = array->host_losses + (int64_t)a * array->most_steps;
@@ -151,7 +204,7 @@ static void record_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
             char what[80];
             snprintf(what, sizeof what, "the training loss of step %d is %g", s + 1,
                      isnan(losses[s]) ? (double)NAN : (double)losses[s]); // never "-nan"
-            diverge(trainer, a, epoch, what);
+            note_broken(trainer, a, epoch, what);
         }
     }
     trainer->results[a].epochs[epoch].train_loss = sum / steps;
@@ -165,10 +218,10 @@ static bool is_best(mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_tally *tally = &trainer->array.host_tallies[a];
     mb_run_result *result = &trainer->results[a];
     mb_epoch *record = &result->epochs[epoch];
-    if (tally->broken > 0) {
-        diverge(trainer, a, epoch, "a prediction on the selection part is not finite");
+    if (tally->broken > 0)
+        note_broken(trainer, a, epoch, "a prediction on the selection part is not finite");
+    if (!trainer->active[a])
         return false;
-    }
     mb_scores scores;
     mb_scores_of_tally(mb_dataset_labels(spec->rules), tally, &scores);
     record->select_loss = tally->loss;
@@ -192,6 +245,9 @@ static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
             record_losses(trainer, a, epoch);
         array->host_chosen[a] = trainer->active[a] && is_best(trainer, a, epoch);
         any |= array->host_chosen[a];
+        if (trainer->active[a] && trainer->results[a].broken_epoch >= 0 &&
+            is_lost(trainer, a, epoch))
+            give_up(trainer, a, epoch);
     }
     return status == MB_OK && any ? mb_array_keep(array, error) : status;
 }
@@ -205,7 +261,7 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
         return status;
     if (stopped(trainer))
         return settle(trainer, 0, error);
-    status = mb_array_select(array, trainer->active, error);
+    status = mb_array_select(array, epoch, trainer->active, error);
     if (status == MB_OK)
         status = mb_array_request(array, error);
     if (status == MB_OK && epoch + 1 < array->specs[0].training.epochs)
@@ -225,7 +281,11 @@ static void point_at(mb_trainer *trainer, int32_t part) {
 // Fetches the predictions of the best epoch, also for runs that diverged after it.
 static mb_status take_best(mb_trainer *trainer, mb_error *error) {
     point_at(trainer, MB_PART_SELECT);
-    return mb_array_best_predictions(&trainer->array, trainer->pointers, error);
+    mb_status status = mb_array_best_predictions(&trainer->array, trainer->pointers, error);
+    for (int32_t a = 0; status == MB_OK && a < trainer->array.run_count; a++)
+        status = mb_put_in_order(&trainer->array.specs[a], trainer->results[a].best_epoch,
+                                 trainer->pointers[a], error);
+    return status;
 }
 
 static void score_held(const mb_run_spec *spec, mb_run_result *result) {
@@ -249,9 +309,9 @@ static mb_status predict(mb_trainer *trainer, int32_t part, mb_error *error) {
     if (array->plans->parts[part] == NULL)
         return MB_OK;
     point_at(trainer, part);
-    mb_status status = mb_array_evaluate(array, part, trainer->active, error);
+    mb_status status = mb_array_evaluate(array, part, trainer->scored, error);
     if (status == MB_OK)
-        status = mb_array_predictions(array, trainer->active, trainer->pointers, error);
+        status = mb_array_predictions(array, trainer->scored, trainer->pointers, error);
     return status;
 }
 
@@ -260,11 +320,11 @@ static mb_status finish(mb_trainer *trainer, mb_error *error) {
     const mb_run_plans *plans = array->plans;
     if (plans->part_count <= MB_PART_HELD)
         return MB_OK;
-    mb_status status = mb_array_restore(array, trainer->active, error);
+    mb_status status = mb_array_restore(array, trainer->scored, error);
     for (int32_t part = MB_PART_HELD; status == MB_OK && part < plans->part_count; part++)
         status = predict(trainer, part, error);
     for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
-        if (trainer->active[a] && plans->parts[MB_PART_HELD] != NULL)
+        if (trainer->scored[a] && plans->parts[MB_PART_HELD] != NULL)
             score_held(&array->specs[a], &trainer->results[a]);
     return status;
 }
@@ -297,7 +357,11 @@ static mb_status train(mb_trainer *trainer, mb_error *error) {
     }
     if (status == MB_OK)
         status = take_best(trainer, error);
-    return status == MB_OK && !cut_short(trainer) ? finish(trainer, error) : status;
+    bool stops = cut_short(trainer);
+    for (int32_t a = 0; stops && a < trainer->array.run_count; a++)
+        if (trainer->scored[a])
+            trainer->results[a].status = MB_RUN_STOPPED;
+    return status == MB_OK && !stops ? finish(trainer, error) : status;
 }
 
 mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
@@ -313,9 +377,6 @@ mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_
         results[a].seconds = (mb_seconds() - began) / run_count;
         if (status == MB_OK)
             results[a].steps = trainer.array.steps_done[a];
-        if (status == MB_OK && trainer.active[a] &&
-            results[a].epochs_done < specs[a].training.epochs)
-            results[a].status = MB_RUN_STOPPED;
         if (status == MB_OK)
             mb_run_result_trim(&results[a]);
         else

@@ -80,10 +80,10 @@ MB_CUDA_OP(relu) {
     launch(call, relu_function{}, call->inputs[0]);
 }
 
-// dx = dy where y > 0, else 0.
+// dx = 0 where y is 0, else dy: a NaN lets the gradient pass.
 struct relu_gradient : function<2> {
     __device__ float operator()(float dy, float y) const {
-        return y > 0.0f ? dy : 0.0f;
+        return y <= 0.0f ? 0.0f : dy;
     }
 };
 

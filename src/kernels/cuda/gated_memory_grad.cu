@@ -59,7 +59,7 @@ static __device__ __forceinline__ void hidden_grad(const mb_memory_sizes &n, con
                        NEAR ? mb_round_up(n.memory, 4) : (int64_t)n.steps * n.memory, n.memory,
                        n.memory % 4 == 0}};
     mb_dot_rows(dots, n.hidden, q.count, [=](int32_t side, int32_t unit, float sum) {
-        float s = r[side * row + unit] > 0.0f ? sum * scale : 0.0f;
+        float s = r[side * row + unit] <= 0.0f ? 0.0f : sum * scale; // a NaN lets it pass
         ds[side * row + unit] = s;
         if (NEAR)
             near_s[side * near_row + unit] = s;

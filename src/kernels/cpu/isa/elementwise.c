@@ -20,13 +20,13 @@ MB_KERNEL(relu) {
         y[i] = x[i] < 0.0f ? 0.0f : x[i]; // NaN stays NaN
 }
 
-// dx = dy where y > 0, else 0.
+// dx = 0 where y is 0, else dy: a NaN lets the gradient pass.
 MB_KERNEL(relu_grad) {
     int64_t elements = mb_elements(call, &call->op->outputs[0]);
     const float *restrict dy = mb_in(call, relu_grad, dy), *restrict y = mb_in(call, relu_grad, y);
     float *restrict dx = call->outputs[0];
     for (int64_t i = 0; i < elements; i++)
-        dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+        dx[i] = y[i] <= 0.0f ? 0.0f : dy[i];
 }
 
 // y = a + b

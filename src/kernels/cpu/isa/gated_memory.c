@@ -131,7 +131,7 @@ static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, in
         const float *restrict r = gate->hidden + at + b * hidden_row;
         float *restrict ds = dhidden + b * hidden_row;
         for (int32_t j = 0; j < h; j++)
-            ds[j] = r[j] > 0.0f ? ds[j] * gate->scale : 0.0f;
+            ds[j] = r[j] <= 0.0f ? 0.0f : ds[j] * gate->scale; // a NaN lets it pass
     }
     if (t > 0)
         MB_NAME(gemm)
