@@ -148,8 +148,8 @@ static void plans_come_back_newest_first(void **state) {
     scratch *here = *state;
     mb_error error = {.message = ""};
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    put_plan(ledger, PLAN, "one");
     put_plan(ledger, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "two");
+    put_plan(ledger, PLAN, "one");
     char small[] = "{\"hidden_dim\":32}", large[] = "{\"hidden_dim\":64}", none[] = "",
          why[] = "why";
     mb_ledger_choice earlier = {0, small, 0.25, why}, first = {0, large, 0.5, none},
@@ -159,7 +159,6 @@ static void plans_come_back_newest_first(void **state) {
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &first, &error), MB_OK); // replaces it
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 7, &first, &error), MB_FAILED);
     assert_non_null(strstr(error.message, "has no cell 7"));
-    put_plan(ledger, PLAN, "one"); // again: the choice is kept
     mb_ledger_plan *plans;
     int32_t count;
     assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
@@ -186,6 +185,13 @@ static void plans_come_back_newest_first(void **state) {
     assert_string_equal(cell->choices[1].doubt, "why");
     assert_int_equal(cell->final_seeds, 2);
     assert_int_equal(plans[0].cells[1].choice_count, 0);
+    assert_int_equal(plans[1].cells[0].choice_count, 0);
+    mb_ledger_plans_free(plans, count);
+    put_plan(ledger, PLAN, "one"); // again: its choices are made anew
+    put_plan(ledger, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "two");
+    assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(plans[0].name, "two");
     assert_int_equal(plans[1].cells[0].choice_count, 0);
     mb_ledger_plans_free(plans, count);
     mb_ledger_close(ledger);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "sweep_compare.h"
+#include "made_up_trainer.h"
 
 static sweep_folder folder;
 
@@ -24,72 +24,6 @@ static int tear_down(void **state) {
     (void)state;
     sweep_folder_close(&folder);
     return 0;
-}
-
-// ---- a trainer with invented selection values -------------------------------------------------
-
-enum { FOREVER = 1000000 };
-static atomic_int calls_left; // calls of make_up before it fails
-
-static mb_predictions made_up(const mb_run_spec *spec, int32_t count) {
-    mb_predictions p = {.count = count};
-    if (spec->config.class_count > 0)
-        p.logits = calloc((size_t)count * (size_t)spec->config.class_count + 1, sizeof(float));
-    if (spec->config.value_count > 0)
-        p.values = calloc((size_t)count + 1, sizeof(float));
-    return p;
-}
-
-static atomic_int others_evaluated; // runs, on more than their selection parts
-
-// hidden_dim 8: 0.5 with seed 1, 0.7 with seed 2; 16: 0.6 both; 32: 0.9 and divergence; 64: as 16.
-static mb_status make_up(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
-                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
-                         mb_error *error) {
-    (void)cache;
-    (void)stop;
-    assert_int_equal(run_count, 1);
-    if (atomic_fetch_sub(&calls_left, 1) <= 0)
-        return mb_fail(error, MB_FAILED, "power cut");
-    const mb_run_spec *spec = specs;
-    mb_run_result *r = results;
-    int hidden = (int)spec->config.options[mb_model_option(spec->model, "hidden_dim")];
-    double value = hidden == 8 ? spec->seed == 1 ? 0.5 : 0.75 : hidden == 32 ? 0.9 : 0.625;
-    *r = (mb_run_result){.status = MB_RUN_DONE, .broken_epoch = -1, .epochs_done = 1, .steps = 1};
-    atomic_fetch_add(&others_evaluated, !spec->selection_only);
-    if (hidden == 32 && spec->seed == 2) {
-        r->status = MB_RUN_DIVERGED;
-        snprintf(r->cause, sizeof r->cause, "made up");
-    }
-    r->epochs = calloc(1, sizeof *r->epochs);
-    r->epochs[0] = (mb_epoch){1, 1, value};
-    mb_scores_of(mb_dataset_labels(spec->rules), 0, NULL, NULL, NULL, NULL, &r->select);
-    r->held = r->select;
-    r->select.waf = value;
-    if (r->status == MB_RUN_DONE) {
-        r->select_predictions = made_up(spec, spec->fold->select.count);
-        if (!spec->selection_only)
-            r->held_predictions = made_up(spec, spec->fold->held.count);
-    }
-    r->test_count = spec->selection_only ? 0 : spec->test_count;
-    r->tests = calloc((size_t)spec->test_count + 1, sizeof *r->tests);
-    for (int32_t t = 0; t < r->test_count && r->status == MB_RUN_DONE; t++)
-        r->tests[t] = made_up(spec, spec->tests[t].count);
-    atomic_fetch_add(steps_done, 1);
-    return MB_OK;
-}
-
-static mb_pool_config config_of(mb_train_function train, int32_t threads) {
-    return (mb_pool_config){
-        .backend = &mb_cpu_backend, .train = train, .threads = threads, .array_size = 1};
-}
-
-static void expect_start(const char *plan, const char *results, mb_train_function train,
-                         int32_t threads, mb_sweep_totals *totals) {
-    mb_error error = {.message = ""};
-    mb_pool_config config = config_of(train, threads);
-    if (sweep_start(&folder, plan, results, &config, totals, &error) != MB_OK)
-        fail_msg("%s", error.message);
 }
 
 // Checks the first cell of the plan in the ledger. `selection` is that of every final seed; NaN
@@ -125,23 +59,6 @@ static void check_cell(const char *results, int32_t search, int32_t final, const
     mb_ledger_close(ledger);
 }
 
-// {"name": ..., cells: one over hidden_dims, search seeds, final seeds}
-static void write_plan(char *text, size_t size, const char *corpus, const char *dims,
-                       const char *search, const char *final) {
-    snprintf(text, size,
-             "{\"name\": \"p\", \"epochs\": 3, \"corpora\": {\"c\": \"%s\"}, \"grid\": "
-             "{\"hidden_dim\": [%s]}, \"cells\": [{\"corpus\": \"c\", \"model\": \"attention\", "
-             "%s}], \"search\": {\"method\": \"grid\", \"seeds\": [%s]}%s%s%s}",
-             corpus, dims, SYNTH_FEATURES, search,
-             final[0] != '\0' ? ", \"final\": {\"seeds\": [" : "", final,
-             final[0] != '\0' ? "]}" : "");
-}
-
-// The same plan under a protocol.
-static void protocol_plan(char *text, size_t size, const char *protocol, const char *plan) {
-    snprintf(text, size, "{\"protocol\": \"%s\", %s", protocol, plan + 1);
-}
-
 static void test_choice(void **state) {
     (void)state;
     static const struct {
@@ -161,7 +78,7 @@ static void test_choice(void **state) {
         snprintf(results, sizeof results, "choice%zu.db", i);
         write_plan(plan, sizeof plan, "quick.h5", cases[i].dims, cases[i].search, "5, 6, 7");
         atomic_store(&calls_left, FOREVER);
-        expect_start(plan, results, make_up, 2, &totals);
+        expect_start(&folder, plan, results, make_up, 2, &totals);
         int32_t search = strchr(cases[i].search, ',') != NULL ? 4 : 2;
         assert_int_equal(totals.runs, search + 3);
         assert_int_equal(totals.runs_done, search + 3);
@@ -178,162 +95,14 @@ static void test_shared_seeds(void **state) {
     mb_sweep_totals totals;
     atomic_store(&calls_left, FOREVER);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "2, 3", "1, 2, 3");
-    expect_start(plan, "shared.db", make_up, 2, &totals);
+    expect_start(&folder, plan, "shared.db", make_up, 2, &totals);
     assert_int_equal(totals.runs, (4 + 1) * 5); // five folds
     assert_int_equal(totals.runs_trained, 25);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1, 2, 3", "");
-    expect_start(plan, "shared.db", make_up, 2, &totals);
+    expect_start(&folder, plan, "shared.db", make_up, 2, &totals);
     assert_int_equal(totals.runs, 30);
     assert_int_equal(totals.runs_trained, 5); // one trial is missing in the other plan
     check_cell("shared.db", 6, 0, "\"hidden_dim\":8,", NAN);
-}
-
-// ---- parts on demand --------------------------------------------------------------------------
-
-// Counts the search trials of a cell that have predictions on parts other than the selection part.
-static int scored_in_search(const char *results, int32_t *chosen_runs) {
-    mb_ledger *ledger = open_results(&folder, results);
-    mb_error error = {.message = ""};
-    mb_ledger_plan *plans = NULL;
-    mb_ledger_entry *entries = NULL;
-    int32_t plan_count = 0, count = 0;
-    int scored = 0;
-    assert_int_equal(mb_ledger_get_plans(ledger, &plans, &plan_count, &error), MB_OK);
-    assert_int_equal(
-        mb_ledger_get_entries(ledger, plans[0].digest, 0, false, &entries, &count, &error), MB_OK);
-    *chosen_runs = 0;
-    for (int32_t i = 0; i < count; i++) {
-        mb_ledger_trial trial;
-        bool chosen = strstr(entries[i].description, "\"hidden_dim\":16") != NULL;
-        assert_int_equal(mb_ledger_get_trial(ledger, entries[i].key, &trial, &error), MB_OK);
-        for (int32_t k = 0; k < trial.fold_count; k++) {
-            mb_ledger_summary run;
-            assert_int_equal(mb_ledger_get_summary(ledger, trial.key, k, &run, &error), MB_OK);
-            *chosen_runs += chosen && run.extent == MB_LEDGER_ALL_PARTS;
-            scored += !chosen && run.extent == MB_LEDGER_ALL_PARTS;
-        }
-        assert_int_equal(isnan(entries[i].scores.score.waf), !chosen);
-        mb_ledger_trial_free(&trial);
-    }
-    mb_ledger_entries_free(entries, count);
-    mb_ledger_plans_free(plans, plan_count);
-    mb_ledger_close(ledger);
-    return scored;
-}
-
-// Only the chosen setting is recorded on its other parts. Under strict it is evaluated on them only
-// after the choice, for which it is trained again.
-static void test_parts_of_the_chosen(void **state) {
-    (void)state;
-    static const char *const finals[] = {"", "1"};
-    for (int i = 0; i < 4; i++) {
-        char plan[1024], text[1100], results[32];
-        mb_sweep_totals totals;
-        int32_t chosen = 0;
-        snprintf(results, sizeof results, "parts%d.db", i);
-        write_plan(plan, sizeof plan, "mer.h5", "8, 16, 64", "1", finals[i % 2]);
-        protocol_plan(text, sizeof text, i < 2 ? "mertools" : "strict", plan);
-        atomic_store(&calls_left, FOREVER);
-        atomic_store(&others_evaluated, 0);
-        expect_start(text, results, make_up, 2, &totals);
-        assert_int_equal(totals.runs, i < 2 ? 15 : 20);
-        assert_int_equal(totals.runs_trained, totals.runs);
-        assert_int_equal(atomic_load(&others_evaluated), i < 2 ? 15 : 5);
-        assert_int_equal(scored_in_search(results, &chosen), 0);
-        assert_int_equal(chosen, 5);
-    }
-}
-
-// A trainer that gives other results the second time.
-static mb_status drift(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
-                       const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
-                       mb_error *error) {
-    mb_status status = make_up(cache, specs, run_count, stop, steps_done, results, error);
-    if (status == MB_OK && !specs->selection_only)
-        results[0].epochs[0].train_loss += 0.5;
-    return status;
-}
-
-static void test_drift(void **state) {
-    (void)state;
-    char quick[1024], plan[1100];
-    mb_sweep_totals totals = {0};
-    mb_error error = {.message = ""};
-    mb_pool_config config = config_of(drift, 1);
-    write_plan(quick, sizeof quick, "quick.h5", "8, 16", "1", "");
-    protocol_plan(plan, sizeof plan, "strict", quick);
-    atomic_store(&calls_left, FOREVER);
-    assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_FAILED);
-    assert_non_null(strstr(error.message,
-                           "trained again on the same device, the run gives other results "
-                           "than before: training loss of epoch 1: stored 1, now 1.5"));
-    assert_non_null(strstr(error.message, "2 of 3 runs are done"));
-    // Another device may give other results, which replace the recorded ones.
-    sweep_device = "another";
-    assert_int_equal(sweep_start(&folder, plan, "drift.db", &config, &totals, &error), MB_OK);
-    sweep_device = "test";
-    assert_int_equal(totals.runs_trained, 1);
-    assert_int_equal(totals.runs_moved, 1);
-}
-
-// A trainer of a later version, which scores the runs that earlier ones ended as diverged.
-static mb_status score_all(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
-                           const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
-                           mb_error *error) {
-    mb_run_spec spec = *specs;
-    spec.seed = 1;
-    mb_status status = make_up(cache, &spec, run_count, stop, steps_done, results, error);
-    if (status == MB_OK && specs->seed == 2) {
-        results->broken_epoch = 0;
-        snprintf(results->cause, sizeof results->cause, "epoch 1: made up");
-    }
-    return status;
-}
-
-// Under mertools, a run that an earlier version recorded as diverged is missing, unless the toolkit
-// stops there. Under strict it has diverged for good.
-static void test_outdated_runs(void **state) {
-    (void)state;
-    static const struct {
-        const char *corpus, *protocol;
-        int64_t trained;
-    } cases[] = {
-        // the diverged trial, which makes its setting the best one
-        {"iemocap.h5", "mertools", 5},
-        {"mer.h5", "mertools", 0},
-        {"iemocap.h5", "strict", 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char plan[1024], text[1100], results[32];
-        mb_sweep_totals totals;
-        snprintf(results, sizeof results, "outdated%zu.db", i);
-        write_plan(plan, sizeof plan, cases[i].corpus, "16, 32", "1, 2", "");
-        protocol_plan(text, sizeof text, cases[i].protocol, plan);
-        atomic_store(&calls_left, FOREVER);
-        expect_start(text, results, make_up, 1, &totals);
-        assert_int_equal(totals.runs_diverged, 5);
-        for (int again = 0; again < 2; again++) {
-            expect_start(text, results, score_all, 1, &totals);
-            assert_int_equal(totals.runs_trained, again ? 0 : cases[i].trained);
-            assert_int_equal(totals.runs_broken, totals.runs_trained);
-            assert_int_equal(totals.runs_done, totals.runs);
-        }
-        mb_ledger *ledger = open_results(&folder, results);
-        mb_error error = {.message = ""};
-        mb_ledger_plan *plans = NULL;
-        mb_ledger_entry *entries = NULL;
-        int32_t plan_count = 0, count = 0;
-        assert_int_equal(mb_ledger_get_plans(ledger, &plans, &plan_count, &error), MB_OK);
-        assert_int_equal(
-            mb_ledger_get_entries(ledger, plans[0].digest, 0, false, &entries, &count, &error),
-            MB_OK);
-        assert_int_equal(count, 4);
-        assert_int_equal(entries[3].scores.diverged, cases[i].trained == 0);
-        assert_int_equal(entries[3].scores.broken, cases[i].trained > 0 ? 5 : 0);
-        mb_ledger_entries_free(entries, count);
-        mb_ledger_plans_free(plans, plan_count);
-        mb_ledger_close(ledger);
-    }
 }
 
 // However often the sweep is killed, it completes in the end.
@@ -442,8 +211,8 @@ static void test_threads(void **state) {
         snprintf(one, sizeof one, "one%d.db", i);
         snprintf(three, sizeof three, "three%d.db", i);
         write_plan(plan, sizeof plan, corpora[i], "8, 16", "1, 2", "1, 3");
-        expect_start(plan, one, mb_train_runs, 1, &totals);
-        expect_start(plan, three, mb_train_runs, 3, &totals);
+        expect_start(&folder, plan, one, mb_train_runs, 1, &totals);
+        expect_start(&folder, plan, three, mb_train_runs, 3, &totals);
         assert_int_equal(same_results(&folder, one, three), runs[i]);
     }
 }
@@ -457,8 +226,8 @@ static void test_strict(void **state) {
         "\"attention\", \"settings\": {\"hidden_dim\": 8}, " SYNTH_FEATURES "}], \"final\": "
         "{\"seeds\": [1, 2]}}";
     mb_sweep_totals totals;
-    expect_start(plan, "strict1.db", mb_train_runs, 1, &totals);
-    expect_start(plan, "strict2.db", mb_train_runs, 2, &totals);
+    expect_start(&folder, plan, "strict1.db", mb_train_runs, 1, &totals);
+    expect_start(&folder, plan, "strict2.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 20);
     assert_int_equal(same_results(&folder, "strict1.db", "strict2.db"), 20);
     check_cell("strict1.db", 0, 2, "\"hidden_dim\":8,", NAN);
@@ -469,12 +238,12 @@ static void test_halves(void **state) {
     char plan[1024];
     mb_sweep_totals totals;
     write_plan(plan, sizeof plan, "mer.h5", "16", "1", ""); // half of the next plan
-    expect_start(plan, "halves.db", mb_train_runs, 2, &totals);
+    expect_start(&folder, plan, "halves.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 5);
     write_plan(plan, sizeof plan, "mer.h5", "8, 16", "1", "1, 2");
-    expect_start(plan, "halves.db", mb_train_runs, 2, &totals);
+    expect_start(&folder, plan, "halves.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 10);
-    expect_start(plan, "whole.db", mb_train_runs, 2, &totals);
+    expect_start(&folder, plan, "whole.db", mb_train_runs, 2, &totals);
     assert_int_equal(totals.runs_trained, 15);
     assert_int_equal(same_results(&folder, "halves.db", "whole.db"), 20);
     assert_int_equal(same_results(&folder, "whole.db", "halves.db"), 20);
@@ -519,8 +288,7 @@ int main(void) {
         cmocka_unit_test(test_power_cuts),  cmocka_unit_test(test_failures),
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_halves),
         cmocka_unit_test(test_strict),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_lost_device), cmocka_unit_test(test_parts_of_the_chosen),
-        cmocka_unit_test(test_drift),       cmocka_unit_test(test_outdated_runs),
+        cmocka_unit_test(test_lost_device),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -72,8 +72,10 @@ typedef struct mb_ledger_cell {
     mb_ledger_choice *choices; // (choice_count) by fold; none until the search is complete
 } mb_ledger_cell;
 
-// Records a plan under the digest of its canonical JSON. If it is recorded already, it only becomes
-// the plan that ran last, which is the one that tables show by default.
+// Records a plan under the digest of its canonical JSON. It becomes the plan that ran last, which
+// is the one that tables show by default. If it is recorded already, its choices and the links to
+// its trials are dropped, since they may be other ones now: with another corpus of the same name,
+// or another version of this program.
 mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *name,
                              const char *json, const mb_ledger_cell *cells, int32_t cell_count,
                              mb_error *error);

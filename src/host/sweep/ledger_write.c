@@ -36,6 +36,17 @@ static mb_status put_cells(mb_ledger *ledger, const char *digest, const mb_ledge
     return mb_query_close(&query, status, error);
 }
 
+static mb_status drop_of_plan(mb_ledger *ledger, mb_ledger_statement statement, const char *digest,
+                              mb_error *error) {
+    mb_query query;
+    mb_status status = mb_query_open(&query, ledger, statement, error);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":plan", digest);
+        status = mb_query_run(&query, error);
+    }
+    return mb_query_close(&query, status, error);
+}
+
 mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *name,
                              const char *json, const mb_ledger_cell *cells, int32_t cell_count,
                              mb_error *error) {
@@ -51,6 +62,10 @@ mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *
         status = mb_query_run(&query, error);
     }
     status = mb_query_close(&query, status, error);
+    if (status == MB_OK)
+        status = drop_of_plan(ledger, SQL_DROP_LINKS, digest, error);
+    if (status == MB_OK)
+        status = drop_of_plan(ledger, SQL_DROP_CHOICES, digest, error);
     if (status == MB_OK)
         status = put_cells(ledger, digest, cells, cell_count, error);
     return finish(ledger, status, error);

@@ -85,13 +85,6 @@ static void list_folds(const mb_fold_set *folds, int32_t batch_size, char *text,
     }
 }
 
-// The toolkit computes no mean squared error of values that are not finite. Everything else it
-// scores.
-static bool are_scored(const mb_sweep_plan *plan, const mb_dataset_rules *rules) {
-    return plan->protocol == MB_PROTOCOL_MERTOOLS &&
-           (rules->class_count == 0 || rules->value_count == 0);
-}
-
 // One line for all cells with this corpus and model, at the first of them.
 static mb_status warn_of_breaks(mb_sweep *sweep, int32_t index, const warner *to) {
     const mb_sweep_plan *plan = sweep->plan;
@@ -112,7 +105,7 @@ static mb_status warn_of_breaks(mb_sweep *sweep, int32_t index, const warner *to
         return MB_OK;
     if (others > 0)
         snprintf(more, sizeof more, " and %d more cell%s", others, others == 1 ? "" : "s");
-    bool scored = are_scored(plan, cell->corpus->rules);
+    bool scored = plan->protocol == MB_PROTOCOL_MERTOOLS && !mb_toolkit_stops(cell->corpus->rules);
     if (asprintf(&line,
                  "%s: %s%s: warning: %s on %s: the runs%s %s in epoch 1: their last batch has one "
                  "row, whose gradients are not finite%s",
