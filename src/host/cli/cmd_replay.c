@@ -98,15 +98,24 @@ static mb_status list_entry(mb_ledger *ledger, const mb_ledger_entry *entry,
     mb_replay_trials trials = {0};
     char member[33] = "";
     mb_status status = mb_ledger_get_trial(ledger, entry->key, &recorded, error);
+    mb_error why = {.message = ""};
     if (status == MB_OK)
-        status = mb_replay_load(ledger, &recorded, &trials, error);
-    if (status == MB_OK)
+        status = mb_replay_load(ledger, &recorded, &trials, &why);
+    bool known = status != MB_UNSUPPORTED;
+    if (known && status != MB_OK)
+        *error = why;
+    if (!known) { // of an earlier version, whose numbers this one does not give
+        mb_print_plain("%s  %-8s %-8s %s, %s, %s, cannot be replayed: %s\n", entry->key,
+                       final ? "final" : "search", entry->finished ? "finished" : "missing",
+                       cell->label, cell->dataset, cell->model, why.message);
+        status = MB_OK;
+    } else if (status == MB_OK)
         status = mb_ledger_get_member(ledger, entry->key, 0, member, error);
-    char *settings =
-        status == MB_OK ? settings_text(&trials, strcmp(member, entry->key) != 0) : NULL;
-    if (status == MB_OK && settings == NULL)
+    bool shown = known && status == MB_OK;
+    char *settings = shown ? settings_text(&trials, strcmp(member, entry->key) != 0) : NULL;
+    if (shown && settings == NULL)
         status = mb_out_of_memory(error, "a list of trials");
-    if (status == MB_OK)
+    else if (shown)
         mb_print_plain("%s  %-8s %-8s %s, %s, %s, seed %u, %s\n", entry->key,
                        final ? "final" : "search", entry->finished ? "finished" : "missing",
                        cell->label, cell->dataset, cell->model, trials.folds[0].seed, settings);
