@@ -78,15 +78,19 @@ static void doubts_are_told(void **state) {
         double selections[SETTINGS];
         const char *doubt;
     } cases[] = {
-        {3, {DIVERGED, DIVERGED, DIVERGED}, "every setting diverged;"},
-        {3, {UNDEFINED, UNDEFINED, UNDEFINED}, "the selection metric is not defined"},
-        {3, {DIVERGED, UNDEFINED, DIVERGED}, "every setting diverged or has no selection value"},
-        {3, {0.5, 0.5, 0.5}, "all settings have the same selection value"},
+        {3,
+         {DIVERGED, DIVERGED, DIVERGED},
+         "no setting has a selection value: every one diverged;"},
+        {3,
+         {UNDEFINED, UNDEFINED, UNDEFINED},
+         "no setting has a selection value: the metric is not defined"},
+        {3, {DIVERGED, UNDEFINED, DIVERGED}, "no setting has a selection value: they diverged or"},
+        {3, {0.5, 0.5, 0.5}, "no setting is better than another: all have the same"},
         {3, {DIVERGED, 0.5, 0.5}, ""}, // a tie among some
         {3, {UNDEFINED, 0.5, UNDEFINED}, ""},
         {3, {0.5, 0.25, 0.125}, ""},
         {1, {DIVERGED}, ""}, // there was nothing to choose
-        {3, {DIVERGED, NONE, DIVERGED}, "every setting diverged;"},
+        {3, {DIVERGED, NONE, DIVERGED}, "no setting has a selection value: every one diverged;"},
         {3, {NONE, NONE, 0.5}, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

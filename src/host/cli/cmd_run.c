@@ -225,7 +225,7 @@ static void print_doubts(const run_options *options, const mb_sweep *sweep) {
     const char *line = mb_sweep_doubts(sweep);
     while (*line != '\0') {
         size_t length = strcspn(line, "\n");
-        fprintf(stderr, "warning: %s: %.*s\n", options->plan, (int)length, line);
+        fprintf(stderr, "%s: %.*s\n", options->plan, (int)length, line);
         line += length + 1;
     }
 }
@@ -256,7 +256,6 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
                 "another device than before; their results may differ in rounding from those that "
                 "the setting was chosen by\n",
                 (long long)totals.runs_moved);
-    print_doubts(options, sweep);
     print_doubts(options, sweep);
     return status;
 }

@@ -37,13 +37,16 @@ const char *mb_choice_doubt(const mb_choice *choice) {
     if (choice->complete < 2)
         return "";
     if (choice->diverged == choice->complete)
-        return "every setting diverged; the first one is taken";
+        return "no setting has a selection value: every one diverged; the first one is taken";
     if (choice->mean == -(double)INFINITY)
         return choice->diverged > 0
-                   ? "every setting diverged or has no selection value; the first one is taken"
-                   : "the selection metric is not defined on the selection part; the first "
-                     "setting is taken";
+                   ? "no setting has a selection value: they diverged or the metric is not "
+                     "defined; "
+                     "the first one is taken"
+                   : "no setting has a selection value: the metric is not defined on the "
+                     "selection part; the first one is taken";
     return choice->equal == choice->complete
-               ? "all settings have the same selection value; the first one is taken"
+               ? "no setting is better than another: all have the same selection value; the first "
+                 "one is taken"
                : "";
 }

@@ -58,7 +58,7 @@ typedef struct mb_sweep_totals {
     long long steps;          // model-steps trained
 } mb_sweep_totals;
 
-// A line for each choice so far that has no ground: "cells[2]: every setting diverged ...". "" if
+// A line for each choice so far that has no ground: "cells[2]: no setting has ...". "" if
 // there is none. Valid until the next call with this sweep.
 const char *mb_sweep_doubts(const mb_sweep *sweep);
 

@@ -51,7 +51,7 @@ static mb_status add_doubt(mb_sweep *sweep, const sweep_cell *cell, int32_t fold
     char where[32] = "", *lines;
     if (chooses_by_fold(sweep) && cell->fold_count > 1)
         snprintf(where, sizeof where, "fold %d: ", fold);
-    if (asprintf(&lines, "%s%s: %s%s\n", sweep->doubts != NULL ? sweep->doubts : "",
+    if (asprintf(&lines, "%s%s: %swarning: %s\n", sweep->doubts != NULL ? sweep->doubts : "",
                  cell->plan->where, where, doubt) < 0)
         return mb_out_of_memory(error, "a warning");
     free(sweep->doubts);
