@@ -75,6 +75,7 @@ static inline int same_results(const sweep_folder *folder, const char *a, const 
                 if (!mb_trial_scores_equal(&entries[i].scores, &scores, difference,
                                            sizeof difference))
                     fail_msg("%s", difference);
+                mb_ledger_scores_free(&scores);
                 mb_trial_free(&described);
                 mb_ledger_trial_free(&trial);
             }
