@@ -87,8 +87,9 @@ void mb_entry_write(const mb_table *table, const mb_table_cell *cell, const mb_t
         add_remark(text->note, size, "doubtful choice");
     if (cell->split && !value->final)
         add_chosen_folds(value, text->note, size);
-    if (text->note[0] != '\0')
-        strcat(text->note, ")");
+    size_t length = strlen(text->note);
+    if (length > 0)
+        snprintf(text->note + length, sizeof text->note - length, ")");
 }
 
 typedef struct widths {

@@ -36,8 +36,8 @@ static bool on_devices(const mb_table_cell *cell, const mb_table_value *value, c
     if (stream == NULL)
         return false;
     for (int32_t i = 0; value->device_count > 1 && i < value->device_count; i++)
-        fprintf(stream, "%s%s: %" PRId32 "%s", i > 0 ? ", " : "", value->devices[i].text,
-                value->devices[i].runs, i == 0 ? " runs" : "");
+        fprintf(stream, "%s%s: %" PRId32 " run%s", i > 0 ? ", " : "", value->devices[i].text,
+                value->devices[i].runs, value->devices[i].runs == 1 ? "" : "s");
     if (fclose(stream) == 0)
         return true;
     free(*text);
