@@ -68,15 +68,15 @@ static bool is_known(const mb_table_value *value) {
     return value->setting_count > 0 && value->settings[0].text[0] != '\0';
 }
 
-// The settings that all entries have in common, such as "grad_clip=-1", if at least two entries
-// have known settings. malloc'ed; NULL when out of memory.
+// The settings that all entries have in common, such as "grad_clip=-1", if at least two settings
+// are known, of entries or of folds. malloc'ed; NULL when out of memory.
 static char *find_shared(const mb_table *table) {
     char *shared = NULL;
     int32_t known = 0;
     for (int32_t i = 0; i < table->cell_count; i++)
         for (int32_t j = 0; j < table->cells[i].value_count; j++) {
             const mb_table_value *value = &table->cells[i].values[j];
-            known += is_known(value);
+            known += is_known(value) ? value->setting_count : 0;
             if (is_known(value) && !narrow(value, &shared))
                 return NULL;
         }
