@@ -8,13 +8,14 @@
 #include "report/table_data.h"
 #include "sweep/trial.h"
 
-// The seed in a description; 0 if it has none.
+// The seed in a description; 0 if it has none that a plan could give.
 static mb_status seed_of(const mb_ledger_entry *entry, int64_t *seed, mb_error *error) {
     cJSON *document = NULL;
     mb_status status = mb_json_parse("description", entry->description, strlen(entry->description),
                                      &mb_description_limits, &document, error);
     const cJSON *item = status == MB_OK ? cJSON_GetObjectItem(document, "seed") : NULL;
-    *seed = cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0;
+    bool given = cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= UINT32_MAX;
+    *seed = given ? (int64_t)item->valuedouble : 0;
     cJSON_Delete(document);
     return status;
 }
