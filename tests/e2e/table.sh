@@ -33,6 +33,51 @@ check 'csv: one line per entry' [ "$(wc -l <first.csv)" = 3 ]
 expect 0 table results.db --metric acc --plan tiny --phase search
 prints 'accuracy'
 
+# Deviations of two seeds: with n they are smaller by the square root of two.
+std_of() { awk -F, '$9 == "final" { print $13; exit }' "$1"; }
+expect 0 table results.db -f csv --deviation population
+prints ',population,'
+check 'the ratio of the deviations' awk -v n_1="$(std_of first.csv)" -v n="$(std_of "$STDOUT")" \
+    'BEGIN { exit !(n > 0 && n_1 / n > 1.41421 && n_1 / n < 1.41422) }'
+expect 2 table results.db --deviation sampel
+complains "did you mean 'sample'"
+
+# MER2023 has several parts.
+must "$MERBENCH" synth --like mer2023 --scale 0.1 --dims audio=8,text=8,video=8 -o mer.h5
+cat >mer.json <<'EOF'
+{"name": "mer", "epochs": 2, "corpora": {"m": "mer.h5"}, "settings": {"hidden_dim": 8},
+ "cells": [{"label": "text", "corpus": "m", "model": "attention", "feature": "synth-text-UTT"}],
+ "final": {"seeds": [1, 2]}}
+EOF
+must "$MERBENCH" run mer.json --results mer.db --quiet --no-table
+expect 0 table mer.db
+prints 'folds WAF '
+prints ' average MSE'
+prints 'test1 = MER-MULTI'
+expect 0 table mer.db -f csv
+prints ',test3_waf,test3_waf_std,test3_mse,test3_mse_std,average_waf,'
+check 'csv: one line per entry, also with several parts' [ "$(wc -l <"$STDOUT")" = 2 ]
+
+# Under strict each fold chooses for itself. On this corpus folds differ.
+must "$MERBENCH" synth --like iemocapfour --scale 0.05 --dims audio=16,text=24,video=12 \
+    --signal audio=0.5,text=0.6 -o iemocap.h5
+cat >strict.json <<'EOF'
+{"name": "strict", "epochs": 2, "protocol": "strict", "corpora": {"i": "iemocap.h5"},
+ "grid": {"hidden_dim": [4, 8], "dropout": [0.1, 0.4]}, "settings": {"learning_rate": 0.003},
+ "cells": [{"label": "text", "corpus": "i", "model": "attention", "feature": "synth-text-UTT"}],
+ "search": {"method": "grid", "seeds": [1]}, "final": {"seeds": [1, 2]}}
+EOF
+must "$MERBENCH" run strict.json --results strict.db --quiet --no-table --isa portable
+expect 0 table strict.db
+prints ' (doubtful choice)'
+prints 'the first one is taken'
+prints ' fold 4: '
+expect 0 table strict.db --all-settings
+prints 'chosen for'
+expect 0 table strict.db -f csv --all-settings
+folds=$(sed '1d; s/.*,//' "$STDOUT" | tr ' ' '\n' | sort | tr -d '\n')
+check 'each fold is named at the setting that it chose' [ "$folds" = 01234 ]
+
 # A table replaces neither the ledger, nor half of a file.
 expect 2 table results.db -o results.db
 complains 'results.db'

@@ -102,8 +102,9 @@ static void refuse(const mb_trial *trial, const char *from, const char *to, mb_s
     char *description = describe(trial, key);
     const char *at = strstr(description, from);
     assert_non_null(at);
-    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - description), description, to,
-             at + strlen(from));
+    size_t before = (size_t)(at - description);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)before, description, to,
+             description + before + strlen(from));
     mb_trial read;
     mb_error error = {.message = ""};
     mb_status status = mb_trial_parse("trial 5", text, &read, &error);

@@ -242,8 +242,8 @@ static int marked(const scratch *here, const seed_of_cell *search, int count, do
         fail_msg("%s", error.message);
     for (int32_t i = 0; i < table.cells[0].value_count; i++)
         if (table.cells[0].values[i].chosen)
-            sscanf(strstr(table.cells[0].values[i].settings, "hidden_dim="), "hidden_dim=%d",
-                   &hidden_dim);
+            sscanf(strstr(table.cells[0].values[i].settings[0].text, "hidden_dim="),
+                   "hidden_dim=%d", &hidden_dim);
     mb_table_free(&table);
     options.all_settings = false;
     if (mb_table_collect(ledger, &options, &table, &error) != MB_OK)

@@ -14,12 +14,14 @@ static const char *const phases[] = {"final", "search"};
 
 static const char usage[] =
     "usage: merbench table RESULTS.db [OPTIONS]\n\n"
-    "Prints the table of a plan: feature combinations by datasets and models, mean and sample\n"
-    "standard deviation (n - 1) over the seeds. A sweep may be running meanwhile.";
+    "Prints the table of a plan: feature combinations by datasets and models, mean and standard\n"
+    "deviation over the seeds. Notes say which runs diverged or had numbers that are not finite,\n"
+    "and which choices of a setting are doubtful. A sweep may be running meanwhile.";
 
 static const char notes[] =
     "The best and the second best entry of a column are marked; only entries with all of their\n"
-    "seeds are compared. csv and json hold the stored numbers (no percent) with 17 digits.\n"
+    "seeds are compared. Datasets with several parts (MER2023) get a second table with all parts.\n"
+    "csv and json hold the stored numbers (no percent) with 17 digits.\n"
     "example: merbench table results.db --format latex -o table.tex";
 
 typedef struct arguments {
@@ -34,7 +36,7 @@ static bool are_same_file(const char *path, const char *other) {
 }
 
 static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
-    int32_t format = MB_TABLE_TEXT, phase = MB_TABLE_FINAL;
+    int32_t format = MB_TABLE_TEXT, phase = MB_TABLE_FINAL, deviation = MB_DEVIATION_SAMPLE;
     const mb_command_option options[] = {
         {"format", "FORMAT", "{} (default text)", .letter = 'f', .choice = &format,
          .choices = formats, .choice_count = 5},
@@ -47,6 +49,10 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
          "final: the final seeds; search: the search seeds of the best setting (default final; "
          "cells without final seeds show search)",
          .choice = &phase, .choices = phases, .choice_count = 2},
+        {"deviation", "KIND",
+         "sample: of n seeds, with n - 1 below the sum of squares; population: with n (default "
+         "sample)",
+         .choice = &deviation, .choices = mb_deviation_names, .choice_count = 2},
         {"all-settings", NULL, "every setting of the search, with its selection value",
          .letter = 'a', .given = &given->options.all_settings},
         {"output", "FILE", "write to FILE instead of standard output", .letter = 'o',
@@ -67,6 +73,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
     given->results = operands.items[0];
     given->options.format = (mb_table_format)format;
     given->options.phase = (mb_table_phase)phase;
+    given->options.deviation = (mb_table_deviation)deviation;
     if (given->output != NULL && are_same_file(given->results, given->output))
         return mb_fail(error, MB_USAGE, "--output: '%s' is the results file itself", given->output);
     return MB_OK;

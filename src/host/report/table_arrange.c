@@ -212,9 +212,13 @@ static void free_headings(char **headings, int32_t count) {
 
 void mb_table_free(mb_table *table) {
     for (int32_t i = 0; i < table->cell_count; i++) {
-        for (int32_t j = 0; j < table->cells[i].value_count; j++)
-            free(table->cells[i].values[j].settings);
-        free(table->cells[i].values);
+        mb_table_cell *cell = &table->cells[i];
+        for (int32_t j = 0; j < cell->value_count; j++)
+            mb_table_value_free(&cell->values[j]);
+        free(cell->values);
+        for (int32_t j = 0; cell->choices != NULL && j < cell->cell->choice_count; j++)
+            free(cell->choices[j]);
+        free(cell->choices);
     }
     free(table->cells);
     free_headings(table->rows, table->row_count);

@@ -2,18 +2,11 @@
 // of a search.
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/dialect.h"
-
-static bool finish(mb_grid *grid, const mb_dialect *dialect, FILE *out) {
-    if (!grid->failed)
-        dialect->print(grid, out);
-    bool done = !grid->failed;
-    mb_grid_free(grid);
-    return done;
-}
 
 static void set_headings(mb_grid *grid, const char *const *headings, const char *right) {
     for (int32_t i = 0; !grid->failed && i < grid->column_count; i++) {
@@ -56,20 +49,35 @@ static char *pick(const char *settings, const char *other, bool common) {
     return picked;
 }
 
-// The settings that all entries have in common, such as "grad_clip=-1", if at least two entries
-// have known settings. malloc'ed; NULL when out of memory.
+// Narrows *shared down to the words that the settings of a value have, too. *shared is NULL before
+// the first settings. False when out of memory.
+static bool narrow(const mb_table_value *value, char **shared) {
+    for (int32_t i = 0; i < value->setting_count; i++) {
+        const char *text = value->settings[i].text;
+        char *left = *shared == NULL ? strdup(text) : pick(*shared, text, true);
+        free(*shared);
+        *shared = left;
+        if (left == NULL)
+            return false;
+    }
+    return true;
+}
+
+// Whether settings are known at all.
+static bool is_known(const mb_table_value *value) {
+    return value->setting_count > 0 && value->settings[0].text[0] != '\0';
+}
+
+// The settings that all entries have in common, such as "grad_clip=-1", if at least two settings
+// are known, of entries or of folds. malloc'ed; NULL when out of memory.
 static char *find_shared(const mb_table *table) {
     char *shared = NULL;
     int32_t known = 0;
     for (int32_t i = 0; i < table->cell_count; i++)
         for (int32_t j = 0; j < table->cells[i].value_count; j++) {
-            const char *settings = table->cells[i].values[j].settings;
-            if (settings[0] == '\0')
-                continue;
-            char *left = known++ == 0 ? strdup(settings) : pick(shared, settings, true);
-            free(shared);
-            shared = left;
-            if (shared == NULL)
+            const mb_table_value *value = &table->cells[i].values[j];
+            known += is_known(value) ? value->setting_count : 0;
+            if (is_known(value) && !narrow(value, &shared))
                 return NULL;
         }
     if (known > 1)
@@ -87,14 +95,59 @@ static bool print_shared(const char *shared, const mb_dialect *dialect, FILE *ou
     return safe != NULL;
 }
 
+static bool is_repeated(const mb_table_value *value, int32_t setting) {
+    for (int32_t i = 0; i < setting; i++)
+        if (strcmp(value->settings[i].text, value->settings[setting].text) == 0)
+            return true;
+    return false;
+}
+
+// The number of rows that the settings of a value take: one for each that folds chose.
+static int32_t setting_rows(const mb_table_value *value) {
+    int32_t rows = 0;
+    for (int32_t i = 0; i < value->setting_count; i++)
+        rows += !is_repeated(value, i);
+    return rows > 0 ? rows : 1;
+}
+
+// "folds 0, 1, 3: ", the folds with the same setting. malloc'ed; NULL when out of memory.
+static char *folds_with(const mb_table_value *value, int32_t setting) {
+    int32_t *folds = calloc((size_t)value->setting_count, sizeof *folds), count = 0;
+    for (int32_t i = 0; folds != NULL && i < value->setting_count; i++)
+        if (strcmp(value->settings[i].text, value->settings[setting].text) == 0)
+            folds[count++] = value->settings[i].fold;
+    char *list = folds != NULL ? mb_fold_list(folds, count) : NULL;
+    free(folds);
+    return list;
+}
+
+// Sets the words of a setting that are not in `shared`, and before them the folds that chose it.
+static bool set_setting(mb_grid *grid, int32_t row, int32_t column, const mb_dialect *dialect,
+                        const mb_table_value *value, int32_t setting, const char *shared) {
+    bool by_fold = value->settings[setting].fold != MB_EVERY_FOLD;
+    char *words = pick(value->settings[setting].text, shared, false), *line = NULL;
+    char *folds = by_fold ? folds_with(value, setting) : strdup("");
+    bool done =
+        words != NULL && folds != NULL &&
+        asprintf(&line, "%s%s%s", folds, by_fold ? ": " : "", words[0] != '\0' ? words : "-") >= 0;
+    if (done) {
+        mb_grid_set_text(grid, row, column, dialect, line);
+        free(line);
+    }
+    free(words);
+    free(folds);
+    return done;
+}
+
 static void set_settings(mb_grid *grid, int32_t row, int32_t column, const mb_dialect *dialect,
                          const mb_table_value *value, const char *shared) {
-    char *settings = pick(value->settings, shared, false);
-    if (settings == NULL)
-        grid->failed = true;
-    else
-        mb_grid_set_text(grid, row, column, dialect, settings[0] != '\0' ? settings : "-");
-    free(settings);
+    bool done = true;
+    if (value->setting_count == 0)
+        mb_grid_set(grid, row, column, "-");
+    for (int32_t i = 0; i < value->setting_count && done && !grid->failed; i++)
+        if (!is_repeated(value, i))
+            done = set_setting(grid, row++, column, dialect, value, i, shared);
+    grid->failed |= !done;
 }
 
 // ---- entries ----------------------------------------------------------------------------------
@@ -131,7 +184,7 @@ static bool print_inputs(const mb_table *table, const mb_dialect *dialect, FILE 
         mb_grid_set_text(&grid, row++, 1, dialect, table->cells[i].cell->features);
     }
     grid.row_count = grid.failed ? grid.row_count : row;
-    return finish(&grid, dialect, out);
+    return mb_grid_finish(&grid, dialect, out);
 }
 
 bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *out) {
@@ -141,11 +194,17 @@ bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *ou
     if (shared == NULL)
         return false;
     mb_grid grid;
-    mb_grid_init(&grid, table->cell_count + 1, 6);
-    set_headings(&grid, headings, "llrrll");
+    int32_t row = 1;
     for (int32_t i = 0; i < table->cell_count; i++)
-        set_details(table, &table->cells[i], shared, i + 1, dialect, &grid);
-    bool done = finish(&grid, dialect, out) && print_shared(shared, dialect, out);
+        row += setting_rows(&table->cells[i].values[0]);
+    mb_grid_init(&grid, row, 6);
+    set_headings(&grid, headings, "llrrll");
+    row = 1;
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        set_details(table, &table->cells[i], shared, row, dialect, &grid);
+        row += setting_rows(&table->cells[i].values[0]);
+    }
+    bool done = mb_grid_finish(&grid, dialect, out) && print_shared(shared, dialect, out);
     free(shared);
     if (!done)
         return false;
@@ -155,9 +214,29 @@ bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *ou
 
 // ---- every setting of a search ----------------------------------------------------------------
 
-static void set_setting(const mb_table *table, const mb_table_cell *cell,
-                        const mb_table_value *value, const char *shared, int32_t row,
-                        const mb_dialect *dialect, mb_grid *grid) {
+static bool any_is_split(const mb_table *table) {
+    for (int32_t i = 0; i < table->cell_count; i++)
+        if (table->cells[i].split)
+            return true;
+    return false;
+}
+
+// "all", "-", or "folds 0, 2".
+static void set_chosen_folds(mb_grid *grid, int32_t row, int32_t column, const mb_table_cell *cell,
+                             const mb_table_value *value) {
+    char *folds = mb_fold_list(value->chosen_folds, value->chosen_count);
+    if (folds == NULL)
+        grid->failed = true;
+    else if (cell->split && value->chosen_count > 0)
+        mb_grid_set(grid, row, column, "%s", folds);
+    else
+        mb_grid_set(grid, row, column, "%s", value->chosen ? "all" : "-");
+    free(folds);
+}
+
+static void set_searched(const mb_table *table, const mb_table_cell *cell,
+                         const mb_table_value *value, const char *shared, int32_t row,
+                         const mb_dialect *dialect, mb_grid *grid) {
     mb_entry_text text;
     mb_entry_write(table, cell, value, dialect, &text);
     mb_grid_set_text(grid, row, 0, dialect, table->rows[cell->row]);
@@ -168,29 +247,34 @@ static void set_setting(const mb_table *table, const mb_table_cell *cell,
     else
         mb_grid_set(grid, row, 3, "%s", dialect->nothing);
     const char *const *mark = dialect->marks[value->chosen];
-    mb_grid_set(grid, row, 4, "%s%s%s%s%s", mark[0], text.mean,
-                text.deviation[0] != '\0' ? dialect->plus_minus : "", text.deviation, mark[1]);
+    mb_grid_set(grid, row, 4, "%s%s%s%s%s", mark[0], text.score.mean,
+                text.score.deviation[0] != '\0' ? dialect->plus_minus : "", text.score.deviation,
+                mark[1]);
     set_seeds(grid, row, 5, value);
 }
 
 bool mb_print_settings(const mb_table *table, const mb_dialect *dialect, FILE *out) {
     static const char *const headings[] = {"features", "column", "settings", "selection",
-                                           "score",    "seeds",  "diverged"};
+                                           "score",    "seeds",  "diverged", "chosen for"};
     int32_t count = 0;
+    bool split = any_is_split(table);
     for (int32_t i = 0; i < table->cell_count; i++)
         count += table->cells[i].value_count;
     char *shared = find_shared(table);
     if (shared == NULL)
         return false;
     mb_grid grid;
-    mb_grid_init(&grid, count + 1, 7);
-    set_headings(&grid, headings, "lllrrrr");
+    mb_grid_init(&grid, count + 1, split ? 8 : 7);
+    set_headings(&grid, headings, "lllrrrrl");
     int32_t row = 1;
     for (int32_t i = 0; i < table->cell_count; i++)
-        for (int32_t j = 0; j < table->cells[i].value_count; j++)
-            set_setting(table, &table->cells[i], &table->cells[i].values[j], shared, row++, dialect,
-                        &grid);
-    bool done = finish(&grid, dialect, out) && print_shared(shared, dialect, out);
+        for (int32_t j = 0; j < table->cells[i].value_count; j++, row++) {
+            const mb_table_cell *cell = &table->cells[i];
+            set_searched(table, cell, &cell->values[j], shared, row, dialect, &grid);
+            if (split)
+                set_chosen_folds(&grid, row, 7, cell, &cell->values[j]);
+        }
+    bool done = mb_grid_finish(&grid, dialect, out) && print_shared(shared, dialect, out);
     free(shared);
     return done;
 }

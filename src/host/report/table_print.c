@@ -1,9 +1,7 @@
 // Prints tables as documents in text, Markdown or LaTeX: a title, the entries, details and notes.
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "merbench/dataset.h"
 #include "report/dialect.h"
 
 static const mb_dialect dialects[] = {
@@ -34,10 +32,7 @@ static const mb_dialect dialects[] = {
                         .legend = "bold: best, underlined: second best of its column"},
 };
 
-static void print_between(const char *const around[2], FILE *out, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void print_between(const char *const around[2], FILE *out, const char *format, ...) {
+void mb_print_line(const char *const around[2], FILE *out, const char *format, ...) {
     va_list arguments;
     fputs(around[0], out);
     va_start(arguments, format);
@@ -56,7 +51,7 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
     char *dataset = dialect->escape(first != NULL ? first->dataset : "");
     bool done = name != NULL && model != NULL && protocol != NULL && dataset != NULL;
     if (done)
-        print_between(dialect->title, out, "%s (plan %.8s)%s%s%s%s%s%s%s", name,
+        mb_print_line(dialect->title, out, "%s (plan %.8s)%s%s%s%s%s%s%s", name,
                       table->plan->digest, table->several_datasets ? "" : ", ",
                       table->several_datasets ? "" : dataset, table->several_models ? "" : ", ",
                       table->several_models ? "" : model, table->several_protocols ? "" : ", ",
@@ -67,72 +62,14 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
     free(protocol);
     free(dataset);
     if (done)
-        print_between(
-            dialect->line, out, "%s%s: mean ± sample standard deviation over the seeds %s",
-            table->facts->title, table->facts->factor == 100 ? " in percent" : "",
-            table->options.all_settings               ? "of every setting of the search"
-            : table->options.phase == MB_TABLE_SEARCH ? "of the best setting of the search"
-                                                      : "of the chosen setting");
+        mb_print_line(dialect->line, out, "%s%s: mean ± %s standard deviation over the seeds %s",
+                      table->facts->title, table->facts->factor == 100 ? " in percent" : "",
+                      mb_deviation_names[table->options.deviation],
+                      table->options.all_settings ? "of every setting of the search"
+                      : table->options.phase == MB_TABLE_SEARCH
+                          ? "of the best setting of the search"
+                          : "of the chosen setting");
     return done;
-}
-
-static bool shows(const mb_table *table, bool (*property)(const mb_dataset_rules *rules)) {
-    for (int32_t i = 0; i < table->cell_count; i++) {
-        const mb_dataset_rules *rules = mb_dataset_find(table->cells[i].cell->dataset);
-        if (rules != NULL && property(rules))
-            return true;
-    }
-    return false;
-}
-
-static bool selects_by_both(const mb_dataset_rules *rules) {
-    return rules->selection == MB_SELECT_EMOVAL;
-}
-
-static bool has_no_classes(const mb_dataset_rules *rules) {
-    return rules->class_count == 0;
-}
-
-static void print_notes(const mb_table *table, const mb_dialect *dialect, FILE *out) {
-    int32_t finished = 0, asked = 0, diverged = 0;
-    bool marked = false;
-    for (int32_t i = 0; i < table->cell_count; i++) {
-        const mb_table_cell *cell = &table->cells[i];
-        finished += cell->search_finished;
-        asked += cell->search_asked;
-        for (int32_t j = 0; j < cell->value_count; j++) {
-            const mb_table_value *value = &cell->values[j];
-            // Seeds of a search are already included in the counts of the search.
-            bool separate = cell->search_asked == 0 || value->final;
-            finished += separate ? value->finished : 0;
-            asked += separate ? value->asked : 0;
-            diverged += value->diverged;
-            marked |= value->rank > 0;
-        }
-    }
-    if (marked)
-        print_between(dialect->line, out, "%s; only entries with every seed are compared",
-                      dialect->legend);
-    if (table->options.all_settings)
-        print_between(
-            dialect->line, out,
-            "selection: mean of the selection metric at the best epochs; the marked setting "
-            "has the highest");
-    if (diverged > 0)
-        print_between(dialect->line, out, "diverged trials: %" PRId32 "; the means leave them out",
-                      diverged);
-    if (finished < asked)
-        print_between(dialect->line, out,
-                      "unfinished: %" PRId32 " of %" PRId32
-                      " trials are finished; the same 'merbench run' command continues",
-                      finished, asked);
-    if (table->facts->scored != MB_SCORED_BOTH && shows(table, selects_by_both))
-        print_between(
-            dialect->line, out, "%s",
-            "datasets with emotions and valence select by WAF - 0.25 MSE (--metric emoval)");
-    if (table->facts->scored == MB_SCORED_CLASSES && shows(table, has_no_classes))
-        print_between(dialect->line, out, "%s",
-                      "for datasets without classes, this is the score of the sign, without zeros");
 }
 
 static bool print_document(const mb_table *table, FILE *out) {
@@ -148,12 +85,13 @@ static bool print_document(const mb_table *table, FILE *out) {
         if (!mb_print_entries(table, dialect, out))
             return false;
         fputc('\n', out);
+        if (!mb_print_parts(table, dialect, out))
+            return false;
         if (!mb_print_details(table, dialect, out))
             return false;
         fputc('\n', out);
     }
-    print_notes(table, dialect, out);
-    return true;
+    return mb_print_notes(table, dialect, out);
 }
 
 mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FILE *out,
@@ -170,7 +108,7 @@ mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FIL
     if (status == MB_OK) {
         bool done = true;
         if (options->format == MB_TABLE_CSV)
-            mb_table_print_csv(&table, out);
+            done = mb_table_print_csv(&table, out);
         else if (options->format == MB_TABLE_JSON)
             mb_table_print_json(&table, out);
         else

@@ -204,6 +204,7 @@ void mb_ledger_plans_free(mb_ledger_plan *plans, int32_t count);
 typedef struct mb_ledger_entry {
     char key[33];
     char *description;
+    int32_t fold_count;
     bool finished; // the trial has scores
     mb_ledger_scores scores;
 } mb_ledger_entry;

@@ -148,6 +148,7 @@ void mb_ledger_plans_free(mb_ledger_plan *plans, int32_t count) {
 
 static mb_status read_entry(mb_query *query, mb_ledger_entry *entry, mb_error *error) {
     mb_query_text(query, trials_key, entry->key, sizeof entry->key);
+    entry->fold_count = mb_query_integer32(query, trials_fold_count);
     mb_status status = mb_query_copy_text(query, trials_description, &entry->description, error);
     if (status != MB_OK)
         return status;
