@@ -57,11 +57,9 @@ static void test_numbers(void **state) {
     assert_true(counts[1] > 100 && counts[2] > 100);
 }
 
-static char *describe(const mb_trial *trial, char key[33]) {
-    char *description = NULL;
+static void describe(const mb_trial *trial, char **description, char key[33]) {
     mb_error error = {.message = ""};
-    assert_int_equal(mb_trial_describe(trial, &description, key, &error), MB_OK);
-    return description;
+    assert_int_equal(mb_trial_describe(trial, description, key, &error), MB_OK);
 }
 
 // fold_seed is in the description, and thereby in the key, only where it matters.
@@ -82,7 +80,8 @@ static void test_fold_seed(void **state) {
             mb_trial read;
             mb_error error = {.message = ""};
             trial.fold_seed = UINT32_MAX - s;
-            char *description = describe(&trial, keys[s]);
+            char *description = NULL;
+            describe(&trial, &description, keys[s]);
             assert_int_equal(mb_trial_has_fold_seed(&trial), cases[i].matters);
             assert_int_equal(strstr(description, "\"fold_seed\":429496729") != NULL,
                              cases[i].matters);
@@ -99,10 +98,10 @@ static void test_fold_seed(void **state) {
 static void refuse(const mb_trial *trial, const char *from, const char *to, mb_status expected,
                    const char *message) {
     char key[33], text[2048];
-    char *description = describe(trial, key);
-    const char *at = strstr(description, from);
-    assert_non_null(at);
-    size_t before = (size_t)(at - description);
+    char *description = NULL;
+    describe(trial, &description, key);
+    assert_non_null(strstr(description, from));
+    size_t before = (size_t)(strstr(description, from) - description);
     snprintf(text, sizeof text, "%.*s%s%s", (int)before, description, to,
              description + before + strlen(from));
     mb_trial read;
