@@ -87,7 +87,8 @@ for n in 2 6; do
     check 'killed in the middle' [ "$reached" -lt 18 ]
 done
 expect 0 run long.json --results killed.db
-complains "18 runs, $reached done already"
+# One more run a cell if the results of its chosen run on the test part were lost with the memory.
+matches "(18|19|20) runs, $reached done already"
 same_results whole.db killed.db
 
 # ---- SIGINT, twice, and SIGTERM

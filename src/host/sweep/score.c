@@ -117,14 +117,23 @@ static void add_average(mb_ledger_scores *scores) {
     }
 }
 
+static bool has_average(const mb_corpus *corpus, const mb_fold_set *folds) {
+    enum { PARTS_OF_AVERAGE = 3 }; // test1, test2, test3
+    return corpus->rules->splits == MB_SPLIT_RANDOM_FOLDS && folds->test_count >= PARTS_OF_AVERAGE;
+}
+
+int32_t mb_score_part_count(const mb_corpus *corpus, const mb_fold_set *folds) {
+    return (folds->fold_count > 1) + folds->test_count + has_average(corpus, folds);
+}
+
 static mb_status score_parts(const mb_corpus *corpus, const mb_fold_set *folds,
                              const mb_run_result *results, mb_ledger_scores *scores,
                              mb_error *error) {
-    enum { PARTS_OF_AVERAGE = 3 }; // test1, test2, test3
     int32_t count = folds->fold_count;
     bool held = true;
     mb_status status = MB_OK;
-    scores->parts = calloc((size_t)folds->test_count + 2, sizeof *scores->parts);
+    size_t most = (size_t)mb_score_part_count(corpus, folds);
+    scores->parts = calloc(most + 1, sizeof *scores->parts);
     if (scores->parts == NULL)
         return mb_out_of_memory(error, "scores of a trial");
     for (int32_t k = 0; k < count; k++)
@@ -137,7 +146,7 @@ static mb_status score_parts(const mb_corpus *corpus, const mb_fold_set *folds,
     if (status != MB_OK || scores->part_count == 0)
         return status;
     scores->score = scores->parts[count > 1 && folds->test_count > 0 ? 1 : 0].scores;
-    if (corpus->rules->splits == MB_SPLIT_RANDOM_FOLDS && folds->test_count >= PARTS_OF_AVERAGE)
+    if (has_average(corpus, folds))
         add_average(scores);
     return MB_OK;
 }

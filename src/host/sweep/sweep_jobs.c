@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sweep/choice.h"
+#include "sweep/score.h"
 #include "sweep/sweep_state.h"
 
 // Reserves memory for one more job.
@@ -134,8 +135,14 @@ mb_status sweep_find_recorded(mb_sweep *sweep, int32_t index, mb_error *error) {
         return status;
     trial->selected = true;
     trial->selection = mb_selection_of_trial(&scores);
+    // Earlier versions recorded the scores of the first part alone.
+    const mb_corpus *corpus = sweep->cells[trial->cell].corpus;
+    bool fewer =
+        scores.part_count > 0 && scores.part_count < mb_score_part_count(corpus, trial->folds);
     mb_ledger_scores_free(&scores);
-    return MB_OK;
+    return fewer && sweep->record
+               ? sweep_score_recorded(sweep, trial->key, trial->cell, trial->folds, error)
+               : MB_OK;
 }
 
 // ---- what is wanted ---------------------------------------------------------------------------

@@ -80,20 +80,19 @@ static bool is_complete(const mb_sweep *sweep, const sweep_join *join) {
     return complete;
 }
 
-static mb_status score(mb_sweep *sweep, const sweep_join *join, mb_error *error) {
-    int32_t folds = folds_of(sweep, join);
+mb_status sweep_score_recorded(mb_sweep *sweep, const char *key, int32_t cell,
+                               const mb_fold_set *folds, mb_error *error) {
     mb_run_result results[MB_MOST_FOLDS] = {0};
     mb_ledger_scores scores = {0};
     mb_status status = MB_OK;
-    for (int32_t k = 0; k < folds && status == MB_OK; k++)
-        status = mb_ledger_get_run(sweep->ledger, join->key, k, &results[k], error);
+    for (int32_t k = 0; k < folds->fold_count && status == MB_OK; k++)
+        status = mb_ledger_get_run(sweep->ledger, key, k, &results[k], error);
     if (status == MB_OK)
-        status = mb_score_trial(sweep->cells[join->cell].corpus,
-                                sweep->trials[join->members[0]].folds, results, &scores, error);
+        status = mb_score_trial(sweep->cells[cell].corpus, folds, results, &scores, error);
     if (status == MB_OK)
-        status = mb_ledger_put_scores(sweep->ledger, join->key, &scores, error);
+        status = mb_ledger_put_scores(sweep->ledger, key, &scores, error);
     mb_ledger_scores_free(&scores);
-    for (int32_t k = 0; k < folds; k++)
+    for (int32_t k = 0; k < folds->fold_count; k++)
         mb_run_result_free(&results[k]);
     return status;
 }
@@ -104,7 +103,8 @@ mb_status sweep_score_joins(mb_sweep *sweep, mb_error *error) {
         sweep_join *join = &sweep->joins[i];
         if (join->scored || !is_complete(sweep, join))
             continue;
-        status = score(sweep, join, error);
+        status = sweep_score_recorded(sweep, join->key, join->cell,
+                                      sweep->trials[join->members[0]].folds, error);
         join->scored = status == MB_OK;
     }
     return status;

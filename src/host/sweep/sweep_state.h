@@ -167,6 +167,9 @@ mb_status sweep_link(mb_sweep *sweep, int32_t cell, bool final, const char *key,
 // sweep_joins.c: adds the result of a seed of which fold k has the trial members[k], and links it
 // to its cell. Takes over `members`, which is malloc'ed, also after a failure.
 mb_status sweep_add_join(mb_sweep *sweep, int32_t cell, int32_t *members, mb_error *error);
+// Computes the scores of a recorded trial, joined or not, from its runs and records them.
+mb_status sweep_score_recorded(mb_sweep *sweep, const char *key, int32_t cell,
+                               const mb_fold_set *folds, mb_error *error);
 // Records the scores of all joins whose runs are complete.
 mb_status sweep_score_joins(mb_sweep *sweep, mb_error *error);
 void sweep_free_joins(mb_sweep *sweep);
