@@ -102,9 +102,11 @@ static mb_status assign_all(mb_bench_settings *s, int32_t hidden, mb_error *erro
     if (at_hidden >= 0 && hidden > 0)
         s->config.options[at_hidden] = hidden;
     // The labels are random and get memorised, so that a norm which the toolkit divides by becomes
-    // zero in the end.
-    if (mb_model_option(s->model, "zero_norm") >= 0)
-        status = assign(s, "zero_norm", strlen("zero_norm"), "zero", error);
+    // zero in the end; and narrow encodings may be all zeros.
+    static const char *const guards[] = {"zero_norm", "zero_rows"};
+    for (int i = 0; i < 2 && status == MB_OK; i++)
+        if (mb_model_option(s->model, guards[i]) >= 0)
+            status = assign(s, guards[i], strlen(guards[i]), "zero", error);
     if (status == MB_OK && s->dropout != NULL)
         status = assign(s, "dropout", strlen("dropout"), s->dropout, error);
     for (int32_t i = 0; status == MB_OK && i < s->assignments.count; i++) {
