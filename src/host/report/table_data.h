@@ -159,6 +159,7 @@ void mb_setting_groups_free(mb_setting_groups *groups);
 // is nothing to say. `most` limits the number of runs, and a note says how many more there are.
 bool mb_failures_text(const mb_table_value *value, bool diverged, int32_t most, char **text);
 bool mb_doubts_text(const mb_table_cell *cell, char **text);
+bool mb_devices_text(const mb_table_value *value, char **text); // "" where there is only one
 bool mb_settings_of_value_text(const mb_table_value *value, char **text);
 
 // False when out of memory.

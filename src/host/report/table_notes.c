@@ -31,17 +31,7 @@ static bool on_doubt(const mb_table_cell *cell, const mb_table_value *value, cha
 
 static bool on_devices(const mb_table_cell *cell, const mb_table_value *value, char **text) {
     (void)cell;
-    size_t length;
-    FILE *stream = open_memstream(text, &length);
-    if (stream == NULL)
-        return false;
-    for (int32_t i = 0; value->device_count > 1 && i < value->device_count; i++)
-        fprintf(stream, "%s%s: %" PRId32 " run%s", i > 0 ? ", " : "", value->devices[i].text,
-                value->devices[i].runs, value->devices[i].runs == 1 ? "" : "s");
-    if (fclose(stream) == 0)
-        return true;
-    free(*text);
-    return false;
+    return mb_devices_text(value, text);
 }
 
 // The kinds of notes, in the order in which they are printed.

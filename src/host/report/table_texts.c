@@ -61,6 +61,18 @@ bool mb_failures_text(const mb_table_value *value, bool diverged, int32_t most, 
     return end_text(stream, text);
 }
 
+// "cpu avx2: 10 runs, cpu avx512: 1 run"
+bool mb_devices_text(const mb_table_value *value, char **text) {
+    size_t length;
+    FILE *stream = open_memstream(text, &length);
+    if (stream == NULL)
+        return false;
+    for (int32_t i = 0; value->device_count > 1 && i < value->device_count; i++)
+        fprintf(stream, "%s%s: %" PRId32 " run%s", i > 0 ? ", " : "", value->devices[i].text,
+                value->devices[i].runs, value->devices[i].runs == 1 ? "" : "s");
+    return end_text(stream, text);
+}
+
 // ---- choices ----------------------------------------------------------------------------------
 
 // Prints the folds that have the same doubt as choice i, unless an earlier choice has it, too.
