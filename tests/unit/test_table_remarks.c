@@ -186,6 +186,27 @@ static void broken_runs_are_named(void **state) {
     mb_ledger_close(ledger);
 }
 
+// Every setting of a search is marked, also those that the notes do not name.
+static void broken_settings_are_marked(void **state) {
+    mb_ledger *ledger = start(*state, iemocap, mertools, 1, 1);
+    for (int hidden_dim = 32; hidden_dim < 42; hidden_dim++) {
+        char key[33];
+        mb_ledger_scores scores = scores_of(0.25);
+        scores.broken = hidden_dim > 32;
+        link_trial(ledger, 0, false, hidden_dim, 1, 1, key);
+        put_odd_run(ledger, key,
+                    hidden_dim > 32 ? &(odd_run){0, false, 1, "epoch 2: x", NULL}
+                                    : &(odd_run){0, false, -1, "", NULL},
+                    &scores);
+    }
+    mb_table_options all = {.all_settings = true};
+    check_has(ledger, all, "   seeds   diverged   not finite\n");
+    check_has(ledger, all, "hidden_dim=32      0.2500   * 25.00     1/1          0            0\n");
+    check_has(ledger, all, "hidden_dim=41      0.2500     25.00     1/1          0            1\n");
+    check_has(ledger, all, "\nnot finite: and 1 more entry (--format json)\n");
+    mb_ledger_close(ledger);
+}
+
 static void diverged_runs_are_named(void **state) {
     mb_ledger *ledger = start(*state, mosi, strict, 10, 2);
     for (int32_t cell = 0; cell < 10; cell++)
@@ -386,9 +407,10 @@ static mb_ledger *split_ledger(const scratch *here) {
 
 static void settings_by_fold_are_readable(void **state) {
     mb_ledger *ledger = split_ledger(*state);
-    check_has(ledger, text, "   folds 0, 2: hidden_dim=64\n");
-    check_has(ledger, text, "   fold 1: hidden_dim=32\n");
+    // One row for each setting, however many folds chose it.
     check_has(ledger, text,
+              "   folds 0, 2: hidden_dim=64\n"
+              "                                                        fold 1: hidden_dim=32\n"
               "audio+text #2   IEMOCAPFour     0/1          0   -      hidden_dim=64\n");
     check_has(ledger, text, "settings of every entry: dropout=0.3\n");
     check_has(ledger, csv,
@@ -416,6 +438,7 @@ static void settings_of_some_folds_are_marked(void **state) {
     check_has(ledger, all, "hidden_dim=64       0.7000     * —     1/1          0   folds 0, 2\n");
     check_has(ledger, all, "hidden_dim=128      0.5000       —     1/1          0   -\n");
     check_has(ledger, all, "hidden_dim=64       0.7000     * —     1/1          0   all\n");
+    check_lacks(ledger, all, "not finite");
     check_has(ledger, all,
               "diverged: audio+text, IEMOCAPFour, dropout=0.3 hidden_dim=32: seed 1, "
               "fold 1: in epoch 2, x\n");
@@ -461,6 +484,7 @@ static void means_over_several_devices_are_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(broken_runs_are_named),
+        SCRATCH_TEST(broken_settings_are_marked),
         SCRATCH_TEST(diverged_runs_are_named),
         SCRATCH_TEST(causes_are_made_fit),
         SCRATCH_TEST(parts_have_a_table),

@@ -214,11 +214,25 @@ bool mb_print_details(const mb_table *table, const mb_dialect *dialect, FILE *ou
 
 // ---- every setting of a search ----------------------------------------------------------------
 
-static bool any_is_split(const mb_table *table) {
-    for (int32_t i = 0; i < table->cell_count; i++)
-        if (table->cells[i].split)
-            return true;
-    return false;
+// Columns that only some tables have; 0: not in this one.
+typedef struct extra_columns {
+    int32_t broken, chosen;
+    int32_t count; // of all columns
+} extra_columns;
+
+static extra_columns find_extra_columns(const mb_table *table) {
+    bool broken = false, split = false;
+    for (int32_t i = 0; i < table->cell_count; i++) {
+        split |= table->cells[i].split;
+        for (int32_t j = 0; j < table->cells[i].value_count; j++)
+            broken |= table->cells[i].values[j].broken > 0;
+    }
+    extra_columns extra = {.count = 7};
+    if (broken)
+        extra.broken = extra.count++;
+    if (split)
+        extra.chosen = extra.count++;
+    return extra;
 }
 
 // "all", "-", or "folds 0, 2".
@@ -254,25 +268,29 @@ static void set_searched(const mb_table *table, const mb_table_cell *cell,
 }
 
 bool mb_print_settings(const mb_table *table, const mb_dialect *dialect, FILE *out) {
-    static const char *const headings[] = {"features", "column", "settings", "selection",
-                                           "score",    "seeds",  "diverged", "chosen for"};
+    extra_columns extra = find_extra_columns(table);
+    const char *headings[] = {
+        "features",  "column", "settings", "selection",
+        "score",     "seeds",  "diverged", extra.broken > 0 ? "not finite" : "chosen for",
+        "chosen for"};
     int32_t count = 0;
-    bool split = any_is_split(table);
     for (int32_t i = 0; i < table->cell_count; i++)
         count += table->cells[i].value_count;
     char *shared = find_shared(table);
     if (shared == NULL)
         return false;
     mb_grid grid;
-    mb_grid_init(&grid, count + 1, split ? 8 : 7);
-    set_headings(&grid, headings, "lllrrrrl");
+    mb_grid_init(&grid, count + 1, extra.count);
+    set_headings(&grid, headings, extra.broken > 0 ? "lllrrrrrl" : "lllrrrrl");
     int32_t row = 1;
     for (int32_t i = 0; i < table->cell_count; i++)
         for (int32_t j = 0; j < table->cells[i].value_count; j++, row++) {
             const mb_table_cell *cell = &table->cells[i];
             set_searched(table, cell, &cell->values[j], shared, row, dialect, &grid);
-            if (split)
-                set_chosen_folds(&grid, row, 7, cell, &cell->values[j]);
+            if (extra.broken > 0)
+                mb_grid_set(&grid, row, extra.broken, "%" PRId32, cell->values[j].broken);
+            if (extra.chosen > 0)
+                set_chosen_folds(&grid, row, extra.chosen, cell, &cell->values[j]);
         }
     bool done = mb_grid_finish(&grid, dialect, out) && print_shared(shared, dialect, out);
     free(shared);

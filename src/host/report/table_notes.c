@@ -93,8 +93,9 @@ static bool print_kind(const mb_table *table, int32_t kind, const mb_dialect *di
         }
     }
     if (done && count > MOST_ENTRIES)
-        mb_print_line(dialect->line, out, "%s: and %" PRId32 " more entries (--format json)",
-                      kinds[kind].name, count - MOST_ENTRIES);
+        mb_print_line(dialect->line, out, "%s: and %" PRId32 " more entr%s (--format json)",
+                      kinds[kind].name, count - MOST_ENTRIES,
+                      count - MOST_ENTRIES == 1 ? "y" : "ies");
     return done;
 }
 
