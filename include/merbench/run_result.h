@@ -29,7 +29,7 @@ typedef struct mb_predictions {
 
 typedef struct mb_run_result {
     mb_run_status status;
-    char cause[128]; // of a divergence: which number was not finite, in which epoch
+    char cause[128]; // which number was not finite, in which epoch; "" if none
     // The first epoch, from 0, in which a number of a run that was scored nevertheless was not
     // finite; -1: none.
     int32_t broken_epoch;

@@ -152,8 +152,8 @@ static void plans_come_back_newest_first(void **state) {
     put_plan(ledger, PLAN, "one");
     char small[] = "{\"hidden_dim\":32}", large[] = "{\"hidden_dim\":64}", none[] = "",
          why[] = "why";
-    mb_ledger_choice earlier = {0, small, 0.25, why}, first = {0, large, 0.5, none},
-                     second = {1, small, (double)NAN, why};
+    mb_ledger_choice earlier = {0, small, 0.25, why, PLAN}, first = {0, large, 0.5, none, PLAN},
+                     second = {1, small, (double)NAN, why, PLAN};
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &second, &error), MB_OK);
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &earlier, &error), MB_OK);
     assert_int_equal(mb_ledger_choose(ledger, PLAN, 0, &first, &error), MB_OK); // replaces it
@@ -183,11 +183,17 @@ static void plans_come_back_newest_first(void **state) {
     assert_string_equal(cell->choices[1].setting, small);
     assert_true(isnan(cell->choices[1].selection));
     assert_string_equal(cell->choices[1].doubt, "why");
+    assert_string_equal(cell->choices[1].search, PLAN);
     assert_int_equal(cell->final_seeds, 2);
     assert_int_equal(plans[0].cells[1].choice_count, 0);
     assert_int_equal(plans[1].cells[0].choice_count, 0);
     mb_ledger_plans_free(plans, count);
-    put_plan(ledger, PLAN, "one"); // again: its choices are made anew
+    put_plan(ledger, PLAN, "one"); // again: the choices of the same search stay
+    assert_int_equal(mb_ledger_drop_other_choices(ledger, PLAN, 0, PLAN, &error), MB_OK);
+    assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
+    assert_int_equal(plans[0].cells[0].choice_count, 2);
+    mb_ledger_plans_free(plans, count);
+    assert_int_equal(mb_ledger_drop_other_choices(ledger, PLAN, 0, KEY, &error), MB_OK);
     put_plan(ledger, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "two");
     assert_int_equal(mb_ledger_get_plans(ledger, &plans, &count, &error), MB_OK);
     assert_int_equal(count, 2);

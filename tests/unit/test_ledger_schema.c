@@ -7,7 +7,7 @@
 
 // The digest of the texts of the tables, schema version 2. Another digest means that older ledgers
 // have other tables, which requires a new MB_LEDGER_SCHEMA and entries in ledger_old.c.
-#define SCHEMA_DIGEST "e694e708443a29adaaed80b7e7f0fc30"
+#define SCHEMA_DIGEST "f36d645031097f86a21a163f0a82038b"
 
 static void execute(const char *path, const char *sql) {
     sqlite3 *database;

@@ -113,6 +113,78 @@ static void test_drift(void **state) {
     assert_int_equal(totals.runs_moved, 1);
 }
 
+// A trainer on another device: every selection value that is computed again is lower than before.
+static mb_status fall(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
+                      const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
+                      mb_error *error) {
+    mb_status status = make_up(cache, specs, run_count, stop, steps_done, results, error);
+    if (status == MB_OK)
+        results[0].epochs[0].select_metric -= 0.5;
+    return status;
+}
+
+// Under strict a choice is made once. When the chosen runs are trained again on another device and
+// have other selection values there, the next start does not choose anew, and no other run is
+// evaluated on parts that decide nothing.
+static void test_choices_stay(void **state) {
+    (void)state;
+    char plan[1100], quick[1024];
+    mb_sweep_totals totals = {0};
+    mb_error error = {.message = ""};
+    mb_pool_config config = config_of(make_up, 1);
+    write_plan(quick, sizeof quick, "mer.h5", "8, 16, 64", "1", "1");
+    protocol_plan(plan, sizeof plan, "strict", quick);
+    atomic_store(&calls_left, 15); // the search alone: then the power is cut
+    assert_int_equal(sweep_start(&folder, plan, "stay.db", &config, &totals, &error), MB_FAILED);
+    assert_int_equal(totals.runs_trained, 15);
+    atomic_store(&calls_left, FOREVER);
+    sweep_device = "another";
+    for (int again = 0; again < 3; again++) {
+        int32_t chosen = 0;
+        expect_start(&folder, plan, "stay.db", fall, 1, &totals);
+        assert_int_equal(totals.runs_trained, again == 0 ? 5 : 0);
+        assert_int_equal(totals.runs_moved, again == 0 ? 5 : 0);
+        mb_ledger *ledger = open_results(&folder, "stay.db");
+        mb_ledger_plan *plans = NULL;
+        int32_t plan_count = 0;
+        assert_int_equal(mb_ledger_get_plans(ledger, &plans, &plan_count, &error), MB_OK);
+        assert_int_equal(plans[0].cells[0].choice_count, 5);
+        for (int32_t k = 0; k < 5; k++) {
+            const mb_ledger_choice *choice = &plans[0].cells[0].choices[k];
+            assert_non_null(strstr(choice->setting, "\"hidden_dim\":16,"));
+            assert_true(choice->selection == 0.625); // what it was chosen by
+        }
+        mb_ledger_plans_free(plans, plan_count);
+        mb_ledger_close(ledger);
+        assert_int_equal(scored_in_search("stay.db", &chosen), 0);
+        assert_int_equal(chosen, 5);
+    }
+    sweep_device = "test";
+}
+
+// A cell with a single setting wants all parts of its trial at once. A search that has the trial,
+// too, does not make it be trained twice, wherever it stands in the plan.
+static void test_shared_trial(void **state) {
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        char plan[2048], results[32];
+        const char *search = "{\"corpus\": \"c\", \"model\": \"attention\", \"grid\": "
+                             "{\"hidden_dim\": [8, 16]}, " SYNTH_FEATURES "}";
+        const char *single = "{\"corpus\": \"c\", \"model\": \"attention\", \"settings\": "
+                             "{\"hidden_dim\": 8}, " SYNTH_FEATURES "}";
+        mb_sweep_totals totals;
+        snprintf(results, sizeof results, "twice%d.db", first);
+        snprintf(plan, sizeof plan,
+                 "{\"name\": \"p\", \"protocol\": \"strict\", \"epochs\": 3, \"corpora\": "
+                 "{\"c\": \"iemocap.h5\"}, \"cells\": [%s, %s], \"search\": {\"method\": "
+                 "\"grid\", \"seeds\": [1]}, \"final\": {\"seeds\": [1]}}",
+                 first ? single : search, first ? search : single);
+        atomic_store(&calls_left, FOREVER);
+        expect_start(&folder, plan, results, make_up, 1, &totals);
+        assert_int_equal(totals.runs_trained, 10 + 5); // the chosen runs of 16 once more
+    }
+}
+
 // A trainer of a later version, which scores the runs that earlier ones ended as diverged.
 static mb_status score_all(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                            const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
@@ -208,10 +280,9 @@ static void test_changed_corpus(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts_of_the_chosen),
-        cmocka_unit_test(test_drift),
-        cmocka_unit_test(test_outdated_runs),
-        cmocka_unit_test(test_changed_corpus),
+        cmocka_unit_test(test_parts_of_the_chosen), cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_outdated_runs),       cmocka_unit_test(test_changed_corpus),
+        cmocka_unit_test(test_choices_stay),        cmocka_unit_test(test_shared_trial),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

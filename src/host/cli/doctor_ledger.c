@@ -27,6 +27,9 @@ static mb_status check(const char *path, bool upgrade, mb_error *error) {
         status = mb_ledger_check(ledger, error);
     if (status == MB_OK)
         status = mb_ledger_get_plans(ledger, &plans, &count, error);
+    if (status == MB_OK && upgrade && count == 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: there is no plan in it, and nothing to upgrade",
+                         path);
     if (status == MB_OK) {
         bool older = mb_ledger_schema(ledger) < mb_ledger_newest_schema();
         mb_print_plain("%s: no damage, schema version %d, %" PRId32 " plans\n", path,

@@ -30,14 +30,17 @@ static mb_status copy_rows(const int32_t *rows, int32_t count, int32_t **copy, m
     return MB_OK;
 }
 
-// Copies `count` rows into `part`, with `split` as the scope of its padding.
+// Copies `count` rows of a split into `part`. The split is the scope of its padding, but under
+// strict, where parts without a scope are padded to the training part of their fold.
 static mb_status fill_part(mb_part *part, const char *name, const int32_t *rows, int32_t count,
-                           const mb_split *split, mb_error *error) {
+                           const mb_split *split, mb_protocol protocol, mb_error *error) {
     snprintf(part->name, sizeof part->name, "%.31s", name);
     mb_status status = copy_rows(rows, count, &part->rows, error);
     if (status != MB_OK)
         return status;
     part->count = count;
+    if (protocol == MB_PROTOCOL_STRICT)
+        return MB_OK;
     status = copy_rows(split->rows, split->count, &part->scope, error);
     if (status == MB_OK)
         part->scope_count = split->count;
@@ -98,8 +101,8 @@ static bool is_test(const mb_split *split) {
     return strncmp(split->name, "test", 4) == 0;
 }
 
-static mb_status add_tests(const mb_corpus *corpus, const char *required, mb_fold_set *folds,
-                           mb_error *error) {
+static mb_status add_tests(const mb_corpus *corpus, const char *required, mb_protocol protocol,
+                           mb_fold_set *folds, mb_error *error) {
     const mb_split *split;
     mb_status status = find_split(corpus, required, SCORE, &split, error);
     if (status != MB_OK)
@@ -117,7 +120,8 @@ static mb_status add_tests(const mb_corpus *corpus, const char *required, mb_fol
             continue;
         status = find_split(corpus, corpus->splits[i].name, SCORE, &split, error);
         if (status == MB_OK)
-            status = fill_part(part++, split->name, split->rows, split->count, split, error);
+            status =
+                fill_part(part++, split->name, split->rows, split->count, split, protocol, error);
     }
     return status;
 }
@@ -130,7 +134,8 @@ static mb_status allocate_folds(int32_t count, mb_fold_set *folds, mb_error *err
     return MB_OK;
 }
 
-static mb_status make_official(const mb_corpus *corpus, mb_fold_set *folds, mb_error *error) {
+static mb_status make_official(const mb_corpus *corpus, mb_protocol protocol, mb_fold_set *folds,
+                               mb_error *error) {
     const mb_split *train, *val;
     mb_status status = find_split(corpus, "train", LEARN, &train, error);
     if (status == MB_OK)
@@ -138,27 +143,28 @@ static mb_status make_official(const mb_corpus *corpus, mb_fold_set *folds, mb_e
     if (status == MB_OK)
         status = allocate_folds(1, folds, error);
     if (status == MB_OK)
-        status =
-            fill_part(&folds->folds[0].train, "train", train->rows, train->count, train, error);
+        status = fill_part(&folds->folds[0].train, "train", train->rows, train->count, train,
+                           protocol, error);
     if (status == MB_OK)
-        status = fill_part(&folds->folds[0].select, "val", val->rows, val->count, val, error);
-    return status == MB_OK ? add_tests(corpus, "test", folds, error) : status;
+        status =
+            fill_part(&folds->folds[0].select, "val", val->rows, val->count, val, protocol, error);
+    return status == MB_OK ? add_tests(corpus, "test", protocol, folds, error) : status;
 }
 
 // Makes a part of one fold.
 static mb_status fill_fold(mb_part *part, const fold_order *order, int32_t fold,
-                           const mb_split *split, mb_error *error) {
+                           const mb_split *split, mb_protocol protocol, mb_error *error) {
     char name[16];
     snprintf(name, sizeof name, "fold%d", fold);
     int32_t first = order->bounds[fold];
     return fill_part(part, name, order->rows + first, order->bounds[fold + 1] - first, split,
-                     error);
+                     protocol, error);
 }
 
 // The training part: every fold except `held` and `select`, in order.
 static mb_status fill_rest(mb_part *part, const fold_order *order, int32_t held, int32_t select,
-                           const mb_split *split, mb_error *error) {
-    mb_status status = fill_part(part, "train", order->rows, split->count, split, error);
+                           const mb_split *split, mb_protocol protocol, mb_error *error) {
+    mb_status status = fill_part(part, "train", order->rows, split->count, split, protocol, error);
     if (status != MB_OK)
         return status;
     part->count = 0;
@@ -179,11 +185,11 @@ static mb_status make_five(const fold_order *order, const mb_split *split, mb_pr
         bool strict = protocol == MB_PROTOCOL_STRICT;
         int32_t select = strict ? (k + 1) % FOLD_COUNT : k;
         mb_fold *fold = &folds->folds[k];
-        status = fill_rest(&fold->train, order, k, select, split, error);
+        status = fill_rest(&fold->train, order, k, select, split, protocol, error);
         if (status == MB_OK)
-            status = fill_fold(&fold->select, order, select, split, error);
+            status = fill_fold(&fold->select, order, select, split, protocol, error);
         if (status == MB_OK && strict)
-            status = fill_fold(&fold->held, order, k, split, error);
+            status = fill_fold(&fold->held, order, k, split, protocol, error);
     }
     return status;
 }
@@ -241,38 +247,19 @@ static mb_status make_folded(const mb_corpus *corpus, mb_protocol protocol, uint
     if (status == MB_OK)
         status = make_five(&order, split, protocol, folds, error);
     if (status == MB_OK && !sessions)
-        status = add_tests(corpus, "test1", folds, error);
+        status = add_tests(corpus, "test1", protocol, folds, error);
     free(order.rows);
     return status;
-}
-
-// Parts without a scope are padded to the training part of their fold.
-static void drop_scope(mb_part *part) {
-    free(part->scope);
-    part->scope = NULL;
-    part->scope_count = 0;
-}
-
-static void drop_scopes(mb_fold_set *folds) {
-    for (int32_t k = 0; k < folds->fold_count; k++) {
-        drop_scope(&folds->folds[k].train);
-        drop_scope(&folds->folds[k].select);
-        drop_scope(&folds->folds[k].held);
-    }
-    for (int32_t i = 0; i < folds->test_count; i++)
-        drop_scope(&folds->tests[i]);
 }
 
 mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
                         mb_fold_set *folds, mb_error *error) {
     *folds = (mb_fold_set){0};
     mb_status status = corpus->rules->splits == MB_SPLIT_OFFICIAL
-                           ? make_official(corpus, folds, error)
+                           ? make_official(corpus, protocol, folds, error)
                            : make_folded(corpus, protocol, seed, folds, error);
     if (status != MB_OK)
         mb_folds_free(folds);
-    else if (protocol == MB_PROTOCOL_STRICT)
-        drop_scopes(folds);
     return status;
 }
 

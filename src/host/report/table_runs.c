@@ -29,13 +29,13 @@ static void set_cause(const mb_ledger_summary *summary, mb_table_failure *failur
     snprintf(failure->cause, sizeof failure->cause, "%s", summary->cause + length);
 }
 
-static bool add_failure(mb_ledger *ledger, const mb_ledger_entry *entry, int64_t seed, int32_t fold,
-                        const mb_ledger_summary *summary, mb_table_value *value, mb_status *status,
-                        mb_error *error) {
+static mb_status add_failure(mb_ledger *ledger, const mb_ledger_entry *entry, int64_t seed,
+                             int32_t fold, const mb_ledger_summary *summary, mb_table_value *value,
+                             mb_error *error) {
     mb_table_failure *failures =
         reallocarray(value->failures, (size_t)value->failure_count + 1, sizeof *failures);
     if (failures == NULL)
-        return false;
+        return mb_out_of_memory(error, "runs of a table");
     value->failures = failures;
     mb_table_failure *failure = &failures[value->failure_count++];
     *failure = (mb_table_failure){.seed = seed,
@@ -43,48 +43,45 @@ static bool add_failure(mb_ledger *ledger, const mb_ledger_entry *entry, int64_t
                                   .fold_count = entry->fold_count,
                                   .diverged = summary->status == MB_RUN_DIVERGED};
     set_cause(summary, failure);
-    *status = mb_ledger_get_member(ledger, entry->key, fold, failure->trial, error);
-    return true;
+    return mb_ledger_get_member(ledger, entry->key, fold, failure->trial, error);
 }
 
-static bool count_device(const char *text, mb_table_value *value) {
+static mb_status count_device(const char *text, mb_table_value *value, mb_error *error) {
     int32_t at = 0;
     while (at < value->device_count && strcmp(value->devices[at].text, text) < 0)
         at++;
     if (at < value->device_count && strcmp(value->devices[at].text, text) == 0) {
         value->devices[at].runs++;
-        return true;
+        return MB_OK;
     }
     mb_table_device *devices =
         reallocarray(value->devices, (size_t)value->device_count + 1, sizeof *devices);
     if (devices == NULL)
-        return false;
+        return mb_out_of_memory(error, "runs of a table");
     value->devices = devices;
     memmove(&devices[at + 1], &devices[at], (size_t)(value->device_count - at) * sizeof *devices);
     devices[at] = (mb_table_device){.runs = 1};
     snprintf(devices[at].text, sizeof devices[at].text, "%s", text);
     value->device_count++;
-    return true;
+    return MB_OK;
 }
 
 static mb_status collect_trial(mb_ledger *ledger, const mb_ledger_entry *entry,
                                mb_table_value *value, mb_error *error) {
     int64_t seed = 0;
     mb_status status = seed_of(entry, &seed, error);
-    bool done = true;
-    for (int32_t k = 0; k < entry->fold_count && k < MB_MOST_FOLDS && status == MB_OK && done;
-         k++) {
+    for (int32_t k = 0; k < entry->fold_count && k < MB_MOST_FOLDS && status == MB_OK; k++) {
         mb_ledger_summary run;
         status = mb_ledger_get_summary(ledger, entry->key, k, &run, error);
         if (status != MB_OK || run.extent == MB_LEDGER_NOTHING)
             continue;
         // Of a trial that diverged, only the runs that diverged explain why it has no score.
         if (run.status == MB_RUN_DIVERGED || (run.broken_epoch >= 0 && !entry->scores.diverged))
-            done = add_failure(ledger, entry, seed, k, &run, value, &status, error);
-        if (done && !entry->scores.diverged)
-            done = count_device(run.device, value);
+            status = add_failure(ledger, entry, seed, k, &run, value, error);
+        if (status == MB_OK && !entry->scores.diverged)
+            status = count_device(run.device, value, error);
     }
-    return done ? status : mb_out_of_memory(error, "runs of a table");
+    return status;
 }
 
 mb_status mb_table_collect_runs(mb_ledger *ledger, const mb_table_seeds *seeds,

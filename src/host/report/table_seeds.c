@@ -20,26 +20,28 @@ static double score_of(const mb_ledger_scores *scores, const char *part, int32_t
     return (double)NAN;
 }
 
+// The score of seed i; NaN if it does not count.
+static double score_of_seed(const mb_table_seeds *seeds, int32_t i, const char *part,
+                            int32_t metric) {
+    const mb_ledger_entry *entry = &seeds->entries[i];
+    bool counts = belongs(seeds, i) && entry->finished && !entry->scores.diverged;
+    return counts ? score_of(&entry->scores, part, metric) : (double)NAN;
+}
+
 mb_table_mean mb_table_mean_of(const mb_table_seeds *seeds, const char *part, int32_t metric,
                                mb_table_deviation deviation) {
     mb_table_mean result = {.mean = (double)NAN, .deviation = (double)NAN};
     double sum = 0.0, squares = 0.0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t i = 0; i < seeds->count; i++) {
-            const mb_ledger_entry *entry = &seeds->entries[i];
-            if (!belongs(seeds, i) || !entry->finished || entry->scores.diverged)
-                continue;
-            double score = score_of(&entry->scores, part, metric);
-            if (isnan(score))
-                continue;
-            result.counted += pass == 0;
-            sum += score;
-            squares += (score - result.mean) * (score - result.mean);
-        }
-        if (pass == 0 && result.counted > 0)
-            result.mean = sum / result.counted;
-        if (pass == 0)
-            squares = 0.0;
+    for (int32_t i = 0; i < seeds->count; i++) {
+        double score = score_of_seed(seeds, i, part, metric);
+        result.counted += !isnan(score);
+        sum += isnan(score) ? 0.0 : score;
+    }
+    if (result.counted > 0)
+        result.mean = sum / result.counted;
+    for (int32_t i = 0; i < seeds->count; i++) {
+        double distance = score_of_seed(seeds, i, part, metric) - result.mean;
+        squares += isnan(distance) ? 0.0 : distance * distance;
     }
     int32_t divisor = deviation == MB_DEVIATION_SAMPLE ? result.counted - 1 : result.counted;
     if (result.counted > 1)

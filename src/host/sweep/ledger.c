@@ -165,13 +165,16 @@ static mb_status check_or_create(mb_ledger *ledger, mb_error *error) {
 
 static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
     int64_t application;
+    mb_error first = {.message = ""}; // is of no interest if the second attempt succeeds
     int flags = ledger->mode == MB_LEDGER_COPY ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    mb_status status = connect(ledger, ledger->file, flags, error);
+    mb_status status = connect(ledger, ledger->file, flags, &first);
     if (status == MB_OK)
-        status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, error);
+        status = mb_query_number(ledger, SQL_GET_APPLICATION, &application, &first);
     int code = ledger->database != NULL ? sqlite3_errcode(ledger->database) : SQLITE_OK;
     if (status != MB_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY))
         status = reopen_immutable(ledger, error);
+    else if (status != MB_OK && error != NULL)
+        *error = first;
     return status != MB_OK ? status : check_or_create(ledger, error);
 }
 

@@ -56,6 +56,7 @@ typedef struct mb_ledger_choice {
     char *setting;    // canonical JSON
     double selection; // mean selection value over the search seeds; NaN: not defined, or unknown
     char *doubt;      // why the choice has no ground; "" if it has
+    char search[33];  // digest of the keys of the search's trials; "" in ledgers of version 1
 } mb_ledger_choice;
 
 // A cell is one entry of a table: corpus, features, model, protocol. When writing, all strings
@@ -73,15 +74,22 @@ typedef struct mb_ledger_cell {
 } mb_ledger_cell;
 
 // Records a plan under the digest of its canonical JSON. It becomes the plan that ran last, which
-// is the one that tables show by default. If it is recorded already, its choices and the links to
-// its trials are dropped, since they may be other ones now: with another corpus of the same name,
-// or another version of this program.
+// is the one that tables show by default. If it is recorded already, the links to its trials are
+// dropped, since these may be other ones now: with another corpus of the same name, or another
+// version of this program.
 mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *name,
                              const char *json, const mb_ledger_cell *cells, int32_t cell_count,
                              mb_error *error);
 // Records the choice for a fold, in place of an earlier one.
 mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t cell,
                            const mb_ledger_choice *choice, mb_error *error);
+// Drops the choices of a cell that were made by another search.
+mb_status mb_ledger_drop_other_choices(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                                       const char search[33], mb_error *error);
+// Reads the choices of a cell, by fold.
+mb_status mb_ledger_get_choices(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                                mb_ledger_choice **choices, int32_t *count, mb_error *error);
+void mb_ledger_choices_free(mb_ledger_choice *choices, int32_t count);
 // Links a trial to a cell of a plan, as part of the search or of the final seeds. Linking it again
 // changes nothing. The order of the links is kept, so link trials in the order of the plan: by
 // setting, then by seed.

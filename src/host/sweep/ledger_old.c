@@ -22,7 +22,9 @@ static const struct {
      "main.cells"},
     // One setting was chosen for all folds, of which there were at most five.
     {1, TABLE_choices,
-     "plan, cell, column1 AS fold, chosen AS setting, NULL AS selection, '' AS doubt", false,
+     "plan, cell, column1 AS fold, chosen AS setting, NULL AS selection, '' AS doubt, "
+     "'' AS search",
+     false,
      "main.cells JOIN (VALUES (0), (1), (2), (3), (4)) WHERE chosen IS NOT NULL AND column1 < "
      "(SELECT max(fold_count) FROM links JOIN trials ON key = links.trial "
      "WHERE links.plan = main.cells.plan AND links.cell = main.cells.cell)"},
@@ -112,8 +114,8 @@ static mb_status copy(const char *path, mb_ledger *new, mb_error *error) {
     mb_status status = mb_ledger_open(path, MB_LEDGER_COPY, &old, error);
     if (status == MB_OK)
         status = attach(old, new, error);
-    if (status == MB_OK)
-        status = copy_tables(old, error);
+    if (status == MB_OK && (status = copy_tables(old, error)) != MB_OK)
+        mb_fail_in(error, status, "%s: ", new->path);
     mb_ledger_close(old);
     return status;
 }

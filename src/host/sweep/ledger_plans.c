@@ -34,34 +34,44 @@ static mb_status read_cell(mb_query *query, mb_ledger_cell *cell, mb_error *erro
 static mb_status read_choice(mb_query *query, mb_ledger_choice *choice, mb_error *error) {
     choice->fold = mb_query_integer32(query, choices_fold);
     choice->selection = mb_query_real(query, choices_selection);
+    mb_query_text(query, choices_search, choice->search, sizeof choice->search);
     mb_status status = mb_query_copy_text(query, choices_setting, &choice->setting, error);
     return status == MB_OK ? mb_query_copy_text(query, choices_doubt, &choice->doubt, error)
                            : status;
 }
 
-static mb_status get_choices(mb_ledger *ledger, const char *plan, mb_ledger_cell *cell,
-                             mb_error *error) {
+mb_status mb_ledger_get_choices(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                                mb_ledger_choice **choices, int32_t *count, mb_error *error) {
     mb_query query;
     bool row = true;
+    *choices = NULL;
+    *count = 0;
     mb_status status = mb_query_open(&query, ledger, SQL_GET_CHOICES, error);
     if (status == MB_OK) {
-        mb_query_bind_text(&query, ":plan", plan);
-        mb_query_bind_integer(&query, ":cell", cell->index);
+        mb_query_bind_text(&query, ":plan", plan_digest);
+        mb_query_bind_integer(&query, ":cell", cell);
     }
     while (status == MB_OK) {
         status = mb_query_next(&query, &row, error);
         if (status != MB_OK || !row)
             break;
-        mb_ledger_choice *choices =
-            mb_ledger_one_more(cell->choices, &cell->choice_count, sizeof *choices, error);
-        if (choices == NULL) {
+        mb_ledger_choice *grown = mb_ledger_one_more(*choices, count, sizeof *grown, error);
+        if (grown == NULL) {
             status = MB_FAILED;
             break;
         }
-        cell->choices = choices;
-        status = read_choice(&query, &choices[cell->choice_count - 1], error);
+        *choices = grown;
+        status = read_choice(&query, &grown[*count - 1], error);
     }
     return mb_query_close(&query, status, error);
+}
+
+void mb_ledger_choices_free(mb_ledger_choice *choices, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        free(choices[i].setting);
+        free(choices[i].doubt);
+    }
+    free(choices);
 }
 
 static mb_status get_cells(mb_ledger *ledger, mb_ledger_plan *plan, mb_error *error) {
@@ -84,7 +94,8 @@ static mb_status get_cells(mb_ledger *ledger, mb_ledger_plan *plan, mb_error *er
         mb_ledger_cell *cell = &plan->cells[plan->cell_count - 1];
         status = read_cell(&query, cell, error);
         if (status == MB_OK)
-            status = get_choices(ledger, plan->digest, cell, error);
+            status = mb_ledger_get_choices(ledger, plan->digest, cell->index, &cell->choices,
+                                           &cell->choice_count, error);
     }
     return mb_query_close(&query, status, error);
 }
@@ -128,11 +139,7 @@ mb_status mb_ledger_get_plans(mb_ledger *ledger, mb_ledger_plan **plans, int32_t
 static void free_cell(mb_ledger_cell *cell) {
     for (int t = 0; t < CELL_TEXTS; t++)
         free(*cell_text(cell, t));
-    for (int32_t i = 0; i < cell->choice_count; i++) {
-        free(cell->choices[i].setting);
-        free(cell->choices[i].doubt);
-    }
-    free(cell->choices);
+    mb_ledger_choices_free(cell->choices, cell->choice_count);
 }
 
 void mb_ledger_plans_free(mb_ledger_plan *plans, int32_t count) {

@@ -36,10 +36,9 @@ static mb_status put_cells(mb_ledger *ledger, const char *digest, const mb_ledge
     return mb_query_close(&query, status, error);
 }
 
-static mb_status drop_of_plan(mb_ledger *ledger, mb_ledger_statement statement, const char *digest,
-                              mb_error *error) {
+static mb_status drop_links(mb_ledger *ledger, const char *digest, mb_error *error) {
     mb_query query;
-    mb_status status = mb_query_open(&query, ledger, statement, error);
+    mb_status status = mb_query_open(&query, ledger, SQL_DROP_LINKS, error);
     if (status == MB_OK) {
         mb_query_bind_text(&query, ":plan", digest);
         status = mb_query_run(&query, error);
@@ -63,9 +62,7 @@ mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *
     }
     status = mb_query_close(&query, status, error);
     if (status == MB_OK)
-        status = drop_of_plan(ledger, SQL_DROP_LINKS, digest, error);
-    if (status == MB_OK)
-        status = drop_of_plan(ledger, SQL_DROP_CHOICES, digest, error);
+        status = drop_links(ledger, digest, error);
     if (status == MB_OK)
         status = put_cells(ledger, digest, cells, cell_count, error);
     return finish(ledger, status, error);
@@ -95,6 +92,7 @@ static mb_status put_choice(mb_ledger *ledger, const char *plan_digest, int32_t 
         mb_query_bind_text(&query, ":setting", choice->setting);
         mb_query_bind_real(&query, ":selection", choice->selection);
         mb_query_bind_text(&query, ":doubt", choice->doubt);
+        mb_query_bind_text(&query, ":search", choice->search);
         status = mb_query_run(&query, error);
     }
     if (status != MB_OK && sqlite3_errcode(ledger->database) == SQLITE_CONSTRAINT)
@@ -112,6 +110,19 @@ mb_status mb_ledger_choose(mb_ledger *ledger, const char *plan_digest, int32_t c
     if (status == MB_OK)
         status = put_choice(ledger, plan_digest, cell, choice, error);
     return finish(ledger, status, error);
+}
+
+mb_status mb_ledger_drop_other_choices(mb_ledger *ledger, const char *plan_digest, int32_t cell,
+                                       const char search[33], mb_error *error) {
+    mb_query query;
+    mb_status status = mb_query_open(&query, ledger, SQL_DROP_OTHER_CHOICES, error);
+    if (status == MB_OK) {
+        mb_query_bind_text(&query, ":plan", plan_digest);
+        mb_query_bind_integer(&query, ":cell", cell);
+        mb_query_bind_text(&query, ":search", search);
+        status = mb_query_run(&query, error);
+    }
+    return mb_query_close(&query, status, error);
 }
 
 mb_status mb_ledger_link(mb_ledger *ledger, const char *plan_digest, int32_t cell, bool final,

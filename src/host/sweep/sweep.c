@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "sweep/sweep_state.h"
 
 enum { MAX_TRIALS = 2000000 };
@@ -123,7 +124,7 @@ static mb_status record_plan(mb_sweep *sweep, mb_error *error) {
 }
 
 // Adds the trials of a cell's search.
-static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
+static mb_status add_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_cell *cell = &sweep->cells[index];
     const mb_seed_list *seeds = &sweep->plan->search_seeds;
     size_t count = (size_t)cell->plan->setting_count * (size_t)seeds->count;
@@ -148,14 +149,35 @@ static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
     return MB_OK;
 }
 
+// Starts the search of a cell, and drops choices that other trials led to.
+static mb_status start_search(mb_sweep *sweep, int32_t index, mb_error *error) {
+    sweep_cell *cell = &sweep->cells[index];
+    mb_status status = add_search(sweep, index, error);
+    if (status != MB_OK)
+        return status;
+    mb_hasher *hasher = mb_hasher_create();
+    if (hasher == NULL)
+        return mb_out_of_memory(error, "digest of a search");
+    for (int32_t i = 0; i < cell->search_count; i++)
+        mb_hasher_add_string(hasher, sweep->trials[cell->search[i]].key);
+    mb_hasher_finish(hasher, cell->search_digest);
+    return sweep->record ? mb_ledger_drop_other_choices(sweep->ledger, sweep->plan->digest, index,
+                                                        cell->search_digest, error)
+                         : MB_OK;
+}
+
 static mb_status prepare(mb_sweep *sweep, mb_error *error) {
     mb_status status = sweep->record ? record_plan(sweep, error) : MB_OK;
-    for (int32_t c = 0; c < sweep->plan->cell_count && status == MB_OK; c++) {
-        status = start_search(sweep, c, error);
-        if (status != MB_OK)
-            return sweep_fail_in_cell(sweep, &sweep->cells[c], status, error);
-        status = check_interrupt(sweep, error);
-    }
+    // Cells with a single setting come first: they want all parts of trials that they share.
+    for (int several = 0; several < 2; several++)
+        for (int32_t c = 0; c < sweep->plan->cell_count && status == MB_OK; c++) {
+            if ((sweep->plan->cells[c].setting_count > 1) != (several == 1))
+                continue;
+            status = start_search(sweep, c, error);
+            if (status != MB_OK)
+                return sweep_fail_in_cell(sweep, &sweep->cells[c], status, error);
+            status = check_interrupt(sweep, error);
+        }
     if (status == MB_OK)
         status = sweep_advance(sweep, error);
     return status == MB_OK && sweep->record ? sweep_score_joins(sweep, error) : status;

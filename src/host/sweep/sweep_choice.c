@@ -45,10 +45,12 @@ static mb_choice choose(const mb_sweep *sweep, const sweep_cell *cell, int32_t f
     return choice;
 }
 
-// Adds a line about a choice without ground.
+// Adds a line about a choice without ground; one is enough where it is the choice for all folds.
 static mb_status add_doubt(mb_sweep *sweep, const sweep_cell *cell, int32_t fold, const char *doubt,
                            mb_error *error) {
     char where[32] = "", *lines;
+    if (doubt[0] == '\0' || (fold > 0 && !chooses_by_fold(sweep)))
+        return MB_OK;
     if (chooses_by_fold(sweep) && cell->fold_count > 1)
         snprintf(where, sizeof where, "fold %d: ", fold);
     if (asprintf(&lines, "%s%s: %swarning: %s\n", sweep->doubts != NULL ? sweep->doubts : "",
@@ -63,9 +65,7 @@ static mb_status record_choice(mb_sweep *sweep, int32_t index, int32_t fold,
                                const mb_choice *choice, mb_error *error) {
     const sweep_cell *cell = &sweep->cells[index];
     const char *doubt = mb_choice_doubt(choice);
-    mb_status status = MB_OK;
-    if (doubt[0] != '\0' && (fold == 0 || chooses_by_fold(sweep)))
-        status = add_doubt(sweep, cell, fold, doubt, error);
+    mb_status status = add_doubt(sweep, cell, fold, doubt, error);
     if (status != MB_OK || !sweep->record)
         return status;
     mb_ledger_choice record = {
@@ -74,6 +74,7 @@ static mb_status record_choice(mb_sweep *sweep, int32_t index, int32_t fold,
         .selection = isfinite(choice->mean) ? choice->mean : (double)NAN,
         .doubt = (char *)doubt,
     };
+    memcpy(record.search, cell->search_digest, sizeof record.search);
     if (record.setting == NULL)
         return mb_out_of_memory(error, "the chosen setting");
     status = mb_ledger_choose(sweep->ledger, sweep->plan->digest, index, &record, error);
@@ -131,12 +132,53 @@ static mb_status start_final(mb_sweep *sweep, int32_t index, const int32_t *chos
     return status;
 }
 
+// ---- choices of earlier starts ----------------------------------------------------------------
+
+// The index of a setting of the cell; -1: none.
+static int32_t find_setting(const sweep_cell *cell, const char *json) {
+    int32_t found = -1;
+    for (int32_t s = 0; s < cell->plan->setting_count && found < 0; s++) {
+        char *setting = mb_setting_json(cell->plan->model, &cell->plan->settings[s]);
+        found = setting != NULL && strcmp(setting, json) == 0 ? s : -1;
+        free(setting);
+    }
+    return found;
+}
+
+// Reads what the same search has chosen already; chosen[k] stays -1 where it has not. A choice is
+// made once: a chosen run that was trained again on another device may have another selection value
+// now, and a new choice would have other runs evaluated on parts that decide nothing.
+static mb_status recall(mb_sweep *sweep, int32_t index, int32_t *chosen, mb_error *error) {
+    const sweep_cell *cell = &sweep->cells[index];
+    mb_ledger_choice *choices = NULL;
+    int32_t count = 0;
+    mb_status status =
+        mb_ledger_get_choices(sweep->ledger, sweep->plan->digest, index, &choices, &count, error);
+    for (int32_t i = 0; i < count && status == MB_OK; i++) {
+        int32_t fold = choices[i].fold;
+        if (fold < 0 || fold >= cell->fold_count ||
+            strcmp(choices[i].search, cell->search_digest) != 0)
+            continue;
+        chosen[fold] = find_setting(cell, choices[i].setting);
+        if (chosen[fold] >= 0)
+            status = add_doubt(sweep, cell, fold, choices[i].doubt, error);
+    }
+    mb_ledger_choices_free(choices, count);
+    return status;
+}
+
 static mb_status choose_settings(mb_sweep *sweep, int32_t index, mb_error *error) {
     sweep_cell *cell = &sweep->cells[index];
     int32_t folds = cell->fold_count;
     int32_t *chosen = calloc((size_t)folds, sizeof *chosen);
-    mb_status status = chosen != NULL ? MB_OK : mb_out_of_memory(error, "the chosen settings");
+    if (chosen == NULL)
+        return mb_out_of_memory(error, "the chosen settings");
+    for (int32_t k = 0; k < folds; k++)
+        chosen[k] = -1;
+    mb_status status = sweep->ledger != NULL ? recall(sweep, index, chosen, error) : MB_OK;
     for (int32_t k = 0; k < folds && status == MB_OK; k++) {
+        if (chosen[k] >= 0)
+            continue;
         mb_choice choice = choose(sweep, cell, k);
         chosen[k] = choice.setting;
         status = record_choice(sweep, index, k, &choice, error);

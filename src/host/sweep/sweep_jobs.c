@@ -102,6 +102,10 @@ static bool is_outdated(const mb_sweep *sweep, const sweep_trial *trial,
            !is_strict(sweep) && !mb_toolkit_stops(sweep->cells[trial->cell].corpus->rules);
 }
 
+bool sweep_is_recorded(const sweep_run *run) {
+    return run->extent != MB_LEDGER_NOTHING && !run->outdated;
+}
+
 static mb_status find_run(mb_sweep *sweep, sweep_trial *trial, int32_t fold, mb_error *error) {
     mb_ledger_summary summary;
     mb_status status = mb_ledger_get_summary(sweep->ledger, trial->key, fold, &summary, error);
@@ -122,8 +126,7 @@ mb_status sweep_find_recorded(mb_sweep *sweep, int32_t index, mb_error *error) {
         return MB_OK;
     for (int32_t k = 0; k < trial->folds->fold_count && status == MB_OK; k++) {
         status = find_run(sweep, trial, k, error);
-        complete =
-            complete && trial->runs[k].extent != MB_LEDGER_NOTHING && !trial->runs[k].outdated;
+        complete = complete && sweep_is_recorded(&trial->runs[k]);
     }
     if (status != MB_OK || !complete)
         return status;
@@ -149,9 +152,8 @@ mb_status sweep_find_recorded(mb_sweep *sweep, int32_t index, mb_error *error) {
 
 bool sweep_has_run(const sweep_trial *trial, int32_t fold) {
     const sweep_run *run = &trial->runs[fold];
-    return !run->outdated && (run->extent == MB_LEDGER_ALL_PARTS ||
-                              (run->extent == MB_LEDGER_SELECTION &&
-                               !(run->all_parts && sweep_has_other_parts(trial, fold))));
+    return sweep_is_recorded(run) && (run->extent == MB_LEDGER_ALL_PARTS || !run->all_parts ||
+                                      !sweep_has_other_parts(trial, fold));
 }
 
 // Makes jobs of the wanted runs that are not recorded, or not on all parts that are wanted.
@@ -173,7 +175,7 @@ mb_status sweep_want_more(mb_sweep *sweep, int32_t index, mb_error *error) {
         status = sweep_record_parts(sweep, index, error);
     if (status == MB_OK)
         status = add_missing(sweep, index, error);
-    sweep->totals.runs += sweep->trials[index].pending - before; // these are trained again
+    sweep->totals.runs += sweep->trials[index].pending - before;
     return status;
 }
 
@@ -181,22 +183,19 @@ mb_status sweep_want(mb_sweep *sweep, int32_t index, int32_t fold, bool all_part
                      mb_error *error) {
     sweep_trial *trial = &sweep->trials[index];
     int32_t first = fold == ALL_FOLDS ? 0 : fold;
-    int32_t end = fold == ALL_FOLDS ? trial->folds->fold_count : fold + 1, added = 0;
+    int32_t end = fold == ALL_FOLDS ? trial->folds->fold_count : fold + 1;
+    bool missing = false;
     for (int32_t k = first; k < end; k++) {
         sweep_run *run = &trial->runs[k];
         bool known = run->wanted;
         run->wanted = true;
         run->all_parts = run->all_parts || all_parts;
-        if (known)
-            continue;
-        sweep->totals.runs++;
-        if (sweep_has_run(trial, k))
-            sweep->totals.runs_done++;
-        else
-            added++;
+        bool done = sweep_has_run(trial, k);
+        missing = missing || (!known && !done);
+        sweep->totals.runs += !known && done;
+        sweep->totals.runs_done += !known && done;
     }
-    if (trial->pending > 0 && added == 0) // sweep_train.c wants more when these are recorded
+    if (trial->pending > 0 && !missing) // sweep_train.c wants more when these are recorded
         return MB_OK;
-    sweep->totals.runs -= added; // sweep_want_more counts them
     return sweep_want_more(sweep, index, error);
 }

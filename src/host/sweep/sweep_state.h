@@ -46,11 +46,12 @@ typedef struct sweep_cell {
     int32_t fold_count;
     const mb_dataset *dataset; // NULL until a run needs it
     int32_t search_count;
-    int32_t *search;     // indices of the trials of the search, by setting and then by seed
-    int32_t search_done; // the first search_done trials have selection values
-    int32_t best;        // the best setting of those completed since the start, or -1
-    double best_mean;    // of `best`
-    bool chosen;         // settings are chosen, and the trials that print the result are added
+    int32_t *search;        // indices of the trials of the search, by setting and then by seed
+    char search_digest[33]; // of their keys
+    int32_t search_done;    // the first search_done trials have selection values
+    int32_t best;           // the best setting of those completed since the start, or -1
+    double best_mean;       // of `best`
+    bool chosen;            // settings are chosen, and the trials that print the result are added
 } sweep_cell;
 
 // The properties of a part that determine the graph that is compiled for it.
@@ -129,6 +130,8 @@ enum { ALL_FOLDS = -1 };
 mb_status sweep_want(mb_sweep *sweep, int32_t trial, int32_t fold, bool all_parts, mb_error *error);
 // Must be called when no run of a trial is pending any more: more may have been wanted meanwhile.
 mb_status sweep_want_more(mb_sweep *sweep, int32_t trial, mb_error *error);
+// Whether the ledger has a run, on any parts.
+bool sweep_is_recorded(const sweep_run *run);
 // Whether the ledger has what is wanted of a run.
 bool sweep_has_run(const sweep_trial *trial, int32_t fold);
 // A run in the form in which the ledger records it.

@@ -133,9 +133,7 @@ static void note_recorded(mb_sweep *sweep, const mb_outcome *outcome) {
 static bool completes(const sweep_trial *trial, int32_t fold) {
     bool complete = true;
     for (int32_t k = 0; k < trial->folds->fold_count; k++)
-        complete =
-            complete &&
-            (k == fold || (trial->runs[k].extent != MB_LEDGER_NOTHING && !trial->runs[k].outdated));
+        complete = complete && (k == fold || sweep_is_recorded(&trial->runs[k]));
     return complete;
 }
 
