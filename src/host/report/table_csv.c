@@ -19,13 +19,10 @@ static void csv_number(double value, FILE *out) {
     fputc(',', out);
 }
 
-static const char *const part_scores[] = {"waf", "mse"};
-enum { PART_SCORES = sizeof part_scores / sizeof *part_scores };
-
 // "test1_waf_std"
-static void csv_text_of_part(const char *part, const char *score, const char *suffix, FILE *out) {
+static void csv_text_of_part(const char *part, int32_t score, const char *suffix, FILE *out) {
     char text[64];
-    snprintf(text, sizeof text, "%s_%s%s", part, score, suffix);
+    snprintf(text, sizeof text, "%s_%s%s", part, mb_score_names[score], suffix);
     mb_text_csv(text, out);
 }
 
@@ -77,8 +74,8 @@ static bool csv_line(const mb_table *table, const mb_table_cell *cell, const mb_
     bool done = csv_own_text(mb_settings_of_value_text(value, &settings), &settings, out) &&
                 csv_remarks(table, cell, value, out);
     for (int32_t p = 0; p < parts->count; p++)
-        for (int32_t s = 0; s < PART_SCORES; s++) {
-            mb_table_mean mean = mb_part_mean(value, parts->names[p], part_scores[s]);
+        for (int32_t s = 0; s < MB_PART_SCORES; s++) {
+            mb_table_mean mean = mb_part_mean(value, parts->names[p], mb_part_scores_shown[s]);
             fputc(',', out);
             csv_number(mean.mean, out);
             if (isfinite(mean.deviation))
@@ -96,11 +93,11 @@ bool mb_table_print_csv(const mb_table *table, FILE *out) {
           "broken,broken_runs,diverged_runs,doubt,chosen_folds",
           out);
     for (int32_t p = 0; p < parts.count; p++)
-        for (int32_t s = 0; s < PART_SCORES; s++) {
+        for (int32_t s = 0; s < MB_PART_SCORES; s++) {
             fputc(',', out);
-            csv_text_of_part(parts.names[p], part_scores[s], "", out);
+            csv_text_of_part(parts.names[p], mb_part_scores_shown[s], "", out);
             fputc(',', out);
-            csv_text_of_part(parts.names[p], part_scores[s], "_std", out);
+            csv_text_of_part(parts.names[p], mb_part_scores_shown[s], "_std", out);
         }
     fputc('\n', out);
     for (int32_t i = 0; i < table->cell_count; i++)

@@ -117,6 +117,8 @@ mb_status mb_table_collect_runs(mb_ledger *ledger, const mb_table_seeds *seeds,
                                 mb_table_value *value, mb_error *error);
 void mb_table_value_free(mb_table_value *value);
 
+const mb_table_part *mb_table_find_part(const mb_table_value *value, const char *name); // or NULL
+
 // Whether a cell has several parts besides their average, so that a table of them is worth
 // printing.
 bool mb_table_has_parts(const mb_table_value *value);
@@ -128,7 +130,10 @@ typedef struct mb_part_names {
     const char **names;
 } mb_part_names;
 mb_status mb_part_names_make(const mb_table *table, mb_part_names *names, mb_error *error);
-mb_table_mean mb_part_mean(const mb_table_value *value, const char *part, const char *score);
+mb_table_mean mb_part_mean(const mb_table_value *value, const char *part, int32_t score);
+// The scores of parts that are printed: WAF and MSE, as in the paper.
+enum { MB_PART_SCORES = 2 };
+extern const int32_t mb_part_scores_shown[MB_PART_SCORES];
 
 // Fills in the values of a cell from its trials.
 mb_status mb_table_collect_cell(mb_ledger *ledger, const mb_table *table, mb_table_cell *cell,

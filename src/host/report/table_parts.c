@@ -5,23 +5,8 @@
 
 #include "report/dialect.h"
 
-static const char *const shown_scores[] = {"waf", "mse"};
-static const char *const shown_titles[] = {"WAF", "MSE"};
-enum { SHOWN_SCORES = sizeof shown_scores / sizeof *shown_scores };
-
-static int32_t index_of(const char *score) {
-    int32_t index = 0;
-    while (strcmp(mb_score_names[index], score) != 0)
-        index++;
-    return index;
-}
-
-static const mb_table_part *find(const mb_table_value *value, const char *name) {
-    for (int32_t p = 0; p < value->part_count; p++)
-        if (strcmp(value->parts[p].name, name) == 0)
-            return &value->parts[p];
-    return NULL;
-}
+const int32_t mb_part_scores_shown[MB_PART_SCORES] = {MB_SCORE_waf, MB_SCORE_mse};
+static const char *const titles[MB_PART_SCORES] = {"WAF", "MSE"};
 
 mb_status mb_part_names_make(const mb_table *table, mb_part_names *names, mb_error *error) {
     *names = (mb_part_names){0};
@@ -46,9 +31,9 @@ mb_status mb_part_names_make(const mb_table *table, mb_part_names *names, mb_err
     return MB_OK;
 }
 
-mb_table_mean mb_part_mean(const mb_table_value *value, const char *part, const char *score) {
-    const mb_table_part *found = find(value, part);
-    return found != NULL ? found->scores[index_of(score)]
+mb_table_mean mb_part_mean(const mb_table_value *value, const char *part, int32_t score) {
+    const mb_table_part *found = mb_table_find_part(value, part);
+    return found != NULL ? found->scores[score]
                          : (mb_table_mean){.mean = (double)NAN, .deviation = (double)NAN};
 }
 
@@ -60,10 +45,10 @@ static void set_headings(const mb_part_names *names, int32_t fixed, const mb_dia
     if (fixed > 1)
         mb_grid_set(grid, 0, 1, "column");
     for (int32_t p = 0; p < names->count; p++)
-        for (int32_t s = 0; s < SHOWN_SCORES && !grid->failed; s++) {
-            int32_t column = fixed + p * SHOWN_SCORES + s;
+        for (int32_t s = 0; s < MB_PART_SCORES && !grid->failed; s++) {
+            int32_t column = fixed + p * MB_PART_SCORES + s;
             char heading[48];
-            snprintf(heading, sizeof heading, "%s %s", names->names[p], shown_titles[s]);
+            snprintf(heading, sizeof heading, "%s %s", names->names[p], titles[s]);
             mb_grid_set_text(grid, 0, column, dialect, heading);
             grid->right[column] = true;
         }
@@ -75,11 +60,12 @@ static void set_row(const mb_table *table, const mb_table_cell *cell, const mb_p
     if (fixed > 1)
         mb_grid_set_text(grid, row, 1, dialect, table->columns[cell->column]);
     for (int32_t p = 0; p < names->count; p++)
-        for (int32_t s = 0; s < SHOWN_SCORES; s++) {
-            mb_table_mean mean = mb_part_mean(&cell->values[0], names->names[p], shown_scores[s]);
+        for (int32_t s = 0; s < MB_PART_SCORES; s++) {
+            int32_t score = mb_part_scores_shown[s];
+            mb_table_mean mean = mb_part_mean(&cell->values[0], names->names[p], score);
             mb_mean_text text;
-            mb_mean_write(&mean, &mb_score_table[index_of(shown_scores[s])], dialect, &text);
-            mb_grid_set(grid, row, fixed + p * SHOWN_SCORES + s, "%s%s%s", text.mean,
+            mb_mean_write(&mean, &mb_score_table[score], dialect, &text);
+            mb_grid_set(grid, row, fixed + p * MB_PART_SCORES + s, "%s%s%s", text.mean,
                         text.deviation[0] != '\0' ? dialect->plus_minus : "", text.deviation);
         }
 }
@@ -105,7 +91,7 @@ bool mb_print_parts(const mb_table *table, const mb_dialect *dialect, FILE *out)
     if (done && names.count > 0) {
         mb_grid grid;
         int32_t fixed = table->column_count > 1 ? 2 : 1, row = 1;
-        mb_grid_init(&grid, table->cell_count + 1, fixed + names.count * SHOWN_SCORES);
+        mb_grid_init(&grid, table->cell_count + 1, fixed + names.count * MB_PART_SCORES);
         set_headings(&names, fixed, dialect, &grid);
         for (int32_t i = 0; i < table->cell_count; i++)
             if (mb_table_has_parts(&table->cells[i].values[0]))

@@ -51,7 +51,7 @@ mb_table_mean mb_table_mean_of(const mb_table_seeds *seeds, const char *part, in
 
 // ---- parts ------------------------------------------------------------------------------------
 
-static const mb_table_part *find_part(const mb_table_value *value, const char *name) {
+const mb_table_part *mb_table_find_part(const mb_table_value *value, const char *name) {
     for (int32_t p = 0; p < value->part_count; p++)
         if (strcmp(value->parts[p].name, name) == 0)
             return &value->parts[p];
@@ -79,7 +79,7 @@ static bool collect_parts(const mb_table *table, const mb_table_seeds *seeds,
             continue;
         for (int32_t p = 0; p < entry->scores.part_count; p++) {
             const char *name = entry->scores.parts[p].name;
-            if (find_part(value, name) == NULL && !add_part(table, seeds, name, value))
+            if (mb_table_find_part(value, name) == NULL && !add_part(table, seeds, name, value))
                 return false;
         }
     }
@@ -87,7 +87,7 @@ static bool collect_parts(const mb_table *table, const mb_table_seeds *seeds,
 }
 
 bool mb_table_has_parts(const mb_table_value *value) {
-    return value->part_count - (find_part(value, "average") != NULL) > 1;
+    return value->part_count - (mb_table_find_part(value, "average") != NULL) > 1;
 }
 
 // ---- a value ----------------------------------------------------------------------------------
