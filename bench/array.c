@@ -79,7 +79,7 @@ static mb_status fill_model(mb_bench_array *array, int32_t a, mb_key key, float 
     float *parameters = array->parameters + (size_t)a * floats;
     mb_status status = MB_OK;
     if (a < DISTINCT_STARTS) {
-        mb_parameters_initialise(array->plan, key, host);
+        mb_parameters_initialise(array->plan, key, NULL, host);
         status = put(array, parameters, host, floats, sizeof *host, error);
     } else {
         status = backend->copy(array->device, parameters,

@@ -77,6 +77,9 @@ struct mb_device {
     const mb_backend *backend;
     mb_precision precision; // set when the device is opened
     uint64_t launch_ids;    // ids given out so far (mb_device_launch_ids)
+    // NULL, or a flag as in merbench/stop.h. Once it is set, work on the device may be left undone:
+    // nothing that the device computes from then on means anything.
+    const int *stop;
 };
 
 extern const mb_backend mb_cpu_backend;

@@ -97,7 +97,7 @@ void mb_parameter_load(const mb_parameter *parameter, const float *vector, float
 
 // Draws the start values of a whole model. Element e (in logical order) of a parameter comes from
 // Philox at (key, MB_RANDOM_INITIAL, step = drawn_as): a uniform one from word e % 4 of index e /
-// 4, a normal one from index e.
-void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector);
+// 4, a normal one from index e. `stop` is as in merbench/stop.h, or NULL.
+void mb_parameters_initialise(const mb_plan *plan, mb_key key, const int *stop, float *vector);
 
 #endif

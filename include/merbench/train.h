@@ -69,8 +69,8 @@ typedef struct mb_run_cost {
 // Trains `run_count` runs as an array. They have the same model, datasets, batch size and number of
 // epochs, and their options differ in slots alone; their folds may differ in size.
 // results[run_count] are also written for runs that diverge. When *stop becomes non-zero,
-// unfinished runs end with MB_RUN_STOPPED. `steps_done`, unless NULL, counts the training steps of
-// all runs for progress displays.
+// unfinished runs end with MB_RUN_STOPPED, on the CPU in the middle of a step. `steps_done`, unless
+// NULL, counts the training steps of all runs for progress displays.
 mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error);

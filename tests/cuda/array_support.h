@@ -160,7 +160,7 @@ static inline void array_place_values(run_array *array, const mb_model_config *c
         for (size_t i = 0; i < count; i++)
             values[i] = kind <= SECOND_MOMENTS ? 0.0f : NAN;
         for (int32_t a = 0; kind == PARAMETERS && a < array->run_count; a++)
-            mb_parameters_initialise(array->plan, mb_key_make(runs[a].seed, 0),
+            mb_parameters_initialise(array->plan, mb_key_make(runs[a].seed, 0), NULL,
                                      values + a * floats[kind]);
         array->values[kind] = array_place(array, values, count * sizeof *values);
         free(values);

@@ -100,7 +100,7 @@ static inline void engine_open(model_engine *engine, const char *isa, const mb_m
     engine->first_moments = engine_memory(engine, engine->info->parameter_floats, 0.0f);
     engine->second_moments = engine_memory(engine, engine->info->parameter_floats, 0.0f);
     engine->arena = engine_memory(engine, engine->info->arena_floats, NAN);
-    mb_parameters_initialise(engine->plan, engine->key, engine->parameters);
+    mb_parameters_initialise(engine->plan, engine->key, NULL, engine->parameters);
     engine->slots[MB_SLOT_LEARNING_RATE] = 1e-3f;
     engine->slots[MB_SLOT_WEIGHT_DECAY] = 1e-5f;
     engine->slots[MB_SLOT_GRAD_CLIP] = -1.0f;

@@ -87,12 +87,10 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
     mb_sweep_plan plan;
     mb_sweep *sweep = NULL;
     mb_ledger *ledger = NULL;
-    mb_interrupt interrupt;
-    mb_interrupt_begin(&interrupt);
     snprintf(path, sizeof path, "%s/%s", folder->path, results);
     mb_status status = sweep_plan_from(folder, text, &plan, error);
     if (status == MB_OK)
-        status = mb_sweep_open(&plan, &interrupt, &sweep, error);
+        status = mb_sweep_open(&plan, &sweep, error);
     if (status == MB_OK && !config->backend->shares_host_memory)
         mb_sweep_use_device_memory(sweep);
     if (status == MB_OK)
@@ -106,7 +104,6 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
     mb_ledger_close(ledger);
     mb_sweep_close(sweep);
     mb_sweep_plan_free(&plan);
-    mb_interrupt_end(&interrupt);
     return status;
 }
 

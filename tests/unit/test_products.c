@@ -5,10 +5,10 @@
 #define MB_ISA portable
 #include "cpu/isa/gemm.h"
 
-typedef void (*product)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c,
-                        int64_t ldc, int accumulate);
-typedef void (*group_product)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
-                              mb_matrix b, float *c, int64_t ldc, int accumulate);
+typedef void (*product)(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b,
+                        float *c, int64_t ldc, int accumulate);
+typedef void (*group_product)(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a,
+                              mb_groups groups, mb_matrix b, float *c, int64_t ldc, int accumulate);
 
 typedef struct isa {
     const char *name;
@@ -17,12 +17,14 @@ typedef struct isa {
 } isa;
 
 #if defined(__x86_64__)
-void mb_cpu_gemm_avx2(int32_t, int32_t, int32_t, mb_matrix, mb_matrix, float *, int64_t, int);
-void mb_cpu_gemm_avx512(int32_t, int32_t, int32_t, mb_matrix, mb_matrix, float *, int64_t, int);
-void mb_cpu_gemm_of_groups_avx2(int32_t, int32_t, int32_t, mb_matrix, mb_groups, mb_matrix, float *,
-                                int64_t, int);
-void mb_cpu_gemm_of_groups_avx512(int32_t, int32_t, int32_t, mb_matrix, mb_groups, mb_matrix,
-                                  float *, int64_t, int);
+void mb_cpu_gemm_avx2(const int *, int32_t, int32_t, int32_t, mb_matrix, mb_matrix, float *,
+                      int64_t, int);
+void mb_cpu_gemm_avx512(const int *, int32_t, int32_t, int32_t, mb_matrix, mb_matrix, float *,
+                        int64_t, int);
+void mb_cpu_gemm_of_groups_avx2(const int *, int32_t, int32_t, int32_t, mb_matrix, mb_groups,
+                                mb_matrix, float *, int64_t, int);
+void mb_cpu_gemm_of_groups_avx512(const int *, int32_t, int32_t, int32_t, mb_matrix, mb_groups,
+                                  mb_matrix, float *, int64_t, int);
 #endif
 
 static const isa isas[] = {
@@ -87,7 +89,7 @@ static void check_product(const isa *set, int32_t m, int32_t n, int32_t k, int v
     mb_matrix a = layout(x, m, k, variant & 1), b = layout(y, k, n, variant & 2);
     for (int64_t i = 0; i < m * ldc; i++)
         c[i] = i % ldc < n ? accumulate ? 0.5f : NAN : 7.0f;
-    set->product(m, n, k, a, b, c, ldc, accumulate);
+    set->product(NULL, m, n, k, a, b, c, ldc, accumulate);
     check_result(set->name, m, n, k, a, (mb_groups){0}, b, c, accumulate ? 0.5f : 0.0f, ldc);
     free(c);
     free(x);
@@ -125,9 +127,9 @@ static void check_parts(const isa *set, int32_t m, int32_t first, int variant) {
     float *whole = numbers((int64_t)m * N, 7), *parts = numbers((int64_t)m * N, 7);
     mb_matrix a = layout(x, m, K, variant & 1), b = layout(y, K, N, variant & 2);
     mb_matrix rest = {a.values + first * a.row, a.row, a.column};
-    set->product(m, N, K, a, b, whole, N, accumulate);
-    set->product(first, N, K, a, b, parts, N, accumulate);
-    set->product(m - first, N, K, rest, b, parts + first * N, N, accumulate);
+    set->product(NULL, m, N, K, a, b, whole, N, accumulate);
+    set->product(NULL, first, N, K, a, b, parts, N, accumulate);
+    set->product(NULL, m - first, N, K, rest, b, parts + first * N, N, accumulate);
     assert_memory_equal(whole, parts, (size_t)m * N * sizeof *whole);
     free(x);
     free(y);
@@ -156,7 +158,7 @@ static void check_windows(const isa *set, int32_t sequences, int32_t steps, int3
     mb_groups groups = {out_steps, (int64_t)(width - 1) * inputs, columns};
     mb_matrix a = columns ? (mb_matrix){x, 1, inputs} : (mb_matrix){x, inputs, 1};
     mb_matrix b = {y, n, 1};
-    set->of_groups(m, n, k, a, groups, b, c, n, 0);
+    set->of_groups(NULL, m, n, k, a, groups, b, c, n, 0);
     check_result(set->name, m, n, k, a, groups, b, c, 0.0f, n);
     free(c);
     free(x);

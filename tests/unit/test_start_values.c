@@ -58,7 +58,7 @@ static void check_model(const mb_model *model, mb_feature_type type) {
         fail_msg("%s: %s", model->name, error.message);
     const mb_plan_info *info = mb_plan_get(plan);
     float *vector = malloc((size_t)info->parameter_floats * sizeof *vector);
-    mb_parameters_initialise(plan, key, vector);
+    mb_parameters_initialise(plan, key, NULL, vector);
     for (int32_t i = 0; i < info->parameter_count; i++)
         check_parameter(model, &info->parameters[i], vector);
     free(vector);

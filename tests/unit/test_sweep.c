@@ -254,15 +254,12 @@ static void test_halves(void **state) {
 static void refuse(const char *text, const char *message) {
     mb_sweep_plan plan;
     mb_sweep *sweep = NULL;
-    mb_interrupt interrupt;
     mb_error error = {.message = ""};
-    mb_interrupt_begin(&interrupt);
     mb_status status = sweep_plan_from(&folder, text, &plan, &error);
     if (status == MB_OK)
-        status = mb_sweep_open(&plan, &interrupt, &sweep, &error);
+        status = mb_sweep_open(&plan, &sweep, &error);
     mb_sweep_close(sweep);
     mb_sweep_plan_free(&plan);
-    mb_interrupt_end(&interrupt);
     if (status != MB_BAD_INPUT || strstr(error.message, message) == NULL)
         fail_msg("expected '%s', found %d '%s'", message, status, error.message);
 }

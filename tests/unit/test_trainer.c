@@ -1,4 +1,7 @@
 // The trainer: arrays equal their runs alone; divergence, stopping, selection and snapshots.
+#include <pthread.h>
+#include <time.h>
+
 #include "trainer_support.h"
 
 static mb_device *cpu_open(void) {
@@ -161,6 +164,48 @@ static void test_stop_anywhere(void **state) {
         b.specs[i].training.epochs = 4;
     check_stops(device, b.specs);
     device->backend->close(device);
+    bench_close(&b);
+}
+
+typedef struct stopper {
+    atomic_int stop;
+    struct timespec wait; // before the stop
+} stopper;
+
+static void *stop_later(void *context) {
+    stopper *s = context;
+    nanosleep(&s->wait, NULL);
+    atomic_store(&s->stop, 1);
+    return NULL;
+}
+
+// The CPU leaves work undone in the middle of an op. What it computed then is not in the results.
+static void test_stop_within_a_step(void **state) {
+    (void)state;
+    enum { TRIES = 40 };
+    bench b;
+    mb_run_result whole, cut;
+    bench_open(&b, "tfn", 24);
+    mb_run_spec *spec = &b.specs[0];
+    spec->training.epochs = 4;
+    train(spec, 1, NULL, &whole);
+    assert_int_equal(whole.status, MB_RUN_DONE);
+    for (int i = 0; i < TRIES; i++) {
+        pthread_t thread;
+        stopper s = {.wait = {.tv_nsec = (long)(1e9 * whole.seconds * i / TRIES)}};
+        assert_int_equal(pthread_create(&thread, NULL, stop_later, &s), 0);
+        train(spec, 1, &s.stop, &cut);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        if (cut.status == MB_RUN_DONE) {
+            assert_same_result(&cut, &whole);
+        } else {
+            assert_int_equal(cut.status, MB_RUN_STOPPED);
+            assert_memory_equal(cut.epochs, whole.epochs,
+                                (size_t)cut.epochs_done * sizeof *cut.epochs);
+        }
+        free_results(&cut, 1);
+    }
+    free_results(&whole, 1);
     bench_close(&b);
 }
 
@@ -348,6 +393,7 @@ int main(void) {
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_anywhere),
+        cmocka_unit_test(test_stop_within_a_step),
         cmocka_unit_test(test_progress_follows_the_device),
         cmocka_unit_test(test_stop_while_waiting),
         cmocka_unit_test(test_estimate),

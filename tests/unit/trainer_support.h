@@ -247,7 +247,6 @@ static inline void check_stops(mb_device *device, mb_run_spec *specs) {
                 assert_same_result(&cut[i], &whole[i]);
                 continue;
             }
-            assert_true(cut[i].epochs_done < specs[i].training.epochs);
             assert_memory_equal(cut[i].epochs, whole[i].epochs,
                                 (size_t)cut[i].epochs_done * sizeof *cut[i].epochs);
         }

@@ -77,3 +77,13 @@ void mb_interrupt_end(mb_interrupt *interrupt) {
     if (atomic_load(&arrivals) != interrupt->arrivals) // delivered when the mask was restored
         interrupt->signal = atomic_load(&latest);
 }
+
+void mb_interrupt_pause(mb_interrupt *interrupt) {
+    mb_interrupt_end(interrupt);
+    if (interrupt->signal != 0)
+        raise(interrupt->signal);
+}
+
+void mb_interrupt_resume(mb_interrupt *interrupt) {
+    mb_interrupt_begin(interrupt);
+}

@@ -24,4 +24,10 @@ bool mb_interrupt_came(mb_interrupt *interrupt);
 // Collects the signals that are still pending and restores the mask and the handlers.
 void mb_interrupt_end(mb_interrupt *interrupt);
 
+// For work in between that cannot poll, because it takes long in a library or waits for a file, and
+// that may be cut off anywhere: until mb_interrupt_resume a signal ends the process, as it would
+// without an interrupt. This includes a signal that has arrived before.
+void mb_interrupt_pause(mb_interrupt *interrupt);
+void mb_interrupt_resume(mb_interrupt *interrupt);
+
 #endif

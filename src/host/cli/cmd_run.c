@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/progress.h"
@@ -293,7 +294,7 @@ static void print_warning(void *context, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
-static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *error) {
+static mb_status run(run_options *options, mb_error *error) {
     mb_sweep_plan plan = {0};
     mb_sweep *sweep = NULL;
     mb_status status =
@@ -301,7 +302,7 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
     if (status == MB_OK)
         status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
     if (status == MB_OK)
-        status = mb_sweep_open(&plan, interrupt, &sweep, error);
+        status = mb_sweep_open(&plan, &sweep, error);
     if (status == MB_OK)
         status = mb_sweep_list_warnings(sweep, print_warning, NULL, error);
     if (status == MB_OK && trains_arrays(options))
@@ -318,11 +319,5 @@ mb_status mb_cmd_run(int argc, char **argv, mb_error *error) {
     run_options options = {.results = "results.db", .threads = mb_default_threads()};
     bool help_shown = false;
     mb_status status = parse(argc, argv, &options, &help_shown, error);
-    if (status != MB_OK || help_shown)
-        return status;
-    mb_interrupt interrupt; // begins before the GPU driver is called, which may start threads
-    mb_interrupt_begin(&interrupt);
-    status = run(&options, &interrupt, error);
-    mb_interrupt_end(&interrupt);
-    return status;
+    return status == MB_OK && !help_shown ? run(&options, error) : status;
 }

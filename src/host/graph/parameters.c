@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "merbench/stop.h"
+
 // The position at which a transposed parameter stores its logical element e: (out, in) is stored as
 // (in, out), (out, in, width) as (width, in, out).
 static int64_t transposed_position(const mb_parameter *parameter, int64_t e) {
@@ -33,6 +35,8 @@ void mb_parameter_load(const mb_parameter *parameter, const float *vector, float
         logical[e] = stored[transposed_position(parameter, e)];
 }
 
+enum { CHUNK = 1024 }; // elements
+
 // Elements 4 * group ... 4 * group + 3 of a parameter that is drawn as `index`: a uniform element e
 // is word e % 4 of counter e / 4, a normal one is drawn at index e.
 static void start_values(const mb_initial *initial, mb_key key, uint32_t index, int64_t group,
@@ -52,10 +56,13 @@ static void start_values(const mb_initial *initial, mb_key key, uint32_t index, 
     }
 }
 
-static void start_plain(const mb_parameter *parameter, mb_key key, uint32_t index, float *to) {
+static void start_plain(const mb_parameter *parameter, mb_key key, uint32_t index, const int *stop,
+                        float *to) {
     int64_t elements = mb_shape_elements(&parameter->shape, 0);
     float values[4];
     for (int64_t e = 0; e < elements; e++) {
+        if (e % CHUNK == 0 && mb_stopped(stop))
+            return;
         if (e % 4 == 0)
             start_values(&parameter->initial, key, index, e / 4, values);
         to[e] = values[e % 4];
@@ -64,10 +71,10 @@ static void start_plain(const mb_parameter *parameter, mb_key key, uint32_t inde
 
 // Fills (out, inner), where inner is (in) or (in, width), in chunks of inner elements: neighbouring
 // elements of the stored parameter are then written while they are in the cache.
-static void start_transposed(const mb_parameter *parameter, mb_key key, uint32_t index, float *to) {
-    enum { CHUNK = 1024 };
+static void start_transposed(const mb_parameter *parameter, mb_key key, uint32_t index,
+                             const int *stop, float *to) {
     int64_t out = parameter->shape.dims[0], inner = mb_shape_elements(&parameter->shape, 0) / out;
-    for (int64_t first = 0; first < inner; first += CHUNK)
+    for (int64_t first = 0; first < inner && !mb_stopped(stop); first += CHUNK)
         for (int64_t o = 0; o < out; o++) {
             float values[4];
             for (int64_t r = first; r < inner && r < first + CHUNK; r++) {
@@ -79,16 +86,16 @@ static void start_transposed(const mb_parameter *parameter, mb_key key, uint32_t
         }
 }
 
-void mb_parameters_initialise(const mb_plan *plan, mb_key key, float *vector) {
+void mb_parameters_initialise(const mb_plan *plan, mb_key key, const int *stop, float *vector) {
     const mb_plan_info *info = mb_plan_get(plan);
-    memset(vector, 0, (size_t)info->parameter_floats * sizeof *vector);
+    mb_clear(vector, (size_t)info->parameter_floats * sizeof *vector, stop);
     for (int32_t i = 0; i < info->parameter_count; i++) {
         const mb_parameter *parameter = &info->parameters[i];
         float *to = vector + parameter->offset;
         uint32_t index = (uint32_t)parameter->drawn_as;
         if (parameter->transposed)
-            start_transposed(parameter, key, index, to);
+            start_transposed(parameter, key, index, stop, to);
         else
-            start_plain(parameter, key, index, to);
+            start_plain(parameter, key, index, stop, to);
     }
 }

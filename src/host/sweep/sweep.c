@@ -10,10 +10,11 @@
 
 enum { MAX_TRIALS = 2000000 };
 
-static mb_status check_interrupt(mb_sweep *sweep, mb_error *error) {
-    if (!mb_interrupt_came(sweep->interrupt))
+mb_status sweep_check_interrupt(mb_sweep *sweep, mb_error *error) {
+    if (!mb_interrupt_came(&sweep->interrupt))
         return MB_OK;
-    return mb_fail(error, MB_FAILED, "interrupted before the training began");
+    sweep->interrupted = true;
+    return mb_fail(error, MB_FAILED, "interrupted (%s)", strsignal(sweep->interrupt.signal));
 }
 
 static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
@@ -27,14 +28,12 @@ static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
     return MB_OK;
 }
 
-mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_sweep **sweep,
-                        mb_error *error) {
+mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_sweep **sweep, mb_error *error) {
     *sweep = calloc(1, sizeof **sweep);
     if (*sweep == NULL)
         return mb_out_of_memory(error, "a sweep");
     pthread_mutex_init(&(*sweep)->lists, NULL);
     (*sweep)->plan = plan;
-    (*sweep)->interrupt = interrupt;
     (*sweep)->store = mb_store_create(plan->protocol);
     (*sweep)->cells = calloc((size_t)plan->cell_count, sizeof *(*sweep)->cells);
     mb_status status = MB_OK;
@@ -47,8 +46,6 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
         cell->plan = &plan->cells[c];
         cell->best = -1;
         status = sweep_check_cell(*sweep, cell, error);
-        if (status == MB_OK)
-            status = check_interrupt(*sweep, error);
     }
     if (status != MB_OK) {
         mb_sweep_close(*sweep);
@@ -176,25 +173,41 @@ static mb_status prepare(mb_sweep *sweep, mb_error *error) {
             status = start_search(sweep, c, error);
             if (status != MB_OK)
                 return sweep_fail_in_cell(sweep, &sweep->cells[c], status, error);
-            status = check_interrupt(sweep, error);
         }
     if (status == MB_OK)
         status = sweep_advance(sweep, error);
     return status == MB_OK && sweep->record ? sweep_score_joins(sweep, error) : status;
 }
 
+// In one transaction.
+static mb_status prepare_recorded(mb_sweep *sweep, mb_error *error) {
+    mb_status status = mb_ledger_begin(sweep->ledger, error);
+    if (status != MB_OK)
+        return status;
+    status = prepare(sweep, error);
+    if (status != MB_OK) {
+        mb_ledger_end(sweep->ledger, false, NULL);
+        return status;
+    }
+    mb_interrupt_pause(&sweep->interrupt); // there may be millions of trials
+    status = mb_ledger_end(sweep->ledger, true, error);
+    mb_interrupt_resume(&sweep->interrupt);
+    return status;
+}
+
 mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_error *error) {
     sweep->ledger = ledger;
     sweep->record = record;
     sweep->totals.cells = sweep->plan->cell_count;
-    mb_status status = record ? mb_ledger_begin(ledger, error) : MB_OK;
-    if (status != MB_OK)
-        return status;
-    status = prepare(sweep, error);
-    if (!record)
-        return status;
-    mb_status ended = mb_ledger_end(ledger, status == MB_OK, status == MB_OK ? error : NULL);
-    return status == MB_OK ? ended : status;
+    sweep->preparing = true;
+    mb_interrupt_begin(&sweep->interrupt);
+    mb_status status = record ? prepare_recorded(sweep, error) : prepare(sweep, error);
+    mb_interrupt_end(&sweep->interrupt);
+    sweep->preparing = false;
+    if (sweep->interrupted || (status == MB_OK && sweep->interrupt.signal != 0))
+        return mb_fail(error, MB_FAILED, "interrupted (%s) before the training began",
+                       strsignal(sweep->interrupt.signal));
+    return status;
 }
 
 // ---- totals -----------------------------------------------------------------------------------

@@ -9,17 +9,15 @@
 #ifndef MB_SWEEP_SWEEP_H
 #define MB_SWEEP_SWEEP_H
 
-#include "base/interrupt.h"
 #include "sweep/ledger.h"
 #include "sweep/pool.h"
 #include "sweep/sweep_plan.h"
 
 typedef struct mb_sweep mb_sweep;
 
-// Opens the corpora and checks the whole plan against them, without reading features. `plan` and
-// `interrupt` must outlive the sweep.
-mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_sweep **sweep,
-                        mb_error *error);
+// Opens the corpora and checks the whole plan against them, without reading features. The plan must
+// outlive the sweep.
+mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_sweep **sweep, mb_error *error);
 void mb_sweep_close(mb_sweep *sweep); // NULL is fine
 
 // Called with one line: "plan.json: cells[2]: warning: ...".
@@ -35,7 +33,9 @@ mb_status mb_sweep_list_warnings(mb_sweep *sweep, mb_sweep_warn warn, void *cont
 void mb_sweep_use_device_memory(mb_sweep *sweep);
 
 // Finds out which runs are missing and loads the data that they need. With `record` the plan and
-// its trials are written to the ledger. `ledger` NULL: all runs are missing.
+// its trials are written to the ledger. `ledger` NULL: all runs are missing. MB_FAILED after SIGINT,
+// SIGTERM or SIGHUP. But while features are read and the ledger is brought to disk, these end the
+// process; the ledger is sound then.
 mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_error *error);
 
 typedef struct mb_sweep_totals {
@@ -68,7 +68,7 @@ void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
 typedef void (*mb_sweep_listener)(void *context, const mb_sweep_totals *totals);
 
 // Trains the missing runs. The sweep must have been prepared with a ledger and `record`. `device`
-// is the description of the device for the ledger. MB_FAILED after an interruption: the message
+// is the description of the device for the ledger. MB_FAILED after one of the signals: the message
 // says how many runs are done, and everything recorded so far is kept.
 mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const char *device,
                          mb_sweep_listener listener, void *context, mb_error *error);

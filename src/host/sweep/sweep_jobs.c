@@ -22,11 +22,16 @@ static mb_status reserve(mb_sweep *sweep, mb_error *error) {
 }
 
 // Loads the dataset of a cell, which all of its trials share, when its first run is to be trained.
+// Nothing is lost if a signal ends the process meanwhile: no run is trained yet.
 static mb_status load_dataset(mb_sweep *sweep, sweep_cell *cell, mb_trial_spec *spec,
                               mb_error *error) {
     if (cell->dataset != NULL)
         return MB_OK;
+    if (sweep->preparing)
+        mb_interrupt_pause(&sweep->interrupt);
     mb_status status = mb_trial_spec_load(sweep->store, spec, error);
+    if (sweep->preparing)
+        mb_interrupt_resume(&sweep->interrupt);
     pthread_mutex_lock(&sweep->lists);
     cell->dataset = spec->dataset;
     pthread_mutex_unlock(&sweep->lists);

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/interrupt.h"
 #include "sweep/store.h"
 #include "sweep/sweep.h"
 #include "sweep/trial_spec.h"
@@ -86,13 +87,16 @@ typedef struct sweep_group {
 
 struct mb_sweep {
     const mb_sweep_plan *plan;
-    mb_interrupt *interrupt;
+    mb_interrupt interrupt; // active in mb_sweep_prepare and mb_sweep_train
     mb_store *store;
     mb_ledger *ledger; // NULL: nothing is recorded yet
     bool record;
+    bool preparing;         // in mb_sweep_prepare
+    bool interrupted;       // sweep_check_interrupt has failed
     sweep_cell *cells; // (plan->cell_count)
     sweep_trial *trials;
     int32_t trial_count, trial_capacity;
+    int64_t trials_asked; // calls of sweep_add_trial
     sweep_join *joins;
     int32_t join_count;
     char *doubts;       // a line for every choice without ground, or NULL
@@ -111,6 +115,9 @@ struct mb_sweep {
     int32_t job_count, job_capacity;
     mb_sweep_totals totals;
 };
+
+// sweep.c: fails when an interrupt has come. The caller must undo what it has recorded.
+mb_status sweep_check_interrupt(mb_sweep *sweep, mb_error *error);
 
 // sweep_check.c: opens a cell's corpus and checks the cell against it.
 mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error);

@@ -241,17 +241,36 @@ static mb_status end(training *t, mb_error *error) {
 static mb_status interrupted(training *t, mb_error *error) {
     mb_sweep_totals totals;
     mb_status status = end(t, error);
-    if (status != MB_OK)
+    if (status != MB_OK && !t->sweep->interrupted)
         return status;
     mb_sweep_get_totals(t->sweep, &totals);
-    if (totals.runs_done == totals.runs)
+    if (totals.runs_done == totals.runs && !t->sweep->interrupted)
         return MB_OK;
     return mb_fail(
         error, MB_FAILED,
         "interrupted (%s): %lld of %lld runs are done and recorded; the same command goes "
         "on from there",
-        strsignal(t->sweep->interrupt->signal), (long long)totals.runs_done,
+        strsignal(t->sweep->interrupt.signal), (long long)totals.runs_done,
         (long long)totals.runs);
+}
+
+static mb_status train(training *t, mb_sweep_listener listener, void *context, mb_error *error) {
+    mb_status status = give_jobs(t, error);
+    while (status == MB_OK && mb_pool_pending(t->pool) > 0) {
+        bool taken = false;
+        if (mb_interrupt_came(&t->sweep->interrupt))
+            return interrupted(t, error);
+        status = handle_next(t, 0.1, &taken, error);
+        report(t, listener, context);
+        if (t->sweep->interrupted)
+            return interrupted(t, error);
+        if (status != MB_OK) {
+            mb_error further; // only the first failure is reported
+            (void)end(t, &further);
+            status = append_progress(t->sweep, status, error);
+        }
+    }
+    return status;
 }
 
 mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const char *device,
@@ -263,22 +282,11 @@ mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const ch
     if (sweep->job_count == 0)
         return MB_OK;
     mb_status status = mb_pool_open(&own, &t.pool, error);
-    if (status == MB_OK)
-        status = give_jobs(&t, error);
-    while (status == MB_OK && mb_pool_pending(t.pool) > 0) {
-        bool taken = false;
-        if (mb_interrupt_came(sweep->interrupt)) {
-            status = interrupted(&t, error);
-            break;
-        }
-        status = handle_next(&t, 0.1, &taken, error);
-        report(&t, listener, context);
-        if (status != MB_OK) {
-            mb_error further; // only the first failure is reported
-            (void)end(&t, &further);
-            status = append_progress(sweep, status, error);
-        }
-    }
+    if (status != MB_OK)
+        return status;
+    mb_interrupt_begin(&sweep->interrupt); // only now: the driver of a GPU may take long to open it
+    status = train(&t, listener, context, error);
     mb_pool_close(t.pool);
+    mb_interrupt_end(&sweep->interrupt);
     return status;
 }

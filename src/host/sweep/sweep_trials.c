@@ -7,6 +7,8 @@
 #include "sweep/choice.h"
 #include "sweep/sweep_state.h"
 
+enum { TRIALS_BETWEEN_LOOKS = 64 }; // for an interrupt
+
 void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, uint32_t seed,
                     mb_trial *trial) {
     const mb_sweep_plan *plan = sweep->plan;
@@ -110,7 +112,11 @@ mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32
     mb_trial described;
     mb_ledger_trial record = {.fold_count = 0};
     sweep_describe(sweep, cell, setting, seed, &described);
-    mb_status status = reserve(sweep, error);
+    mb_status status = MB_OK;
+    if (++sweep->trials_asked % TRIALS_BETWEEN_LOOKS == 0)
+        status = sweep_check_interrupt(sweep, error);
+    if (status == MB_OK)
+        status = reserve(sweep, error);
     if (status == MB_OK)
         status = mb_trial_describe(&described, &record.description, record.key, error);
     if (status != MB_OK)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "merbench/executor.h"
+#include "merbench/stop.h"
 
 enum { LARGE_FLOATS = 8 << 20 }; // 32 MiB
 
@@ -55,9 +56,16 @@ void mb_snapshot_close(mb_snapshot *snapshot) {
     *snapshot = (mb_snapshot){.device = NULL};
 }
 
-static mb_status write_all(int file, const char *bytes, size_t count, off_t at, mb_error *error) {
-    while (count > 0) {
-        ssize_t done = pwrite(file, bytes, count, at);
+enum { PIECE = 4 << 20 }; // bytes that are read or written between two looks at the stop flag
+
+static size_t piece_of(size_t count) {
+    return count < PIECE ? count : PIECE;
+}
+
+static mb_status write_all(const mb_snapshot *snapshot, const char *bytes, size_t count, off_t at,
+                           mb_error *error) {
+    while (count > 0 && !mb_stopped(snapshot->device->stop)) {
+        ssize_t done = pwrite(snapshot->file, bytes, piece_of(count), at);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
@@ -70,9 +78,10 @@ static mb_status write_all(int file, const char *bytes, size_t count, off_t at, 
     return MB_OK;
 }
 
-static mb_status read_all(int file, char *bytes, size_t count, off_t at, mb_error *error) {
-    while (count > 0) {
-        ssize_t done = pread(file, bytes, count, at);
+static mb_status read_all(const mb_snapshot *snapshot, char *bytes, size_t count, off_t at,
+                          mb_error *error) {
+    while (count > 0 && !mb_stopped(snapshot->device->stop)) {
+        ssize_t done = pread(snapshot->file, bytes, piece_of(count), at);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
@@ -89,14 +98,14 @@ static mb_status read_all(int file, char *bytes, size_t count, off_t at, mb_erro
 static mb_status save_run(const mb_snapshot *snapshot, int32_t run, const float *parameters,
                           mb_error *error) {
     size_t bytes = (size_t)snapshot->floats * sizeof *parameters;
-    return write_all(snapshot->file, (const char *)(parameters + run * snapshot->floats), bytes,
+    return write_all(snapshot, (const char *)(parameters + run * snapshot->floats), bytes,
                      (off_t)bytes * run, error);
 }
 
 static mb_status load_run(const mb_snapshot *snapshot, int32_t run, float *parameters,
                           mb_error *error) {
     size_t bytes = (size_t)snapshot->floats * sizeof *parameters;
-    return read_all(snapshot->file, (char *)(parameters + run * snapshot->floats), bytes,
+    return read_all(snapshot, (char *)(parameters + run * snapshot->floats), bytes,
                     (off_t)bytes * run, error);
 }
 

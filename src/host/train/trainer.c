@@ -6,15 +6,11 @@
 #include <string.h>
 
 #include "base/progress.h"
+#include "merbench/stop.h"
 #include "train/array.h"
 #include "train/cached_arrays.h"
 #include "train/order.h"
 #include "train/result.h"
-
-typedef struct progress {
-    const atomic_int *stop;
-    atomic_llong *steps_done;
-} progress;
 
 // Launches that were given to the device; the last MB_MARKS_LAUNCH of them may be unfinished.
 typedef struct in_flight {
@@ -30,7 +26,9 @@ typedef struct mb_trainer {
     mb_predictions **pointers; // (A)
     double *best;              // (A) selection metric of the best epoch
     in_flight launches;        // of training steps
-    progress progress;
+    const int *stop;           // of the device, or NULL
+    bool undone;               // stopped before the results were complete
+    atomic_llong *steps_done;
 } mb_trainer;
 
 // ---- opening and closing ----------------------------------------------------------------------
@@ -69,8 +67,9 @@ static int32_t steps_of(const mb_run_spec *spec) {
     return (spec->fold->train.count + spec->training.batch_size - 1) / spec->training.batch_size;
 }
 
+// Once this is true, the device may leave work undone, and nothing that it computes means anything.
 static bool stopped(const mb_trainer *trainer) {
-    return trainer->progress.stop != NULL && atomic_load(trainer->progress.stop) != 0;
+    return mb_stopped(trainer->stop);
 }
 
 // ---- numbers that are not finite --------------------------------------------------------------
@@ -150,15 +149,16 @@ static mb_status settle(mb_trainer *trainer, int64_t most, mb_error *error) {
         mb_status status = device->backend->wait_for_mark(device, MB_MARK_LAUNCH + index, error);
         if (status != MB_OK)
             return status;
-        if (trainer->progress.steps_done != NULL)
-            atomic_fetch_add(trainer->progress.steps_done, launches->steps[index]);
+        if (trainer->steps_done != NULL)
+            atomic_fetch_add(trainer->steps_done, launches->steps[index]);
         launches->done++;
     }
     return MB_OK;
 }
 
 // Launches steps first ... first + count - 1 of the epoch. The caller has made sure that at most
-// one launch is unfinished: one may run while one waits. A stop takes effect when both are done.
+// one launch is unfinished: one may run while one waits. Unless the device leaves work undone, a
+// stop takes effect when both are done.
 static mb_status launch_steps(mb_trainer *trainer, int32_t first, int32_t count, mb_error *error) {
     mb_array *array = &trainer->array;
     in_flight *launches = &trainer->launches;
@@ -239,8 +239,7 @@ static bool is_best(mb_trainer *trainer, int32_t a, int32_t epoch) {
 static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error) {
     mb_array *array = &trainer->array;
     bool any = false;
-    mb_status status = mb_array_wait(array, error);
-    for (int32_t a = 0; status == MB_OK && a < array->run_count; a++) {
+    for (int32_t a = 0; a < array->run_count; a++) {
         if (trainer->active[a])
             record_losses(trainer, a, epoch);
         array->host_chosen[a] = trainer->active[a] && is_best(trainer, a, epoch);
@@ -249,7 +248,7 @@ static mb_status judge_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
             is_lost(trainer, a, epoch))
             give_up(trainer, a, epoch);
     }
-    return status == MB_OK && any ? mb_array_keep(array, error) : status;
+    return any ? mb_array_keep(array, error) : MB_OK;
 }
 
 // Trains an epoch and selects, unless training is stopped. While the host judges the epoch, the
@@ -268,7 +267,11 @@ static mb_status train_epoch(mb_trainer *trainer, int32_t epoch, mb_error *error
         status = mb_array_shuffle(array, epoch + 1, error);
     if (status == MB_OK)
         status = settle(trainer, 0, error);
-    return status == MB_OK ? judge_epoch(trainer, epoch, error) : status;
+    if (status == MB_OK)
+        status = mb_array_wait(array, error);
+    if (status != MB_OK || stopped(trainer)) // then the losses and tallies may mean nothing
+        return status;
+    return judge_epoch(trainer, epoch, error);
 }
 
 // ---- the end ----------------------------------------------------------------------------------
@@ -310,6 +313,7 @@ static mb_status predict(mb_trainer *trainer, int32_t part, mb_error *error) {
         return MB_OK;
     point_at(trainer, part);
     mb_status status = mb_array_evaluate(array, part, trainer->scored, error);
+    trainer->undone = stopped(trainer);
     if (status == MB_OK)
         status = mb_array_predictions(array, trainer->scored, trainer->pointers, error);
     return status;
@@ -321,21 +325,13 @@ static mb_status finish(mb_trainer *trainer, mb_error *error) {
     if (plans->part_count <= MB_PART_HELD)
         return MB_OK;
     mb_status status = mb_array_restore(array, trainer->scored, error);
-    for (int32_t part = MB_PART_HELD; status == MB_OK && part < plans->part_count; part++)
+    for (int32_t part = MB_PART_HELD;
+         status == MB_OK && part < plans->part_count && !trainer->undone; part++)
         status = predict(trainer, part, error);
     for (int32_t a = 0; status == MB_OK && a < array->run_count; a++)
         if (trainer->scored[a] && plans->parts[MB_PART_HELD] != NULL)
             score_held(&array->specs[a], &trainer->results[a]);
     return status;
-}
-
-// Whether training was stopped before every run had all its epochs.
-static bool cut_short(const mb_trainer *trainer) {
-    bool some = false;
-    for (int32_t a = 0; a < trainer->array.run_count; a++)
-        some |= trainer->active[a] &&
-                trainer->results[a].epochs_done < trainer->array.specs[a].training.epochs;
-    return some;
 }
 
 static bool any_active(const mb_trainer *trainer) {
@@ -357,18 +353,21 @@ static mb_status train(mb_trainer *trainer, mb_error *error) {
     }
     if (status == MB_OK)
         status = take_best(trainer, error);
-    bool stops = cut_short(trainer);
-    for (int32_t a = 0; stops && a < trainer->array.run_count; a++)
+    trainer->undone = stopped(trainer);
+    if (status == MB_OK && !trainer->undone)
+        status = finish(trainer, error);
+    for (int32_t a = 0; trainer->undone && a < trainer->array.run_count; a++)
         if (trainer->scored[a])
             trainer->results[a].status = MB_RUN_STOPPED;
-    return status == MB_OK && !stops ? finish(trainer, error) : status;
+    return status;
 }
 
 mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_t run_count,
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error) {
     double began = mb_seconds();
-    mb_trainer trainer = {.results = results, .progress = {stop, steps_done}};
+    mb_trainer trainer = {.results = results, .stop = (const int *)stop, .steps_done = steps_done};
+    cache->device->stop = trainer.stop;
     memset(results, 0, (size_t)run_count * sizeof *results);
     mb_status status = training_open(&trainer, cache, specs, run_count, error);
     if (status == MB_OK)
@@ -383,5 +382,6 @@ mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_
             mb_run_result_free(&results[a]);
     }
     training_close(&trainer);
+    cache->device->stop = NULL;
     return status;
 }

@@ -146,18 +146,17 @@ static mb_status cpu_copy(mb_device *device, void *to, const void *from, size_t 
 }
 
 static mb_status cpu_zero(mb_device *device, void *memory, size_t bytes, mb_error *error) {
-    (void)device;
     (void)error;
-    memset(memory, 0, bytes);
+    mb_clear(memory, bytes, device->stop);
     return MB_OK;
 }
 
 static mb_status cpu_initialise(mb_device *device, const mb_plan *plan, int32_t run_count,
                                 const mb_key *keys, float *parameters, mb_error *error) {
-    (void)device;
     (void)error;
     for (int32_t a = 0; a < run_count; a++)
-        mb_parameters_initialise(plan, keys[a], parameters + a * plan->info.parameter_floats);
+        mb_parameters_initialise(plan, keys[a], device->stop,
+                                 parameters + a * plan->info.parameter_floats);
     return MB_OK;
 }
 
@@ -242,7 +241,7 @@ static double seconds_now(void) {
 static void run_ops(cpu_device *cpu, const mb_plan *plan, mb_cpu_call *call, float *arena,
                     int32_t widest, double *op_seconds) {
     double began = op_seconds != NULL ? seconds_now() : 0.0;
-    for (int32_t i = 0; i < plan->op_count; i++) {
+    for (int32_t i = 0; i < plan->op_count && !mb_stopped(call->stop); i++) {
         if (lacks_gradient(plan, &plan->ops[i], widest))
             continue;
         bind_operands(call, &plan->ops[i], arena);
@@ -262,6 +261,7 @@ static mb_status cpu_run(mb_device *device, const mb_plan *plan, const mb_launch
     unsigned before = flush_denormals();
     for (int32_t a = 0; a < launch->run_count; a++) {
         mb_cpu_call call = call_of(plan, launch, a);
+        call.stop = device->stop;
         float *arena = launch->arena + (int64_t)a * plan->info.arena_floats;
         for (int32_t s = launch->first_step; s < launch->first_step + launch->step_count; s++) {
             enter_step(&call, plan, launch, a, s);

@@ -4,6 +4,7 @@
 
 #include "graph/ops.h"
 #include "merbench/executor.h"
+#include "merbench/stop.h"
 
 typedef struct mb_cpu_call {
     const mb_plan_op *op;
@@ -31,6 +32,7 @@ typedef struct mb_cpu_call {
     int32_t first_row;
     int32_t share, share_count;
     int32_t phase;
+    const int *stop; // of the device
 } mb_cpu_call;
 
 // Numbers first ... end - 1.

@@ -43,7 +43,7 @@ MB_KERNEL(attention_scores) {
         for (int32_t h = 0; h < heads; h++, scores += (int64_t)lq * lk) {
             mb_matrix q = {from_q + head_offset(queries, heads, b, h), width, 1};
             mb_matrix k = {from_k + head_offset(keys, heads, b, h), 1, width};
-            MB_NAME(gemm)(lq, lk, width / heads, q, k, scores, lk, 0);
+            MB_NAME(gemm)(call->stop, lq, lk, width / heads, q, k, scores, lk, 0);
             finish_scores(scores, lq, lk, op->params.attention.scale, op->params.attention.mask);
         }
 }
@@ -70,7 +70,7 @@ MB_KERNEL(attention_apply) {
             mb_matrix w = {weights, lk, 1};
             mb_matrix v = {from + head_offset(values, heads, b, h), width, 1};
             float *y = call->outputs[0] + head_offset(out, heads, b, h);
-            MB_NAME(gemm)(lq, width / heads, lk, w, v, y, width, 0);
+            MB_NAME(gemm)(call->stop, lq, width / heads, lk, w, v, y, width, 0);
         }
     scale_all(call);
 }
@@ -90,7 +90,7 @@ MB_KERNEL(attention_apply_transposed) {
             mb_matrix w = {weights, 1, lk};
             mb_matrix x = {from + head_offset(values, heads, b, h), width, 1};
             float *y = call->outputs[0] + head_offset(out, heads, b, h);
-            MB_NAME(gemm)(lk, width / heads, lq, w, x, y, width, 0);
+            MB_NAME(gemm)(call->stop, lk, width / heads, lq, w, x, y, width, 0);
         }
     scale_all(call);
 }

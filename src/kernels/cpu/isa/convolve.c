@@ -33,9 +33,9 @@ MB_KERNEL(convolve) {
     const mb_plan_op *op = call->op;
     convolution c = convolution_of(call, &mb_in(op, convolve, x).shape, &op->outputs[0].shape);
     MB_NAME(gemm_of_groups)
-    (c.rows * c.out_steps, c.outputs, c.depth, (mb_matrix){mb_in(call, convolve, x), c.inputs, 1},
-     windows(&c, false), (mb_matrix){mb_in(call, convolve, filter), c.outputs, 1}, call->outputs[0],
-     c.outputs, 0);
+    (call->stop, c.rows * c.out_steps, c.outputs, c.depth,
+     (mb_matrix){mb_in(call, convolve, x), c.inputs, 1}, windows(&c, false),
+     (mb_matrix){mb_in(call, convolve, filter), c.outputs, 1}, call->outputs[0], c.outputs, 0);
 }
 
 // dy (B, T', O), W -> dx (B, T, I):  dx[b,t] = sum over k of dy[b,t-k] W[k]^T. Assigns.
@@ -53,7 +53,7 @@ MB_KERNEL(convolve_grad_input) {
                 mb_in(call, convolve_grad_input, filter) + (int64_t)k * c.inputs * c.outputs;
             float *dx = call->outputs[0] + b * sequence + (int64_t)k * c.inputs;
             MB_NAME(gemm)
-            (c.out_steps, c.inputs, c.outputs, (mb_matrix){dy, c.outputs, 1},
+            (call->stop, c.out_steps, c.inputs, c.outputs, (mb_matrix){dy, c.outputs, 1},
              (mb_matrix){weight, 1, c.outputs}, dx, c.inputs, 1);
         }
 }
@@ -69,8 +69,9 @@ static void filter_gradient(const mb_cpu_call *call, const convolution *c, gradi
     const float *x = mb_in(call, convolve_grad_weight, x); // CONVOLVE_UPDATE has the same inputs
     const float *dy = mb_in(call, convolve_grad_weight, dy);
     MB_NAME(gemm_of_groups)
-    (block.rows, block.columns, c->rows * c->out_steps, (mb_matrix){x + block.depth, 1, c->inputs},
-     windows(c, true), (mb_matrix){dy + block.output, c->outputs, 1}, gradient, row, 0);
+    (call->stop, block.rows, block.columns, c->rows * c->out_steps,
+     (mb_matrix){x + block.depth, 1, c->inputs}, windows(c, true),
+     (mb_matrix){dy + block.output, c->outputs, 1}, gradient, row, 0);
 }
 
 static int32_t at_most(int32_t count, int32_t limit) {

@@ -74,7 +74,7 @@ static void input_products(const mb_cpu_call *call, const float *weight, const f
     for (int32_t r = 0; r < vectors; r++)
         memcpy(gates + (int64_t)r * g, bias, (size_t)g * sizeof *gates);
     MB_NAME(gemm)
-    (vectors, g, width, (mb_matrix){mb_in(call, attention_decoder, y), width, 1},
+    (call->stop, vectors, g, width, (mb_matrix){mb_in(call, attention_decoder, y), width, 1},
      (mb_matrix){weight, g, 1}, gates, g, 1);
 }
 
@@ -100,8 +100,8 @@ MB_KERNEL(attention_decoder) {
     float *gates[2] = {mb_out(call, attention_decoder, gates_f),
                        mb_out(call, attention_decoder, gates_b)};
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder, x)), h, h, (mb_matrix){x, h, 1},
-     (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
+    (call->stop, (int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder, x)), h, h,
+     (mb_matrix){x, h, 1}, (mb_matrix){attention + (int64_t)h * h, h, 1}, keys, h, 0);
     for (int k = 0; k < 2; k++)
         input_products(call, weights[k], biases[k], h, gates[k]);
     memset(out, 0,
@@ -112,8 +112,8 @@ MB_KERNEL(attention_decoder) {
         if (n > 0)
             before = (mb_matrix){out + mb_walk_at(&walk, n - 1) * 2 * h, walk.aside * 2 * h, 1};
         MB_NAME(gemm)
-        (walk.sides, h, h, before, (mb_matrix){attention, h, 1}, queries + at * h, walk.aside * h,
-         0);
+        (call->stop, walk.sides, h, h, before, (mb_matrix){attention, h, 1}, queries + at * h,
+         walk.aside * h, 0);
         for (int32_t s = 0; s < walk.sides; s++) {
             int64_t side = s * walk.aside, here = at + side;
             attend(&walk, h, v, queries + here * h, keys + side * h, x + side * h,
@@ -121,7 +121,7 @@ MB_KERNEL(attention_decoder) {
         }
         for (int k = 0; k < 2; k++) {
             MB_NAME(gemm)
-            (walk.sides, g, h, (mb_matrix){out + at * 2 * h + h, walk.aside * 2 * h, 1},
+            (call->stop, walk.sides, g, h, (mb_matrix){out + at * 2 * h + h, walk.aside * 2 * h, 1},
              (mb_matrix){weights[k] + (int64_t)d * g, g, 1}, gates[k] + at * g, walk.aside * g, 1);
             for (int32_t s = 0; s < walk.sides; s++) {
                 float *z = gates[k] + (at + s * walk.aside) * g;
@@ -237,7 +237,7 @@ MB_KERNEL(attention_decoder_grad) {
         }
         for (int k = 0; k < 2; k++)
             MB_NAME(gemm)
-        (walk.sides, h, g, (mb_matrix){dz[k] + at * g, walk.aside * g, 1},
+        (call->stop, walk.sides, h, g, (mb_matrix){dz[k] + at * g, walk.aside * g, 1},
          (mb_matrix){weights[k] + (int64_t)d * g, 1, g}, dqueries + at * h, walk.aside * h, 1);
         for (int32_t s = 0; s < walk.sides; s++) {
             int64_t side = s * walk.aside, here = at + side;
@@ -254,10 +254,10 @@ MB_KERNEL(attention_decoder_grad) {
             attend_grad(&walk, h, &a, dqueries + here * h);
         }
         MB_NAME(gemm)
-        (walk.sides, h, h, (mb_matrix){dqueries + at * h, walk.aside * h, 1},
+        (call->stop, walk.sides, h, h, (mb_matrix){dqueries + at * h, walk.aside * h, 1},
          (mb_matrix){weight, 1, h}, dstart, h, 0);
     }
     MB_NAME(gemm)
-    ((int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder_grad, x)), h, h,
+    (call->stop, (int32_t)mb_vectors(call, &mb_in(call->op, attention_decoder_grad, x)), h, h,
      (mb_matrix){dkeys, h, 1}, (mb_matrix){weight + (int64_t)h * h, 1, h}, dx, h, 1);
 }

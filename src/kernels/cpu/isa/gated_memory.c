@@ -30,7 +30,7 @@ static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate
     float *hidden = gate->hidden + step_at(n, 0, t, h), *out = gate->gate + step_at(n, 0, t, m);
     if (t > 0)
         MB_NAME(gemm)
-    (n->rows, h, m, (mb_matrix){memory + step_at(n, 0, t - 1, m), memory_row, 1},
+    (call->stop, n->rows, h, m, (mb_matrix){memory + step_at(n, 0, t - 1, m), memory_row, 1},
      (mb_matrix){gate->weight_1 + (int64_t)n->x * h, h, 1}, hidden, hidden_row, 1);
     for (int32_t b = 0; b < n->rows; b++) {
         float *r = hidden + b * hidden_row;
@@ -42,8 +42,8 @@ static void gate_step(const mb_cpu_call *call, const memory_sizes *n, const gate
         (call, gate->dropout, step_at(n, call->first_row + b, t, h), h, r, r);
     }
     MB_NAME(gemm)
-    (n->rows, m, h, (mb_matrix){hidden, hidden_row, 1}, (mb_matrix){gate->weight_2, m, 1}, out,
-     memory_row, 0);
+    (call->stop, n->rows, m, h, (mb_matrix){hidden, hidden_row, 1},
+     (mb_matrix){gate->weight_2, m, 1}, out, memory_row, 0);
     for (int32_t b = 0; b < n->rows; b++)
         for (int32_t j = 0; j < m; j++)
             out[b * memory_row + j] = mb_sigmoid_of(out[b * memory_row + j] + gate->bias_2[j]);
@@ -74,7 +74,7 @@ MB_KERNEL(gated_memory) {
                                      .gate = mb_out(call, gated_memory, g_2)}};
     for (int32_t k = 0; k < 2; k++)
         MB_NAME(gemm)
-    (n.rows * n.steps, n.hidden, n.x, (mb_matrix){mb_in(call, gated_memory, x), n.x, 1},
+    (call->stop, n.rows * n.steps, n.hidden, n.x, (mb_matrix){mb_in(call, gated_memory, x), n.x, 1},
      (mb_matrix){gates[k].weight_1, n.hidden, 1}, gates[k].hidden, n.hidden, 0);
     for (int32_t t = 0; t < n.steps; t++) {
         for (int32_t k = 0; k < 2; k++)
@@ -119,13 +119,14 @@ static void memory_cell_grad(int32_t memory, const float *restrict du, const flo
 
 // Gradient through one gate at step t. The gradient of a hidden unit is 0 where the unit was
 // dropped or negative: r is 0 in both cases.
-static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, int32_t t,
-                           float *running) {
+static void gate_step_grad(const mb_cpu_call *call, const memory_sizes *n,
+                           const gate_gradients *gate, int32_t t, float *running) {
     int32_t h = n->hidden, m = n->memory;
     int64_t hidden_row = (int64_t)n->steps * h, at = step_at(n, 0, t, h);
     float *dhidden = gate->dhidden + at;
     MB_NAME(gemm)
-    (n->rows, h, m, (mb_matrix){gate->dgate + step_at(n, 0, t, m), (int64_t)n->steps * m, 1},
+    (call->stop, n->rows, h, m,
+     (mb_matrix){gate->dgate + step_at(n, 0, t, m), (int64_t)n->steps * m, 1},
      (mb_matrix){gate->weight_2, 1, m}, dhidden, hidden_row, 0);
     for (int32_t b = 0; b < n->rows; b++) {
         const float *restrict r = gate->hidden + at + b * hidden_row;
@@ -135,7 +136,7 @@ static void gate_step_grad(const memory_sizes *n, const gate_gradients *gate, in
     }
     if (t > 0)
         MB_NAME(gemm)
-    (n->rows, m, h, (mb_matrix){dhidden, hidden_row, 1},
+    (call->stop, n->rows, m, h, (mb_matrix){dhidden, hidden_row, 1},
      (mb_matrix){gate->weight_1 + (int64_t)n->x * h, 1, h}, running, m, 1);
 }
 
@@ -177,10 +178,10 @@ MB_KERNEL(gated_memory_grad) {
                              gates[1].dgate + at);
         }
         for (int32_t k = 0; k < 2; k++)
-            gate_step_grad(&n, &gates[k], t, running);
+            gate_step_grad(call, &n, &gates[k], t, running);
     }
     for (int32_t k = 0; k < 2; k++)
         MB_NAME(gemm)
-    (n.rows * n.steps, n.x, n.hidden, (mb_matrix){gates[k].dhidden, n.hidden, 1},
+    (call->stop, n.rows * n.steps, n.x, n.hidden, (mb_matrix){gates[k].dhidden, n.hidden, 1},
      (mb_matrix){gates[k].weight_1, 1, n.hidden}, mb_out(call, gated_memory_grad, dx), n.x, k);
 }

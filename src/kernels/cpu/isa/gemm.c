@@ -154,6 +154,7 @@ static int worth_packing(int32_t m, int32_t n, mb_matrix a) {
 typedef struct left {
     mb_matrix matrix;
     mb_groups groups;
+    const int *stop; // of the product
 } left;
 
 // A block of M and N, over all of K. Its first row is row i of A.
@@ -162,7 +163,7 @@ static void deep_product(int32_t i, int32_t m, int32_t n, int32_t k, const left 
     _Alignas(64) float packed_a[(BLOCK_M + MB_TILE_ROWS) * MB_PACKED_ROW];
     int transposed = a->groups.skip != 0 ? a->groups.columns : a->matrix.row == 1;
     int packs = a->groups.skip != 0 || worth_packing(m, n, a->matrix);
-    for (int32_t p = 0; p < k; p += MB_BLOCK_K) {
+    for (int32_t p = 0; p < k && !mb_stopped(a->stop); p += MB_BLOCK_K) {
         int32_t depth = mb_least(MB_BLOCK_K, k - p), rest = k - p - depth;
         left_block block = {submatrix(a->matrix, i, p), IN_PLACE};
         if (packs) {
@@ -200,14 +201,14 @@ static void transpose_back(int32_t rows, int32_t columns, const float *from, int
 
 // The same product, computed as C^T = B^T A^T. For a transposed B and an A of few rows it is
 // cheaper to transpose A and C than B.
-static void transposed_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c,
-                               int64_t ldc, int accumulate) {
+static void transposed_product(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a,
+                               mb_matrix b, float *c, int64_t ldc, int accumulate) {
     enum { WIDTH = 128 };
     _Alignas(64) float transposed[WIDTH * PACK_M];
     int32_t row = (m + MB_LANES - 1) / MB_LANES * MB_LANES;
     for (int32_t j = 0; j < n; j += WIDTH) {
         int32_t columns = mb_least(WIDTH, n - j);
-        left b_transposed = {{b.values + j * b.column, b.column, b.row}, {0}};
+        left b_transposed = {{b.values + j * b.column, b.column, b.row}, {0}, stop};
         for (int32_t i = 0; accumulate && i < m; i += MB_LANES)
             for (int32_t q = 0; q < columns; q += MB_LANES)
                 mb_transpose_padded(mb_least(MB_LANES, m - i), mb_least(MB_LANES, columns - q),
@@ -221,17 +222,17 @@ static void transposed_product(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_
     }
 }
 
-void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
-                   int accumulate) {
+void MB_NAME(gemm)(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b,
+                   float *c, int64_t ldc, int accumulate) {
     // Transposing a small B costs no more than transposing A and C.
     int small = k <= MB_BLOCK_K && n <= 2 * m;
     if (b.column != 1 && b.row == 1 && m > MB_TILE_ROWS && m <= PACK_M && !small)
-        transposed_product(m, n, k, a, b, c, ldc, accumulate);
+        transposed_product(stop, m, n, k, a, b, c, ldc, accumulate);
     else
-        product(m, n, k, (left){a, {0}}, b, c, ldc, accumulate);
+        product(m, n, k, (left){a, {0}, stop}, b, c, ldc, accumulate);
 }
 
-void MB_NAME(gemm_of_groups)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
-                             mb_matrix b, float *c, int64_t ldc, int accumulate) {
-    product(m, n, k, (left){a, groups}, b, c, ldc, accumulate);
+void MB_NAME(gemm_of_groups)(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a,
+                             mb_groups groups, mb_matrix b, float *c, int64_t ldc, int accumulate) {
+    product(m, n, k, (left){a, groups, stop}, b, c, ldc, accumulate);
 }

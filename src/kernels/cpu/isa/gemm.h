@@ -12,9 +12,9 @@ typedef struct mb_matrix {
 } mb_matrix;
 
 // C (M, N) with row stride `ldc`: C = A B, or C += A B with `accumulate`; A (M, K), B (K, N). Rows
-// of C are contiguous.
-void MB_NAME(gemm)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b, float *c, int64_t ldc,
-                   int accumulate);
+// of C are contiguous. Returns early if it is stopped (merbench/stop.h).
+void MB_NAME(gemm)(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a, mb_matrix b,
+                   float *c, int64_t ldc, int accumulate);
 
 // Rows (or columns) that are stored in groups of `count`, with `skip` extra floats between groups.
 typedef struct mb_groups {
@@ -24,7 +24,7 @@ typedef struct mb_groups {
 } mb_groups;
 
 // The same for an A whose rows are in groups, or whose columns are, where it is transposed.
-void MB_NAME(gemm_of_groups)(int32_t m, int32_t n, int32_t k, mb_matrix a, mb_groups groups,
-                             mb_matrix b, float *c, int64_t ldc, int accumulate);
+void MB_NAME(gemm_of_groups)(const int *stop, int32_t m, int32_t n, int32_t k, mb_matrix a,
+                             mb_groups groups, mb_matrix b, float *c, int64_t ldc, int accumulate);
 
 #endif

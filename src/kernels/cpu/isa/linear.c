@@ -29,7 +29,7 @@ MB_KERNEL(linear) {
         int32_t columns = outputs - o < block ? outputs - o : block;
         float *y = call->outputs[0] + o;
         MB_NAME(gemm)
-        (vectors, columns, inputs, (mb_matrix){mb_in(call, linear, x), inputs, 1},
+        (call->stop, vectors, columns, inputs, (mb_matrix){mb_in(call, linear, x), inputs, 1},
          (mb_matrix){mb_in(call, linear, weight) + o, outputs, 1}, y, outputs, 0);
         if (mb_has(op, linear, bias))
             add_bias(vectors, columns, outputs, mb_in(call, linear, bias) + o, y);
@@ -50,7 +50,7 @@ MB_KERNEL(linear_thirds) {
         float *y = (&mb_out(call, linear_thirds, y1))[k];
         mb_matrix weight = {mb_in(call, linear_thirds, weight) + k * outputs, 3 * (int64_t)outputs,
                             1};
-        MB_NAME(gemm)(vectors, outputs, inputs, x, weight, y, outputs, 0);
+        MB_NAME(gemm)(call->stop, vectors, outputs, inputs, x, weight, y, outputs, 0);
         if (mb_has(op, linear_thirds, bias))
             add_bias(vectors, outputs, outputs, mb_in(call, linear_thirds, bias) + k * outputs, y);
     }
@@ -69,8 +69,8 @@ MB_KERNEL(linear_grad_input) {
         const float *dy = mb_in_last(call, linear_grad_input, dy, k);
         int32_t outputs = mb_width(&mb_in_last(op, linear_grad_input, dy, k));
         MB_NAME(gemm)
-        (vectors, inputs, outputs, (mb_matrix){dy, outputs, 1}, (mb_matrix){weight, 1, row},
-         call->outputs[0], inputs, k > 0);
+        (call->stop, vectors, inputs, outputs, (mb_matrix){dy, outputs, 1},
+         (mb_matrix){weight, 1, row}, call->outputs[0], inputs, k > 0);
         weight += outputs;
     }
 }
@@ -89,8 +89,8 @@ MB_KERNEL(linear_grad_weight) {
         int32_t vectors = (int32_t)mb_vectors(call, &mb_in_group(op, linear_grad_weight, x, k));
         int32_t outputs = mb_width(&mb_in_group(op, linear_grad_weight, dy, k));
         MB_NAME(gemm)
-        ((int32_t)(mine.end - mine.first), outputs, vectors, (mb_matrix){x + mine.first, 1, inputs},
-         (mb_matrix){dy, outputs, 1}, gradient, row, 0);
+        (call->stop, (int32_t)(mine.end - mine.first), outputs, vectors,
+         (mb_matrix){x + mine.first, 1, inputs}, (mb_matrix){dy, outputs, 1}, gradient, row, 0);
         gradient += outputs;
     }
 }

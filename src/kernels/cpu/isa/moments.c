@@ -40,7 +40,7 @@ MB_KERNEL(overlap) {
     for (int32_t k = 0; k < slices; k++) {
         const float *u = call->inputs[0] + (int64_t)k * width;
         MB_NAME(gemm)
-        (rows, rows, width, (mb_matrix){u, stride, 1}, (mb_matrix){u, 1, stride},
+        (call->stop, rows, rows, width, (mb_matrix){u, stride, 1}, (mb_matrix){u, 1, stride},
          mb_out(call, overlap, grams) + k * size, rows, 0);
     }
     double sum = 0.0;
@@ -74,7 +74,7 @@ MB_KERNEL(overlap_grad) {
                 sum[i] += scale * gram[i];
         }
         MB_NAME(gemm)
-        (rows, width, rows, (mb_matrix){sum, rows, 1},
+        (call->stop, rows, width, rows, (mb_matrix){sum, rows, 1},
          (mb_matrix){mb_in(call, overlap_grad, u) + (int64_t)k * width, stride, 1},
          mb_out(call, overlap_grad, du) + (int64_t)k * width, stride, 0);
     }

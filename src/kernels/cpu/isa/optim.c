@@ -59,14 +59,15 @@ static void product_update(const mb_cpu_call *call, int64_t weight, int32_t row,
     _Alignas(64) float block[BLOCK_INPUTS * BLOCK_OUTPUTS];
     mb_adam adam = MB_NAME(adam_of)(call);
     mb_cpu_range inputs = mb_cpu_range_of(call, m, UNIT);
-    for (int32_t i = (int32_t)inputs.first; i < inputs.end; i += BLOCK_INPUTS) {
+    for (int32_t i = (int32_t)inputs.first; i < inputs.end && !mb_stopped(call->stop);
+         i += BLOCK_INPUTS) {
         int32_t rows = inputs.end - i < BLOCK_INPUTS ? (int32_t)inputs.end - i : BLOCK_INPUTS;
         for (int32_t o = 0; o < n; o += BLOCK_OUTPUTS) {
             int32_t columns = n - o < BLOCK_OUTPUTS ? n - o : BLOCK_OUTPUTS;
             mb_matrix left = {a.values + i * a.row, a.row, a.column};
             mb_matrix right = {b.values + o * b.column, b.row, b.column};
             fetch_block(call, weight + (int64_t)i * row + o, row, rows, columns);
-            MB_NAME(gemm)(rows, columns, k, left, right, block, columns, 0);
+            MB_NAME(gemm)(call->stop, rows, columns, k, left, right, block, columns, 0);
             MB_NAME(adam_block)
             (&adam, call, weight + (int64_t)i * row + o, row, rows, columns, block);
         }

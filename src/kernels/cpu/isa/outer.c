@@ -5,9 +5,9 @@
 //
 // Z has B * P*Q*R numbers, and W is often more than a gigabyte. So W is read once, a block of its
 // rows at a time; the columns of Z that the block is multiplied by are made on the spot, mask
-// included. In the numbering of the random masks, each row of Z begins at a multiple of
-// MB_DROPOUT_GROUP. The workspace among the outputs is for devices that divide the columns of Z
-// among blocks; it is not used here.
+// included. Each block looks whether the work is stopped. In the numbering of the random masks,
+// each row of Z begins at a multiple of MB_DROPOUT_GROUP. The workspace among the outputs is for
+// devices that divide the columns of Z among blocks; it is not used here.
 #include "cpu/isa/dropout.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/optim.h"
@@ -124,14 +124,14 @@ MB_KERNEL(outer_linear) {
     float *y = mb_out(call, outer_linear, y);
     for (int32_t b = 0; b < call->rows; b++)
         memcpy(y + (int64_t)b * outputs, bias, (size_t)outputs * sizeof *y);
-    for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
+    for (int64_t first = 0; first < z.width && !mb_stopped(call->stop); first += BLOCK_WIDTH) {
         int32_t count = smaller(z.width - first, BLOCK_WIDTH);
         mb_matrix w = {weight + first * outputs, outputs, 1};
         for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
             int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
             make_block(&z, row, rows, first, count, block);
             MB_NAME(gemm)
-            (rows, outputs, count, (mb_matrix){block, BLOCK_WIDTH, 1}, w,
+            (call->stop, rows, outputs, count, (mb_matrix){block, BLOCK_WIDTH, 1}, w,
              y + (int64_t)row * outputs, outputs, 1);
         }
     }
@@ -187,14 +187,14 @@ MB_KERNEL(outer_linear_grad_inputs) {
          k <= MB_OUTPUT(outer_linear_grad_inputs, dl); k++)
         memset(call->outputs[k], 0,
                (size_t)mb_elements(call, &call->op->outputs[k]) * sizeof(float));
-    for (int64_t first = 0; first < z.width; first += BLOCK_WIDTH) {
+    for (int64_t first = 0; first < z.width && !mb_stopped(call->stop); first += BLOCK_WIDTH) {
         int32_t count = smaller(z.width - first, BLOCK_WIDTH);
         mb_matrix w = {mb_in(call, outer_linear_grad_inputs, weight) + first * outputs, 1, outputs};
         for (int32_t row = 0; row < call->rows; row += BLOCK_ROWS) {
             int32_t rows = smaller(call->rows - row, BLOCK_ROWS);
             mb_matrix dy = {mb_in(call, outer_linear_grad_inputs, dy) + (int64_t)row * outputs,
                             outputs, 1};
-            MB_NAME(gemm)(rows, count, outputs, dy, w, block, BLOCK_WIDTH, 0);
+            MB_NAME(gemm)(call->stop, rows, count, outputs, dy, w, block, BLOCK_WIDTH, 0);
             for (int32_t r = 0; r < rows; r++) {
                 apply_mask(&z, row + r, first, count, block + (int64_t)r * BLOCK_WIDTH);
                 contract(&z, row + r, first, count, block + (int64_t)r * BLOCK_WIDTH, &gradients);
@@ -215,7 +215,8 @@ static void weight_block(const mb_cpu_call *call, const outer_product *z, int64_
                         outputs, 1};
         make_block(z, row, rows, first, count, block);
         MB_NAME(gemm)
-        (count, columns, rows, (mb_matrix){block, 1, BLOCK_WIDTH}, dy, dw, ldc, row > 0);
+        (call->stop, count, columns, rows, (mb_matrix){block, 1, BLOCK_WIDTH}, dy, dw, ldc,
+         row > 0);
     }
 }
 
@@ -237,7 +238,8 @@ MB_KERNEL(outer_linear_update) {
     int64_t weight = call->parameter_list[call->op->params.update.parameter].offset;
     int32_t outputs = mb_width(&mb_in(call->op, outer_linear_update, dy));
     mb_cpu_range inputs = mb_cpu_range_of(call, z.width, STEP_WIDTH);
-    for (int64_t first = inputs.first; first < inputs.end; first += STEP_WIDTH) {
+    for (int64_t first = inputs.first; first < inputs.end && !mb_stopped(call->stop);
+         first += STEP_WIDTH) {
         int32_t count = smaller(inputs.end - first, STEP_WIDTH);
         for (int32_t o = 0; o < outputs; o += STEP_OUTPUTS) {
             int32_t columns = smaller(outputs - o, STEP_OUTPUTS);

@@ -8,7 +8,7 @@ MB_KERNEL(rank_linear) {
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
-    (call->rows, outputs, inputs, (mb_matrix){mb_in(call, rank_linear, x), inputs, 1},
+    (call->stop, call->rows, outputs, inputs, (mb_matrix){mb_in(call, rank_linear, x), inputs, 1},
      (mb_matrix){mb_in(call, rank_linear, factor) + (int64_t)k * inputs * outputs, outputs, 1},
      call->outputs[0] + (int64_t)k * outputs, (int64_t)ranks * outputs, 0);
 }
@@ -19,7 +19,7 @@ MB_KERNEL(rank_linear_grad_input) {
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
-    (call->rows, inputs, outputs,
+    (call->stop, call->rows, inputs, outputs,
      (mb_matrix){mb_in(call, rank_linear_grad_input, dy) + (int64_t)k * outputs,
                  (int64_t)ranks * outputs, 1},
      (mb_matrix){mb_in(call, rank_linear_grad_input, factor) + (int64_t)k * inputs * outputs, 1,
@@ -33,7 +33,8 @@ MB_KERNEL(rank_linear_grad_weight) {
     int32_t ranks = factor->dims[0], inputs = factor->dims[1], outputs = factor->dims[2];
     for (int32_t k = 0; k < ranks; k++)
         MB_NAME(gemm)
-    (inputs, outputs, call->rows, (mb_matrix){mb_in(call, rank_linear_grad_weight, x), 1, inputs},
+    (call->stop, inputs, outputs, call->rows,
+     (mb_matrix){mb_in(call, rank_linear_grad_weight, x), 1, inputs},
      (mb_matrix){mb_in(call, rank_linear_grad_weight, dy) + (int64_t)k * outputs,
                  (int64_t)ranks * outputs, 1},
      call->outputs[0] + (int64_t)k * inputs * outputs, outputs, 0);

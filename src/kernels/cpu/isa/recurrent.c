@@ -50,7 +50,7 @@ MB_KERNEL(lstm) {
         }
         if (n > 0)
             MB_NAME(gemm)
-        (walk.sides, g, h, (mb_matrix){hidden + before * h, walk.aside * h, 1},
+        (call->stop, walk.sides, g, h, (mb_matrix){hidden + before * h, walk.aside * h, 1},
          (mb_matrix){mb_in(call, lstm, weight), g, 1}, gates + at * g, walk.aside * g, 1);
         for (int32_t s = 0; s < walk.sides; s++) {
             int64_t here = at + s * walk.aside;
@@ -119,7 +119,7 @@ MB_KERNEL(lstm_grad) {
         }
         if (n > 0) // gradient of hidden[t-1]
             MB_NAME(gemm)
-        (walk.sides, h, g, (mb_matrix){dz + at * g, walk.aside * g, 1},
+        (call->stop, walk.sides, h, g, (mb_matrix){dz + at * g, walk.aside * g, 1},
          (mb_matrix){mb_in(call, lstm_grad, weight), 1, g}, dstate, 2 * h, 0);
     }
 }

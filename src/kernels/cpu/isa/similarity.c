@@ -52,7 +52,7 @@ MB_KERNEL(contrastive) {
     int32_t rows = call->rows, width = mb_width(&mb_in(call->op, contrastive, x));
     float *scores = mb_out(call, contrastive, probabilities);
     MB_NAME(gemm)
-    (rows, rows, width, (mb_matrix){mb_in(call, contrastive, x), width, 1},
+    (call->stop, rows, rows, width, (mb_matrix){mb_in(call, contrastive, x), width, 1},
      (mb_matrix){mb_in(call, contrastive, q), 1, width}, scores, rows, 0);
     double sum = 0.0;
     for (int32_t b = 0; b < rows; b++) {
@@ -81,11 +81,11 @@ MB_KERNEL(contrastive_grad) {
                 scale * (mb_in(call, contrastive_grad, probabilities)[(int64_t)b * rows + j] -
                          (b == j ? 1.0f : 0.0f));
     MB_NAME(gemm)
-    (rows, width, rows, (mb_matrix){ds, rows, 1},
+    (call->stop, rows, width, rows, (mb_matrix){ds, rows, 1},
      (mb_matrix){mb_in(call, contrastive_grad, q), width, 1}, mb_out(call, contrastive_grad, dx),
      width, 0);
     MB_NAME(gemm)
-    (rows, width, rows, (mb_matrix){ds, 1, rows},
+    (call->stop, rows, width, rows, (mb_matrix){ds, 1, rows},
      (mb_matrix){mb_in(call, contrastive_grad, x), width, 1}, mb_out(call, contrastive_grad, dq),
      width, 0);
 }

@@ -36,7 +36,8 @@ MB_KERNEL(source_linear) {
     l.sums += (int64_t)call->first_row * MB_PANEL;
     for (int32_t p = 0; !call->begun && p < l.panels; p++)
         mb_clear_sums(&l, p, l.rows);
-    for (int32_t i = 0; !call->begun && i < inputs; i += MB_SOURCE_GROUP) {
+    for (int32_t i = 0; !call->begun && i < inputs && !mb_stopped(call->stop);
+         i += MB_SOURCE_GROUP) {
         int32_t count = mb_least(MB_SOURCE_GROUP, inputs - i);
         float *x = keeps ? (float *)l.x + (int64_t)i * call->max_rows : room;
         x += (int64_t)call->first_row * (keeps ? count : MB_SOURCE_GROUP);

@@ -209,7 +209,7 @@ MB_KERNEL(source_linear_update) {
     mb_cpu_range mine = mb_cpu_range_of(call, outputs, MB_PANEL);
     mb_adam adam = MB_NAME(adam_of)(call);
     begin_panels(&l, mine);
-    for (int32_t i = 0; i < inputs; i += MB_SOURCE_GROUP) {
+    for (int32_t i = 0; i < inputs && !mb_stopped(call->stop); i += MB_SOURCE_GROUP) {
         if (!shared)
             fill_next(&l, &mask, i);
         update_block(&l, &adam, i, mine);
