@@ -1,7 +1,5 @@
 // Corpus files: round trip, determinism, and every way in which a file can be wrong.
-#include <glob.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -388,26 +386,6 @@ static void test_places_that_cannot_be_written(void **state) {
     small_corpus_free(&small);
 }
 
-static void test_interrupted_while_writing(void **state) {
-    (void)state;
-    mb_error error = {.message = ""};
-    small_corpus small;
-    small_corpus_init(&small);
-    sigset_t term, before;
-    sigemptyset(&term);
-    sigaddset(&term, SIGTERM);
-    sigprocmask(SIG_BLOCK, &term, &before);
-    raise(SIGTERM);
-    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, &error), MB_FAILED);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    assert_non_null(strstr(error.message, "interrupted"));
-    char left[512]; // names of the file and of the temporary file
-    glob_t found;
-    snprintf(left, sizeof left, "%s*", small.path);
-    assert_int_equal(glob(left, 0, NULL, &found), GLOB_NOMATCH);
-    small_corpus_free(&small);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
@@ -419,7 +397,6 @@ int main(void) {
         cmocka_unit_test(test_wrong_content_is_not_written),
         cmocka_unit_test(test_nonfinite_values),
         cmocka_unit_test(test_places_that_cannot_be_written),
-        cmocka_unit_test(test_interrupted_while_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

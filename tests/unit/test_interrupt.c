@@ -281,6 +281,35 @@ static void test_nested(void **state) {
     bystander_end(&b);
 }
 
+// While an interrupt pauses, a signal has the effect that it has without one. This includes a signal
+// that arrived before.
+static void test_paused(void **state) {
+    (void)state;
+    mb_interrupt interrupt;
+    treatment before;
+    treatment_get(&before);
+    mb_interrupt_begin(&interrupt);
+    mb_interrupt_pause(&interrupt);
+    expect_treatment(&before);
+    assert_false(mb_interrupt_is_active());
+    raise(SIGTERM);
+    assert_int_equal(atomic_load(&own_calls), 1);
+    mb_interrupt_resume(&interrupt);
+    assert_true(mb_interrupt_is_active());
+    assert_false(mb_interrupt_came(&interrupt));
+    raise(SIGINT);
+    assert_int_equal(atomic_load(&own_calls), 1);
+    mb_interrupt_pause(&interrupt);
+    assert_int_equal(atomic_load(&own_calls), 2);
+    mb_interrupt_resume(&interrupt);
+    assert_false(mb_interrupt_came(&interrupt));
+    raise(SIGHUP);
+    assert_true(mb_interrupt_came(&interrupt));
+    mb_interrupt_end(&interrupt);
+    assert_int_equal(atomic_load(&own_calls), 2);
+    expect_treatment(&before);
+}
+
 // ---- two threads ------------------------------------------------------------------------------
 
 typedef struct relay {
@@ -387,6 +416,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_ignored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blocked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nested, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_paused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_churn, set_up, tear_down),
     };

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/interrupt.h"
 #include "base/output.h"
 
 typedef struct scratch {
@@ -177,28 +178,35 @@ static void test_name_is_taken(void **state) {
     remove_scratch(&here);
 }
 
-// Signals are delayed until the file is complete or removed, and kill the process then.
+// A signal kills the process, and the temporary file is removed. While an interrupt holds signals
+// back, the file is completed or abandoned first.
 static void test_signals(void **state) {
     (void)state;
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     scratch here;
     make_scratch(&here);
-    for (int i = 0; i < 6; i++) {
-        bool finish = i < 3;
+    for (int i = 0; i < 9; i++) {
+        bool held = i < 6, finish = i < 3;
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
             mb_output output;
+            mb_interrupt interrupt;
             signal(numbers[i % 3], SIG_DFL);
+            if (held)
+                mb_interrupt_begin(&interrupt);
             if (mb_output_begin(&output, here.path, NULL) != MB_OK)
                 _exit(10);
             raise(numbers[i % 3]);
+            if (!held)
+                _exit(14); // the signal did nothing
             if (mb_output_write(&output, "whole", 5, NULL) != MB_OK)
                 _exit(11);
             if (!finish)
                 mb_output_abandon(&output);
             else if (mb_output_finish(&output, NULL) != MB_OK)
                 _exit(12);
+            mb_interrupt_pause(&interrupt);
             _exit(13); // the signal was lost
         }
         int how = 0;

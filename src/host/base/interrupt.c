@@ -78,6 +78,13 @@ void mb_interrupt_end(mb_interrupt *interrupt) {
         interrupt->signal = atomic_load(&latest);
 }
 
+bool mb_interrupt_is_active(void) {
+    pthread_mutex_lock(&handlers.lock);
+    bool active = handlers.active > 0;
+    pthread_mutex_unlock(&handlers.lock);
+    return active;
+}
+
 void mb_interrupt_pause(mb_interrupt *interrupt) {
     mb_interrupt_end(interrupt);
     if (interrupt->signal != 0)

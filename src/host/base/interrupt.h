@@ -24,6 +24,9 @@ bool mb_interrupt_came(mb_interrupt *interrupt);
 // Collects the signals that are still pending and restores the mask and the handlers.
 void mb_interrupt_end(mb_interrupt *interrupt);
 
+// Whether an interrupt is between begin and end, in any thread.
+bool mb_interrupt_is_active(void);
+
 // For work in between that cannot poll, because it takes long in a library or waits for a file, and
 // that may be cut off anywhere: until mb_interrupt_resume a signal ends the process, as it would
 // without an interrupt. This includes a signal that has arrived before.

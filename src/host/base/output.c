@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/unfinished.h"
+
 static bool write_all(int descriptor, const char *bytes, size_t count) {
     while (count > 0) {
         ssize_t written = write(descriptor, bytes, count);
@@ -42,8 +44,18 @@ static void hold_signals(sigset_t *before) {
     pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
+// From here on a signal removes the file and ends the process.
+static void let_signals(mb_output *output) {
+    output->watched = mb_unfinished_begin(output->temporary);
+    if (output->watched)
+        pthread_sigmask(SIG_SETMASK, &output->before, NULL);
+}
+
 static void end(mb_output *output) {
-    free(output->temporary);
+    if (output->watched)
+        hold_signals(&output->before);
+    if (!output->watched || mb_unfinished_end())
+        free(output->temporary);
     output->temporary = NULL;
     pthread_sigmask(SIG_SETMASK, &output->before, NULL); // a pending signal is delivered here
 }
@@ -59,8 +71,10 @@ mb_status mb_output_begin(mb_output *output, const char *path, mb_error *error) 
     }
     hold_signals(&output->before);
     output->descriptor = mkostemp(output->temporary, O_CLOEXEC);
-    if (output->descriptor >= 0)
+    if (output->descriptor >= 0) {
+        let_signals(output);
         return MB_OK;
+    }
     mb_status status = cannot_write(path, error);
     end(output);
     return status;

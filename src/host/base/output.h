@@ -11,12 +11,14 @@
 
 #include "merbench/status.h"
 
-// SIGINT, SIGTERM and SIGHUP are blocked in the writing thread until the output ends.
+// If SIGINT, SIGTERM or SIGHUP ends the process, the temporary file is removed. Where that cannot
+// be (unfinished.h), they are blocked in the writing thread until the output ends.
 typedef struct mb_output {
     const char *path; // the caller's
     char *temporary;  // "path.tmp-..."; NULL: not between begin and end
     int descriptor;   // of the temporary file, for reading and writing
     mode_t permissions;
+    bool watched;    // a signal removes the temporary file
     sigset_t before; // the signal mask to restore
 } mb_output;
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/utf8.h"
 #include "sweep/ledger.h"
@@ -10,6 +11,9 @@
 bool mb_is_database(const char *path) {
     static const char head[] = "SQLite format 3"; // with its zero
     char found[sizeof head] = "";
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // a pipe may never have a byte
+        return false;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return false;

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/interrupt.h"
 #include "base/output.h"
 #include "data/corpus_file.h"
 #include "data/h5_object.h"
@@ -203,21 +202,19 @@ typedef struct digests {
 } digests;
 
 static bool write_content(hid_t file, const mb_corpus *corpus, const digests *known,
-                          const mb_source *sources, int32_t source_count, mb_interrupt *interrupt) {
+                          const mb_source *sources, int32_t source_count) {
     bool done = write_root(file, corpus, known->corpus) && write_utterances(file, corpus) &&
                 write_splits(file, corpus) && write_provenance(file, sources, source_count);
     hid_t group = done ? create_group(file, "features") : -1;
     done = group >= 0;
     for (int32_t f = 0; done && f < corpus->feature_count; f++)
-        done = !mb_interrupt_came(interrupt) &&
-               write_feature(group, &corpus->features[f], corpus->utterance_count,
+        done = write_feature(group, &corpus->features[f], corpus->utterance_count,
                              known->features[f], &known->extents[f]);
     return group >= 0 && H5Gclose(group) >= 0 && done;
 }
 
 static mb_status write_file(const mb_corpus *corpus, const digests *known, const mb_source *sources,
-                            int32_t source_count, const mb_output *output, mb_interrupt *interrupt,
-                            mb_error *error) {
+                            int32_t source_count, const mb_output *output, mb_error *error) {
     hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_userblock(creation, (hsize_t)mb_seal_block_size(corpus->feature_count));
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
@@ -226,15 +223,12 @@ static mb_status write_file(const mb_corpus *corpus, const digests *known, const
     hid_t file = H5Fcreate(output->temporary, H5F_ACC_TRUNC, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
-    bool done = file >= 0 && write_content(file, corpus, known, sources, source_count, interrupt);
+    bool done = file >= 0 && write_content(file, corpus, known, sources, source_count);
     int cause = errno;
     if (file >= 0 && H5Fclose(file) < 0) {
         cause = done ? errno : cause;
         done = false;
     }
-    if (!done && interrupt->signal != 0)
-        return mb_fail(error, MB_FAILED, "interrupted (%s) while the corpus was written",
-                       strsignal(interrupt->signal));
     if (!done)
         return mb_fail(error, MB_FAILED, "%s: cannot write the corpus: %s", output->path,
                        cause != 0 ? strerror(cause) : "HDF5 failed");
@@ -265,16 +259,13 @@ mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int
     digests known = {0};
     status = compute_digests(corpus, &known, error);
     if (status == MB_OK) {
-        mb_interrupt interrupt; // polled between features, since writing them may take long
         mb_output output;
-        mb_interrupt_begin(&interrupt);
         status = mb_output_begin(&output, path, error);
         if (status == MB_OK)
-            status = write_file(corpus, &known, sources, source_count, &output, &interrupt, error);
+            status = write_file(corpus, &known, sources, source_count, &output, error);
         if (status == MB_OK)
             status = mb_output_finish(&output, error);
         mb_output_abandon(&output);
-        mb_interrupt_end(&interrupt);
     }
     free(known.features);
     free(known.extents);

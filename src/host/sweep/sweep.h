@@ -33,9 +33,9 @@ mb_status mb_sweep_list_warnings(mb_sweep *sweep, mb_sweep_warn warn, void *cont
 void mb_sweep_use_device_memory(mb_sweep *sweep);
 
 // Finds out which runs are missing and loads the data that they need. With `record` the plan and
-// its trials are written to the ledger. `ledger` NULL: all runs are missing. MB_FAILED after SIGINT,
-// SIGTERM or SIGHUP. But while features are read and the ledger is brought to disk, these end the
-// process; the ledger is sound then.
+// its trials are written to the ledger. `ledger` NULL: all runs are missing. MB_FAILED after
+// SIGINT, SIGTERM or SIGHUP. But while features are read and the ledger is brought to disk, these
+// end the process; the ledger is sound then.
 mb_status mb_sweep_prepare(mb_sweep *sweep, mb_ledger *ledger, bool record, mb_error *error);
 
 typedef struct mb_sweep_totals {

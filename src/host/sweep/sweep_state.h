@@ -91,8 +91,8 @@ struct mb_sweep {
     mb_store *store;
     mb_ledger *ledger; // NULL: nothing is recorded yet
     bool record;
-    bool preparing;         // in mb_sweep_prepare
-    bool interrupted;       // sweep_check_interrupt has failed
+    bool preparing;    // in mb_sweep_prepare
+    bool interrupted;  // sweep_check_interrupt has failed
     sweep_cell *cells; // (plan->cell_count)
     sweep_trial *trials;
     int32_t trial_count, trial_capacity;

@@ -250,8 +250,7 @@ static mb_status interrupted(training *t, mb_error *error) {
         error, MB_FAILED,
         "interrupted (%s): %lld of %lld runs are done and recorded; the same command goes "
         "on from there",
-        strsignal(t->sweep->interrupt.signal), (long long)totals.runs_done,
-        (long long)totals.runs);
+        strsignal(t->sweep->interrupt.signal), (long long)totals.runs_done, (long long)totals.runs);
 }
 
 static mb_status train(training *t, mb_sweep_listener listener, void *context, mb_error *error) {
