@@ -185,15 +185,33 @@ expect 3 run short.json --results garbage.db
 check 'the file is as it was' [ "$(cat garbage.db)" = 'no database' ]
 missing results.db
 
-# ---- a run that is too large for the memory: a message, not a kill; the ledger stays intact
+# ---- a run that is too large for the memory is set aside: the others are trained
 cat >large.json <<END
 {"name": "large", "epochs": 1, "corpora": {"q": "q.h5"}, "settings": {"dropout": 0.3},
  "cells": [{"corpus": "q", "model": ["lmf", "tfn"], "feature": "synth-text-UTT", "settings": {"hidden_dim": 1024}}],
  "final": {"seeds": [1]}}
 END
+expect 0 run large.json --results large.db --dry-run
+complains 'large.json: warning: 1 of 2 runs does not fit into memory, of which'
+complains 'cells[0] (tfn), {'
+missing large.db
 expect 1 run large.json --results large.db --threads 2
-complains 'model tfn'
-complains 'out of memory'
+prints 'unfinished: 1 of 2 trials are finished'
+complains '1 of 2 runs does not fit into memory, of which'
+complains 'where there is more memory, the same command goes on from there'
+expect 1 run large.json --results large.db --threads 2 --no-table
+complains '2 runs, 1 done already'
+cat >search.json <<END
+{"name": "search", "epochs": 1, "corpora": {"q": "q.h5"}, "grid": {"hidden_dim": [8, 1024]},
+ "cells": [{"corpus": "q", "model": ["lmf", "tfn"], "feature": "synth-text-UTT"}],
+ "search": {"method": "grid", "seeds": [1, 2]}, "final": {"seeds": [1]}}
+END
+expect 1 run search.json --results search.db --threads 2 --no-table
+complains 'cells[0] (tfn), {'
+complains ': 2 runs of 12.04 TiB'
+complains 'without them no setting is chosen in cells[0] (tfn)'
+expect 1 run search.json --results search.db --threads 2
+prints 'search 2/4'
 sed 's/"hidden_dim": 1024/"hidden_dim": 8/' large.json >small.json
 expect 0 run small.json --results large.db --threads 2
 

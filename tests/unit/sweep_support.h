@@ -101,6 +101,8 @@ static inline mb_status sweep_start(const sweep_folder *folder, const char *text
         status = mb_sweep_train(sweep, config, sweep_device, NULL, NULL, error);
         mb_sweep_get_totals(sweep, totals);
     }
+    if (status == MB_OK)
+        status = mb_sweep_check_aside(sweep, error);
     mb_ledger_close(ledger);
     mb_sweep_close(sweep);
     mb_sweep_plan_free(&plan);

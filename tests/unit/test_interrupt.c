@@ -281,8 +281,8 @@ static void test_nested(void **state) {
     bystander_end(&b);
 }
 
-// While an interrupt pauses, a signal has the effect that it has without one. This includes a signal
-// that arrived before.
+// While an interrupt pauses, a signal has the effect that it has without one. This includes a
+// signal that arrived before.
 static void test_paused(void **state) {
     (void)state;
     mb_interrupt interrupt;

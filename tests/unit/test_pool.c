@@ -198,6 +198,7 @@ static void test_heap_order(void **state) {
         mb_outcome *job = calloc(1, sizeof *job);
         assert_non_null(job);
         job->job = (mb_job){.cost = (double)(i * 7919 % 41), .memory = i * 104729 % 97};
+        job->reserved = job->job.memory;
         job->order = i;
         mb_job_heap_push(&heap, job);
     }

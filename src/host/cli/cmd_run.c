@@ -108,6 +108,20 @@ static mb_pool_config pool_config(const run_options *options, const mb_sweep_tot
                             .host_memory = run_host_memory(options)};
 }
 
+static void print_warning(void *context, const char *line) {
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
+// Only a GPU itself knows what fits into its memory; but no more does than is free.
+static mb_status warn_of_size(const run_options *options, const mb_sweep *sweep, mb_error *error) {
+    mb_sweep_totals totals;
+    mb_sweep_get_totals(sweep, &totals);
+    int64_t memory = trains_arrays(options) ? options->device.free_bytes
+                                            : run_memory(options, totals.shared_bytes);
+    return memory > 0 ? mb_sweep_list_too_large(sweep, memory, print_warning, NULL, error) : MB_OK;
+}
+
 // ---- dry run ----------------------------------------------------------------------------------
 
 static void print_bytes(const char *label, double bytes) {
@@ -178,6 +192,7 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
         mb_sweep_totals totals;
         mb_sweep_get_totals(sweep, &totals);
         print_totals(plan, options, &totals);
+        status = warn_of_size(options, sweep, error);
     }
     mb_ledger_close(ledger);
     return status;
@@ -280,18 +295,17 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
         return status;
     status = mb_sweep_prepare(sweep, ledger, true, error);
     if (status == MB_OK)
+        status = warn_of_size(options, sweep, error);
+    if (status == MB_OK)
         status = train(options, plan, sweep, error);
     if (status == MB_OK)
         status = print_table(options, plan, ledger, error);
+    if (status == MB_OK)
+        status = mb_sweep_check_aside(sweep, error);
     mb_ledger_close(ledger);
     if (status == MB_OK && !options->quiet)
         fprintf(stderr, "results: %s\n", options->results);
     return status;
-}
-
-static void print_warning(void *context, const char *line) {
-    (void)context;
-    fprintf(stderr, "%s\n", line);
 }
 
 static mb_status run(run_options *options, mb_error *error) {

@@ -62,10 +62,10 @@ static mb_outcome *take_at(mb_job_heap *heap, int64_t i) {
 
 mb_outcome *mb_job_heap_take(mb_job_heap *heap, int64_t memory) {
     int64_t best = -1;
-    if (heap->count > 0 && heap->jobs[0]->job.memory <= memory)
+    if (heap->count > 0 && heap->jobs[0]->reserved <= memory)
         best = 0;
     for (int64_t i = 1; best != 0 && i < heap->count; i++) // rare: the first job is too large
-        if (heap->jobs[i]->job.memory <= memory &&
+        if (heap->jobs[i]->reserved <= memory &&
             (best < 0 || before(heap->jobs[i], heap->jobs[best])))
             best = i;
     return best < 0 ? NULL : take_at(heap, best);

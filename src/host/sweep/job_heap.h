@@ -14,7 +14,7 @@ typedef struct mb_job_heap {
 mb_status mb_job_heap_reserve(mb_job_heap *heap, int64_t more, mb_error *error);
 // Adds a job, for which memory must have been reserved.
 void mb_job_heap_push(mb_job_heap *heap, mb_outcome *job);
-// Removes and returns the first job that needs at most `memory` bytes; NULL if there is none.
+// Removes and returns the first job that reserves at most `memory` bytes; NULL if there is none.
 mb_outcome *mb_job_heap_take(mb_job_heap *heap, int64_t memory);
 // Frees the list and the jobs in it.
 void mb_job_heap_free(mb_job_heap *heap);

@@ -125,7 +125,8 @@ static mb_status reserve_groups(mb_pool *pool, const mb_job *jobs, int32_t count
 
 mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error) {
     pthread_mutex_lock(&pool->mutex);
-    mb_status status = mb_job_heap_reserve(&pool->waiting, count, error);
+    int64_t away = pool->pending - pool->waiting.count; // some may come back
+    mb_status status = mb_job_heap_reserve(&pool->waiting, away + count, error);
     if (status == MB_OK)
         status = reserve_groups(pool, jobs, count, error);
     for (int32_t i = 0; i < count && status == MB_OK; i++) {
@@ -135,6 +136,7 @@ mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error
             break;
         }
         outcome->job = jobs[i];
+        outcome->reserved = jobs[i].memory;
         outcome->order = pool->added++;
         pool->pending++;
         mb_job_heap_push(&pool->waiting, outcome);
@@ -161,7 +163,7 @@ mb_outcome *mb_pool_take(mb_pool *pool, double seconds, mb_error *error) {
             pool->last = NULL;
         pool->finished_count--;
         pool->pending--;
-        if (outcome->status != MB_OK && error != NULL)
+        if (outcome->status != MB_OK && !outcome->does_not_fit && error != NULL)
             *error = pool->error;
         mb_pool_announce(pool);
     }

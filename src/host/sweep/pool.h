@@ -1,8 +1,10 @@
 // A pool of worker threads that train runs, the longest first and as many at a time as fit into
 // memory. If a device has less memory than expected, an array of runs is halved and trained again,
-// down to single runs. Each thread owns a device, takes runs, trains them to the end and passes the
-// results to the thread that owns the pool. A thread without a run assists the device of another
-// thread, if that device can share its work. The results of a run depend on nothing but the run.
+// down to single runs. If there are several threads, a single run is tried once more when no other
+// run is in flight; then its outcome says that it does not fit. Each thread owns a device, takes
+// runs, trains them to the end and passes the results to the thread that owns the pool. A thread
+// without a run assists the device of another thread, if that device can share its work. The
+// results of a run depend on nothing but the run.
 #ifndef MB_SWEEP_POOL_H
 #define MB_SWEEP_POOL_H
 
@@ -50,8 +52,11 @@ typedef struct mb_pool_config {
 typedef struct mb_outcome {
     mb_job job;
     mb_status status;     // of the training; there is a result only if this is MB_OK
+    bool does_not_fit;    // it failed because memory is short even for this run alone
     mb_run_result result; // to be freed by the caller with mb_run_result_free
     int64_t order;        // jobs are numbered in the order in which they are added
+    int64_t reserved;     // memory that no other run can use while it trains
+    bool again;           // it is the second try
     struct mb_outcome *next;
 } mb_outcome;
 
@@ -71,7 +76,7 @@ void mb_pool_close(mb_pool *pool);
 mb_status mb_pool_add(mb_pool *pool, const mb_job *jobs, int32_t count, mb_error *error);
 
 // Waits at most `seconds` for an outcome; NULL if there is none. The caller frees the outcome with
-// free. `error` is set if the status of the outcome is not MB_OK.
+// free. `error` is set if the status of the outcome is not MB_OK, unless it does not fit.
 mb_outcome *mb_pool_take(mb_pool *pool, double seconds, mb_error *error);
 
 // The number of jobs whose outcome has not been taken yet.

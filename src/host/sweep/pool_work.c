@@ -4,8 +4,8 @@
 #include "merbench/executor.h"
 #include "sweep/pool_internal.h"
 
-// Memory that further runs may use. The first run always starts: if it is too large even alone, it
-// fails with a message.
+// Memory that further runs may use. The first run always starts: if it is too large even alone, its
+// outcome says so.
 static int64_t memory_left(const mb_pool *pool) {
     if (pool->config.memory == 0 || pool->memory_used == 0)
         return INT64_MAX;
@@ -23,15 +23,15 @@ static int64_t host_memory_left(const mb_pool *pool) {
 static bool joins(const mb_pool *pool, const mb_outcome *first) {
     if (pool->waiting.count == 0)
         return false;
-    const mb_job *next = &pool->waiting.jobs[0]->job;
-    return next->group == first->job.group && next->memory <= memory_left(pool) &&
-           next->host_memory <= host_memory_left(pool);
+    const mb_outcome *next = pool->waiting.jobs[0];
+    return next->job.group == first->job.group && next->reserved <= memory_left(pool) &&
+           next->job.host_memory <= host_memory_left(pool);
 }
 
 static mb_outcome *take_job(mb_pool *pool, int64_t memory) {
     mb_outcome *job = mb_job_heap_take(&pool->waiting, memory);
     if (job != NULL) {
-        pool->memory_used += job->job.memory;
+        pool->memory_used += job->reserved;
         pool->host_memory_used += job->job.host_memory;
     }
     return job;
@@ -55,16 +55,11 @@ static bool has_too_many_outcomes(const mb_pool *pool) {
     return pool->finished_count >= 64 + 4 * (int64_t)pool->config.threads + pool->config.array_size;
 }
 
-// Refuses a run that is larger than the memory of the host, which may promise more memory than it
-// has. A GPU does not, so a run may try there.
-static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_error *error) {
-    const double gibibyte = 1024.0 * 1024.0 * 1024.0;
-    if (!pool->config.backend->shares_host_memory || pool->config.memory == 0 ||
-        job->job.memory <= pool->config.memory)
-        return MB_OK;
-    return mb_fail(error, MB_FAILED,
-                   "out of memory: the run needs %.2f GiB, %.2f GiB are available",
-                   (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
+// Whether a run is larger than the memory of the host, which may promise more memory than it has. A
+// GPU does not, so a run may try there.
+static bool is_too_large(const mb_pool *pool, const mb_outcome *job) {
+    return pool->config.backend->shares_host_memory && pool->config.memory > 0 &&
+           job->job.memory > pool->config.memory;
 }
 
 // Announces the run that this thread will most likely train next, so that its dataset can be
@@ -89,7 +84,8 @@ static void announce_next(mb_worker *w) {
 static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error *error) {
     mb_pool *pool = w->pool;
     memset(w->results, 0, (size_t)count * sizeof *w->results);
-    mb_status status = check_memory(pool, jobs[0], error);
+    mb_status status =
+        is_too_large(pool, jobs[0]) ? mb_out_of_memory(error, "the run is too large") : MB_OK;
     for (int32_t i = 0; status == MB_OK && i < count; i++)
         status = pool->config.specify(pool->config.owner, &jobs[i]->job, &w->specs[i], error);
     if (status == MB_OK)
@@ -124,17 +120,35 @@ static void deliver(mb_pool *pool, mb_outcome *job) {
 static void finish(mb_pool *pool, mb_outcome **jobs, int32_t count, mb_status status,
                    const mb_error *error) {
     pthread_mutex_lock(&pool->mutex);
-    if (status != MB_OK && pool->error.message[0] == '\0')
+    if (status != MB_OK && !error->out_of_memory && pool->error.message[0] == '\0')
         pool->error = *error;
     int32_t first = status != MB_OK && error->run < count ? error->run : 0; // the run that failed
     for (int32_t i = 0; i < count; i++) {
         mb_outcome *job = jobs[(first + i) % count];
-        pool->memory_used -= job->job.memory;
+        job->does_not_fit = status != MB_OK && error->out_of_memory;
+        pool->memory_used -= job->reserved;
         pool->host_memory_used -= job->job.host_memory;
         deliver(pool, job);
     }
     mb_pool_announce(pool); // memory is free again
     pthread_cond_signal(&pool->result);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+// Whether it makes sense to try a run once more that other runs may have left too little memory.
+static bool may_fit_alone(const mb_pool *pool, const mb_outcome *job) {
+    return pool->config.threads > 1 && !job->again && !is_too_large(pool, job);
+}
+
+// Puts a job back, to be tried once more when no other run is in flight.
+static void try_later(mb_pool *pool, mb_outcome *job) {
+    pthread_mutex_lock(&pool->mutex);
+    pool->memory_used -= job->reserved;
+    pool->host_memory_used -= job->job.host_memory;
+    job->again = true;
+    job->reserved = pool->config.memory > job->reserved ? pool->config.memory : job->reserved;
+    mb_job_heap_push(&pool->waiting, job);
+    mb_pool_announce(pool); // memory is free again
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -167,6 +181,11 @@ static void train_waves(mb_worker *w, int32_t count) {
         if (status != MB_OK && error.out_of_memory && wave > 1) {
             most = wave / 2;
             shrink(w, &jobs[0]->job, most);
+            continue;
+        }
+        if (status != MB_OK && error.out_of_memory && may_fit_alone(pool, jobs[0])) {
+            try_later(pool, jobs[0]);
+            done++;
             continue;
         }
         done += wave;

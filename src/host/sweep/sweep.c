@@ -73,6 +73,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep->key_slots);
     sweep_free_groups(sweep);
     free(sweep->jobs);
+    free(sweep->aside);
     pthread_mutex_destroy(&sweep->lists);
     mb_store_close(sweep->store);
     free(sweep);

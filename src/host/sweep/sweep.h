@@ -48,6 +48,7 @@ typedef struct mb_sweep_totals {
     int64_t runs_diverged;    // of runs_trained: diverged
     int64_t runs_broken;      // of runs_trained: scored although a number was not finite
     int64_t runs_moved;       // of runs_trained: replaced a run of another device
+    int64_t runs_aside;       // of the others: do not fit into memory
     double cost_known;        // multiply-accumulates of the missing runs, without runs_to_come
     double cost_done;         // of these: done so far
     double cost_to_come;      // estimate for runs_to_come
@@ -64,13 +65,22 @@ const char *mb_sweep_doubts(const mb_sweep *sweep);
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
 
+// Warns, in several lines at once, of the missing runs that need more than `memory` bytes each. To
+// be called between mb_sweep_prepare and mb_sweep_train.
+mb_status mb_sweep_list_too_large(const mb_sweep *sweep, int64_t memory, mb_sweep_warn warn,
+                                  void *context, mb_error *error);
+
 // Called several times a second while the sweep trains.
 typedef void (*mb_sweep_listener)(void *context, const mb_sweep_totals *totals);
 
 // Trains the missing runs. The sweep must have been prepared with a ledger and `record`. `device`
-// is the description of the device for the ledger. MB_FAILED after one of the signals: the message
+// is the description of the device for the ledger. Runs that do not fit into memory are set aside:
+// mb_sweep_check_aside fails then. MB_FAILED after one of the signals: the message
 // says how many runs are done, and everything recorded so far is kept.
 mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const char *device,
                          mb_sweep_listener listener, void *context, mb_error *error);
+
+// Fails if the training has set runs aside, and names some of them.
+mb_status mb_sweep_check_aside(const mb_sweep *sweep, mb_error *error);
 
 #endif

@@ -8,16 +8,15 @@
 #include "sweep/score.h"
 #include "sweep/sweep_state.h"
 
-// Reserves memory for one more job.
-static mb_status reserve(mb_sweep *sweep, mb_error *error) {
-    if (sweep->job_count < sweep->job_capacity)
+mb_status sweep_reserve_job(mb_job **jobs, int32_t count, int32_t *capacity, mb_error *error) {
+    if (count < *capacity)
         return MB_OK;
-    int32_t capacity = sweep->job_capacity > 0 ? 2 * sweep->job_capacity : 256;
-    mb_job *jobs = realloc(sweep->jobs, (size_t)capacity * sizeof *jobs);
-    if (jobs == NULL)
+    int32_t doubled = *capacity > 0 ? 2 * *capacity : 256;
+    mb_job *larger = realloc(*jobs, (size_t)doubled * sizeof *larger);
+    if (larger == NULL)
         return mb_out_of_memory(error, "the list of runs");
-    sweep->jobs = jobs;
-    sweep->job_capacity = capacity;
+    *jobs = larger;
+    *capacity = doubled;
     return MB_OK;
 }
 
@@ -58,7 +57,8 @@ static mb_status add_job(mb_sweep *sweep, int32_t index, int32_t fold, mb_error 
     sweep_cell *cell = &sweep->cells[trial->cell];
     mb_trial described;
     mb_trial_spec spec = spec_of(sweep, trial, &described);
-    mb_status status = reserve(sweep, error);
+    mb_status status =
+        sweep_reserve_job(&sweep->jobs, sweep->job_count, &sweep->job_capacity, error);
     if (status == MB_OK)
         status = load_dataset(sweep, cell, &spec, error);
     if (status != MB_OK)
@@ -166,7 +166,8 @@ static mb_status add_missing(mb_sweep *sweep, int32_t index, mb_error *error) {
     mb_status status = MB_OK;
     for (int32_t k = 0; k < sweep->trials[index].folds->fold_count && status == MB_OK; k++) {
         const sweep_trial *trial = &sweep->trials[index];
-        if (trial->runs[k].wanted && !trial->runs[k].pending && !sweep_has_run(trial, k))
+        const sweep_run *run = &trial->runs[k];
+        if (run->wanted && !run->pending && !run->set_aside && !sweep_has_run(trial, k))
             status = add_job(sweep, index, k, error);
     }
     return status;

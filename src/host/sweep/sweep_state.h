@@ -15,6 +15,7 @@ typedef struct sweep_run {
     bool all_parts;          // on all its parts; otherwise on the selection part alone
     bool pending;            // a job of it was made and is not recorded yet
     bool outdated;           // the ledger has a result that this version would not give
+    bool set_aside;          // it does not fit into memory
     mb_ledger_extent extent; // what the ledger has
     bool diverged;           // of the recorded run
     double selection;        // its selection value; minus infinity if it diverged
@@ -113,6 +114,9 @@ struct mb_sweep {
     int32_t group_count;
     mb_job *jobs; // to be added to the pool
     int32_t job_count, job_capacity;
+    int64_t memory; // of the pool's config
+    mb_job *aside;  // runs that do not fit into it
+    int32_t aside_count, aside_capacity;
     mb_sweep_totals totals;
 };
 
@@ -129,7 +133,9 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32
 mb_status sweep_add_trial(mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,
                           int32_t *index, mb_error *error);
 
-// sweep_jobs.c: reads what the ledger has of a trial that is new to the sweep.
+// sweep_jobs.c: reserves memory for one more job in a list that doubles.
+mb_status sweep_reserve_job(mb_job **jobs, int32_t count, int32_t *capacity, mb_error *error);
+// Reads what the ledger has of a trial that is new to the sweep.
 mb_status sweep_find_recorded(mb_sweep *sweep, int32_t trial, mb_error *error);
 // Wants a run of a trial, or all of them if the fold is ALL_FOLDS, and makes jobs of those that are
 // missing. A run that was scored on its selection part alone is trained again for the others.
@@ -167,6 +173,9 @@ mb_status sweep_find_plans(mb_sweep *sweep, int32_t group, mb_run_spec *spec, mb
 // Must be called when a job has been trained or has failed.
 void sweep_job_ended(mb_sweep *sweep, const mb_job *job);
 void sweep_free_groups(mb_sweep *sweep);
+
+// sweep_aside.c: notes that a run does not fit into memory. It is not trained by this sweep.
+mb_status sweep_set_aside(mb_sweep *sweep, const mb_job *job, mb_error *error);
 
 // sweep_choice.c: chooses the settings of cells whose search is complete, and adds the trials that
 // print their results.

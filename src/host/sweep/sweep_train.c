@@ -192,9 +192,11 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
     if (outcome == NULL)
         return MB_OK;
     mb_status status = outcome->status;
-    if (status == MB_OK && outcome->result.status != MB_RUN_STOPPED)
+    if (outcome->does_not_fit)
+        status = sweep_set_aside(t->sweep, &outcome->job, error);
+    else if (status == MB_OK && outcome->result.status != MB_RUN_STOPPED)
         status = record(t, outcome, error);
-    if (outcome->status != MB_OK)
+    if (outcome->status != MB_OK && !outcome->does_not_fit)
         status = fail_in_run(t->sweep, outcome, error);
     if (status == MB_OK)
         status = give_jobs(t, error);
@@ -278,6 +280,7 @@ mb_status mb_sweep_train(mb_sweep *sweep, const mb_pool_config *config, const ch
     mb_pool_config own = *config;
     own.specify = sweep_specify;
     own.owner = sweep;
+    sweep->memory = config->memory;
     if (sweep->job_count == 0)
         return MB_OK;
     mb_status status = mb_pool_open(&own, &t.pool, error);

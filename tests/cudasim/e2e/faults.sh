@@ -37,11 +37,26 @@ expect 0 run whole.json --results whole.db --device cuda --no-table
 # ---- not even one run fits
 export CUDASIM_MEMORY=40000
 expect 1 run whole.json --results small.db --device cuda --no-table
-complains 'out of memory'
-complains '0 of 10 runs are done and recorded; the same command goes on from there'
+complains '8 of 10 runs do not fit into memory'
+complains 'cells[0] (attention), {"dropout":0.2,'
+complains '0 of 10 runs are done and recorded; where there is more memory, the same command goes on from there'
+complains 'without them no setting is chosen in cells[0] (attention), cells[1] (lmf)'
 unset CUDASIM_MEMORY
 expect 0 run whole.json --results small.db --device cuda --no-table
 same_bits whole.db small.db
+
+# ---- some runs do not fit: the others are trained
+sed 's/"hidden_dim": \[6, 10\]/"hidden_dim": [6, 100]/; s/, 0.4//' whole.json >mixed.json
+export CUDASIM_MEMORY=300000
+expect 0 run mixed.json --results mixed.db --device cuda --no-table --dry-run
+complains 'warning: 2 of '
+expect 1 run mixed.json --results mixed.db --device cuda --no-table
+complains '2 of '
+complains 'cells[1] (lmf), {"dropout":0.2,"grad_clip":-1,"hidden_dim":100,'
+unset CUDASIM_MEMORY
+expect 0 run mixed.json --results mixed.db --device cuda --no-table
+expect 0 run mixed.json --results roomy.db --device cuda --no-table
+same_bits roomy.db mixed.db
 
 # ---- the GPU is lost after some launches, several times
 for launches in 50 2500 4000; do
