@@ -16,18 +16,26 @@ typedef enum mb_status {
 } mb_status;
 
 typedef struct mb_error {
-    char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
+    // One or more lines, no trailing newline; empty when nothing failed. It may be printed to a
+    // terminal: control characters of names and other texts in it are escaped (\x1b).
+    char message[2048];
     bool out_of_memory; // memory was short: a smaller request may succeed
     int run;            // index in its array of the run that failed; 0 if unknown
 } mb_error;
 
 // Formats a message into `error` (which may be NULL) and returns `status`, so that a failure is one
 // line: `return mb_fail(error, MB_BAD_INPUT, "%s: offset %zu: expected %s, found %s", ...);`
+//
+// Newlines of the format begin new lines; those of its arguments do not, they are escaped.
 mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // Prepends context to the message that a callee left ("plan.json: cells[2]: " ...).
 mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Appends to the message that a callee left.
+mb_status mb_fail_more(mb_error *error, mb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // Fails because the system has too little memory for `what`.

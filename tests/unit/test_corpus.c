@@ -324,7 +324,7 @@ static void test_sealed_but_wrong(void **state) {
     expect_change_refused(&small, level_wrong, "expected one frame at utterance level, found 2");
     expect_change_refused(&small, attribute_missing, "no attribute 'dimension'");
     expect_change_refused(&small, dataset_unknown, "dataset 'Merry' is unknown to this version");
-    expect_change_refused(&small, external_link, "no object /utterances/emotion");
+    expect_change_refused(&small, external_link, "/utterances/emotion is an external link");
     expect_change_refused(&small, external_values, "the values are in another file");
     expect_change_refused(&small, absurd_size, "the shape needs");
     small_corpus_free(&small);

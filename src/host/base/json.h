@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "merbench/status.h"
 
@@ -88,5 +89,11 @@ mb_status mb_json_boolean(const mb_json *at, bool *value, mb_error *error);
 // One of `names`; *choice receives its index.
 mb_status mb_json_choice(const mb_json *at, const char *const *names, int count, int *choice,
                          mb_error *error);
+
+// Prints a string with its quotes. Control characters, as defined in utf8.h, become \u escapes.
+void mb_json_put_text(const char *text, FILE *out);
+// Prints a document and a newline to stdout, with the same escapes, and frees it. A document of
+// NULL means that cJSON was out of memory; `what` is for that message.
+mb_status mb_json_print(cJSON *document, const char *what, mb_error *error);
 
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plain.h"
 #include "base/utf8.h"
 
 static const double redraw_seconds = 0.1, line_seconds = 30;
@@ -39,7 +40,7 @@ void mb_progress_start(mb_progress *progress, const char *label, const char *uni
                               .first = first,
                               .started = mb_seconds()};
     progress->drawn = progress->started;
-    snprintf(progress->label, sizeof progress->label, "%s", label);
+    mb_format_plain(progress->label, sizeof progress->label, "%s", label);
     snprintf(progress->unit, sizeof progress->unit, "%s", unit);
 }
 
@@ -69,7 +70,6 @@ static void draw(mb_progress *progress, const char *note) {
              progress->terminal ? "]" : "", (long long)progress->done, (long long)progress->total,
              progress->unit, rate_of(progress), left, note != NULL ? ", " : "",
              note != NULL ? note : "");
-    mb_make_plain(line, "");
     int width = mb_text_width(line);
     if (progress->terminal) // blanks overwrite the rest of a longer line
         fprintf(progress->stream, "\r%s%*s", line,

@@ -1,11 +1,10 @@
 #include "base/utf8.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <utf8proc.h>
+
+#include "base/plain.h"
 
 enum { ZERO_WIDTH_NON_JOINER = 0x200c, ZERO_WIDTH_JOINER = 0x200d, EMOJI_SELECTOR = 0xfe0f };
 
@@ -44,46 +43,14 @@ bool mb_is_control(int32_t character) {
     }
 }
 
-static bool replaced(int32_t character) {
-    return character < 0 || mb_is_control(character);
-}
-
 bool mb_is_plain(const char *text) {
     const char *end = text + strlen(text);
-    while (text < end)
-        if (replaced(mb_utf8_next(&text, end)))
+    while (text < end) {
+        int32_t character = mb_utf8_next(&text, end);
+        if (character < 0 || mb_is_control(character))
             return false;
+    }
     return true;
-}
-
-void mb_make_plain(char *text, const char *kept) {
-    const char *from = text, *end = text + strlen(text);
-    while (from < end) {
-        const char *start = from;
-        int32_t character = mb_utf8_next(&from, end);
-        if (replaced(character) && strchr(kept, *start) == NULL) {
-            *text++ = '?';
-            continue;
-        }
-        memmove(text, start, (size_t)(from - start));
-        text += from - start;
-    }
-    *text = '\0';
-}
-
-void mb_print_plain(const char *format, ...) {
-    char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
-        fputs("?\n", stdout); // out of memory
-        return;
-    }
-    mb_make_plain(text, "\n");
-    fputs(text, stdout);
-    free(text);
 }
 
 // A grapheme is what readers see as one character: a letter with its accents, joined emoji, the two
@@ -94,8 +61,14 @@ int32_t mb_text_width(const char *text) {
     int32_t width = 0, taken = 0; // columns before the current grapheme, and of it
     utf8proc_int32_t last = -1, state = 0;
     while (text < end) {
+        const char *start = text;
         utf8proc_int32_t next = mb_utf8_next(&text, end);
-        next = replaced(next) ? '?' : next;
+        char escape[MB_ESCAPE_SIZE];
+        int escaped = mb_escape(next, *start, escape);
+        if (escaped > 0) {
+            width += escaped - 1; // the last character of the escape is treated as any other
+            next = 'x';
+        }
         if (last >= 0 && utf8proc_grapheme_break_stateful(last, next, &state)) {
             width += taken;
             taken = 0;

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/utf8.h"
+#include "base/json.h"
+#include "base/plain.h"
 #include "cli/cli.h"
 #include "cli/doctor_device.h"
 #include "cli/doctor_ledger.h"
@@ -103,7 +104,7 @@ static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
 }
 
 static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_error *error) {
-    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; cJSON_Print returns NULL in the end
+    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; mb_json_print refuses it in the end
     cJSON_AddStringToObject(root, "path", corpus->path);
     cJSON_AddStringToObject(root, "dataset", corpus->rules->name);
     cJSON_AddStringToObject(root, "digest", corpus->digest);
@@ -124,13 +125,7 @@ static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_e
         for (int e = 0; e < finding->entry_count; e++)
             cJSON_AddItemToArray(entries, cJSON_CreateString(finding->entries[e]));
     }
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return mb_out_of_memory(error, "doctor");
-    puts(text);
-    free(text);
-    return MB_OK;
+    return mb_json_print(root, "doctor", error);
 }
 
 mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/plain.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
 #include "data/audit.h"
@@ -96,16 +96,18 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
 }
 
 static void print_summary(const mb_corpus *corpus, const char *output) {
-    printf("%s: %s, %d utterances", output, corpus->rules->name, corpus->utterance_count);
+    mb_print_plain("%s: %s, %d utterances", output, corpus->rules->name, corpus->utterance_count);
     for (int32_t s = 0; s < corpus->split_count; s++)
-        printf("%s%s %d", s == 0 ? " (" : ", ", corpus->splits[s].name, corpus->splits[s].count);
+        mb_print_plain("%s%s %d", s == 0 ? " (" : ", ", corpus->splits[s].name,
+                       corpus->splits[s].count);
     printf("), %d feature%s\n", corpus->feature_count, corpus->feature_count == 1 ? "" : "s");
     for (int32_t f = 0; f < corpus->feature_count; f++)
         if (corpus->features[f].modality < 0)
-            fprintf(stderr,
-                    "merbench import: note: the modality of '%s' is unknown; --audio, --text or "
-                    "--video sets it\n",
-                    corpus->features[f].name);
+            mb_print_plain_to(
+                stderr,
+                "merbench import: note: the modality of '%s' is unknown; --audio, --text or "
+                "--video sets it\n",
+                corpus->features[f].name);
 }
 
 // Errors are printed as warnings, too: the corpus was written, only training may refuse it.
@@ -116,28 +118,26 @@ static mb_status print_findings(const mb_corpus *corpus, mb_error *error) {
         if (audit.findings[i].severity == MB_NOTE)
             continue;
         char *line = mb_finding_line(&audit.findings[i]);
-        if (line == NULL) {
+        if (line == NULL)
             status = mb_out_of_memory(error, "warnings");
-        } else {
-            mb_make_plain(line, "");
-            fprintf(stderr, "merbench import: warning: %s\n", line);
-        }
+        else
+            mb_print_plain_to(stderr, "merbench import: warning: %s\n", line);
         free(line);
     }
     mb_audit_free(&audit);
     return status;
 }
 
-static void print_ignored(const mb_dataset_rules *rules, mb_ignored_labels *ignored) {
+static void print_ignored(const mb_dataset_rules *rules, const mb_ignored_labels *ignored) {
     bool classes = rules->class_count == 0;
     if (ignored->different == 0)
         return;
-    mb_make_plain(ignored->first, "");
-    fprintf(stderr,
-            "merbench import: warning: ignored-labels: %s: the dataset has no %s, those of the "
-            "label file are ignored: the first is %s, %d utterance%s another\n",
-            rules->name, classes ? "classes" : "valences", ignored->first, ignored->different,
-            ignored->different == 1 ? " has" : "s have");
+    mb_print_plain_to(
+        stderr,
+        "merbench import: warning: ignored-labels: %s: the dataset has no %s, those of the "
+        "label file are ignored: the first is %s, %d utterance%s another\n",
+        rules->name, classes ? "classes" : "valences", ignored->first, ignored->different,
+        ignored->different == 1 ? " has" : "s have");
 }
 
 static mb_status import(const arguments *given, mb_error *error) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -49,8 +51,7 @@ static mb_status describe(const mb_corpus *corpus, description *known, mb_error 
 static void print_labels(const mb_corpus *corpus, const char *name, const mb_split *split) {
     const mb_dataset_rules *rules = corpus->rules;
     mb_label_summary labels = mb_summarize_labels(corpus, split);
-    int missing = mb_text_width(name) < 8 ? 8 - mb_text_width(name) : 0;
-    mb_print_plain("  %s%*s %6d utterances\n", name, missing, "",
+    mb_print_plain("  %-8s %6d utterances\n", name,
                    split != NULL ? split->count : corpus->utterance_count);
     if (rules->class_count > 0) {
         printf("           emotions:");
@@ -84,10 +85,9 @@ static void print_features(const mb_corpus *corpus, const description *known) {
         char range[64];
         snprintf(range, sizeof range, "%" PRId64 "/%.1f/%" PRId64, lengths->minimum, lengths->mean,
                  lengths->maximum);
-        mb_print_plain("  %s%*s %-8s %-9s %9d %19s %10" PRId64 "  %s\n", feature->name,
-                       width - mb_text_width(feature->name), "", modality_name(feature->modality),
-                       level_name(feature->level), feature->dimension, range, lengths->total,
-                       feature->digest);
+        mb_print_plain("  %-*s %-8s %-9s %9d %19s %10" PRId64 "  %s\n", width, feature->name,
+                       modality_name(feature->modality), level_name(feature->level),
+                       feature->dimension, range, lengths->total, feature->digest);
     }
 }
 
@@ -107,7 +107,7 @@ static void print_text(const mb_corpus *corpus, const description *known) {
         mb_print_plain("  %s  %s\n", known->digests[i], known->files[i]);
 }
 
-// ---- JSON; cJSON passes NULL on when out of memory, and cJSON_Print returns it in the end ------
+// ---- JSON; cJSON passes NULL on when out of memory, and mb_json_print refuses it in the end ----
 
 static void add_number(cJSON *object, const char *key, double number) {
     if (isnan(number))
@@ -182,13 +182,7 @@ static mb_status print_json(const mb_corpus *corpus, const description *known, m
         cJSON_AddStringToObject(source, "file", known->files[i]);
         cJSON_AddStringToObject(source, "digest", known->digests[i]);
     }
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return mb_out_of_memory(error, "info");
-    puts(text);
-    free(text);
-    return MB_OK;
+    return mb_json_print(root, "info", error);
 }
 
 static mb_status parse(int argc, char **argv, bool *json, mb_operands *operands, mb_error *error) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -263,16 +264,6 @@ static cJSON *to_json(const request *r, const costs *c) {
     return document;
 }
 
-static mb_status print_json(cJSON *document, mb_error *error) {
-    char *text = document != NULL ? cJSON_Print(document) : NULL;
-    cJSON_Delete(document);
-    if (text == NULL)
-        return mb_out_of_memory(error, "model");
-    puts(text);
-    free(text);
-    return MB_OK;
-}
-
 static mb_status list_models(bool json, mb_error *error) {
     cJSON *list = json ? cJSON_CreateArray() : NULL;
     for (const mb_model *const *model = mb_model_all(); *model != NULL; model++)
@@ -280,7 +271,7 @@ static mb_status list_models(bool json, mb_error *error) {
             cJSON_AddItemToArray(list, cJSON_CreateString((*model)->name));
         else
             printf("%-12s %s\n", (*model)->name, (*model)->paper);
-    return json ? print_json(list, error) : MB_OK;
+    return json ? mb_json_print(list, "model", error) : MB_OK;
 }
 
 mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
@@ -297,7 +288,7 @@ mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     if (status != MB_OK)
         return status;
     if (r.json)
-        return print_json(to_json(&r, &c), error);
+        return mb_json_print(to_json(&r, &c), "model", error);
     print_text(&r, &c);
     return MB_OK;
 }

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/utf8.h"
+#include "base/json.h"
+#include "base/plain.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/shared_options.h"
@@ -34,9 +35,9 @@ static void print_report(const char *path, mb_status status, const mb_parity_rep
                    report->model[0] != '\0' ? ", model " : "", report->model);
     for (int32_t i = 0; i < report->group_count; i++) {
         const mb_parity_group *group = &report->groups[i];
-        printf("  %-18s %4d compared, %d failed; worst %.3g (limit %.3g) in %s\n", group->name,
-               group->compared, group->failed, group->worst_error, group->worst_limit,
-               group->worst_tensor);
+        mb_print_plain("  %-18s %4d compared, %d failed; worst %.3g (limit %.3g) in %s\n",
+                       group->name, group->compared, group->failed, group->worst_error,
+                       group->worst_limit, group->worst_tensor);
     }
     if (report->finding[0] != '\0')
         mb_print_plain("  %s\n", report->finding);
@@ -93,15 +94,6 @@ static mb_status check_files(mb_device *device, int count, char **paths, cJSON *
     return failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
 }
 
-static mb_status print_json(cJSON *files, mb_error *error) {
-    char *text = cJSON_Print(files);
-    if (text == NULL)
-        return mb_out_of_memory(error, "report");
-    puts(text);
-    free(text);
-    return MB_OK;
-}
-
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,
                        mb_operands *operands, mb_error *error) {
     mb_command_option devices[MB_DEVICE_OPTIONS];
@@ -132,9 +124,8 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
         return status;
     cJSON *files = json ? cJSON_CreateArray() : NULL;
     status = check_files(device, operands.count, operands.items, files);
-    if (json && print_json(files, error) != MB_OK)
+    if (json && mb_json_print(files, "report", error) != MB_OK)
         status = MB_FAILED;
-    cJSON_Delete(files);
     device->backend->close(device);
     return status;
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/plain.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/shared_options.h"
@@ -168,8 +168,8 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
         status =
             mb_replay_find_corpus(first, options->data.items, options->data.count, &path, error);
     if (status == MB_OK) {
-        printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, first->dataset,
-               first->model->name, first->seed, path);
+        mb_print_plain("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, first->dataset,
+                       first->model->name, first->seed, path);
         mb_replay_options how = {open_device, &options->device, options->threads};
         status = mb_replay_trial(ledger, recorded->key, &trials, path, &how, stdout, error);
     }

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
@@ -132,7 +133,7 @@ static void print_locked(const run_options *options, const mb_sweep_totals *tota
 
 static void print_peak(const run_options *options, const mb_sweep_totals *totals) {
     char label[64];
-    printf("%-22s %s\n", "device", options->device.text);
+    mb_print_plain("%-22s %s\n", "device", options->device.text);
     if (trains_arrays(options)) {
         int64_t limit = run_memory(options, totals->shared_bytes);
         print_bytes("memory: largest array", (double)totals->array_bytes);
@@ -150,7 +151,8 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
 
 static void print_totals(const mb_sweep_plan *plan, const run_options *options,
                          const mb_sweep_totals *totals) {
-    printf("%-22s %s (%s protocol)\n", "plan", plan->name, mb_protocol_names[plan->protocol]);
+    mb_print_plain("%-22s %s (%s protocol)\n", "plan", plan->name,
+                   mb_protocol_names[plan->protocol]);
     printf("%-22s %d\n", "cells", totals->cells);
     printf("%-22s %lld\n", "settings", (long long)totals->settings);
     printf("%-22s %lld\n", "trials", (long long)totals->trials);
@@ -216,8 +218,9 @@ static void print_start(const run_options *options, const mb_sweep_plan *plan,
     if (!trains_arrays(options))
         snprintf(how, sizeof how, "%d thread%s", options->threads,
                  options->threads == 1 ? "" : "s");
-    fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
-            (long long)totals->runs, (long long)totals->runs_done, how, options->device.text);
+    mb_print_plain_to(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
+                      (long long)totals->runs, (long long)totals->runs_done, how,
+                      options->device.text);
 }
 
 // Warns of choices that have no ground.
@@ -225,7 +228,7 @@ static void print_doubts(const run_options *options, const mb_sweep *sweep) {
     const char *line = mb_sweep_doubts(sweep);
     while (*line != '\0') {
         size_t length = strcspn(line, "\n");
-        fprintf(stderr, "%s: %.*s\n", options->plan, (int)length, line);
+        mb_print_plain_to(stderr, "%s: %.*s\n", options->plan, (int)length, line);
         line += length + 1;
     }
 }
@@ -284,13 +287,13 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
         status = print_table(options, plan, ledger, error);
     mb_ledger_close(ledger);
     if (status == MB_OK && !options->quiet)
-        fprintf(stderr, "results: %s\n", options->results);
+        mb_print_plain_to(stderr, "results: %s\n", options->results);
     return status;
 }
 
 static void print_warning(void *context, const char *line) {
     (void)context;
-    fprintf(stderr, "%s\n", line);
+    mb_print_plain_to(stderr, "%s\n", line);
 }
 
 static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *error) {

@@ -1,6 +1,7 @@
 // merbench synth: makes a synthetic corpus.
 #include <stdio.h>
 
+#include "base/plain.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -84,7 +85,8 @@ static mb_status read_options(const arguments *given, mb_synth_options *options,
 }
 
 static void print_result(const char *path, const mb_corpus *corpus) {
-    printf("%s: synthetic %s, %d utterances (", path, corpus->rules->name, corpus->utterance_count);
+    mb_print_plain("%s: synthetic %s, %d utterances (", path, corpus->rules->name,
+                   corpus->utterance_count);
     for (int32_t i = 0; i < corpus->split_count; i++)
         printf("%s%s %d", i > 0 ? ", " : "", corpus->splits[i].name, corpus->splits[i].count);
     printf(")\n");

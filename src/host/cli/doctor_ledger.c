@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/plain.h"
 #include "sweep/ledger.h"
 
 bool mb_is_database(const char *path) {

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/suggest.h"
-#include "base/utf8.h"
 #include "cli/cli.h"
 
 typedef struct command {
@@ -39,11 +39,11 @@ static mb_status flush_output(mb_error *error) {
 }
 
 // Prints the message, if there is one, and returns the exit code.
-static int finish(const char *program, mb_status status, mb_error *error) {
-    // Messages quote files and arguments, which must not be able to control the terminal.
-    mb_make_plain(error->message, "\n");
-    if (error->message[0] != '\0')
-        fprintf(stderr, "%s: %s\n", program, error->message);
+static int finish(const char *program, mb_status status, const mb_error *error) {
+    if (error->message[0] != '\0') {
+        fprintf(stderr, "%s: ", program);
+        mb_print_lines(stderr, error->message);
+    }
     return status;
 }
 

@@ -160,6 +160,19 @@ mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
     return status;
 }
 
+mb_status mb_corpus_check_values(const mb_h5 *h5, const mb_corpus *corpus,
+                                 const mb_feature *feature, int64_t frames, mb_error *error) {
+    char object[1024];
+    int64_t dims[8];
+    int rank;
+    snprintf(object, sizeof object, "/features/%s/values", feature->name);
+    mb_status status = mb_h5_shape(h5, object, &rank, dims, error);
+    if (status == MB_OK && (rank != 2 || dims[0] != frames || dims[1] != feature->dimension))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected shape (%" PRId64 ", %d)",
+                         corpus->path, object, frames, feature->dimension);
+    return status;
+}
+
 // Reads everything about a feature except its values. The offsets are checked but not kept.
 static mb_status read_feature(const mb_h5 *h5, mb_corpus *corpus, mb_feature *feature,
                               mb_error *error) {
@@ -178,9 +191,11 @@ static mb_status read_feature(const mb_h5 *h5, mb_corpus *corpus, mb_feature *fe
     free(digest);
     int64_t *offsets;
     status = mb_corpus_read_offsets(h5, corpus, feature, &offsets, error);
-    if (status == MB_OK)
-        free(offsets);
-    return status;
+    if (status != MB_OK)
+        return status;
+    int64_t frames = offsets[corpus->utterance_count];
+    free(offsets);
+    return mb_corpus_check_values(h5, corpus, feature, frames, error);
 }
 
 static mb_status read_features(const mb_h5 *h5, mb_corpus *corpus, mb_error *error) {
@@ -210,7 +225,7 @@ mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
     if (status != MB_OK)
         return status;
     mb_h5 *h5;
-    status = mb_h5_open(path, &h5, error);
+    status = mb_h5_open_corpus(path, &h5, error);
     if (status != MB_OK)
         return status;
     status = read_root(h5, corpus, error);

@@ -30,6 +30,10 @@ int mb_split_compare(const void *a, const void *b);
 mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
                                  const mb_feature *feature, int64_t **offsets, mb_error *error);
 
+// Checks how the values of a feature are stored, and their shape, without reading them.
+mb_status mb_corpus_check_values(const mb_h5 *h5, const mb_corpus *corpus,
+                                 const mb_feature *feature, int64_t frames, mb_error *error);
+
 // Like mb_corpus_load, but accepts values that are not finite.
 mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
                              const mb_feature **feature, mb_error *error);

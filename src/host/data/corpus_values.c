@@ -15,14 +15,12 @@ static mb_status load_values(const mb_h5 *h5, const mb_corpus *corpus, mb_featur
     snprintf(object, sizeof object, "/features/%s/values", feature->name);
     mb_status status = mb_corpus_read_offsets(h5, corpus, feature, &feature->offsets, error);
     if (status == MB_OK)
+        status = mb_corpus_check_values(h5, corpus, feature,
+                                        feature->offsets[corpus->utterance_count], error);
+    if (status == MB_OK)
         status = mb_h5_read_floats(h5, object, &feature->values, &rank, dims, error);
-    if (status != MB_OK)
-        return status;
-    int64_t frames = feature->offsets[corpus->utterance_count];
-    if (rank != 2 || dims[0] != frames || dims[1] != feature->dimension)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected shape (%" PRId64 ", %d)",
-                       corpus->path, object, frames, feature->dimension);
-    status = mb_feature_digest(feature, corpus->utterance_count, digest, error);
+    if (status == MB_OK)
+        status = mb_feature_digest(feature, corpus->utterance_count, digest, error);
     if (status == MB_OK && strcmp(digest, feature->digest) != 0)
         status = mb_fail(error, MB_BAD_INPUT,
                          "%s: feature '%s' is damaged or was changed: expected digest %s, found %s",
@@ -51,7 +49,7 @@ mb_status mb_corpus_load_any(mb_corpus *corpus, const char *feature_name,
         return unknown_feature(corpus, feature_name, error);
     if (found->values == NULL) {
         mb_h5 *h5;
-        mb_status status = mb_h5_open(corpus->path, &h5, error);
+        mb_status status = mb_h5_open_corpus(corpus->path, &h5, error);
         if (status == MB_OK)
             status = load_values(h5, corpus, found, error);
         mb_h5_close(h5);
@@ -102,7 +100,7 @@ mb_status mb_corpus_sources(const mb_corpus *corpus, char ***files, char ***dige
                             mb_error *error) {
     *files = NULL, *digests = NULL, *count = 0;
     mb_h5 *h5;
-    mb_status status = mb_h5_open(corpus->path, &h5, error);
+    mb_status status = mb_h5_open_corpus(corpus->path, &h5, error);
     if (status != MB_OK)
         return status;
     int file_count = 0, digest_count = 0;

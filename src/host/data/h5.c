@@ -65,6 +65,13 @@ mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
     return MB_OK;
 }
 
+mb_status mb_h5_open_corpus(const char *path, mb_h5 **h5, mb_error *error) {
+    mb_status status = mb_h5_open(path, h5, error);
+    if (status == MB_OK)
+        (*h5)->corpus = true;
+    return status;
+}
+
 void mb_h5_close(mb_h5 *h5) {
     if (h5 == NULL)
         return;
@@ -77,28 +84,68 @@ void mb_h5_close(mb_h5 *h5) {
 }
 
 bool mb_h5_has(const mb_h5 *h5, const char *name) {
-    hid_t object = H5Oopen(h5->file, name, h5->links);
-    if (object < 0)
-        return false;
-    H5Oclose(object);
-    return true;
+    return H5Lexists(h5->file, name, h5->links) > 0;
+}
+
+// Checks the links of a path, from the root on: only hard ones are followed.
+static mb_status check_links(const mb_h5 *h5, const char *name, mb_error *error) {
+    char *path = strdup(name);
+    if (path == NULL)
+        return mb_out_of_memory(error, name);
+    mb_status status = MB_OK;
+    for (char *end = path; status == MB_OK && end != NULL;) {
+        end = strchr(end + (*end == '/'), '/');
+        if (end != NULL)
+            *end = '\0';
+        H5L_info_t info;
+        if (strcmp(path, "/") != 0) {
+            if (H5Lget_info(h5->file, path, &info, h5->links) < 0)
+                status = mb_fail(error, MB_BAD_INPUT, "%s: there is no object %s", h5->path, name);
+            else if (info.type != H5L_TYPE_HARD)
+                status =
+                    mb_fail(error, MB_BAD_INPUT, "%s: %s is %s link, which is not allowed",
+                            h5->path, path, info.type == H5L_TYPE_SOFT ? "a soft" : "an external");
+        }
+        if (end != NULL)
+            *end = '/';
+    }
+    free(path);
+    return status;
+}
+
+static bool has_filter(hid_t group) {
+    hid_t creation = H5Gget_create_plist(group);
+    bool has = creation < 0 || H5Pget_nfilters(creation) != 0;
+    if (creation >= 0)
+        H5Pclose(creation);
+    return has;
 }
 
 mb_status mb_h5_object(const mb_h5 *h5, const char *name, H5I_type_t kind, hid_t *object,
                        mb_error *error) {
+    *object = -1;
+    mb_status status = check_links(h5, name, error);
+    if (status != MB_OK)
+        return status;
     *object = H5Oopen(h5->file, name, h5->links);
     if (*object < 0)
-        return mb_fail(error, MB_BAD_INPUT, "%s: there is no object %s", h5->path, name);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: the object cannot be opened: it is damaged",
+                       h5->path, name);
     H5I_type_t found = H5Iget_type(*object);
-    if (kind != H5I_BADID ? found == kind : found == H5I_DATASET || found == H5I_GROUP)
-        return MB_OK;
-    H5Oclose(*object);
-    *object = -1;
-    return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected a %s, found a %s", h5->path, name,
-                   kind == H5I_DATASET ? "dataset" : "group",
-                   found == H5I_DATASET ? "dataset"
-                   : found == H5I_GROUP ? "group"
-                                        : "named type");
+    if (kind != H5I_BADID ? found != kind : found != H5I_DATASET && found != H5I_GROUP)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected a %s, found a %s", h5->path, name,
+                         kind == H5I_DATASET ? "dataset" : "group",
+                         found == H5I_DATASET ? "dataset"
+                         : found == H5I_GROUP ? "group"
+                                              : "named type");
+    else if (h5->corpus && found == H5I_GROUP && has_filter(*object))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: the group has a filter; a corpus has none",
+                         h5->path, name);
+    if (status != MB_OK) {
+        H5Oclose(*object);
+        *object = -1;
+    }
+    return status;
 }
 
 typedef struct listing {

@@ -13,16 +13,24 @@ typedef struct mb_h5 mb_h5;
 // Opens a file for reading. MB_BAD_INPUT: the file is missing, not HDF5, or truncated. HDF5 does
 // not print its own errors.
 mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error);
+// The same, with the rules of docs/corpus-format.md: datasets are contiguous, of the types that the
+// format has, and without filters; so are groups.
+mb_status mb_h5_open_corpus(const char *path, mb_h5 **h5, mb_error *error);
 void mb_h5_close(mb_h5 *h5);
 
+// Whether there is a link of this name, also one that leads nowhere.
 bool mb_h5_has(const mb_h5 *h5, const char *name);
 
-// Reads a whole dataset and converts it to float or int64_t; *values is malloc'ed. The shape is
-// written to dims[0..*rank), with at most 8 dimensions. A scalar has rank 0.
+// Reads a whole dataset and converts it to float or, of integers, to int64_t; *values is malloc'ed.
+// The shape is written to dims[0..*rank), with at most 8 dimensions. A scalar has rank 0.
 mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, int *rank,
                             int64_t dims[8], mb_error *error);
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error);
+
+// Makes the same checks and returns the shape, without reading the values.
+mb_status mb_h5_shape(const mb_h5 *h5, const char *name, int *rank, int64_t dims[8],
+                      mb_error *error);
 
 // Reads a one-dimensional dataset of strings of fixed or variable length; free with
 // mb_h5_free_names.

@@ -24,12 +24,17 @@ static void close_dataset(opened *open) {
         H5Oclose(open->dataset);
 }
 
+typedef enum value_kind { NUMBERS, INTEGERS, STRINGS } value_kind;
+
+static const char *const kind_names[] = {"numbers", "integers", "strings"};
+
 static const char *class_name(H5T_class_t class) {
     switch (class) {
     case H5T_INTEGER:
-    case H5T_FLOAT:
     case H5T_ENUM:
-        return "numbers";
+        return "integers";
+    case H5T_FLOAT:
+        return "floating-point numbers";
     case H5T_STRING:
         return "strings";
     case H5T_COMPOUND:
@@ -39,15 +44,17 @@ static const char *class_name(H5T_class_t class) {
     }
 }
 
-// Whether the values are stored in this file. External storage is refused: a file from a stranger
-// could otherwise read any file of the machine.
-static bool stored_here(hid_t dataset) {
-    hid_t creation = H5Dget_create_plist(dataset);
-    bool here = creation >= 0 && H5Pget_layout(creation) != H5D_VIRTUAL &&
-                H5Pget_external_count(creation) == 0;
-    if (creation >= 0)
-        H5Pclose(creation);
-    return here;
+static bool suits(H5T_class_t class, value_kind kind) {
+    bool integer = class == H5T_INTEGER || class == H5T_ENUM;
+    return kind == STRINGS    ? class == H5T_STRING
+           : kind == INTEGERS ? integer
+                              : integer || class == H5T_FLOAT;
+}
+
+// The header of a dataset may claim any size, but no more can be stored than the file has.
+static uint64_t stored_bytes(const mb_h5 *h5, hid_t dataset) {
+    hsize_t size = 0, stored = H5Dget_storage_size(dataset);
+    return H5Fget_filesize(h5->file, &size) >= 0 && stored > size ? size : stored;
 }
 
 static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_error *error) {
@@ -70,15 +77,18 @@ static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_
         open->dims[i] = dim;
     }
     uint64_t wanted = (uint64_t)open->elements * H5Tget_size(open->type);
-    uint64_t stored = H5Dget_storage_size(open->dataset);
-    if (wanted > SMALL && wanted / BEST_RATIO > stored)
+    uint64_t stored = stored_bytes(h5, open->dataset);
+    bool fits = wanted <= SMALL || wanted / BEST_RATIO <= stored;
+    if (h5->corpus && open->elements > 0) // strings have another size in memory than in the file
+        fits = H5Tget_class(open->type) == H5T_STRING ? stored > 0 && fits : stored == wanted;
+    if (!fits)
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: %s: the shape needs %llu bytes, but the file holds only %llu", h5->path,
                        name, (unsigned long long)wanted, (unsigned long long)stored);
     return MB_OK;
 }
 
-static mb_status open_dataset(const mb_h5 *h5, const char *name, bool text, opened *open,
+static mb_status open_dataset(const mb_h5 *h5, const char *name, value_kind kind, opened *open,
                               mb_error *error) {
     *open = (opened){.dataset = -1, .type = -1, .space = -1};
     mb_status status = mb_h5_object(h5, name, H5I_DATASET, &open->dataset, error);
@@ -86,31 +96,27 @@ static mb_status open_dataset(const mb_h5 *h5, const char *name, bool text, open
         return status;
     open->type = H5Dget_type(open->dataset);
     open->space = H5Dget_space(open->dataset);
-    if (open->type < 0 || open->space < 0) {
+    H5T_class_t class = open->type >= 0 ? H5Tget_class(open->type) : H5T_NO_CLASS;
+    if (open->type < 0 || open->space < 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: %s: damaged dataset", h5->path, name);
-    } else if (!stored_here(open->dataset)) {
-        status =
-            mb_fail(error, MB_BAD_INPUT,
-                    "%s: %s: the values are in another file, which is not allowed", h5->path, name);
-    } else {
-        const char *expected = text ? "strings" : "numbers";
-        const char *found = class_name(H5Tget_class(open->type));
-        if (strcmp(found, expected) != 0)
-            status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %s, found %s", h5->path, name,
-                             expected, found);
-        else
-            status = read_shape(h5, name, open, error);
-    }
+    else if (!suits(class, kind))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %s, found %s", h5->path, name,
+                         kind_names[kind], class_name(class));
+    else
+        status = mb_h5_storage(h5, name, open->dataset, open->type, error);
+    if (status == MB_OK)
+        status = read_shape(h5, name, open, error);
     if (status != MB_OK)
         close_dataset(open);
     return status;
 }
 
-static mb_status read_numbers(const mb_h5 *h5, const char *name, hid_t type, size_t size,
-                              void **values, int *rank, int64_t dims[8], mb_error *error) {
+static mb_status read_numbers(const mb_h5 *h5, const char *name, value_kind kind, hid_t type,
+                              size_t size, void **values, int *rank, int64_t dims[8],
+                              mb_error *error) {
     *values = NULL, *rank = 0;
     opened open;
-    mb_status status = open_dataset(h5, name, false, &open, error);
+    mb_status status = open_dataset(h5, name, kind, &open, error);
     if (status != MB_OK)
         return status;
     void *read = malloc(open.elements > 0 ? (size_t)open.elements * size : 1);
@@ -130,11 +136,24 @@ static mb_status read_numbers(const mb_h5 *h5, const char *name, hid_t type, siz
     return status;
 }
 
+mb_status mb_h5_shape(const mb_h5 *h5, const char *name, int *rank, int64_t dims[8],
+                      mb_error *error) {
+    *rank = 0;
+    opened open;
+    mb_status status = open_dataset(h5, name, NUMBERS, &open, error);
+    if (status != MB_OK)
+        return status;
+    *rank = open.rank;
+    memcpy(dims, open.dims, (size_t)open.rank * sizeof *dims);
+    close_dataset(&open);
+    return MB_OK;
+}
+
 mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, int *rank,
                             int64_t dims[8], mb_error *error) {
     void *read;
-    mb_status status =
-        read_numbers(h5, name, H5T_NATIVE_FLOAT, sizeof **values, &read, rank, dims, error);
+    mb_status status = read_numbers(h5, name, NUMBERS, H5T_NATIVE_FLOAT, sizeof **values, &read,
+                                    rank, dims, error);
     *values = read;
     return status;
 }
@@ -142,8 +161,8 @@ mb_status mb_h5_read_floats(const mb_h5 *h5, const char *name, float **values, i
 mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **values, int *rank,
                               int64_t dims[8], mb_error *error) {
     void *read;
-    mb_status status =
-        read_numbers(h5, name, H5T_NATIVE_INT64, sizeof **values, &read, rank, dims, error);
+    mb_status status = read_numbers(h5, name, INTEGERS, H5T_NATIVE_INT64, sizeof **values, &read,
+                                    rank, dims, error);
     *values = read;
     return status;
 }
@@ -171,7 +190,7 @@ mb_status mb_h5_read_texts(const mb_h5 *h5, const char *name, char ***texts, int
                            mb_error *error) {
     *texts = NULL, *count = 0;
     opened open;
-    mb_status status = open_dataset(h5, name, true, &open, error);
+    mb_status status = open_dataset(h5, name, STRINGS, &open, error);
     if (status != MB_OK)
         return status;
     bool variable = H5Tis_variable_str(open.type) > 0;

@@ -135,17 +135,29 @@ static mb_status read_all(feature_work *work, int threads, bool quiet, mb_error 
     return work->status;
 }
 
-// Finds the file or folder of every utterance. The message of a failure lists the first few
-// utterances that have neither.
-static mb_status locate(feature_work *work, mb_error *error) {
+// The message lists the first few utterances that have neither a file nor a folder.
+static mb_status not_found(const feature_work *work, int missing, mb_error *error) {
     enum { SHOWN = 5 };
+    mb_status status = mb_fail(error, MB_BAD_INPUT,
+                               "%.300s: feature '%s': %d of %d utterances have neither a file "
+                               "UTTERANCE.npy nor a folder UTTERANCE:",
+                               work->folder, work->feature, missing, work->corpus->utterance_count);
+    int shown = 0;
+    for (int32_t i = 0; i < work->corpus->utterance_count && shown < SHOWN; i++)
+        if (work->utterances[i].where == MISSING) {
+            shown++;
+            mb_fail_more(error, status, "\n  '%.100s'", work->corpus->names[i]);
+        }
+    return missing > SHOWN ? mb_fail_more(error, status, "\n  ...") : status;
+}
+
+// Finds the file or folder of every utterance.
+static mb_status locate(feature_work *work, mb_error *error) {
     char **names, wanted[NAME_MAX + 8];
     int count, missing = 0;
     mb_status status = mb_list_folder(work->folder, &names, &count, error);
     if (status != MB_OK)
         return status;
-    char list[1024] = "";
-    size_t used = 0;
     for (int32_t i = 0; i < work->corpus->utterance_count; i++) {
         const char *name = work->corpus->names[i], *key = wanted;
         bool fits = strlen(name) <= NAME_MAX;
@@ -154,15 +166,11 @@ static mb_status locate(feature_work *work, mb_error *error) {
             work->utterances[i].where = FILE_OF_FRAMES;
         else if (fits && bsearch(&name, names, (size_t)count, sizeof *names, compare_names) != NULL)
             work->utterances[i].where = FOLDER_OF_FRAMES;
-        else if (missing++ < SHOWN && used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "\n  '%.100s'", name);
+        else
+            missing++;
     }
     if (missing > 0)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%.300s: feature '%s': %d of %d utterances have neither a file "
-                         "UTTERANCE.npy nor a folder UTTERANCE:%s%s",
-                         work->folder, work->feature, missing, work->corpus->utterance_count, list,
-                         missing > SHOWN ? "\n  ..." : "");
+        status = not_found(work, missing, error);
     mb_h5_free_names(names, count);
     return status;
 }

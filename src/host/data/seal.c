@@ -150,6 +150,10 @@ static bool parse(const char *text, parsed_seal *seal) {
         return false;
     memcpy(seal->hex, cursor, 32);
     seal->hex[32] = '\0';
+    // The digest does not cover the rest of the block, so it must be empty.
+    for (const char *rest = cursor + 33, *end = text + seal->block; rest < end; rest++)
+        if (*rest != '\0')
+            return false;
     return true;
 }
 

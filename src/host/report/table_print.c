@@ -2,10 +2,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/plain.h"
 #include "report/dialect.h"
 
 static const mb_dialect dialects[] = {
-    [MB_TABLE_TEXT] = {.escape = mb_text_plain,
+    [MB_TABLE_TEXT] = {.escape = mb_plain,
                        .print = mb_grid_print_text,
                        .plus_minus = " ± ",
                        .nothing = "—",
@@ -36,7 +37,7 @@ void mb_print_line(const char *const around[2], FILE *out, const char *format, .
     va_list arguments;
     fputs(around[0], out);
     va_start(arguments, format);
-    vfprintf(out, format, arguments);
+    mb_print_plain_list(out, format, arguments);
     va_end(arguments);
     fputs(around[1], out);
 }

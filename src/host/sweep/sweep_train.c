@@ -207,12 +207,11 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
 // Appends to the message of a failure how many runs are recorded, since these are kept.
 static mb_status append_progress(const mb_sweep *sweep, mb_status status, mb_error *error) {
     mb_sweep_totals totals;
-    mb_error first = *error;
     mb_sweep_get_totals(sweep, &totals);
-    return mb_fail(
+    return mb_fail_more(
         error, status,
-        "%s\n%lld of %lld runs are done and recorded; the same command goes on from there",
-        first.message, (long long)totals.runs_done, (long long)totals.runs);
+        "\n%lld of %lld runs are done and recorded; the same command goes on from there",
+        (long long)totals.runs_done, (long long)totals.runs);
 }
 
 static void report(training *t, mb_sweep_listener listener, void *context) {

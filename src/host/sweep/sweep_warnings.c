@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "data/audit.h"
 #include "sweep/sweep_state.h"
 
@@ -19,7 +18,6 @@ typedef struct warner {
 static mb_status pass_on(const warner *to, char *line) {
     if (line == NULL)
         return mb_out_of_memory(to->error, "warnings");
-    mb_make_plain(line, "");
     to->warn(to->context, line);
     free(line);
     return MB_OK;
