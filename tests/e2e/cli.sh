@@ -100,7 +100,7 @@ expect 3 doctor absent.h5
 complains 'absent.h5'
 # Such a name can neither control the terminal nor reverse the direction of the line.
 expect 3 info $'absent\x1b[31m\xe2\x80\xae.h5'
-complains 'absent?[31m?.h5'
+complains 'absent\x1b[31m\u202e.h5'
 expect 3 run absent.json
 complains 'absent.json'
 expect 3 table absent.db

@@ -15,20 +15,20 @@
 
 #include "parity/parity.h"
 
-// One file of each kind. Of the many tensors of a group, the first and the last few are changed.
+// One file of each kind. Of the many members of a group, the first and the last are changed.
 static const char *const files[] = {
-    "/attention/dropout.h5",      // a model with masks
-    "/attention/batch1.h5",       // with Adam steps
-    "/graph_mfn/t1.h5",           // with frozen parameters
-    "/mfm/t1.h5",                 // with noise
-    "/trainloop/lmf_mosi.h5",     // a training loop of a dataset with values
-    "/trainloop/mmim_mer2023.h5", // of a dataset with classes and values, with folds
+    "/attention/dropout.h5",           // a model with masks
+    "/attention/batch1.h5",            // with Adam steps
+    "/graph_mfn/t1.h5",                // with frozen parameters
+    "/mfm/t1.h5",                      // with noise
+    "/trainloop/lmf_mosi.h5",          // a training loop of a dataset with values
+    "/trainloop/attention_mer2023.h5", // of a dataset with classes and values, with folds
     "/dataops/align.h5",
     "/dataops/mapping.h5",
     "/dataops/splits.h5",
     "/metrics/metrics.h5",
 };
-enum { FIRST = 2, LAST = 1 };
+enum { FIRST = 1, LAST = 1 };
 
 // Datasets that are not read.
 static const char *const unread[] = {"train_metric",  "eval_metric", "session",
@@ -69,12 +69,19 @@ static void add_place(places *list, const char *object, const char *attribute) {
         (spot){strdup(object), attribute != NULL ? strdup(attribute) : NULL};
 }
 
-static herr_t add_attribute(hid_t object, const char *name, const H5A_info_t *info, void *data) {
-    (void)info;
-    char path[512];
+// All attributes of the root, and the first and the last of any other object.
+static void list_attributes(hid_t object, places *list) {
+    char path[512], name[128];
+    H5O_info_t info;
     H5Iget_name(object, path, sizeof path);
-    add_place(data, path, name);
-    return 0;
+    assert_true(H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) >= 0);
+    for (hsize_t i = 0; i < info.num_attrs; i++) {
+        if (strcmp(path, "/") != 0 && i >= FIRST && i + LAST < info.num_attrs)
+            continue;
+        H5Aget_name_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name,
+                           H5P_DEFAULT);
+        add_place(list, path, name);
+    }
 }
 
 static herr_t count_member(hid_t group, const char *name, const H5L_info_t *info, void *data) {
@@ -97,6 +104,8 @@ static herr_t add_member(hid_t group, const char *name, const H5L_info_t *info, 
     ssize_t length = H5Iget_name(group, path, sizeof path);
     snprintf(path + length, sizeof path - (size_t)length, "%s%s", length > 1 ? "/" : "", name);
     int position = w->position++;
+    if (strcmp(name, "fold_1") == 0 || strcmp(name, "fold_2") == 0 || strcmp(name, "fold_3") == 0)
+        return 0;
     if (position >= FIRST && position < w->count - LAST)
         return 0;
     hid_t object = H5Oopen(group, name, H5P_DEFAULT);
@@ -104,7 +113,7 @@ static herr_t add_member(hid_t group, const char *name, const H5L_info_t *info, 
     if (dataset)
         add_place(w->list, path, NULL);
     if (position == 0 && dataset)
-        H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, w->list);
+        list_attributes(object, w->list);
     H5Oclose(object);
     if (!dataset)
         list_group(group, path, w->list);
@@ -114,10 +123,12 @@ static herr_t add_member(hid_t group, const char *name, const H5L_info_t *info, 
 static void list_group(hid_t file, const char *path, places *list) {
     hid_t group = H5Gopen2(file, path, H5P_DEFAULT);
     walk w = {.list = list};
-    H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, list);
+    list_attributes(group, list);
     H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, count_member, &w.count);
-    // The kinds of groups matter, not their number; those of the root are all different.
-    if (strcmp(path, "/") == 0)
+    enum { MANY = 20 };
+    if (w.count < MANY && (strcmp(path, "/") == 0 || strncmp(path, "/fold_", 6) == 0 ||
+                           strcmp(path, "/outputs") == 0 || strcmp(path, "/inputs") == 0))
+        // these are different from each other
         w.count = 0;
     H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, add_member, &w);
     H5Gclose(group);
@@ -202,6 +213,23 @@ static void write_values(hid_t dataset, hid_t type, alteration change, const dou
     free(texts);
 }
 
+// The masks of dropout have the name of their site.
+static void copy_site(hid_t from, hid_t to) {
+    if (H5Aexists(from, "site") <= 0)
+        return;
+    char *site = NULL;
+    hid_t before = H5Aopen(from, "site", H5P_DEFAULT), type = H5Aget_type(before);
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t after = H5Acreate2(to, "site", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Tis_variable_str(type) > 0);
+    assert_true(H5Aread(before, type, &site) >= 0 && H5Awrite(after, type, &site) >= 0);
+    H5free_memory(site);
+    H5Aclose(after);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(before);
+}
+
 static bool change_dataset(hid_t file, const char *path, alteration change) {
     if (change == REMOVED)
         return H5Ldelete(file, path, H5P_DEFAULT) >= 0;
@@ -215,13 +243,15 @@ static bool change_dataset(hid_t file, const char *path, alteration change) {
     if (!strings)
         H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
     H5Sclose(space);
-    H5Dclose(dataset);
+    hid_t old = dataset;
     // Heads that a dataset lacks are stored without elements, and not read.
     bool applies = (change != STRINGS || !strings) && known > 0 && shape_after(change, &rank, dims);
     if (applies) {
         H5Ldelete(file, path, H5P_DEFAULT);
         if (change == A_GROUP) {
-            H5Gclose(H5Gcreate2(file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+            hid_t group = H5Gcreate2(file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+            copy_site(old, group);
+            H5Gclose(group);
         } else {
             hid_t type = type_after(change, before);
             space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, dims, NULL);
@@ -229,11 +259,13 @@ static bool change_dataset(hid_t file, const char *path, alteration change) {
             assert_true(dataset >= 0);
             write_values(dataset, type, change, values, known,
                          (hsize_t)H5Sget_simple_extent_npoints(space));
+            copy_site(old, dataset);
             H5Dclose(dataset);
             H5Sclose(space);
             H5Tclose(type);
         }
     }
+    H5Dclose(old);
     free(values);
     H5Tclose(before);
     return applies;
@@ -288,9 +320,17 @@ static bool is_read(const char *object) {
 // Whether the file must be refused with a message that names the dataset; other changes may also
 // turn up as differences.
 static bool must_be_refused(const spot *place, alteration change) {
+    const char *o = place->object;
+    if ((change == WIDER && strstr(o, "_order") != NULL) ||
+        (change == SHORTER && strstr(o, "/fold_average/") != NULL &&
+         strstr(o, "/fold_l") != NULL) ||
+        (change == SHORTER && strstr(o, "/fold_val_preds") != NULL))
+        return false; // any number of samples, of folds
+    bool sequence = strstr(o, "_len") != NULL || strstr(o, "/audio/") != NULL ||
+                    strstr(o, "/text/") != NULL || strstr(o, "/video/") != NULL; // of any length
     return place->attribute == NULL && is_read(place->object) &&
-           (change == A_GROUP || change == EMPTY || change == SHORTER || change == WIDER ||
-            change == STRINGS || change == NOT_FINITE);
+           (change == A_GROUP || change == EMPTY || (change == SHORTER && !sequence) ||
+            change == WIDER || change == STRINGS || change == NOT_FINITE);
 }
 
 // Whether the outcome is as it must be; if not, it is printed.
@@ -344,6 +384,7 @@ static int check_file(const char *file, mb_device *device, int *wrong) {
         }
     list_free(&list);
     unlink(path);
+    print_message("%s: %d changes\n", file, tried);
     return tried;
 }
 
@@ -355,7 +396,7 @@ static void test_changed_fixtures(void **state) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     assert_int_equal(mb_cpu_open(NULL, &device, &error), MB_OK);
     for (size_t f = 0; f < sizeof files / sizeof *files; f++)
-        assert_true(check_file(files[f], device, &wrong) > 100);
+        assert_true(check_file(files[f], device, &wrong) > 50);
     device->backend->close(device);
     assert_int_equal(wrong, 0);
 }

@@ -189,11 +189,12 @@ static mb_status check_pipeline(const mb_fixture *fixture, ragged *made, mb_feat
     snprintf(group, sizeof group, "/pipeline_%s", mb_feature_type_names[type]);
     mb_status status = mb_sequences_make(&made->corpus, mb_modality_names, MB_MODALITY_COUNT, type,
                                          &sequences, error);
+    if (status != MB_OK)
+        return status;
     for (int m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++)
         status = compare_pipeline(fixture, made, &sequences.streams[m],
                                   mb_path_of(group, mb_modality_names[m]).text, report, error);
-    if (status == MB_OK)
-        mb_sequences_free(&sequences);
+    mb_sequences_free(&sequences);
     return status;
 }
 

@@ -8,7 +8,7 @@
 
 mb_path mb_path_of(const char *group, const char *name) {
     mb_path path;
-    snprintf(path.text, sizeof path.text, "%s/%s", group, name);
+    snprintf(path.text, sizeof path.text, "%s%s/%s", group[0] == '/' ? "" : "/", group, name);
     return path;
 }
 

@@ -374,13 +374,14 @@ static mb_status check_final(training_loop *loop, mb_error *error) {
     return status;
 }
 
-// Opens an evaluator of the trained parameters, for samples of the fixture's current shapes.
+// Opens an evaluator of the trained parameters, for samples of the fixture's current shapes. These
+// may have other numbers of frames than the training samples, but not other dimensions.
 static mb_status evaluator_open(training_loop *loop, mb_device *device, mb_runner *evaluator,
                                 mb_error *error) {
     mb_status status = mb_runner_open(device, loop->fixture, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
                                       loop->batch, evaluator, error);
     if (status == MB_OK)
-        mb_runner_borrow(evaluator, &loop->trainer);
+        status = mb_runner_borrow(evaluator, &loop->trainer, loop->fixture->path, error);
     return status;
 }
 
