@@ -18,7 +18,7 @@ static mb_status read_pickle(const char *bytes, size_t size, mb_pickle **pickle,
     unsigned char *copy = malloc(size > 0 ? size : 1); // exact size, for the sanitizer
     assert_non_null(copy);
     memcpy(copy, bytes, size);
-    mb_status status = mb_pickle_read(copy, size, "p", 100, pickle, value, error);
+    mb_status status = mb_pickle_read(copy, size, SIZE_MAX, "p", 100, pickle, value, error);
     free(copy);
     return status;
 }

@@ -15,6 +15,12 @@ enum {
     LARGEST_MEMBER = 1 << 30,
     BEST_RATIO = 1100, // of deflate; a member that claims more is a zip bomb
     MOST_MEMBERS = 1000,
+    // What a file may need relative to its size, beyond an amount that any may need: bytes of all
+    // members together, and memory for the values of one.
+    EXPANDED_RATIO = 32,
+    EXPANDED_LEAST = 16 << 20,
+    MEMORY_RATIO = 32,
+    MEMORY_LEAST = 64 << 20,
 };
 
 struct mb_npz {
@@ -24,6 +30,7 @@ struct mb_npz {
     char digest[33];
     char **names;
     int count;
+    size_t expanded; // bytes of the members that were read
 };
 
 static mb_status damaged(const char *path, zip_error_t *cause, mb_error *error) {
@@ -135,6 +142,12 @@ static mb_status check_size(const mb_npz *npz, int member, zip_stat_t *stat, mb_
             " bytes compressed to %" PRIu64,
             npz->path, npz->names[member], LARGEST_MEMBER, BEST_RATIO, (uint64_t)stat->size,
             (uint64_t)stat->comp_size);
+    size_t most = EXPANDED_LEAST + EXPANDED_RATIO * npz->file.size;
+    if (stat->size > most - npz->expanded)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: member '%s': expected members of at most %zu bytes together, as the "
+                       "file has %zu bytes, found more",
+                       npz->path, npz->names[member], most, npz->file.size);
     return MB_OK;
 }
 
@@ -160,8 +173,9 @@ static mb_status inflate(mb_npz *npz, int member, size_t size, unsigned char *by
     return status;
 }
 
-static mb_status parse_object(const unsigned char *bytes, size_t size, const char *file,
-                              mb_pickle **pickle, const mb_python **value, mb_error *error) {
+static mb_status parse_object(const unsigned char *bytes, size_t size, size_t memory,
+                              const char *file, mb_pickle **pickle, const mb_python **value,
+                              mb_error *error) {
     mb_npy_header header;
     mb_status status = mb_npy_parse_header(bytes, size, file, &header, error);
     if (status != MB_OK)
@@ -173,8 +187,8 @@ static mb_status parse_object(const unsigned char *bytes, size_t size, const cha
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: expected one object, found an array of %d dimensions with dtype %c%d",
                        file, header.rank, header.kind, header.item_size);
-    status = mb_pickle_read(bytes + header.data, size - header.data, file, header.data, pickle,
-                            value, error);
+    status = mb_pickle_read(bytes + header.data, size - header.data, memory, file, header.data,
+                            pickle, value, error);
     if (status != MB_OK)
         return status;
     if ((*value)->kind != MB_PYTHON_ARRAY || (*value)->count != 1) {
@@ -196,7 +210,9 @@ mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const 
     mb_status status = check_size(npz, member, &stat, error);
     if (status != MB_OK)
         return status;
-    size_t size = (size_t)stat.size, capacity = strlen(npz->path) + strlen(npz->names[member]) + 32;
+    npz->expanded += (size_t)stat.size;
+    size_t size = (size_t)stat.size, memory = MEMORY_LEAST + MEMORY_RATIO * npz->file.size;
+    size_t capacity = strlen(npz->path) + strlen(npz->names[member]) + 32;
     unsigned char *bytes = malloc(size + 1);
     char *file = malloc(capacity);
     if (bytes == NULL || file == NULL) {
@@ -206,7 +222,7 @@ mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const 
         status = inflate(npz, member, size, bytes, error);
     }
     if (status == MB_OK)
-        status = parse_object(bytes, size, file, pickle, value, error);
+        status = parse_object(bytes, size, memory, file, pickle, value, error);
     free(file);
     free(bytes);
     return status;

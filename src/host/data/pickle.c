@@ -7,8 +7,8 @@
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
 
-// The values of a regular pickle need less memory than this multiple of its size. The limit stops
-// small files that expand to a huge number of values.
+// The values, the stack and the memo of a regular pickle need less memory than this multiple of its
+// size. The limit stops small files that expand to a huge number of values.
 enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 
 // ---- operands ---------------------------------------------------------------------------------
@@ -330,15 +330,17 @@ static mb_status execute(mb_pickle *pickle, unsigned char opcode) {
     }
 }
 
-mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *file, size_t offset,
-                         mb_pickle **pickle, const mb_python **value, mb_error *error) {
+mb_status mb_pickle_read(const unsigned char *bytes, size_t size, size_t memory, const char *file,
+                         size_t offset, mb_pickle **pickle, const mb_python **value,
+                         mb_error *error) {
     *pickle = NULL, *value = NULL;
+    size_t plausible = BUDGET_RATIO * size + BUDGET_LEAST;
     mb_pickle *machine = calloc(1, sizeof *machine);
     if (machine == NULL)
         return mb_out_of_memory(error, file);
     *machine = (mb_pickle){.bytes = bytes,
                            .size = size,
-                           .budget = BUDGET_RATIO * size + BUDGET_LEAST,
+                           .budget = memory < plausible ? memory : plausible,
                            .file = file,
                            .offset = offset,
                            .error = error};
@@ -365,6 +367,10 @@ mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *fi
     *value = machine->stack.items[0];
     *pickle = machine;
     return MB_OK;
+}
+
+size_t mb_pickle_size(const mb_pickle *pickle) {
+    return pickle->size;
 }
 
 const char *mb_python_kind_name(mb_python_kind kind) {
