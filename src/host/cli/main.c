@@ -6,6 +6,7 @@
 #include "base/plain.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/probe.h"
 
 typedef struct command {
     const char *name, *arguments, *summary;
@@ -50,6 +51,9 @@ static int finish(const char *program, mb_status status, const mb_error *error) 
 int main(int argc, char **argv) {
     enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
+    if (mb_probe_is_child(argc, argv))
+        return mb_probe_child(argv);
+    mb_probe_start();
     (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     if (argc < 2) {
         print_help(stderr);

@@ -217,15 +217,10 @@ static mb_status read_features(const mb_h5 *h5, mb_corpus *corpus, mb_error *err
     return status;
 }
 
-mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
-    *corpus = (mb_corpus){.path = strdup(path)};
-    if (corpus->path == NULL)
-        return mb_out_of_memory(error, path);
-    mb_status status = mb_seal_check(path, error);
-    if (status != MB_OK)
-        return status;
+// Reads everything but values and sources, without a look at the seal.
+static mb_status read_corpus(const char *path, mb_corpus *corpus, mb_error *error) {
     mb_h5 *h5;
-    status = mb_h5_open_corpus(path, &h5, error);
+    mb_status status = mb_h5_open_corpus(path, &h5, error);
     if (status != MB_OK)
         return status;
     status = read_root(h5, corpus, error);
@@ -245,6 +240,34 @@ mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
         status = mb_fail(error, MB_BAD_INPUT,
                          "%s: names, labels and splits: expected digest %s, found %s", path,
                          corpus->digest, digest);
+    return status;
+}
+
+mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
+    *corpus = (mb_corpus){.path = strdup(path)};
+    if (corpus->path == NULL)
+        return mb_out_of_memory(error, path);
+    mb_status status = mb_seal_check(path, error);
+    if (status == MB_OK)
+        status = mb_h5_guard(path, true, error);
+    return status == MB_OK ? read_corpus(path, corpus, error) : status;
+}
+
+// Loading values makes no calls that could fail in another way: reading has looked at the header of
+// each `values`, and what follows is a copy of bytes from one place of the file, as the format
+// allows neither chunks nor filters nor another type.
+mb_status mb_corpus_try(const char *path, mb_error *error) {
+    mb_corpus corpus = {.path = strdup(path)};
+    char **files = NULL, **digests = NULL;
+    int count = 0;
+    mb_status status = corpus.path != NULL ? MB_OK : mb_out_of_memory(error, path);
+    if (status == MB_OK)
+        status = read_corpus(path, &corpus, error);
+    if (status == MB_OK)
+        status = mb_corpus_sources(&corpus, &files, &digests, &count, error);
+    mb_h5_free_names(files, count);
+    mb_h5_free_names(digests, count);
+    mb_corpus_close(&corpus);
     return status;
 }
 

@@ -9,6 +9,11 @@
 
 #define MB_CORPUS_FORMAT 1
 
+// Makes all calls of the HDF5 library that opening a corpus, loading its features and listing its
+// sources make, but reads no values of features. A child process does this first (cli/probe.h). The
+// seal is not checked.
+mb_status mb_corpus_try(const char *path, mb_error *error);
+
 // Checks the rules that every corpus must follow: names, labels, splits, the descriptions of the
 // features, and the offsets of the features that are loaded. Messages start with `file`.
 mb_status mb_corpus_check(const mb_corpus *corpus, const char *file, mb_error *error);

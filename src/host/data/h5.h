@@ -10,6 +10,10 @@
 
 typedef struct mb_h5 mb_h5;
 
+// Asks the guard of the program, if there is one (mb_set_file_guard), whether the HDF5 library may
+// open a file. Not asked by mb_h5_open, since a corpus is opened several times.
+mb_status mb_h5_guard(const char *path, bool corpus, mb_error *error);
+
 // Opens a file for reading. MB_BAD_INPUT: the file is missing, not HDF5, or truncated. HDF5 does
 // not print its own errors.
 mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error);
@@ -49,5 +53,9 @@ mb_status mb_h5_attribute_number(const mb_h5 *h5, const char *name, const char *
                                  double *value, mb_error *error);
 mb_status mb_h5_attribute_text(const mb_h5 *h5, const char *name, const char *attribute,
                                char **text, mb_error *error);
+
+// Opens a file and reads all of its objects and attributes, of values those that the library does
+// more with than copy them. Objects of types that the functions above do not read are left out.
+mb_status mb_h5_walk(const char *path, mb_error *error);
 
 #endif

@@ -72,7 +72,8 @@ static mb_status read_config(mb_fixture *fixture, mb_error *error) {
 
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error) {
     *fixture = (mb_fixture){.path = path};
-    return mb_h5_open(path, &fixture->h5, error);
+    mb_status status = mb_h5_guard(path, false, error);
+    return status == MB_OK ? mb_h5_open(path, &fixture->h5, error) : status;
 }
 
 mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error) {
