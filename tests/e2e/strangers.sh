@@ -80,5 +80,5 @@ CHECKS=$((CHECKS + 1))
 [ "$STATUS" -eq 0 ] || fail 'expected exit code 0'
 prints 'dataset    QUICKSTART'
 expect 2 --open-hdf5-file-first corpus
-expect 1 --open-hdf5-file-first corpus 1 q.h5
+expect 2 --open-hdf5-file-first corpus 1 q.h5
 finish

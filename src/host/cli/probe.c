@@ -48,8 +48,12 @@ enum { MAGIC = 0x6d62707a };
 
 // ---- the child --------------------------------------------------------------------------------
 
+static bool is_child_of(const char *parent) {
+    return getppid() == (pid_t)strtol(parent, NULL, 10);
+}
+
 bool mb_probe_is_child(int argc, char **argv) {
-    return argc == CHILD_ARGUMENTS && strcmp(argv[1], argument) == 0;
+    return argc == CHILD_ARGUMENTS && strcmp(argv[1], argument) == 0 && is_child_of(argv[PARENT]);
 }
 
 // Lowers a limit; true if it was higher before.
@@ -73,7 +77,7 @@ int mb_probe_child(char **argv) {
     outcome result = {.magic = MAGIC};
     mb_error error = {.message = ""};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != (pid_t)strtol(argv[PARENT], NULL, 10))
+    if (!is_child_of(argv[PARENT]))
         return MB_FAILED; // the parent ended before that
     lower(RLIMIT_CORE, 0, 0);
     lower(RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 1);

@@ -87,28 +87,29 @@ bool mb_h5_has(const mb_h5 *h5, const char *name) {
     return H5Lexists(h5->file, name, h5->links) > 0;
 }
 
+static mb_status check_link(const mb_h5 *h5, const char *path, const char *name, mb_error *error) {
+    H5L_info_t info;
+    if (H5Lget_info(h5->file, path, &info, h5->links) < 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: there is no object %s", h5->path, name);
+    if (info.type != H5L_TYPE_HARD)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s is %s link, which is not allowed", h5->path,
+                       path, info.type == H5L_TYPE_SOFT ? "a soft" : "an external");
+    return MB_OK;
+}
+
 // Checks the links of a path, from the root on: only hard ones are followed.
 static mb_status check_links(const mb_h5 *h5, const char *name, mb_error *error) {
     char *path = strdup(name);
     if (path == NULL)
         return mb_out_of_memory(error, name);
     mb_status status = MB_OK;
-    for (char *end = path; status == MB_OK && end != NULL;) {
-        end = strchr(end + (*end == '/'), '/');
-        if (end != NULL)
-            *end = '\0';
-        H5L_info_t info;
-        if (strcmp(path, "/") != 0) {
-            if (H5Lget_info(h5->file, path, &info, h5->links) < 0)
-                status = mb_fail(error, MB_BAD_INPUT, "%s: there is no object %s", h5->path, name);
-            else if (info.type != H5L_TYPE_HARD)
-                status =
-                    mb_fail(error, MB_BAD_INPUT, "%s: %s is %s link, which is not allowed",
-                            h5->path, path, info.type == H5L_TYPE_SOFT ? "a soft" : "an external");
+    size_t length = strcmp(name, "/") == 0 ? 0 : strlen(name);
+    for (size_t end = 1; status == MB_OK && end <= length; end++)
+        if (name[end] == '/' || name[end] == '\0') {
+            path[end] = '\0';
+            status = check_link(h5, path, name, error);
+            path[end] = name[end];
         }
-        if (end != NULL)
-            *end = '/';
-    }
     free(path);
     return status;
 }
