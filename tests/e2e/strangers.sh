@@ -69,10 +69,16 @@ sleep 0.2
 check 'the child is gone after a kill' [ -z "$(children $PID)" ]
 
 # ---- no child can be started
-capture bash -c 'ulimit -n 4 && exec "$0" info q.h5' "$MERBENCH"
-CHECKS=$((CHECKS + 1))
-[ "$STATUS" -eq 1 ] || fail 'expected exit code 1'
-complains 'q.h5: cannot start the process that opens the file first: Too many open files'
+# With few files, the program cannot start, cannot read the seal, or, with two or three more, cannot make the pipe.
+found=no
+for files in $(seq 4 20); do
+    capture bash -c 'ulimit -n "$0" && exec "$1" info q.h5' "$files" "$MERBENCH"
+    if grep -q 'q.h5: cannot start the process that opens the file first: Too many open files' "$STDERR"; then
+        found=yes
+        check "exit code 1 with $files files" [ "$STATUS" -eq 1 ]
+    fi
+done
+check 'a child that cannot be started is said to be the cause' [ $found = yes ]
 
 # ---- whoever ignores the ends of children, and closes streams, is served as well
 capture bash -c 'trap "" CHLD; exec "$0" info q.h5 <&-' "$MERBENCH"
