@@ -79,19 +79,20 @@ static void add_report(cJSON *files, const char *path, mb_status status,
 }
 
 static mb_status check_files(mb_device *device, int count, char **paths, cJSON *files) {
-    bool failed = false, unsupported = false;
-    for (int i = 0; i < count; i++) {
+    bool failed = false, unsupported = false, stopped = false; // out of memory, interrupted
+    for (int i = 0; i < count && !stopped; i++) {
         mb_parity_report report;
         mb_error error = {.message = ""};
         mb_status status = mb_parity_file(device, paths[i], &report, &error);
-        failed |= status != MB_OK && status != MB_UNSUPPORTED;
+        stopped = status == MB_FAILED;
+        failed |= status == MB_BAD_INPUT;
         unsupported |= status == MB_UNSUPPORTED;
         if (files != NULL)
             add_report(files, paths[i], status, &report, &error);
         else
             print_report(paths[i], status, &report, &error);
     }
-    return failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
+    return stopped ? MB_FAILED : failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
 }
 
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,

@@ -38,8 +38,9 @@ static mb_status search_folder(const mb_trial *trial, const char *folder, char *
                 status = mb_out_of_memory(error, "the name of a file");
             } else {
                 ++*looked;
-                mb_error why;
-                (void)try_corpus(trial, candidate, &match, &why);
+                mb_error why; // of a file that is no corpus
+                if (try_corpus(trial, candidate, &match, &why) == MB_FAILED)
+                    status = mb_fail(error, MB_FAILED, "%s", why.message);
             }
         }
         if (match)
