@@ -16,6 +16,16 @@
 
 #include "data/mertools_labels.h"
 
+// Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { LIMITS_MEMORY = 0 };
+#else
+enum { LIMITS_MEMORY = 1 };
+#endif
+
 enum { MEBI = 1 << 20, MEMORY = 256 * MEBI, MOST_FILE = 1 * MEBI };
 enum { FILLER = 7 * MEBI / 10 };
 
@@ -116,10 +126,9 @@ static size_t file_size(const char *path) {
 // Reads the labels; the memory is limited where no sanitizer needs it all. Returns the status and
 // the message through the pipe.
 static void read_limited(const char *path, int out) {
-#ifndef __SANITIZE_ADDRESS__
     const struct rlimit limit = {MEMORY, MEMORY};
-    setrlimit(RLIMIT_AS, &limit);
-#endif
+    if (LIMITS_MEMORY)
+        setrlimit(RLIMIT_AS, &limit);
     struct {
         mb_status status;
         mb_error error;

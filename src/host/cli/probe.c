@@ -32,8 +32,13 @@ enum { KIND = 2, PARENT, FILE_NAME, CHILD_ARGUMENTS };
 // size. The address space has room for the program and its libraries.
 enum { CPU_SECONDS = 10, WAIT_SECONDS = 30, LEAST_MEMORY = 1 << 30, MEMORY_RATIO = 4 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { LIMITS_MEMORY = 0 }; // sanitizers need address space without limit
+// Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { LIMITS_MEMORY = 0 };
 #else
 enum { LIMITS_MEMORY = 1 };
 #endif
