@@ -11,7 +11,7 @@ static const double no_value = -10; // stands for a missing valence in the toolk
 
 // A dict of Python has no key twice, but a pickle can name one again and again, in few bytes. Names
 // that are different take their own bytes in the file, and so do their labels.
-enum { LEAST_ENTRY = 8, MOST_LABELS = 100 }; // bytes of an utterance in a pickle; its labels
+enum { LEAST_ENTRY = 5, MOST_LABELS = 100 }; // bytes of an utterance in a pickle; its labels
 
 const char *mb_mertools_label_file(const mb_dataset_rules *rules) {
     if (strcmp(rules->name, "IEMOCAPFour") == 0)
