@@ -40,7 +40,10 @@ mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error
     case SQLITE_FULL:
         return mb_fail(error, MB_FAILED, "%s: %s: the disk is full%s", ledger->path, what, reason);
     case SQLITE_BUSY:
-        return mb_fail(error, MB_FAILED, "%s: %s: in use by another process", ledger->path, what);
+        return ledger->has_writer
+                   ? mb_ledger_in_use(ledger, error)
+                   : mb_fail(error, MB_FAILED, "%s: %s: locked by another program that has it open",
+                             ledger->path, what);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -77,7 +80,7 @@ static char *statement_text(mb_ledger_statement index) {
     sqlite3_str *text = sqlite3_str_new(NULL);
     if (statements[index].kind == INSERT) {
         sqlite3_str_appendf(text, "INSERT INTO %s VALUES (", mb_ledger_tables[table].name);
-        mb_ledger_add_columns(text, table, true);
+        mb_ledger_add_values(text, table);
         sqlite3_str_appendall(text, ") ");
     } else if (statements[index].kind == SELECT) {
         const char *name = mb_ledger_tables[table].name;
@@ -111,6 +114,7 @@ mb_status mb_query_open(mb_query *query, mb_ledger *ledger, mb_ledger_statement 
     *query = (mb_query){.ledger = ledger,
                         .what = statements[statement].what,
                         .table = statements[statement].table,
+                        .selects = statements[statement].kind == SELECT,
                         .result = SQLITE_OK};
     mb_status status =
         ledger->statements[statement] == NULL ? prepare(ledger, statement, error) : MB_OK;
@@ -186,6 +190,8 @@ mb_status mb_query_next(mb_query *query, bool *row, mb_error *error) {
     *row = result == SQLITE_ROW;
     if (result != SQLITE_ROW && result != SQLITE_DONE)
         return mb_ledger_failure(query->ledger, query->what, error);
+    if (*row && query->selects)
+        mb_query_verify(query);
     return MB_OK;
 }
 
