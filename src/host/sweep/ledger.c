@@ -27,6 +27,13 @@ int mb_ledger_newest_schema(void) {
     return MB_LEDGER_SCHEMA;
 }
 
+// A file that does not exist is a wrong input for a reader. Everything else is a failure.
+static mb_status no_file(const mb_ledger *ledger, mb_error *error) {
+    bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG;
+    return mb_fail(error, absent && ledger->mode != MB_LEDGER_WRITE ? MB_BAD_INPUT : MB_FAILED,
+                   "%s: %s", ledger->path, strerror(errno));
+}
+
 // Finds the absolute name of the file, which need not exist yet. Different names of the same file
 // must share one lock.
 static mb_status resolve(mb_ledger *ledger, mb_error *error) {
@@ -36,8 +43,7 @@ static mb_status resolve(mb_ledger *ledger, mb_error *error) {
     if (errno == ENOMEM)
         return mb_out_of_memory(error, "path of a ledger");
     if (errno != ENOENT || ledger->mode != MB_LEDGER_WRITE)
-        return mb_fail(error, ledger->mode != MB_LEDGER_WRITE ? MB_BAD_INPUT : MB_FAILED, "%s: %s",
-                       ledger->path, strerror(errno));
+        return no_file(ledger, error);
     const char *slash = strrchr(ledger->path, '/');
     const char *name = slash != NULL ? slash + 1 : ledger->path;
     char *folder = slash == NULL           ? strdup(".")
@@ -64,7 +70,7 @@ static mb_status check_access(mb_ledger *ledger, mb_error *error) {
     if (stat(ledger->file, &info) != 0) {
         if (errno == ENOENT && ledger->mode == MB_LEDGER_WRITE)
             return MB_OK;
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s", ledger->path, strerror(errno));
+        return no_file(ledger, error);
     }
     if (!S_ISREG(info.st_mode))
         return mb_fail(error, MB_BAD_INPUT, "%s: expected a results database, found a %s",

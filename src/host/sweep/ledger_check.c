@@ -39,7 +39,7 @@ static mb_status list_rows(examination *e, const char *sql, const char *what, mb
         report(e, line);
     }
     mb_status status = MB_OK;
-    if (result == SQLITE_CORRUPT || result == SQLITE_NOTADB)
+    if (result != SQLITE_DONE && mb_ledger_found_damage(e->ledger))
         report(e, sqlite3_errmsg(database));
     else if (result != SQLITE_DONE)
         status = mb_ledger_failure(e->ledger, "looking for damage", error);

@@ -22,11 +22,28 @@ static const char *system_reason(mb_ledger *ledger, char *buffer, size_t size) {
     return buffer;
 }
 
+// A read that the system refuses is no damage, though SQLite may call it so.
+bool mb_ledger_found_damage(mb_ledger *ledger) {
+    int code = sqlite3_errcode(ledger->database) & 0xff;
+    int number = sqlite3_system_errno(ledger->database);
+    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && number != EIO && number != ENXIO &&
+           sqlite3_extended_errcode(ledger->database) != SQLITE_IOERR_CORRUPTFS;
+}
+
+static mb_status cannot_read(mb_ledger *ledger, const char *what, mb_error *error) {
+    int number = sqlite3_system_errno(ledger->database);
+    return mb_fail(error, MB_FAILED, "%s: %s: cannot be read: %s", ledger->path, what,
+                   strerror(number != 0 ? number : EIO));
+}
+
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error) {
     char buffer[160];
     const char *message = sqlite3_errmsg(ledger->database);
     const char *reason = system_reason(ledger, buffer, sizeof buffer);
-    switch (sqlite3_errcode(ledger->database)) {
+    int code = sqlite3_errcode(ledger->database) & 0xff;
+    if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_found_damage(ledger))
+        return cannot_read(ledger, what, error);
+    switch (code) {
     case SQLITE_NOTADB:
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: expected a results database of merbench, found a file that SQLite "
