@@ -122,8 +122,11 @@ mb_status mb_ledger_lock(mb_ledger *ledger, mb_error *error) {
         // The previous holder may have removed the file while this process was opening it.
         close(ledger->lock);
         ledger->lock = -1;
-        if (status != MB_OK)
+        if (status != MB_OK) {
+            if (ledger->created)
+                unlink(ledger->file);
             return status;
+        }
     }
 }
 
