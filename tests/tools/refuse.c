@@ -1,13 +1,16 @@
-// LD_PRELOAD: a file system that lacks something. REFUSE="ofd=38,flock=38,posix=37,shared=19,sync=22" makes
-// calls fail with these error numbers: locks of open files, flock, locks of processes, shared mappings of
-// files, and flushing to the disk.
+// LD_PRELOAD: a file system that lacks something.
+// REFUSE="ofd=38,flock=38,posix=37,shared=19,sync=22" makes calls fail with these error numbers:
+// locks of open files, flock, locks of processes, shared mappings of files, and flushing to the
+// disk.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 // The error number for a kind of call; 0 = not refused.
 static int refused(const char *kind) {
