@@ -150,7 +150,11 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
-    if (given.upgrade != NULL || given.save != NULL || mb_is_database(given.path)) {
+    bool database = false;
+    status = mb_is_database(given.path, &database, error);
+    if (status != MB_OK)
+        return status;
+    if (given.upgrade != NULL || given.save != NULL || database) {
         const mb_doctor_ledger_options options = {.upgrade = given.upgrade,
                                                   .save = given.save,
                                                   .json = given.json,

@@ -1,6 +1,7 @@
 #include "cli/doctor_ledger.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +11,28 @@
 #include "cli/ledger_file.h"
 #include "sweep/ledger.h"
 
-bool mb_is_database(const char *path) {
+// Whether a file cannot be opened for a reason that is not its own.
+static bool is_failure(int number) {
+    return number == ENOMEM || number == EMFILE || number == ENFILE || number == EIO;
+}
+
+mb_status mb_is_database(const char *path, bool *is, mb_error *error) {
     static const char head[] = "SQLite format 3"; // with its zero
     char found[sizeof head] = "";
     FILE *file = fopen(path, "rb");
+    *is = false;
     if (file == NULL)
-        return false;
+        return is_failure(errno)
+                   ? mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path, strerror(errno))
+                   : MB_OK;
     size_t count = fread(found, 1, sizeof found, file);
+    mb_status status =
+        ferror(file) && errno != EISDIR
+            ? mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path, strerror(errno))
+            : MB_OK;
     fclose(file);
-    return count == sizeof found && memcmp(found, head, sizeof head) == 0;
+    *is = count == sizeof found && memcmp(found, head, sizeof head) == 0;
+    return status;
 }
 
 // ---- findings ---------------------------------------------------------------------------------
