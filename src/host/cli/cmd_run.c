@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
@@ -142,8 +143,8 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
         print_locked(options, totals, limit);
         return;
     }
-    snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
-             options->threads == 1 ? "" : "s");
+    snprintf(label, sizeof label, "peak with %d %s", options->threads,
+             mb_plural(options->threads, "thread", "threads"));
     print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
     puts("(plus about 40 MiB for the program and its libraries)");
 }
@@ -214,10 +215,11 @@ static void print_start(const run_options *options, const mb_sweep_plan *plan,
                         const mb_sweep_totals *totals) {
     char how[64] = "arrays of runs";
     if (!trains_arrays(options))
-        snprintf(how, sizeof how, "%d thread%s", options->threads,
-                 options->threads == 1 ? "" : "s");
-    fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
-            (long long)totals->runs, (long long)totals->runs_done, how, options->device.text);
+        snprintf(how, sizeof how, "%d %s", options->threads,
+                 mb_plural(options->threads, "thread", "threads"));
+    fprintf(stderr, "%s: %lld %s, %lld done already; %s on %s\n", plan->name,
+            (long long)totals->runs, mb_plural(totals->runs, "run", "runs"),
+            (long long)totals->runs_done, how, options->device.text);
 }
 
 // Warns of choices that have no ground.
@@ -252,10 +254,10 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_progress_finish(&d.progress, note);
     if (totals.runs_moved > 0)
         fprintf(stderr,
-                "warning: %lld runs were trained again, to be scored on their other parts, on "
-                "another device than before; their results may differ in rounding from those that "
-                "the setting was chosen by\n",
-                (long long)totals.runs_moved);
+                "warning: %lld %s trained again, to be scored on other parts, on another device "
+                "than before; results may differ in rounding from those that the setting was "
+                "chosen by\n",
+                (long long)totals.runs_moved, mb_plural(totals.runs_moved, "run was", "runs were"));
     print_doubts(options, sweep);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "sweep/ledger.h"
 
@@ -32,8 +33,8 @@ static mb_status check(const char *path, bool upgrade, mb_error *error) {
                          path);
     if (status == MB_OK) {
         bool older = mb_ledger_schema(ledger) < mb_ledger_newest_schema();
-        mb_print_plain("%s: no damage, schema version %d, %" PRId32 " plans\n", path,
-                       mb_ledger_schema(ledger), count);
+        mb_print_plain("%s: no damage, schema version %d, %" PRId32 " %s\n", path,
+                       mb_ledger_schema(ledger), count, mb_plural(count, "plan", "plans"));
         if (older && !upgrade)
             mb_print_plain("note: 'merbench run' continues ledgers of schema version %d; "
                            "--upgrade NEW.db copies this one into such a file\n",
