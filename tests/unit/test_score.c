@@ -224,7 +224,7 @@ static void test_refused(void **state) {
     sample s;
     fill(&s, "CMUMOSI", 1);
     s.tests[1].count = 2;
-    refuse(&s, "fold 1: expected 3 predictions for test1, found 2");
+    refuse(&s, "fold 1: expected predictions for the 3 rows of test1, found 2");
     fill(&s, "CMUMOSI", 1);
     s.tests[0].values = NULL;
     refuse(&s, "fold 0: expected predictions");

@@ -56,9 +56,9 @@ static mb_status score_test(const mb_corpus *corpus, const mb_fold_set *folds, i
         const mb_predictions *p = index < results[k].test_count ? &results[k].tests[index] : NULL;
         if (p == NULL || p->count != n || (classes > 0 && p->logits == NULL) ||
             (rules->value_count > 0 && p->values == NULL))
-            return mb_fail(error, MB_BAD_INPUT, "fold %d: expected %d %s for %s, found %d", k, n,
-                           mb_plural(n, "prediction", "predictions"), test->name,
-                           p == NULL ? 0 : p->count);
+            return mb_fail(error, MB_BAD_INPUT,
+                           "fold %d: expected predictions for the %d %s of %s, found %d", k, n,
+                           mb_plural(n, "row", "rows"), test->name, p == NULL ? 0 : p->count);
     }
     workspace w;
     if (!workspace_open(&w, n, classes, fold_count)) {
