@@ -118,6 +118,8 @@ expect 3 info $'absent\x1b[31m\xe2\x80\xae.h5'
 complains 'absent?[31m?.h5'
 expect 3 run absent.json
 complains 'absent.json'
+expect 3 plans absent.db
+complains 'absent.db'
 expect 3 table absent.db
 complains 'absent.db'
 expect 3 replay absent.db 0123456789abcdef0123456789abcdef
