@@ -18,26 +18,32 @@ static int64_t left_of_addresses(void) {
     return left > 0 ? left : 1;
 }
 
-int64_t mb_memory_available_by(const char **limited_by) {
+static int64_t available(const char **note) {
     int64_t kilobytes[2];
     bool known = mb_numbers_in_file("/proc/meminfo", "MemAvailable:", kilobytes) > 0;
-    int64_t available = known ? kilobytes[0] * 1024 : INT64_MAX;
+    int64_t bytes = known ? kilobytes[0] * 1024 : INT64_MAX;
     int64_t in_group = mb_group_limits_read("").memory, addresses = left_of_addresses();
-    *limited_by = NULL;
-    if (in_group < available) {
-        available = in_group;
-        *limited_by = "control group";
+    *note = "";
+    if (in_group < bytes) {
+        bytes = in_group;
+        *note = " (limit: control group)";
     }
-    if (addresses < available) {
-        available = addresses;
-        *limited_by = "ulimit -v";
+    if (addresses < bytes) {
+        bytes = addresses;
+        *note = " (limit: ulimit -v)";
     }
-    return available == INT64_MAX ? 0 : available;
+    return bytes == INT64_MAX ? 0 : bytes;
 }
 
 int64_t mb_memory_available(void) {
-    const char *limited_by;
-    return mb_memory_available_by(&limited_by);
+    const char *note;
+    return available(&note);
+}
+
+const char *mb_memory_limit_note(void) {
+    const char *note;
+    (void)available(&note);
+    return note;
 }
 
 int64_t mb_memory_for_runs(void) {

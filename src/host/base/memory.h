@@ -9,9 +9,9 @@
 // unknown.
 int64_t mb_memory_available(void);
 
-// The same. *limited_by names the limit that counts: "control group" or "ulimit -v"; NULL: it is
+// What limits it, for messages: " (limit: control group)", " (limit: ulimit -v)", or "" if it is
 // the machine itself.
-int64_t mb_memory_available_by(const char **limited_by);
+const char *mb_memory_limit_note(void);
 
 // The share of it that all runs together may use: 95 %.
 int64_t mb_memory_for_runs(void);

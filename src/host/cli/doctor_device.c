@@ -147,14 +147,10 @@ static void print_cuda(const findings *f) {
 
 static void print_text(const findings *f) {
     int32_t processors = mb_processors();
-    const char *limited_by;
-    double available = gibibytes(mb_memory_available_by(&limited_by));
     printf("merbench " MERBENCH_VERSION "\n");
-    printf("cpu: %d processor%s, %.1f GiB of memory, %.1f GiB available", processors,
-           processors == 1 ? "" : "s", gibibytes(f->machine.total_bytes), available);
-    if (limited_by != NULL)
-        printf(" (limit: %s)", limited_by);
-    putchar('\n');
+    printf("cpu: %d processor%s, %.1f GiB of memory, %.1f GiB available%s\n", processors,
+           processors == 1 ? "" : "s", gibibytes(f->machine.total_bytes),
+           gibibytes(mb_memory_available()), mb_memory_limit_note());
     for (int i = 0; i < MB_ISA_COUNT; i++) {
         printf("  %-10s ", mb_isa_names[i]);
         print_checked(&f->isas[i]);
