@@ -34,13 +34,11 @@ mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
     const char *folder = dirname(copy);
     mb_status status = MB_OK;
     if (stat(folder, &info) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
-                         folder, strerror(errno));
+        status = mb_fail_errno(error, errno, "%s: cannot write into the folder '%s'", path, folder);
     else if (!S_ISDIR(info.st_mode))
         status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is not a folder", path, folder);
     else if (access(folder, W_OK | X_OK) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
-                         folder, strerror(errno));
+        status = mb_fail_errno(error, errno, "%s: cannot write into the folder '%s'", path, folder);
     free(copy);
     return status;
 }
@@ -312,11 +310,12 @@ static mb_status write_checked(writing *w, mb_error *error) {
 mb_status mb_corpus_write_from(const mb_corpus *corpus, const mb_source *sources,
                                int32_t source_count, const mb_feature_loader *loader,
                                const char *path, mb_error *error) {
-    mb_h5_start();
     mb_corpus known = *corpus;
     if (loader != NULL)
         known.feature_count = 0; // checked when they are loaded
     mb_status status = mb_corpus_check(&known, path, error);
+    if (status == MB_OK)
+        status = mb_h5_start(path, error);
     if (status != MB_OK)
         return status;
     writing w = {.corpus = corpus,

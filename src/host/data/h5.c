@@ -33,16 +33,25 @@ static mb_status check_path(const char *path, mb_error *error) {
     return MB_OK;
 }
 
-void mb_h5_start(void) {
+mb_status mb_h5_start(const char *path, mb_error *error) {
+    // HDF5 1.10 crashes if there is no memory for its tables of types, or for the cache of a file,
+    // which is half a megabyte.
+    enum { ENOUGH = 4 << 20 };
+    void *memory = malloc(ENOUGH);
+    if (memory == NULL)
+        return mb_out_of_memory(error, path);
+    free(memory);
     H5dont_atexit(); // HDF5 1.10 crashes at exit if a file could not be closed (disk full)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0); // a file must not be able to make HDF5 load a plugin
+    return MB_OK;
 }
 
 mb_status mb_h5_open(const char *path, mb_h5 **h5, mb_error *error) {
     *h5 = NULL;
-    mb_h5_start();
-    mb_status status = check_path(path, error);
+    mb_status status = mb_h5_start(path, error);
+    if (status == MB_OK)
+        status = check_path(path, error);
     if (status != MB_OK)
         return status;
     mb_h5 *opened = calloc(1, sizeof *opened);

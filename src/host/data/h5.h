@@ -19,7 +19,8 @@ void mb_h5_close(mb_h5 *h5);
 // Also false if the machine fails; mb_h5_check tells.
 bool mb_h5_has(const mb_h5 *h5, const char *name);
 
-// MB_FAILED: mb_h5_has or mb_h5_has_attribute was false because the machine failed.
+// MB_FAILED: something could not be read because the machine failed. Asked at the end, it covers
+// mb_h5_has and mb_h5_has_attribute, which can only say no.
 mb_status mb_h5_check(const mb_h5 *h5, mb_error *error);
 
 // Reads a whole dataset and converts it to float or int64_t; *values is malloc'ed. The shape is

@@ -43,6 +43,7 @@ mb_status mb_h5_fail_errno(int code, const char *path, mb_error *error) {
 
 mb_status mb_h5_fail(const mb_h5 *h5, mb_error *error, const char *format, ...) {
     int code = mb_h5_errno();
+    *h5->cause = *h5->cause != 0 ? *h5->cause : code;
     if (code != 0)
         return mb_h5_fail_errno(code, h5->path, error);
     char text[sizeof error->message];

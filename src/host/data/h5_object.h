@@ -10,11 +10,12 @@ struct mb_h5 {
     hid_t file;
     hid_t links; // link access properties: no link may lead out of the file
     char *path;
-    int *cause; // errno of a question (mb_h5_has) that could not be answered, or 0
+    int *cause; // errno of the first failure of the system, or 0
 };
 
-// Sets the library up. Must be called before any other use of HDF5; repeated calls do no harm.
-void mb_h5_start(void);
+// Sets the library up. Must be called before a file is opened or created; repeated calls do no
+// harm. `path` is for the message.
+mb_status mb_h5_start(const char *path, mb_error *error);
 
 // Why the call of HDF5 that has just failed did: the errno that its error stack tells, ENOMEM if an
 // allocation failed, 0 if the file is to blame. Any other call of HDF5 clears the stack.

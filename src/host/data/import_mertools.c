@@ -128,7 +128,10 @@ static mb_status list_features(const char *folder, char ***names, int *count, mb
         char *name = (*names)[i];
         (*names)[i] = NULL;
         status = join_path(path, folder, name, error);
-        if (status == MB_OK && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        bool found = status == MB_OK && stat(path, &info) == 0;
+        if (status == MB_OK && !found && errno != ENOENT) // ENOENT: a link to nothing
+            status = mb_fail_errno(error, errno, "%s: cannot open the folder", path);
+        if (found && S_ISDIR(info.st_mode))
             (*names)[kept++] = name;
         else
             free(name);
@@ -183,9 +186,9 @@ static mb_status find_labels(const mb_import_options *options, char path[PATH_MA
     const char *name = given != NULL ? given : mb_mertools_label_file(options->rules);
     mb_status status = join_path(path, options->folder, name, error);
     if (status == MB_OK && access(path, F_OK) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot open the labels of %s: %s%s", path,
-                         options->rules->name, strerror(errno),
-                         given == NULL ? "; --labels names another file" : "");
+        status = mb_fail_errno(error, errno, "%s: cannot open the labels of %s%s", path,
+                               options->rules->name,
+                               given == NULL ? " (--labels names another file)" : "");
     return status;
 }
 

@@ -129,12 +129,13 @@ static mb_status read_all(feature_work *work, const mb_feature_reading *reading,
     int count = 0, threads = reading->threads;
     threads = threads < 1 ? 1 : threads > MB_MAX_THREADS ? MB_MAX_THREADS : threads;
     pthread_mutex_lock(&work->lock); // no thread may end before `running` is set
-    while (count < threads && pthread_create(&started[count], NULL, read_some, work) == 0)
+    int code = 0;
+    while (count < threads && (code = pthread_create(&started[count], NULL, read_some, work)) == 0)
         count++;
     work->running = count;
     pthread_mutex_unlock(&work->lock);
     if (count == 0)
-        return mb_fail(error, MB_FAILED, "cannot start a thread");
+        return mb_fail_errno(error, code, "cannot start a thread");
     watch(work, reading);
     for (int i = 0; i < count; i++)
         pthread_join(started[i], NULL);
