@@ -110,6 +110,13 @@ if command -v sqlite3 >/dev/null; then
     sqlite3 old.db <"$TESTS/fixtures/ledger/schema-1.sql"
     expect 0 plans old.db
     prints 'old.db: '
+    # A stranger's names control neither the terminal nor the lines.
+    cp results.db strange.db
+    sqlite3 strange.db "UPDATE plans SET name = char(27, 10) || name, digest = char(27) || substr(digest, 2)
+                         WHERE digest = '$quick'; UPDATE cells SET label = char(8238) || label"
+    capture "$MERBENCH" plans strange.db
+    says '?searched'
+    check 'no control characters' [ "$(cat "$STDOUT" "$STDERR" | tr -d '\n' | grep -c '[[:cntrl:]]')" = 0 ]
 else
     skip 'no sqlite3: the recorded plan, and a ledger of an older version'
 fi
