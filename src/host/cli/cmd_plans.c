@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/ledger_file.h"
 #include "cli/shared_options.h"
 #include "report/plans.h"
 
@@ -30,7 +31,7 @@ mb_status mb_cmd_plans(int argc, char **argv, mb_error *error) {
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
     if (status != MB_OK || operands.help_shown)
         return status;
-    status = mb_ledger_open(operands.items[0], MB_LEDGER_READ, &ledger, error);
+    status = mb_open_ledger(operands.items[0], MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
         status = mb_plans_print(ledger, json, stdout, error);
     mb_ledger_close(ledger);
