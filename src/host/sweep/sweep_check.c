@@ -70,7 +70,11 @@ static mb_status check_features(const mb_sweep *sweep, const sweep_cell *cell,
             continue;
         const mb_feature *feature = mb_corpus_feature(cell->corpus, plan->features[m]);
         if (feature == NULL) {
+            bool same = !*known && m > 0 && plan->features[m - 1] != NULL &&
+                        strcmp(plan->features[m - 1], plan->features[m]) == 0;
             *known = false;
+            if (same) // "feature": once is enough
+                continue;
             status = unknown_feature(cell->corpus, mb_modality_names[m], plan->features[m], error);
             status = collect(sweep, cell, status, findings, error);
             continue;
