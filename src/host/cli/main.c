@@ -1,7 +1,10 @@
 // The program: calls the subcommand and turns its status into the exit code.
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/suggest.h"
 #include "base/utf8.h"
@@ -31,6 +34,24 @@ static void print_help(FILE *stream) {
                     "findings,\n            4 unsupported\n");
 }
 
+// A program may be started with standard files closed. Something is opened in their place, so that
+// no other file gets their numbers and receives what is printed. Writing to standard output still
+// fails, because lost results are an error; messages to a closed stderr are dropped.
+static bool open_standard_files(void) {
+    static const int modes[] = {
+        [STDIN_FILENO] = O_RDONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY};
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        int opened = open("/dev/null", modes[descriptor]);
+        if (opened < 0)
+            opened = open("/", O_RDONLY | O_DIRECTORY);
+        if (opened != descriptor) // the lowest that is free
+            return false;
+    }
+    return true;
+}
+
 // Output that could not be written (full disk, closed pipe) is a failure, too.
 static mb_status flush_output(mb_error *error) {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -50,6 +71,8 @@ static int finish(const char *program, mb_status status, mb_error *error) {
 int main(int argc, char **argv) {
     enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
+    if (!open_standard_files())
+        return MB_FAILED;
     (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     if (argc < 2) {
         print_help(stderr);
