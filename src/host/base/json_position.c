@@ -58,9 +58,9 @@ static const char *find(const char *at, const char *end, size_t index, const cha
 bool mb_json_position(const mb_json_source *source, const cJSON *value, bool key, size_t *line,
                       size_t *column) {
     size_t index = 0;
-    const char *key_start, *end = source->text + source->length;
     if (source->text == NULL || !count_values(source->document, value, &index))
         return false;
+    const char *key_start, *end = source->text + source->length;
     const char *start = find(source->text, end, index, &key_start);
     mb_text_position(source->text, key && key_start != NULL ? key_start : start, end, line, column);
     return true;

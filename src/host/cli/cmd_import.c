@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -141,7 +142,7 @@ static void print_ignored(const mb_dataset_rules *rules, mb_ignored_labels *igno
 }
 
 static mb_status import(const arguments *given, mb_error *error) {
-    mb_status status = mb_corpus_can_write(given->output, given->force, error);
+    mb_status status = mb_output_check(given->output, given->force, false, error);
     if (status != MB_OK)
         return status;
     mb_corpus corpus;
@@ -150,7 +151,8 @@ static mb_status import(const arguments *given, mb_error *error) {
     mb_ignored_labels ignored;
     status = mb_import_mertools(&given->import, &corpus, &sources, &source_count, &ignored, error);
     if (status == MB_OK)
-        status = mb_corpus_write(&corpus, sources, source_count, given->output, error);
+        status =
+            mb_corpus_write(&corpus, sources, source_count, given->output, given->force, error);
     if (status == MB_OK)
         print_summary(&corpus, given->output);
     if (status == MB_OK)

@@ -1,48 +1,16 @@
 #include "data/corpus_write.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "base/output.h"
 #include "data/corpus_file.h"
 #include "data/h5_object.h"
 #include "data/seal.h"
-
-mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
-    struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode))
-            return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a folder",
-                           path);
-        if (!S_ISREG(info.st_mode)) // renaming a file onto a device or a pipe would destroy it
-            return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a device",
-                           path);
-        if (!force)
-            return mb_fail(error, MB_BAD_INPUT, "%s: the file exists; --force replaces it", path);
-    }
-    char *copy = strdup(path);
-    if (copy == NULL)
-        return mb_out_of_memory(error, path);
-    const char *folder = dirname(copy);
-    mb_status status = MB_OK;
-    if (stat(folder, &info) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
-                         folder, strerror(errno));
-    else if (!S_ISDIR(info.st_mode))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is not a folder", path, folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
-                         folder, strerror(errno));
-    free(copy);
-    return status;
-}
 
 // ---- helpers for HDF5; each returns whether it succeeded --------------------------------------
 
@@ -257,7 +225,7 @@ static mb_status compute_digests(const mb_corpus *corpus, digests *known, mb_err
 }
 
 mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int32_t source_count,
-                          const char *path, mb_error *error) {
+                          const char *path, bool replace, mb_error *error) {
     mb_h5_start();
     mb_status status = mb_corpus_check(corpus, path, error);
     if (status != MB_OK)
@@ -268,7 +236,7 @@ mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int
         mb_interrupt interrupt; // polled between features, since writing them may take long
         mb_output output;
         mb_interrupt_begin(&interrupt);
-        status = mb_output_begin(&output, path, error);
+        status = mb_output_begin(&output, path, replace, error);
         if (status == MB_OK)
             status = write_file(corpus, &known, sources, source_count, &output, &interrupt, error);
         if (status == MB_OK)

@@ -112,8 +112,8 @@ struct mb_sweep {
     mb_sweep_totals totals;
 };
 
-// sweep_check.c: checks the plan against its corpora, as far as possible before training. The message
-// of a failure has all that was refused, also by the plan itself.
+// sweep_check.c: checks the plan against its corpora, as far as possible before training. The
+// message of a failure has all that was refused, also by the plan itself.
 mb_status sweep_check_plan(mb_sweep *sweep, mb_error *error);
 
 // sweep.c: fails after an interrupt.
