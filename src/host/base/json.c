@@ -117,8 +117,8 @@ static void describe(const cJSON *value, char *text, size_t size) {
 // What to do with a text that is the value in quotes.
 static const char *quotes_hint(const cJSON *value, bool number) {
     const char *text = cJSON_IsString(value) ? value->valuestring : "";
-    bool unquoted = number ? mb_json_is_number(text)
-                           : strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    bool unquoted =
+        number ? mb_json_is_number(text) : strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
     return unquoted ? "; write it without the quotes" : "";
 }
 
