@@ -45,7 +45,7 @@ replays_all search.db
 # ---- results files ----------------------------------------------------------------------------
 
 expect 0 doctor seeds.db
-says 'seeds.db: no damage, schema version 2, 1 plans'
+says 'seeds.db: no damage, schema version 3, 1 plan, '
 expect 0 table seeds.db --format json
 cp "$STDOUT" before.json
 expect 0 doctor seeds.db --upgrade copy.db

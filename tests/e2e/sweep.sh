@@ -211,14 +211,10 @@ complains 'is the corpus of the trial'
 must "$MERBENCH" synth --like quickstart -o elsewhere/q.h5 --dims audio=12,text=20,video=8 --seed 2 >/dev/null
 expect 3 replay one.db "$key" --data elsewhere
 expect 2 replay one.db
-if command -v sqlite3 >/dev/null; then
-    cp one.db changed.db
-    must sqlite3 changed.db "update epochs set train_loss = train_loss * (1 + 1e-15) where epoch = 2"
-    expect 3 replay changed.db "$key"
-    prints 'DIFFERENT'
-    complains 'training loss of epoch 3'
-else
-    skip 'no sqlite3: replay of a changed ledger'
-fi
+cp one.db changed.db
+must "$LEDGER_SQL" changed.db "update epochs set train_loss = train_loss * (1 + 1e-15) where epoch = 2"
+expect 3 replay changed.db "$key"
+prints 'DIFFERENT'
+complains 'training loss of epoch 3'
 
 finish

@@ -13,7 +13,7 @@
 
 static const char usage[] =
     "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
-    "       merbench doctor RESULTS.db [--upgrade NEW.db]\n"
+    "       merbench doctor RESULTS.db [--upgrade NEW.db | --save NEW.db] [--json] [--entries N]\n"
     "       merbench doctor --device [--gpu N] [--json]\n\n"
     "Audits a corpus and lists its findings. The exit code is 3 if there are errors or warnings,\n"
     "and 0 if there are none, or only notes.\n\n"
@@ -34,7 +34,7 @@ static const char usage[] =
 
 typedef struct arguments {
     const char *path; // NULL with --device
-    const char *upgrade;
+    const char *upgrade, *save;
     bool json, device;
     int32_t entries;
     mb_device_choice choice; // --gpu
@@ -42,14 +42,19 @@ typedef struct arguments {
 
 static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const mb_command_option options[] = {
-        {"entries", "N", "list the first N entries of a finding (default 5)",
+        {"entries", "N",
+         "list the first N entries of a finding or, for a results file, the first N findings "
+         "(default 5)",
          .whole = &given->entries, .least = 1, .most = 1000000},
         mb_json_option(&given->json),
         {"upgrade", "NEW.db",
          "copy a results file of an earlier version, unchanged in its numbers, into a new file "
-         "that "
-         "'merbench run' can continue",
+         "that 'merbench run' can continue",
          .text = &given->upgrade},
+        {"save", "NEW.db",
+         "copy what is not damaged in a results file into a new file; 'merbench run' then trains "
+         "the rest again",
+         .text = &given->save},
         {"device", NULL,
          "check this machine instead of a corpus: instruction sets, GPU driver, GPUs and their "
          "memory; train a small model on each and compare; show which device --device auto "
@@ -77,6 +82,10 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
                        "--device checks this machine: expected no corpus, found '%s'", given->path);
     if (given->upgrade != NULL && given->path == NULL)
         return mb_fail(error, MB_USAGE, "--upgrade: expected the results file to be upgraded");
+    if (given->save != NULL && given->path == NULL)
+        return mb_fail(error, MB_USAGE, "--save: expected the results file to be saved");
+    if (given->save != NULL && given->upgrade != NULL)
+        return mb_fail(error, MB_USAGE, "--save and --upgrade: expected one of them");
     if (!given->device && given->choice.gpu.given)
         return mb_fail(error, MB_USAGE, "--gpu: only valid with --device");
     if (!given->device && given->path == NULL)
@@ -141,8 +150,13 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
-    if (given.upgrade != NULL || mb_is_database(given.path))
-        return mb_doctor_ledger(given.path, given.upgrade, error);
+    if (given.upgrade != NULL || given.save != NULL || mb_is_database(given.path)) {
+        const mb_doctor_ledger_options options = {.upgrade = given.upgrade,
+                                                  .save = given.save,
+                                                  .json = given.json,
+                                                  .entries = given.entries};
+        return mb_doctor_ledger(given.path, &options, error);
+    }
     mb_corpus corpus;
     mb_audit audit = {0};
     status = mb_corpus_open(given.path, &corpus, error);

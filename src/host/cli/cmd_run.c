@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/ledger_file.h"
 #include "cli/shared_options.h"
 #include "report/table.h"
 #include "sweep/sweep.h"
@@ -170,7 +171,7 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
     mb_ledger *ledger = NULL;
     mb_status status = MB_OK;
     if (access(options->results, F_OK) == 0)
-        status = mb_ledger_open(options->results, MB_LEDGER_READ, &ledger, error);
+        status = mb_open_ledger(options->results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
         status = mb_sweep_prepare(sweep, ledger, false, error);
     if (status == MB_OK) {
@@ -274,7 +275,7 @@ static mb_status print_table(const run_options *options, const mb_sweep_plan *pl
 static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
                            mb_error *error) {
     mb_ledger *ledger = NULL;
-    mb_status status = mb_ledger_open(options->results, MB_LEDGER_WRITE, &ledger, error);
+    mb_status status = mb_open_ledger(options->results, MB_LEDGER_WRITE, &ledger, error);
     if (status != MB_OK)
         return status;
     status = mb_sweep_prepare(sweep, ledger, true, error);
@@ -282,6 +283,8 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
         status = train(options, plan, sweep, error);
     if (status == MB_OK)
         status = print_table(options, plan, ledger, error);
+    if (status == MB_OK)
+        status = mb_ledger_look(ledger, error);
     mb_ledger_close(ledger);
     if (status == MB_OK && !options->quiet)
         fprintf(stderr, "results: %s\n", options->results);

@@ -6,6 +6,7 @@
 #include "base/command_line.h"
 #include "base/output.h"
 #include "cli/cli.h"
+#include "cli/ledger_file.h"
 #include "merbench/metrics.h"
 #include "report/table.h"
 
@@ -104,7 +105,7 @@ mb_status mb_cmd_table(int argc, char **argv, mb_error *error) {
     if (status != MB_OK || help_shown)
         return status;
     mb_ledger *ledger = NULL;
-    status = mb_ledger_open(given.results, MB_LEDGER_READ, &ledger, error);
+    status = mb_open_ledger(given.results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
         status = print_table(ledger, &given, error);
     mb_ledger_close(ledger);

@@ -1,10 +1,13 @@
 #include "cli/doctor_ledger.h"
 
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "cli/ledger_file.h"
 #include "sweep/ledger.h"
 
 bool mb_is_database(const char *path) {
@@ -18,38 +21,126 @@ bool mb_is_database(const char *path) {
     return count == sizeof found && memcmp(found, head, sizeof head) == 0;
 }
 
-static mb_status check(const char *path, bool upgrade, mb_error *error) {
-    mb_ledger *ledger = NULL;
+// ---- findings ---------------------------------------------------------------------------------
+
+// Findings are printed as they are found, or collected for JSON.
+typedef struct listing {
+    const mb_doctor_ledger_options *options;
+    int64_t count;
+    cJSON *array; // NULL = print
+} listing;
+
+static void list(void *context, const char *line) {
+    listing *l = context;
+    if (l->count++ >= l->options->entries)
+        return;
+    if (l->array != NULL)
+        cJSON_AddItemToArray(l->array, cJSON_CreateString(line));
+    else
+        mb_print_plain("error: %s\n", line);
+}
+
+static void print_text(const char *path, mb_ledger *ledger, const mb_ledger_findings *findings,
+                       const listing *l, int32_t plans) {
+    int schema = mb_ledger_schema(ledger);
+    if (findings->count == 0)
+        mb_print_plain("%s: no damage, schema version %d, %" PRId32 " plan%s, %" PRId64 " run%s\n",
+                       path, schema, plans, plans == 1 ? "" : "s", findings->good_runs,
+                       findings->good_runs == 1 ? "" : "s");
+    if (findings->count == 0 && schema < mb_ledger_newest_schema() && l->options->upgrade == NULL)
+        mb_print_plain("note: 'merbench run' continues ledgers of schema version %d; "
+                       "--upgrade NEW.db copies this one into such a file\n",
+                       mb_ledger_newest_schema());
+    if (findings->count == 0)
+        return;
+    if (l->count > l->options->entries)
+        printf("... and %" PRId64 " more\n", l->count - l->options->entries);
+    mb_print_plain("%s: damaged: %" PRId64 " finding%s; %" PRId64 " runs can be read, %" PRId64
+                   " are damaged%s\n",
+                   path, findings->count, findings->count == 1 ? "" : "s", findings->good_runs,
+                   findings->damaged_runs, findings->torn ? ", others cannot be found" : "");
+    if (l->options->save == NULL)
+        puts("note: --save NEW.db copies what is not damaged into a new file; 'merbench run' with "
+             "that file trains the rest again");
+}
+
+static mb_status print_json(const char *path, mb_ledger *ledger, const mb_ledger_findings *findings,
+                            cJSON *array, int32_t plans, mb_error *error) {
+    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; cJSON_Print returns NULL in the end
+    cJSON_AddStringToObject(root, "path", path);
+    cJSON_AddNumberToObject(root, "schema", mb_ledger_schema(ledger));
+    cJSON_AddNumberToObject(root, "plans", plans);
+    cJSON_AddNumberToObject(root, "errors", (double)findings->count);
+    cJSON_AddNumberToObject(root, "good_runs", (double)findings->good_runs);
+    cJSON_AddNumberToObject(root, "damaged_runs", (double)findings->damaged_runs);
+    cJSON_AddBoolToObject(root, "torn", findings->torn);
+    cJSON_AddItemToObject(root, "findings", array);
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (text == NULL)
+        return mb_out_of_memory(error, "doctor");
+    puts(text);
+    free(text);
+    return MB_OK;
+}
+
+// ---- the check --------------------------------------------------------------------------------
+
+static mb_status examine(const char *path, const mb_doctor_ledger_options *options,
+                         mb_ledger *ledger, bool *damaged, mb_error *error) {
     mb_ledger_plan *plans = NULL;
     int32_t count = 0;
-    mb_status status = mb_ledger_open(path, MB_LEDGER_READ, &ledger, error);
-    if (status == MB_OK)
-        status = mb_ledger_check(ledger, error);
-    if (status == MB_OK)
+    mb_ledger_findings findings;
+    listing l = {.options = options};
+    if (options->json && (l.array = cJSON_CreateArray()) == NULL)
+        return mb_out_of_memory(error, "doctor");
+    mb_status status = mb_ledger_examine(ledger, list, &l, &findings, error);
+    *damaged = status == MB_OK && findings.count > 0;
+    if (status == MB_OK && !*damaged)
         status = mb_ledger_get_plans(ledger, &plans, &count, error);
-    if (status == MB_OK && upgrade && count == 0)
+    if (status == MB_OK && options->upgrade != NULL && !*damaged && count == 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: there is no plan in it, and nothing to upgrade",
                          path);
-    if (status == MB_OK) {
-        bool older = mb_ledger_schema(ledger) < mb_ledger_newest_schema();
-        mb_print_plain("%s: no damage, schema version %d, %" PRId32 " plans\n", path,
-                       mb_ledger_schema(ledger), count);
-        if (older && !upgrade)
-            mb_print_plain("note: 'merbench run' continues ledgers of schema version %d; "
-                           "--upgrade NEW.db copies this one into such a file\n",
-                           mb_ledger_newest_schema());
-    }
+    if (status == MB_OK && options->json)
+        status = print_json(path, ledger, &findings, l.array, count, error);
+    else if (status == MB_OK)
+        print_text(path, ledger, &findings, &l, count);
+    else
+        cJSON_Delete(l.array);
     mb_ledger_plans_free(plans, count);
-    mb_ledger_close(ledger);
     return status;
 }
 
-mb_status mb_doctor_ledger(const char *path, const char *upgrade, mb_error *error) {
-    mb_status status = check(path, upgrade != NULL, error);
-    if (status != MB_OK || upgrade == NULL)
-        return status;
-    status = mb_ledger_upgrade(path, upgrade, error);
-    if (status == MB_OK)
-        mb_print_plain("%s: schema version %d\n", upgrade, mb_ledger_newest_schema());
+static mb_status save(const char *path, const mb_doctor_ledger_options *options, mb_error *error) {
+    mb_ledger_saved saved;
+    mb_status status = mb_ledger_copy(path, options->save, true, &saved, error);
+    if (status == MB_OK && !options->json)
+        mb_print_plain("%s: %" PRId64 " trials and %" PRId64 " runs saved, %" PRId64
+                       " damaged rows left out\n",
+                       options->save, saved.trials, saved.runs, saved.lost_rows);
     return status;
+}
+
+static mb_status upgrade(const char *path, const mb_doctor_ledger_options *options,
+                         mb_error *error) {
+    mb_ledger_saved saved;
+    mb_status status = mb_ledger_copy(path, options->upgrade, false, &saved, error);
+    if (status == MB_OK && !options->json)
+        mb_print_plain("%s: schema version %d\n", options->upgrade, mb_ledger_newest_schema());
+    return status;
+}
+
+mb_status mb_doctor_ledger(const char *path, const mb_doctor_ledger_options *options,
+                           mb_error *error) {
+    mb_ledger *ledger = NULL;
+    bool damaged = false;
+    mb_status status = mb_open_ledger(path, MB_LEDGER_READ, &ledger, error);
+    if (status == MB_OK)
+        status = examine(path, options, ledger, &damaged, error);
+    mb_ledger_close(ledger);
+    if (status == MB_OK && options->save != NULL)
+        status = save(path, options, error);
+    else if (status == MB_OK && options->upgrade != NULL && !damaged)
+        status = upgrade(path, options, error);
+    return status == MB_OK && damaged ? MB_BAD_INPUT : status; // the findings are the message
 }

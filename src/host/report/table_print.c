@@ -1,6 +1,7 @@
 // Prints tables as documents in text, Markdown or LaTeX: a title, the entries, details and notes.
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "report/dialect.h"
 
@@ -101,7 +102,10 @@ mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FIL
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = mb_table_collect(ledger, options, &table, error);
+    memset(&table, 0, sizeof table);
+    status = mb_ledger_check_lookups(ledger, error);
+    if (status == MB_OK)
+        status = mb_table_collect(ledger, options, &table, error);
     mb_status ended = mb_ledger_end(ledger, true, status == MB_OK ? error : NULL);
     if (status == MB_OK)
         status = ended;
