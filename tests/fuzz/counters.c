@@ -1,5 +1,5 @@
-// The counters are a section of the program. Its ends have names that clang itself uses in files that
-// are compiled with coverage, so this one is not.
+// The counters are a section of the program. Its ends have names that clang itself uses in files
+// that are compiled with coverage, so this one is not.
 #include "counters.h"
 
 #include <stdint.h>

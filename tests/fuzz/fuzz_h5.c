@@ -1,8 +1,8 @@
 // The HDF5 structure behind the seal: a good corpus with other bytes here and there, sealed again.
 // Here the HDF5 library reads bytes that may come from anywhere, and it does not survive all of
-// them. So each input is opened in a child process. Crashes and hangs within the library are counted
-// and, if the environment variable MB_FUZZ_KEEP names a folder, kept there, one of each kind; only
-// crashes in merbench's own code are findings.
+// them. So each input is opened in a child process. Crashes and hangs within the library are
+// counted and, if the environment variable MB_FUZZ_KEEP names a folder, kept there, one of each
+// kind; only crashes in merbench's own code are findings.
 #include "counters.h"
 #include "fuzz_support.h"
 
@@ -55,9 +55,16 @@ static void write_template(void) {
     static float valences[] = {-1, 0, NAN}, values[] = {1, 2, 3, 4, 5, 6, 7, 8};
     static int64_t offsets[] = {0, 1, 3, 4};
     mb_split split = {"train", 3, rows};
-    mb_feature features[] = {
-        {.name = "f", .level = MB_LEVEL_FRAME, .dimension = 2, .offsets = offsets, .values = values},
-        {.name = "g", .level = MB_LEVEL_FRAME, .dimension = 2, .offsets = offsets, .values = values}};
+    mb_feature features[] = {{.name = "f",
+                              .level = MB_LEVEL_FRAME,
+                              .dimension = 2,
+                              .offsets = offsets,
+                              .values = values},
+                             {.name = "g",
+                              .level = MB_LEVEL_FRAME,
+                              .dimension = 2,
+                              .offsets = offsets,
+                              .values = values}};
     mb_corpus corpus = {.rules = mb_dataset_find("MER2023"),
                         .utterance_count = 3,
                         .names = names,
@@ -91,7 +98,10 @@ static void write_corpus(input *from) {
         if (what / 16 % 2 == 0)
             memcpy(bytes + at, more.bytes, more.left);
         else // what stands elsewhere: addresses, types and sizes that the format knows
-            memmove(bytes + at, bytes + SEAL + (more.left > 1 ? (more.bytes[0] * 256u + more.bytes[1]) : 0) % (size - SEAL - 8),
+            memmove(bytes + at,
+                    bytes + SEAL +
+                        (more.left > 1 ? (more.bytes[0] * 256u + more.bytes[1]) : 0) %
+                            (size - SEAL - 8),
                     size - at < 8 ? size - at : 8);
     }
     memset(bytes, 0, SEAL);

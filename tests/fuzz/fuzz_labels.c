@@ -43,7 +43,7 @@ static uint8_t *make_member(const input *pickle, size_t *size) {
 }
 
 static void write_zip(input *from) {
-    static const char *const names[] = {"train_corpus.npy", "val_corpus.npy",  "test_corpus.npy",
+    static const char *const names[] = {"train_corpus.npy", "val_corpus.npy",   "test_corpus.npy",
                                         "whole_corpus.npy", "test1_corpus.npy", "test3_corpus.npy",
                                         "values.npy",       "_corpus.npy"};
     remove_file();
@@ -75,12 +75,13 @@ static void check(const mb_corpus *corpus) {
     for (int32_t i = 0; i < corpus->utterance_count; i++) {
         demand(corpus->names[i][0] != '\0');
         demand(corpus->emotions[i] >= MB_EMOTION_MISSING &&
-               corpus->emotions[i] < (corpus->rules->class_count > 0 ? corpus->rules->class_count : 1));
+               corpus->emotions[i] <
+                   (corpus->rules->class_count > 0 ? corpus->rules->class_count : 1));
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-    static const char *const datasets[] = {"MER2023",      "IEMOCAPFour", "IEMOCAPSix", "CMUMOSI",
+    static const char *const datasets[] = {"MER2023",  "IEMOCAPFour", "IEMOCAPSix", "CMUMOSI",
                                            "CMUMOSEI", "SIMS",        "MELD",       "SIMSv2"};
     if (path.text[0] == '\0') {
         path = name_file("label.npz");

@@ -1,7 +1,7 @@
 // Ledgers. The first byte tells how the file is made: from any bytes; from a good ledger with other
 // bytes here and there, in the file or in its log; or from a good ledger that was changed through
-// SQL, with digests that fit, so that the checks behind SQLite's own are reached. Then everything is
-// read that table, replay and doctor read, and what is good is copied.
+// SQL, with digests that fit, so that the checks behind SQLite's own are reached. Then everything
+// is read that table, replay and doctor read, and what is good is copied.
 #include "fuzz_support.h"
 
 #include <sys/resource.h>
@@ -132,8 +132,12 @@ static void bind_value(sqlite3_stmt *statement, int kind, input *from) {
     uint64_t bits;
     input text;
     switch (kind) {
-    case 0: sqlite3_bind_int64(statement, 1, (int8_t)take(from)); break;
-    case 1: sqlite3_bind_int64(statement, 1, (int64_t)take_eight(from)); break;
+    case 0:
+        sqlite3_bind_int64(statement, 1, (int8_t)take(from));
+        break;
+    case 1:
+        sqlite3_bind_int64(statement, 1, (int64_t)take_eight(from));
+        break;
     case 2:
         bits = take_eight(from);
         memcpy(&real, &bits, sizeof real);
@@ -147,8 +151,12 @@ static void bind_value(sqlite3_stmt *statement, int kind, input *from) {
         text = take_bytes(from, take(from));
         sqlite3_bind_blob(statement, 1, text.bytes, (int)text.left, SQLITE_TRANSIENT);
         break;
-    case 5: sqlite3_bind_zeroblob(statement, 1, (int)take_two(from)); break;
-    default: sqlite3_bind_null(statement, 1); break;
+    case 5:
+        sqlite3_bind_zeroblob(statement, 1, (int)take_two(from));
+        break;
+    default:
+        sqlite3_bind_null(statement, 1);
+        break;
     }
 }
 

@@ -19,10 +19,10 @@ typedef struct fixture {
 } fixture;
 
 static fixture fixtures[] = {
-    {.file = "metrics/metrics.h5"},     {.file = "dataops/align.h5"},
-    {.file = "dataops/mapping.h5"},     {.file = "dataops/splits.h5"},
-    {.file = "attention/batch1.h5"},    {.file = "lmf/dropout.h5"},
-    {.file = "trainloop/lmf_mosi.h5"},  {.file = "attention/frames_align.h5"},
+    {.file = "metrics/metrics.h5"},    {.file = "dataops/align.h5"},
+    {.file = "dataops/mapping.h5"},    {.file = "dataops/splits.h5"},
+    {.file = "attention/batch1.h5"},   {.file = "lmf/dropout.h5"},
+    {.file = "trainloop/lmf_mosi.h5"}, {.file = "attention/frames_align.h5"},
 };
 enum { FIXTURES = sizeof fixtures / sizeof *fixtures };
 
@@ -53,7 +53,8 @@ static void keep_first_members(hid_t file) {
     H5G_info_t groups, members;
     H5Gget_info(file, &groups);
     for (hsize_t g = 0; g < groups.nlinks; g++) {
-        H5Lget_name_by_idx(file, ".", H5_INDEX_NAME, H5_ITER_INC, g, name, sizeof name, H5P_DEFAULT);
+        H5Lget_name_by_idx(file, ".", H5_INDEX_NAME, H5_ITER_INC, g, name, sizeof name,
+                           H5P_DEFAULT);
         H5Gget_info_by_name(file, name, &members, H5P_DEFAULT);
         for (hsize_t m = members.nlinks; m-- > 1;) {
             H5Lget_name_by_idx(file, name, H5_INDEX_NAME, H5_ITER_INC, m, member, sizeof member,
@@ -117,14 +118,22 @@ static hid_t type_of(int choice) {
 static hsize_t other_length(hsize_t length, int choice) {
     static const int more[] = {0, 1, -1, 2};
     switch (choice % 16) {
-    case 0: return 0;
-    case 1: return 1;
-    case 2: return 2 * length;
-    case 3: return (hsize_t)1 << 20;
-    case 4: return ((hsize_t)1 << 31) + 1;
-    case 5: return (hsize_t)1 << 40;
-    case 6: return (hsize_t)choice / 16;
-    default: return length + (hsize_t)more[choice % 4];
+    case 0:
+        return 0;
+    case 1:
+        return 1;
+    case 2:
+        return 2 * length;
+    case 3:
+        return (hsize_t)1 << 20;
+    case 4:
+        return ((hsize_t)1 << 31) + 1;
+    case 5:
+        return (hsize_t)1 << 40;
+    case 6:
+        return (hsize_t)choice / 16;
+    default:
+        return length + (hsize_t)more[choice % 4];
     }
 }
 
@@ -196,11 +205,12 @@ static void change_values(hid_t file, const char *name, input *from) {
 }
 
 static void put_attribute(hid_t file, const char *name, input *from) {
-    static const char *const texts[] = {"utt",       "frm_align", "frm_unalign", "tfn",  "attention",
-                                        "lmf",       "MER2023",   "MOSI",        "mctn", "mult",
-                                        "IEMOCAPSix"};
+    static const char *const texts[] = {"utt",       "frm_align", "frm_unalign", "tfn",
+                                        "attention", "lmf",       "MER2023",     "MOSI",
+                                        "mctn",      "mult",      "IEMOCAPSix"};
     uint8_t what = take(from);
-    hid_t type = H5Tcopy(what % 2 == 0 ? H5T_NATIVE_DOUBLE : H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    hid_t type = H5Tcopy(what % 2 == 0 ? H5T_NATIVE_DOUBLE : H5T_C_S1),
+          space = H5Screate(H5S_SCALAR);
     char text[32] = "";
     double value = odd_value(from);
     if (what % 2 != 0) {

@@ -1,4 +1,5 @@
-// Shared by the harnesses that are about files: the bytes of the input in turn, and files in memory.
+// Shared by the harnesses that are about files: the bytes of the input in turn, and files in
+// memory.
 #ifndef MB_TESTS_FUZZ_SUPPORT_H
 #define MB_TESTS_FUZZ_SUPPORT_H
 

@@ -1,16 +1,20 @@
-// A library to be preloaded: one call of the program, or of a library that it uses, fails. The calls
-// are numbered from 1 in the order in which they are made.
+// A library to be preloaded: one call of the program, or of a library that it uses, fails. The
+// calls are numbered from 1 in the order in which they are made.
 //
-//     FAIL_KIND   memory: allocations, but those of libhdf5, which does not survive failures of its own; system:
-//                 files, locks, threads, processes; short: reads and writes, which move one byte instead
+//     FAIL_KIND   memory: allocations, but those of libhdf5, which does not survive failures of its
+//     own; system:
+//                 files, locks, threads, processes; short: reads and writes, which move one byte
+//                 instead
 //     FAIL_AT     the call that fails; 0: none
 //     FAIL_WITH   errno of the failure, a number
 //     FAIL_ON     1: all calls from FAIL_AT on fail, as when a disk is full
-//     FAIL_LOG    a file: a line "failed NAME" with the callers below it is added when the call fails, a
-//                 line "calls NUMBER" at the end, and, if FAIL_AT is 0, a line "site NUMBER NAME" for
-//                 the first call that comes from a new place with new callers
+//     FAIL_LOG    a file: a line "failed NAME" with the callers below it is added when the call
+//     fails, a
+//                 line "calls NUMBER" at the end, and, if FAIL_AT is 0, a line "site NUMBER NAME"
+//                 for the first call that comes from a new place with new callers
 //
-// A call of malloc within the C library (asprintf, fopen) counts, a read within it (fgets) does not.
+// A call of malloc within the C library (asprintf, fopen) counts, a read within it (fgets) does
+// not.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,7 +46,7 @@ static int fail_with;
 static bool keep_failing;
 static int log_file = -1;
 static atomic_uint_fast64_t sites[SITE_SLOTS];
-static _Thread_local bool inside; // calls of this library itself do not count
+static _Thread_local bool inside;        // calls of this library itself do not count
 static uintptr_t spared_from, spared_to; // code whose allocations do not count
 
 static long number(const char *name) {
@@ -62,7 +66,8 @@ static kind kind_named(const char *name) {
 static int find_spared(struct dl_phdr_info *library, size_t size, void *unused) {
     (void)size, (void)unused;
     for (int i = 0; strstr(library->dlpi_name, "libhdf5") != NULL && i < library->dlpi_phnum; i++)
-        if (library->dlpi_phdr[i].p_type == PT_LOAD && (library->dlpi_phdr[i].p_flags & PF_X) != 0) {
+        if (library->dlpi_phdr[i].p_type == PT_LOAD &&
+            (library->dlpi_phdr[i].p_flags & PF_X) != 0) {
             spared_from = library->dlpi_addr + library->dlpi_phdr[i].p_vaddr;
             spared_to = spared_from + library->dlpi_phdr[i].p_memsz;
         }
@@ -74,7 +79,8 @@ __attribute__((constructor)) static void begin(void) {
     void *frames[2];
     (void)backtrace(frames, 2); // loads what it needs
     if (path != NULL)
-        log_file = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+        log_file = (int)syscall(SYS_openat, AT_FDCWD, path,
+                                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     fail_at = number("FAIL_AT");
     fail_with = (int)number("FAIL_WITH");
     keep_failing = number("FAIL_ON") != 0;
@@ -165,7 +171,7 @@ static void *real_function(void **known, const char *name) {
     }
     return *known;
 }
-#define REAL(name)                                                                                  \
+#define REAL(name)                                                                                 \
     static void *known_##name;                                                                     \
     __typeof__(&name) real = (__typeof__(&name))real_function(&known_##name, #name)
 
@@ -212,7 +218,8 @@ char *strdup(const char *text) {
 }
 
 #define MAPPING(name, offset_type)                                                                 \
-    void *name(void *address, size_t size, int protection, int flags, int file, offset_type offset) { \
+    void *name(void *address, size_t size, int protection, int flags, int file,                    \
+               offset_type offset) {                                                               \
         REAL(name);                                                                                \
         return (file < 0 ? ALLOCATION_FAILS() : fails(#name))                                      \
                    ? MAP_FAILED                                                                    \
@@ -231,7 +238,7 @@ void *mremap(void *address, size_t size, size_t new_size, int flags, ...) {
 #define CALL(result, name, parameters, arguments, failure)                                         \
     result name parameters {                                                                       \
         REAL(name);                                                                                \
-        return fails(#name) ? (failure) : real arguments;                                  \
+        return fails(#name) ? (failure) : real arguments;                                          \
     }
 
 static mode_t mode_of(int flags, va_list *list) {
@@ -245,7 +252,7 @@ static mode_t mode_of(int flags, va_list *list) {
         va_start(list, flags);                                                                     \
         mode_t mode = mode_of(flags, &list);                                                       \
         va_end(list);                                                                              \
-        return fails(#name) ? -1 : real(path, flags, mode);                                \
+        return fails(#name) ? -1 : real(path, flags, mode);                                        \
     }
 OPEN(open)
 OPEN(open64)
@@ -266,7 +273,7 @@ int openat(int folder, const char *path, int flags, ...) {
         va_start(list, command);                                                                   \
         void *argument = va_arg(list, void *);                                                     \
         va_end(list);                                                                              \
-        return fails(#name) ? -1 : real(file, command, argument);                          \
+        return fails(#name) ? -1 : real(file, command, argument);                                  \
     }
 CONTROL(fcntl)
 CONTROL(fcntl64)
@@ -284,9 +291,12 @@ CONTROL(fcntl64)
 TRANSFER(read, (int file, void *bytes, size_t size), file COMMA bytes, )
 TRANSFER(write, (int file, const void *bytes, size_t size), file COMMA bytes, )
 TRANSFER(pread, (int file, void *bytes, size_t size, off_t offset), file COMMA bytes, COMMA offset)
-TRANSFER(pread64, (int file, void *bytes, size_t size, off64_t offset), file COMMA bytes, COMMA offset)
-TRANSFER(pwrite, (int file, const void *bytes, size_t size, off_t offset), file COMMA bytes, COMMA offset)
-TRANSFER(pwrite64, (int file, const void *bytes, size_t size, off64_t offset), file COMMA bytes, COMMA offset)
+TRANSFER(pread64, (int file, void *bytes, size_t size, off64_t offset), file COMMA bytes,
+         COMMA offset)
+TRANSFER(pwrite, (int file, const void *bytes, size_t size, off_t offset), file COMMA bytes,
+         COMMA offset)
+TRANSFER(pwrite64, (int file, const void *bytes, size_t size, off64_t offset), file COMMA bytes,
+         COMMA offset)
 
 CALL(int, fsync, (int file), (file), -1)
 CALL(int, fdatasync, (int file), (file), -1)
@@ -306,9 +316,11 @@ CALL(int, lstat, (const char *path, struct stat *info), (path, info), -1)
 CALL(int, lstat64, (const char *path, struct stat64 *info), (path, info), -1)
 CALL(int, fstat, (int file, struct stat *info), (file, info), -1)
 CALL(int, fstat64, (int file, struct stat64 *info), (file, info), -1)
-CALL(int, fstatat, (int folder, const char *path, struct stat *info, int flags), (folder, path, info, flags), -1)
+CALL(int, fstatat, (int folder, const char *path, struct stat *info, int flags),
+     (folder, path, info, flags), -1)
 CALL(int, access, (const char *path, int mode), (path, mode), -1)
-CALL(int, faccessat, (int folder, const char *path, int mode, int flags), (folder, path, mode, flags), -1)
+CALL(int, faccessat, (int folder, const char *path, int mode, int flags),
+     (folder, path, mode, flags), -1)
 
 CALL(int, rename, (const char *from, const char *to), (from, to), -1)
 CALL(int, link, (const char *from, const char *to), (from, to), -1)
@@ -322,7 +334,7 @@ CALL(char *, getcwd, (char *path, size_t size), (path, size), NULL)
 CALL(ssize_t, readlink, (const char *path, char *text, size_t size), (path, text, size), -1)
 CALL(char *, realpath, (const char *path, char *resolved), (path, resolved), NULL)
 CALL(DIR *, opendir, (const char *path), (path), NULL)
-CALL(struct dirent *, readdir, (DIR *folder), (folder), NULL)
+CALL(struct dirent *, readdir, (DIR * folder), (folder), NULL)
 
 CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1)
 CALL(int, pipe, (int files[2]), (files), -1)
@@ -368,7 +380,8 @@ size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
     return 0;
 }
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *data) {
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
+                   void *data) {
     REAL(pthread_create);
     return fails("pthread_create") ? EAGAIN : real(thread, attributes, body, data);
 }
