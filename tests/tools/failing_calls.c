@@ -1,20 +1,21 @@
 // A library to be preloaded: one call of the program, or of a library that it uses, fails. The
 // calls are numbered from 1 in the order in which they are made.
 //
-//     FAIL_KIND   memory: allocations, but those of libhdf5, which does not survive failures of its
-//     own; system:
-//                 files, locks, threads, processes; short: reads and writes, which move one byte
-//                 instead
-//     FAIL_AT     the call that fails; 0: none
-//     FAIL_WITH   errno of the failure, a number
-//     FAIL_ON     1: all calls from FAIL_AT on fail, as when a disk is full
-//     FAIL_LOG    a file: a line "failed NAME" with the callers below it is added when the call
-//     fails, a
-//                 line "calls NUMBER" at the end, and, if FAIL_AT is 0, a line "site NUMBER NAME"
-//                 for the first call that comes from a new place with new callers
+//   FAIL_KIND  which calls are numbered
+//                memory: allocations, but not those of libhdf5, which does not survive it
+//                system: files, locks, threads, processes
+//                space: those of them that need space on a disk
+//                short: reads and writes; instead of failing, they move one byte
+//   FAIL_AT    the number of the call that fails; 0: none
+//   FAIL_WITH  errno of the failure, a number
+//   FAIL_ON    1: all later calls fail, too, as when a disk is full
+//   FAIL_LOG   a file, to which lines are added:
+//                failed NAME         the call failed; its callers follow
+//                calls NUMBER        at the end of the program
+//                site NUMBER NAME    if FAIL_AT is 0: the first call from these callers
 //
 // A call of malloc within the C library (asprintf, fopen) counts, a read within it (fgets) does
-// not.
+// not. Programs that the program starts are left alone.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,6 +23,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,7 +39,7 @@
 #include <unistd.h>
 
 enum { MOST_FRAMES = 24, SITE_SLOTS = 1 << 16 };
-typedef enum kind { NONE, MEMORY, SYSTEM, SHORT } kind;
+typedef enum kind { NONE = 0, MEMORY = 1, SYSTEM = 2, SPACE = 4, SHORT = 8 } kind;
 
 static atomic_long calls;
 static kind chosen;
@@ -55,10 +57,10 @@ static long number(const char *name) {
 }
 
 static kind kind_named(const char *name) {
-    static const char *const names[] = {"none", "memory", "system", "short"};
-    for (int i = 1; name != NULL && i < 4; i++)
+    static const char *const names[] = {"memory", "system", "space", "short"};
+    for (int i = 0; name != NULL && i < 4; i++)
         if (strcmp(name, names[i]) == 0)
-            return (kind)i;
+            return (kind)(1 << i);
     return NONE;
 }
 
@@ -86,6 +88,9 @@ __attribute__((constructor)) static void begin(void) {
     keep_failing = number("FAIL_ON") != 0;
     dl_iterate_phdr(find_spared, NULL);
     chosen = kind_named(getenv("FAIL_KIND"));
+    static const char *const names[] = {"LD_PRELOAD", "FAIL_KIND", "FAIL_LOG"};
+    for (int i = 0; i < 3; i++) // programs that this one starts
+        unsetenv(names[i]);
 }
 
 static void write_log(const char *text, size_t length) {
@@ -135,8 +140,8 @@ static void note_failure(const char *name) {
 }
 
 // Counts a call and says whether it fails; errno is set then.
-static bool call_fails(kind which, const char *name) {
-    if (chosen != which || inside)
+static bool call_fails(int kinds, const char *name) {
+    if (((int)chosen & kinds) == 0 || inside)
         return false;
     inside = true;
     int before = errno;
@@ -153,6 +158,10 @@ static bool call_fails(kind which, const char *name) {
 
 static bool fails(const char *name) {
     return call_fails(SYSTEM, name);
+}
+
+static bool space_fails(const char *name) {
+    return call_fails(SYSTEM | SPACE, name);
 }
 
 static bool allocation_fails(const void *caller, const char *name) {
@@ -240,11 +249,18 @@ void *mremap(void *address, size_t size, size_t new_size, int flags, ...) {
         REAL(name);                                                                                \
         return fails(#name) ? (failure) : real arguments;                                          \
     }
+// The same for a call that needs space on a disk.
+#define SPACE_CALL(result, name, parameters, arguments, failure)                                   \
+    result name parameters {                                                                       \
+        REAL(name);                                                                                \
+        return space_fails(#name) ? (failure) : real arguments;                                    \
+    }
 
 static mode_t mode_of(int flags, va_list *list) {
     return (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(*list, mode_t) : 0;
 }
 
+#define OPEN_KINDS(flags) (SYSTEM | ((flags & O_CREAT) != 0 ? SPACE : NONE))
 #define OPEN(name)                                                                                 \
     int name(const char *path, int flags, ...) {                                                   \
         REAL(name);                                                                                \
@@ -252,7 +268,7 @@ static mode_t mode_of(int flags, va_list *list) {
         va_start(list, flags);                                                                     \
         mode_t mode = mode_of(flags, &list);                                                       \
         va_end(list);                                                                              \
-        return fails(#name) ? -1 : real(path, flags, mode);                                        \
+        return call_fails(OPEN_KINDS(flags), #name) ? -1 : real(path, flags, mode);                \
     }
 OPEN(open)
 OPEN(open64)
@@ -263,7 +279,7 @@ int openat(int folder, const char *path, int flags, ...) {
     va_start(list, flags);
     mode_t mode = mode_of(flags, &list);
     va_end(list);
-    return fails("openat") ? -1 : real(folder, path, flags, mode);
+    return call_fails(OPEN_KINDS(flags), "openat") ? -1 : real(folder, path, flags, mode);
 }
 
 #define CONTROL(name)                                                                              \
@@ -278,7 +294,7 @@ int openat(int folder, const char *path, int flags, ...) {
 CONTROL(fcntl)
 CONTROL(fcntl64)
 
-#define TRANSFER(name, parameters, first, last)                                                    \
+#define TRANSFER(name, fails, parameters, first, last)                                             \
     ssize_t name parameters {                                                                      \
         REAL(name);                                                                                \
         if (fails(#name))                                                                          \
@@ -288,20 +304,21 @@ CONTROL(fcntl64)
         return real(first, size last);                                                             \
     }
 #define COMMA ,
-TRANSFER(read, (int file, void *bytes, size_t size), file COMMA bytes, )
-TRANSFER(write, (int file, const void *bytes, size_t size), file COMMA bytes, )
-TRANSFER(pread, (int file, void *bytes, size_t size, off_t offset), file COMMA bytes, COMMA offset)
-TRANSFER(pread64, (int file, void *bytes, size_t size, off64_t offset), file COMMA bytes,
+TRANSFER(read, fails, (int file, void *bytes, size_t size), file COMMA bytes, )
+TRANSFER(write, space_fails, (int file, const void *bytes, size_t size), file COMMA bytes, )
+TRANSFER(pread, fails, (int file, void *bytes, size_t size, off_t offset), file COMMA bytes,
          COMMA offset)
-TRANSFER(pwrite, (int file, const void *bytes, size_t size, off_t offset), file COMMA bytes,
+TRANSFER(pread64, fails, (int file, void *bytes, size_t size, off64_t offset), file COMMA bytes,
          COMMA offset)
-TRANSFER(pwrite64, (int file, const void *bytes, size_t size, off64_t offset), file COMMA bytes,
-         COMMA offset)
+TRANSFER(pwrite, space_fails, (int file, const void *bytes, size_t size, off_t offset),
+         file COMMA bytes, COMMA offset)
+TRANSFER(pwrite64, space_fails, (int file, const void *bytes, size_t size, off64_t offset),
+         file COMMA bytes, COMMA offset)
 
-CALL(int, fsync, (int file), (file), -1)
-CALL(int, fdatasync, (int file), (file), -1)
-CALL(int, ftruncate, (int file, off_t size), (file, size), -1)
-CALL(int, ftruncate64, (int file, off64_t size), (file, size), -1)
+SPACE_CALL(int, fsync, (int file), (file), -1)
+SPACE_CALL(int, fdatasync, (int file), (file), -1)
+SPACE_CALL(int, ftruncate, (int file, off_t size), (file, size), -1)
+SPACE_CALL(int, ftruncate64, (int file, off64_t size), (file, size), -1)
 CALL(off_t, lseek, (int file, off_t offset, int whence), (file, offset, whence), -1)
 CALL(off64_t, lseek64, (int file, off64_t offset, int whence), (file, offset, whence), -1)
 CALL(int, flock, (int file, int operation), (file, operation), -1)
@@ -323,13 +340,13 @@ CALL(int, faccessat, (int folder, const char *path, int mode, int flags),
      (folder, path, mode, flags), -1)
 
 CALL(int, rename, (const char *from, const char *to), (from, to), -1)
-CALL(int, link, (const char *from, const char *to), (from, to), -1)
+SPACE_CALL(int, link, (const char *from, const char *to), (from, to), -1)
 CALL(int, unlink, (const char *path), (path), -1)
-CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1)
+SPACE_CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1)
 CALL(int, rmdir, (const char *path), (path), -1)
 CALL(int, chmod, (const char *path, mode_t mode), (path, mode), -1)
-CALL(int, mkstemp, (char *path), (path), -1)
-CALL(int, mkostemp, (char *path, int flags), (path, flags), -1)
+SPACE_CALL(int, mkstemp, (char *path), (path), -1)
+SPACE_CALL(int, mkostemp, (char *path, int flags), (path, flags), -1)
 CALL(char *, getcwd, (char *path, size_t size), (path, size), NULL)
 CALL(ssize_t, readlink, (const char *path, char *text, size_t size), (path, text, size), -1)
 CALL(char *, realpath, (const char *path, char *resolved), (path, resolved), NULL)
@@ -361,7 +378,7 @@ int fclose(FILE *stream) {
 int fflush(FILE *stream) {
     REAL(fflush);
     int result = real(stream);
-    return fails("fflush") ? EOF : result;
+    return space_fails("fflush") ? EOF : result;
 }
 
 size_t fread(void *bytes, size_t size, size_t count, FILE *stream) {
@@ -374,10 +391,18 @@ size_t fread(void *bytes, size_t size, size_t count, FILE *stream) {
 
 size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
     REAL(fwrite);
-    if (!fails("fwrite"))
+    if (!space_fails("fwrite"))
         return real(bytes, size, count, stream);
     stream->_flags |= 0x20;
     return 0;
+}
+
+int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const arguments[],
+                char *const environment[]) {
+    REAL(posix_spawn);
+    return fails("posix_spawn") ? EAGAIN
+                                : real(child, path, actions, attributes, arguments, environment);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
