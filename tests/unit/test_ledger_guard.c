@@ -23,6 +23,12 @@ static void name_in(const scratch *here, const char *name, char path[80]) {
     snprintf(path, 80, "%s/%s", here->folder, name);
 }
 
+static void unlink_suffix(const char *path, const char *suffix) {
+    char name[128];
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    assert_int_equal(unlink(name), 0);
+}
+
 // Records the runs first ... last - 1 and ends without closing the ledger, as a killed process
 // does.
 static void write_and_die(const char *path, int32_t first, int32_t last) {
@@ -146,6 +152,66 @@ static void lost_logs_are_told(void **state) {
     mb_ledger_close(ledger);
 }
 
+// ---- rollback journals -------------------------------------------------------------------------
+
+enum { PAGE = 4096 };
+
+static void put_big(unsigned char *bytes, uint32_t value) {
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+// Writes the journal that SQLite leaves if it is killed while it changes the first page of a file:
+// the page as it was, and the length of the file. `pages` < 0: the length that `from` has.
+static void write_journal(const char *from, const char *to, int pages) {
+    unsigned char head[512] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}, record[PAGE + 8];
+    char name[128];
+    struct stat info;
+    assert_int_equal(stat(from, &info), 0);
+    put_big(head + 8, 1);
+    put_big(head + 12, 77); // added to the checksum
+    put_big(head + 16, pages < 0 ? (uint32_t)(info.st_size / PAGE) : (uint32_t)pages);
+    put_big(head + 20, sizeof head);
+    put_big(head + 24, PAGE);
+    FILE *file = fopen(from, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(record + 4, 1, PAGE, file), PAGE);
+    fclose(file);
+    uint32_t sum = 77;
+    for (int i = PAGE - 200; i > 0; i -= 200)
+        sum += record[4 + i];
+    put_big(record, 1);
+    put_big(record + 4 + PAGE, sum);
+    snprintf(name, sizeof name, "%s-journal", to);
+    file = fopen(name, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(head, 1, sizeof head, file), sizeof head);
+    assert_int_equal(fwrite(record, 1, sizeof record, file), sizeof record);
+    fclose(file);
+}
+
+static void other_journals_are_refused(void **state) {
+    scratch *here = *state;
+    char other[80];
+    name_in(here, "other.db", other);
+    killed_writer(here->path, 0, 5);
+    assert_runs(here->path, MB_LEDGER_WRITE, 5);
+    copy_file(here->path, other); // an older state
+    killed_writer(here->path, 5, 30);
+    assert_runs(here->path, MB_LEDGER_WRITE, 30);
+    // Its own: SQLite applies it, and nothing is lost.
+    write_journal(here->path, here->path, -1);
+    assert_runs(here->path, MB_LEDGER_WRITE, 30);
+    assert_false(exists(here->path, "-journal"));
+    // Of an older state, which would cut the file; and of a file that was being created.
+    write_journal(other, here->path, -1);
+    assert_refused(here->path, "-journal");
+    write_journal(here->path, here->path, 0);
+    assert_refused(here->path, "-journal");
+    unlink_suffix(here->path, "-journal");
+    assert_runs(here->path, MB_LEDGER_WRITE, 30);
+}
+
 // ---- the file is moved ------------------------------------------------------------------------
 
 // Records a run after `how` (a command) has happened to the ledger. The run is recorded, but the
@@ -195,6 +261,27 @@ static void replaced_files_are_saved_beside(void **state) {
     assert_int_equal(info.st_size, 6); // "other\n", untouched
 }
 
+static void overwritten_files_are_left_alone(void **state) {
+    scratch *here = *state;
+    mb_error error = {.message = ""};
+    char other[80], command[256];
+    name_in(here, "other.db", other);
+    make_ledger(here);
+    copy_file(here->path, other);
+    mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
+    put_trial(ledger, OTHER_KEY, 2);
+    assert_int_equal(put_sample(ledger, OTHER_KEY, 0, NULL, &error), MB_OK);
+    mb_ledger_close(ledger);
+    ledger = open_ledger(here->path, MB_LEDGER_WRITE);
+    copy_file(other, here->path); // the file stays, and gets other contents
+    assert_int_equal(put_sample(ledger, OTHER_KEY, 1, NULL, &error), MB_FAILED);
+    assert_non_null(strstr(error.message, "overwritten"));
+    mb_ledger_close(ledger);
+    snprintf(command, sizeof command, "cmp '%s' '%s'", other, here->path);
+    assert_int_equal(system(command), 0);
+    assert_refused(here->path, "-wal");
+}
+
 // ---- one file, two names ----------------------------------------------------------------------
 
 static int try_to_write(const char *path) {
@@ -237,10 +324,16 @@ static void other_names_do_not_hide_a_log(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(own_logs_are_applied),       SCRATCH_TEST(other_logs_are_refused),
-        SCRATCH_TEST(lost_logs_are_told),         SCRATCH_TEST(moved_files_keep_their_runs),
-        SCRATCH_TEST(removed_files_are_saved),    SCRATCH_TEST(replaced_files_are_saved_beside),
-        SCRATCH_TEST(one_writer_under_all_names), SCRATCH_TEST(other_names_do_not_hide_a_log),
+        SCRATCH_TEST(own_logs_are_applied),
+        SCRATCH_TEST(other_logs_are_refused),
+        SCRATCH_TEST(lost_logs_are_told),
+        SCRATCH_TEST(other_journals_are_refused),
+        SCRATCH_TEST(moved_files_keep_their_runs),
+        SCRATCH_TEST(removed_files_are_saved),
+        SCRATCH_TEST(replaced_files_are_saved_beside),
+        SCRATCH_TEST(overwritten_files_are_left_alone),
+        SCRATCH_TEST(one_writer_under_all_names),
+        SCRATCH_TEST(other_names_do_not_hide_a_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

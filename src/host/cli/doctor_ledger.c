@@ -55,8 +55,7 @@ static void print_text(const char *path, mb_ledger *ledger, const mb_ledger_find
         return;
     if (l->count > l->options->entries)
         printf("... and %" PRId64 " more\n", l->count - l->options->entries);
-    mb_print_plain("%s: damaged: %" PRId64 " finding%s; %" PRId64 " runs can be read, %" PRId64
-                   " are damaged%s\n",
+    mb_print_plain("%s: %" PRId64 " finding%s; runs: %" PRId64 " good, %" PRId64 " damaged%s\n",
                    path, findings->count, findings->count == 1 ? "" : "s", findings->good_runs,
                    findings->damaged_runs, findings->torn ? ", others cannot be found" : "");
     if (l->options->save == NULL)
@@ -69,7 +68,8 @@ static mb_status print_json(const char *path, mb_ledger *ledger, const mb_ledger
     cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; cJSON_Print returns NULL in the end
     cJSON_AddStringToObject(root, "path", path);
     cJSON_AddNumberToObject(root, "schema", mb_ledger_schema(ledger));
-    cJSON_AddNumberToObject(root, "plans", plans);
+    if (findings->count == 0)
+        cJSON_AddNumberToObject(root, "plans", plans);
     cJSON_AddNumberToObject(root, "errors", (double)findings->count);
     cJSON_AddNumberToObject(root, "good_runs", (double)findings->good_runs);
     cJSON_AddNumberToObject(root, "damaged_runs", (double)findings->damaged_runs);
@@ -116,7 +116,7 @@ static mb_status save(const char *path, const mb_doctor_ledger_options *options,
     mb_status status = mb_ledger_copy(path, options->save, true, &saved, error);
     if (status == MB_OK && !options->json)
         mb_print_plain("%s: %" PRId64 " trials and %" PRId64 " runs saved, %" PRId64
-                       " damaged rows left out\n",
+                       " rows left out\n",
                        options->save, saved.trials, saved.runs, saved.lost_rows);
     return status;
 }

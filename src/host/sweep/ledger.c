@@ -406,7 +406,9 @@ void mb_ledger_close(mb_ledger *ledger) {
 
 mb_status mb_ledger_begin(mb_ledger *ledger, mb_error *error) {
     mb_status status =
-        mb_ledger_execute(ledger, "SAVEPOINT merbench", "beginning a transaction", error);
+        ledger->ready && ledger->depth == 0 ? mb_ledger_check_mark(ledger, error) : MB_OK;
+    if (status == MB_OK)
+        status = mb_ledger_execute(ledger, "SAVEPOINT merbench", "beginning a transaction", error);
     if (status == MB_OK && ledger->depth++ == 0)
         ledger->changes = sqlite3_total_changes(ledger->database);
     return status;

@@ -62,6 +62,8 @@ struct mb_ledger {
     bool created;                        // this process created the file
     bool ready;                          // opened for writing and found to be a ledger
     bool moved;                          // the file is no longer at its path
+    char session[33], previous[33];      // of the log, and of the one before it
+    int64_t mark_page, page_size;        // where the file has its mark
     int depth;                           // open groups
     int changes;                         // rows changed before the outermost group
     // What the place cannot do:
@@ -98,8 +100,12 @@ mb_status mb_ledger_look_at_place(mb_ledger *ledger, mb_error *error);
 
 // MB_BAD_INPUT: the log beside the file is not its own. Must be called before SQLite opens it.
 mb_status mb_ledger_check_log(mb_ledger *ledger, mb_error *error);
+// The same for the rollback journal of a file in which so many transactions were recorded.
+mb_status mb_ledger_check_journal(mb_ledger *ledger, int64_t commits, mb_error *error);
 // Begins a session if the log is empty.
 mb_status mb_ledger_begin_session(mb_ledger *ledger, mb_error *error);
+// MB_FAILED: the file was overwritten by another.
+mb_status mb_ledger_check_mark(mb_ledger *ledger, mb_error *error);
 mb_status mb_ledger_count_commit(mb_ledger *ledger, mb_error *error);
 // The name for opening the file as one that does not change, without its log; free with
 // sqlite3_free. NULL when out of memory.

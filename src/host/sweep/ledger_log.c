@@ -275,6 +275,8 @@ mb_status mb_ledger_check_log(mb_ledger *ledger, mb_error *error) {
     if (ledger->has_writer) // has checked the log when it began
         return MB_OK;
     mb_status status = read_file(ledger, &file, error);
+    if (status == MB_OK && file.known)
+        status = mb_ledger_check_journal(ledger, file.mark.commits, error);
     if (status == MB_OK)
         status = read_log(ledger, file.page, &log, error);
     if (status != MB_OK)
@@ -303,19 +305,61 @@ mb_status mb_ledger_count_commit(mb_ledger *ledger, mb_error *error) {
     return mb_query_close(&query, status, error);
 }
 
+// Remembers the session and where its mark is.
+static mb_status note_session(mb_ledger *ledger, mb_error *error) {
+    mb_query query;
+    bool row = false;
+    mb_status status = mb_query_number(ledger, SQL_GET_MARK_PAGE, &ledger->mark_page, error);
+    if (status == MB_OK)
+        status = mb_query_number(ledger, SQL_GET_PAGE_SIZE, &ledger->page_size, error);
+    if (status != MB_OK)
+        return status;
+    status = mb_query_open(&query, ledger, SQL_GET_MARK, error);
+    if (status == MB_OK)
+        status = mb_query_next(&query, &row, error);
+    if (row) {
+        mb_query_text(&query, mark_session, ledger->session, sizeof ledger->session);
+        mb_query_text(&query, mark_previous, ledger->previous, sizeof ledger->previous);
+    }
+    return mb_query_close(&query, status, error);
+}
+
 // A log that a killed writer left is moved into the file first. If a reader prevents that, the log
 // and its session go on.
 mb_status mb_ledger_begin_session(mb_ledger *ledger, mb_error *error) {
     struct stat info;
-    mb_query query;
     sqlite3_busy_timeout(ledger->database, 0);
     mb_status status =
         mb_ledger_execute(ledger, "PRAGMA wal_checkpoint(TRUNCATE)", "opening", error);
     sqlite3_busy_timeout(ledger->database, MB_LEDGER_BUSY_MILLISECONDS);
-    if (status != MB_OK || (stat(ledger->log_file, &info) == 0 && info.st_size > 0))
-        return status;
-    status = mb_query_open(&query, ledger, SQL_NEW_SESSION, error);
-    if (status == MB_OK)
-        status = mb_query_run(&query, error);
-    return mb_query_close(&query, status, error);
+    bool empty = stat(ledger->log_file, &info) != 0 || info.st_size == 0;
+    if (status == MB_OK && empty) {
+        mb_query query;
+        status = mb_query_open(&query, ledger, SQL_NEW_SESSION, error);
+        if (status == MB_OK)
+            status = mb_query_run(&query, error);
+        status = mb_query_close(&query, status, error);
+    }
+    return status == MB_OK ? note_session(ledger, error) : status;
+}
+
+// The file has the mark of the session or, before SQLite has moved the log into it, of the one
+// before.
+mb_status mb_ledger_check_mark(mb_ledger *ledger, mb_error *error) {
+    unsigned char page[MOST_PAGE];
+    mark found = {.session = ""};
+    size_t size = (size_t)ledger->page_size;
+    off_t offset = (off_t)((ledger->mark_page - 1) * ledger->page_size);
+    ssize_t count = size <= sizeof page ? pread(ledger->lock, page, size, offset) : 0;
+    if (count < 0)
+        return mb_fail(error, MB_FAILED, "%s: cannot be read: %s", ledger->path, strerror(errno));
+    if (count == (ssize_t)size && read_row(page, size, &found) &&
+        (strcmp(found.session, ledger->session) == 0 ||
+         strcmp(found.session, ledger->previous) == 0))
+        return MB_OK;
+    ledger->moved = true;
+    return mb_fail(error, MB_FAILED,
+                   "%s: the file was overwritten while it was written to; it is left as it is now, "
+                   "and %s-wal has what was recorded last",
+                   ledger->path, ledger->path);
 }
