@@ -2,7 +2,7 @@
 # Every allocation and every call of the system fails once, in turn, with one process for each. Whatever call it
 # is, the program ends with 0 and the right output, or with 1 and a message; nothing is left behind, a ledger stays
 # good, and the same command then completes with the same result. (A machine that fails is no damage to a file, so
-# 3 is wrong, too.) The short form takes calls that are spread evenly over the places that make them. With
+# 3 is wrong, too.) The same holds when the program is killed there. The short form takes calls that are spread evenly over the places that make them. With
 # MERBENCH_LONG_TESTS=1 every call is taken, which takes hours.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -55,7 +55,9 @@ others() {
 # What every command must hold after a call has failed.
 check_end() {
     CHECKS=$((CHECKS + 1))
-    if [ "$STATUS" -eq 1 ]; then
+    if [ "$KILLED" = 1 ]; then
+        [ "$STATUS" -eq 137 ] || wrong "exit code $STATUS of a process that is killed"
+    elif [ "$STATUS" -eq 1 ]; then
         [ -s "$STDERR" ] || wrong 'exit code 1 without a message'
     elif [ "$STATUS" -ne 0 ]; then
         wrong "exit code $STATUS"
@@ -66,8 +68,12 @@ check_end() {
     fi
 }
 
-# A file that was made is as good as ever; nothing else is there.
+# A file that was made is as good as ever; nothing else is there. A process that is killed leaves its temporary
+# file to the next one.
 check_files() {
+    if [ "$KILLED" = 1 ] && [ -n "$PRODUCT" ] && [ ! -e "$PRODUCT" ]; then
+        "$MERBENCH" "$@" >"$STDOUT" 2>"$STDERR" </dev/null || wrong 'cannot be repeated'
+    fi
     [ "$(others)" = "$BEFORE" ] || wrong "files are left: $(others)"
     [ ! -e "$PRODUCT" ] || cmp -s -- "$PRODUCT" "$GOOD/product" || wrong "$PRODUCT is another file"
 }
@@ -106,7 +112,7 @@ one() {
     if [ "$PRODUCT" = r.db ]; then
         check_ledger "$@"
     else
-        check_files
+        check_files "$@"
     fi
     clean
 }
@@ -126,7 +132,8 @@ numbers() {
 # takes the error numbers in turn
 every() {
     local kind=$2 errnos on=$4 most=$5 number i=0
-    PRODUCT=$1
+    PRODUCT=$1 KILLED=0
+    [ "$kind $3" != 'system 0' ] || KILLED=1
     read -ra errnos <<<"$3"
     shift 5
     WRONG=0
@@ -188,6 +195,12 @@ both '' 10 parity "$FIXTURES/dataops/splits.h5"
 both '' 10 parity "$FIXTURES/trainloop/lmf_mosi.h5"
 both '' 10 parity "$FIXTURES/metrics/metrics.h5"
 both r.db 120 run plan.json --results r.db --threads 2
+
+# The program is killed at a call of the system.
+every x.h5 system 0 0 15 synth --like quickstart --scale 0.2 -o x.h5 --dims audio=3,text=4,video=5
+every x.h5 system 0 0 15 "${import[@]}" -o x.h5
+every table.tex system 0 0 10 table old.db --format latex -o table.tex
+every r.db system 0 0 60 run plan.json --results r.db --threads 2
 
 # From one moment on, the disk is full, or there is no memory.
 every x.h5 space $FULL 1 15 synth --like quickstart --scale 0.2 -o x.h5 --dims audio=3,text=4,video=5

@@ -13,7 +13,7 @@
 #include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "data/audit.h"
@@ -21,12 +21,15 @@
 #include "data/h5_object.h"
 #include "data/seal.h"
 
-enum { SEAL = 512, SECONDS = 2, MOST_FRAMES = 64, MOST_KINDS = 4096 };
+enum { SEAL = 512, MILLISECONDS = 500, MOST_FRAMES = 64, MOST_KINDS = 4096, LARGEST = 1 << 16 };
 
 const char *__asan_default_options(void);
-const char *__asan_default_options(void) { // reports end in SIGABRT, and handlers are those below
+// Reports end in SIGABRT, and handlers are those below. Finding the names for each crash of the
+// library takes longer than anything else; ASAN_OPTIONS=symbolize=1 shows them for one input.
+const char *__asan_default_options(void) {
     return "abort_on_error=1:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:"
-           "allocator_may_return_null=1:max_allocation_size_mb=1024:detect_leaks=0";
+           "allocator_may_return_null=1:max_allocation_size_mb=1024:detect_leaks=0:"
+           "symbolize=0";
 }
 const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void) {
@@ -44,6 +47,7 @@ static file_name path;
 static uint8_t *template_bytes;
 static size_t template_size;
 static outcome *shared;
+static int report = -1; // a file in memory: what the child says on stderr
 static uintptr_t known[MOST_KINDS];
 static int known_count, library_ends;
 
@@ -79,30 +83,32 @@ static void write_template(void) {
     mb_source source = {"label.npz", "0"};
     demand(mb_corpus_write(&corpus, &source, 1, path.text, NULL) == MB_OK);
     template_bytes = read_file(path.text, &template_size);
+    demand(template_size > SEAL + 8 && template_size < LARGEST);
+}
+
+// One change of the file, which keeps its size. Returns a size for cutting it off.
+static size_t change(uint8_t *bytes, input *from) {
+    uint8_t what = take(from);
+    size_t at = SEAL + take_two(from) % (template_size - SEAL), left = template_size - at;
+    if (what == 255)
+        return at;
+    if (what / 16 % 2 == 0) {
+        input values = take_bytes(from, what % 16 == 0 ? 16 : (size_t)what % 4 + 1);
+        memcpy(bytes + at, values.bytes, values.left < left ? values.left : left);
+    } else { // what stands elsewhere: addresses, types and sizes
+        size_t other = SEAL + take_two(from) % (template_size - SEAL - 8);
+        memmove(bytes + at, bytes + other, left < 8 ? left : 8);
+    }
+    return template_size;
 }
 
 static void write_corpus(input *from) {
-    static uint8_t bytes[1 << 16];
+    static uint8_t bytes[LARGEST];
     size_t size = template_size;
-    demand(size <= sizeof bytes && size > SEAL);
     memcpy(bytes, template_bytes, size);
     while (from->left > 0) {
-        uint8_t what = take(from);
-        size_t at = SEAL + take_two(from) % (size - SEAL);
-        if (what == 255) { // shorter
-            size = at > SEAL ? at : size;
-            continue;
-        }
-        input more = take_bytes(from, what % 16 == 0 ? 16 : (size_t)what % 4 + 1);
-        more.left = more.left < size - at ? more.left : size - at;
-        if (what / 16 % 2 == 0)
-            memcpy(bytes + at, more.bytes, more.left);
-        else // what stands elsewhere: addresses, types and sizes that the format knows
-            memmove(bytes + at,
-                    bytes + SEAL +
-                        (more.left > 1 ? (more.bytes[0] * 256u + more.bytes[1]) : 0) %
-                            (size - SEAL - 8),
-                    size - at < 8 ? size - at : 8);
+        size_t cut = change(bytes, from);
+        size = cut < size ? cut : size;
     }
     memset(bytes, 0, SEAL);
     write_file(path.text, bytes, size);
@@ -145,13 +151,14 @@ static void tell_end(int number) {
 }
 
 static void run_child(void) {
-    static const int numbers[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU};
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPROF};
     static uint8_t stack[1 << 17]; // the usual one may have overflowed
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     struct sigaction action = {.sa_handler = tell_end, .sa_flags = SA_ONSTACK | SA_RESETHAND};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
-    setrlimit(RLIMIT_CPU, &(struct rlimit){SECONDS, SECONDS + 1});
+    setitimer(ITIMER_PROF, &(struct itimerval){.it_value.tv_usec = 1000 * MILLISECONDS}, NULL);
+    dup2(report, STDERR_FILENO);
     __sanitizer_set_death_callback(NULL); // libFuzzer's would keep the input as a finding
     read_corpus();
     mb_counters_send();
@@ -191,11 +198,19 @@ static void start(void) {
     H5open();
     write_template();
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    demand(shared != MAP_FAILED);
+    report = memfd_create("report", MFD_CLOEXEC);
+    demand(shared != MAP_FAILED && report >= 0);
     mb_counters_share();
     void *frames[2];
     (void)backtrace(frames, 2); // loads what it needs
     atexit(remove_file);
+}
+
+static void print_report(void) {
+    char text[4096];
+    ssize_t got;
+    for (off_t at = 0; (got = pread(report, text, sizeof text, at)) > 0; at += got)
+        fwrite(text, 1, (size_t)got, stderr);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
@@ -204,6 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     input from = {bytes, size};
     write_corpus(&from);
     *shared = (outcome){0};
+    demand(ftruncate(report, 0) == 0 && lseek(report, 0, SEEK_SET) == 0);
     pid_t child = fork();
     demand(child >= 0);
     if (child == 0)
@@ -216,6 +232,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         return 0;
     if (WIFEXITED(result) && shared->signal == 0) // the library calls exit where it cannot go on
         shared->in_library = WEXITSTATUS(result) == 255;
+    if (!shared->in_library)
+        print_report();
     demand(shared->in_library);
     library_ends++;
     keep(shared);

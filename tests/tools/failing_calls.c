@@ -7,7 +7,7 @@
 //                space: those of them that need space on a disk
 //                short: reads and writes; instead of failing, they move one byte
 //   FAIL_AT    the number of the call that fails; 0: none
-//   FAIL_WITH  errno of the failure, a number
+//   FAIL_WITH  errno of the failure, a number; 0: the program is killed instead
 //   FAIL_ON    1: all later calls fail, too, as when a disk is full
 //   FAIL_LOG   a file, to which lines are added:
 //                failed NAME         the call failed; its callers follow
@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -151,6 +152,8 @@ static bool call_fails(int kinds, const char *name) {
         note_site(name, call);
     if (failed && call == fail_at)
         note_failure(name);
+    if (failed && fail_with == 0 && chosen != SHORT)
+        raise(SIGKILL);
     errno = failed ? fail_with : before;
     inside = false;
     return failed;
