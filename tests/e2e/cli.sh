@@ -15,8 +15,11 @@ for command in $COMMANDS; do
 done
 check 'nothing on stderr' [ ! -s "$STDERR" ]
 cp "$STDOUT" help.txt
-expect 0 -h
-same help.txt "$STDOUT"
+for ask in -h help 'help help' 'help --help'; do
+    # shellcheck disable=SC2086
+    expect 0 $ask
+    same help.txt "$STDOUT"
+done
 
 VERSION=$(sed -n 's/^project(merbench VERSION \([0-9.]*\).*/\1/p' "$TESTS/../CMakeLists.txt")
 check 'the build names a version' [ -n "$VERSION" ]
@@ -53,6 +56,14 @@ for command in $COMMANDS; do
         quiet
     done
 done
+expect 2 hlep
+complains "unknown command 'hlep'; did you mean 'help'?"
+expect 2 help trian
+complains "unknown command 'trian'"
+quiet
+expect 2 help run table
+complains "expected one command, found 'run table'"
+quiet
 # There is no suggestion for a name that resembles no command.
 expect 2 zzzzzzzzzzzz
 says_not 'did you mean'
@@ -65,6 +76,10 @@ for command in $COMMANDS; do
     check "$command --help: nothing on stderr" [ ! -s "$STDERR" ]
     check "$command --help: more than the usage line" [ "$(wc -l <"$STDOUT")" -ge 5 ]
     check "$command --help: lines fit a terminal" [ "$(wc -L <"$STDOUT")" -le 110 ]
+
+    cp "$STDOUT" help.txt
+    expect 0 help "$command"
+    same help.txt "$STDOUT"
 
     if [ "$command" != model ]; then # without a name it lists the models
         expect 2 "$command"
@@ -103,6 +118,8 @@ expect 3 info $'absent\x1b[31m\xe2\x80\xae.h5'
 complains 'absent?[31m?.h5'
 expect 3 run absent.json
 complains 'absent.json'
+expect 3 plans absent.db
+complains 'absent.db'
 expect 3 table absent.db
 complains 'absent.db'
 expect 3 replay absent.db 0123456789abcdef0123456789abcdef

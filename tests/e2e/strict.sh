@@ -65,7 +65,7 @@ expect 2 doctor --save other.db
 
 # ---- damage is listed, and the rest is saved
 cp seeds.db damaged.db
-must sqlite3 damaged.db "update runs set steps = 1 where id = 3; update trial_scores set waf = 0.5
+must sqlite3 damaged.db "update runs set steps = steps + 1 where id = 3; update trial_scores set waf = 0.5
     where rowid = (select max(rowid) from trial_scores)"
 expect 3 table damaged.db
 says 'damaged: '

@@ -207,7 +207,7 @@ expect 3 replay one.db 00000000
 expect 3 replay one.db "$key" --data /nonexistent
 mkdir elsewhere
 expect 3 replay one.db "$key" --data elsewhere
-complains 'is the corpus of the trial'
+complains 'the corpus of the trial is not in'
 must "$MERBENCH" synth --like quickstart -o elsewhere/q.h5 --dims audio=12,text=20,video=8 --seed 2 >/dev/null
 expect 3 replay one.db "$key" --data elsewhere
 expect 2 replay one.db

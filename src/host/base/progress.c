@@ -95,9 +95,10 @@ void mb_progress_finish(mb_progress *progress, const char *note) {
     if (progress->terminal)
         fprintf(progress->stream, "\r%*s\r", progress->width, "");
     format_duration(mb_seconds() - progress->started, took);
-    fprintf(progress->stream, "%s: %lld %s in %s%s%s\n", progress->label,
-            (long long)(progress->done - progress->first), progress->unit, took,
-            note != NULL ? ", " : "", note != NULL ? note : "");
+    long long count = progress->done - progress->first;
+    int unit = (int)strlen(progress->unit) - (count == 1); // "runs", "1 run"
+    fprintf(progress->stream, "%s: %lld %.*s in %s%s%s\n", progress->label, count, unit,
+            progress->unit, took, note != NULL ? ", " : "", note != NULL ? note : "");
     fflush(progress->stream);
     progress->stream = NULL;
 }

@@ -11,7 +11,7 @@ typedef struct mb_progress {
     FILE *stream; // NULL: silent
     bool terminal;
     char label[64]; // "reading lsa-en-256-UTT"
-    char unit[24];  // "files"
+    char unit[24];  // a plural with -s: "files"
     int64_t total, done;
     int64_t first;         // units done before the start; the rate does not count these
     double started, drawn; // times in seconds, as from mb_seconds

@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/doctor_device.h"
@@ -93,22 +95,35 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
     return MB_OK;
 }
 
+// "3 utterances with NaN or Inf", "1 utterance with NaN or Inf": messages begin with a plural.
+static void print_heading(const mb_finding *finding) {
+    const char *message = finding->message;
+    int plural = (int)strcspn(message, " "), length = plural;
+    if (finding->count == 1)
+        length -= strncmp(message, "classes ", 8) == 0 ? 2 : 1;
+    mb_print_plain("%s: %s: %s: %" PRId64 " %.*s%s\n", mb_severity_name(finding->severity),
+                   finding->check, finding->subject, finding->count, length, message,
+                   message + plural);
+}
+
 static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
     for (int severity = MB_ERROR; severity >= MB_NOTE; severity--)
         for (int i = 0; i < audit->count; i++) {
             const mb_finding *finding = &audit->findings[i];
             if ((int)finding->severity != severity)
                 continue;
-            mb_print_plain("%s: %s: %s: %" PRId64 " %s\n", mb_severity_name(finding->severity),
-                           finding->check, finding->subject, finding->count, finding->message);
+            print_heading(finding);
             for (int e = 0; e < finding->entry_count; e++)
                 mb_print_plain("    %s\n", finding->entries[e]);
             if (finding->count > finding->entry_count)
                 printf("    ... and %" PRId64 " more\n", finding->count - finding->entry_count);
         }
-    mb_print_plain("%s: %d errors, %d warnings, %d notes\n", corpus->path,
-                   mb_audit_count(audit, MB_ERROR), mb_audit_count(audit, MB_WARNING),
-                   mb_audit_count(audit, MB_NOTE));
+    int errors = mb_audit_count(audit, MB_ERROR), warnings = mb_audit_count(audit, MB_WARNING),
+        notes = mb_audit_count(audit, MB_NOTE);
+    mb_print_plain("%s: %d %s, %d %s, %d %s\n", corpus->path, errors,
+                   mb_plural(errors, "error", "errors"), warnings,
+                   mb_plural(warnings, "warning", "warnings"), notes,
+                   mb_plural(notes, "note", "notes"));
 }
 
 static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_error *error) {
@@ -150,7 +165,11 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
-    if (given.upgrade != NULL || given.save != NULL || mb_is_database(given.path)) {
+    bool database = false;
+    status = mb_is_database(given.path, &database, error);
+    if (status != MB_OK)
+        return status;
+    if (given.upgrade != NULL || given.save != NULL || database) {
         const mb_doctor_ledger_options options = {.upgrade = given.upgrade,
                                                   .save = given.save,
                                                   .json = given.json,

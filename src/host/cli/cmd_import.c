@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -96,10 +97,12 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
 }
 
 static void print_summary(const mb_corpus *corpus, const char *output) {
-    printf("%s: %s, %d utterances", output, corpus->rules->name, corpus->utterance_count);
+    printf("%s: %s, %d %s", output, corpus->rules->name, corpus->utterance_count,
+           mb_plural(corpus->utterance_count, "utterance", "utterances"));
     for (int32_t s = 0; s < corpus->split_count; s++)
         printf("%s%s %d", s == 0 ? " (" : ", ", corpus->splits[s].name, corpus->splits[s].count);
-    printf("), %d feature%s\n", corpus->feature_count, corpus->feature_count == 1 ? "" : "s");
+    printf("), %d %s\n", corpus->feature_count,
+           mb_plural(corpus->feature_count, "feature", "features"));
     for (int32_t f = 0; f < corpus->feature_count; f++)
         if (corpus->features[f].modality < 0)
             fprintf(stderr,

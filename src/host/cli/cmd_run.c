@@ -5,7 +5,9 @@
 #include <sys/resource.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/progress.h"
+#include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/ledger_file.h"
@@ -17,6 +19,8 @@ typedef struct run_options {
     const char *plan, *results, *data;
     int32_t threads;
     bool dry_run, quiet, no_table;
+    mb_plan_replacement replacement;
+    char *replaced; // what it has replaced, in words
     mb_device_choice choice;
     const mb_backend *backend;    // of the chosen device
     mb_device_description device; // of the chosen device
@@ -31,6 +35,7 @@ static const char usage[] =
     "parts on which scores are not defined, and runs that must break are warnings on stderr.";
 
 static const char notes[] =
+    "With --epochs or --seeds the ledger has another plan, whose table says what was replaced.\n"
     "The plan format is described in docs/plan-format.md.\n"
     "example: merbench run configs/quickstart.json --data demo --results demo/results.db";
 
@@ -47,6 +52,12 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *help_sho
                           "on cpu, runs that are trained at a time, {} (default: one per "
                           "processor); if fewer are left, the threads share the work of a run; a "
                           "GPU trains arrays of as many runs as its memory holds"),
+        {"epochs", "N", "for a quick try: {} instead of the plan's epochs",
+         .whole = &given->replacement.epochs, .least = 1, .most = 100000},
+        {"seeds", "S,...",
+         "for a quick try: these final seeds instead of the plan's, and only the first seed of the "
+         "search (without final seeds: these instead of the search's)",
+         .read = mb_parse_seeds, .target = &given->replacement},
         {"dry-run", NULL, "show the work to be done and the memory it needs; change nothing",
          .given = &given->dry_run},
         mb_quiet_option(&given->quiet),
@@ -143,8 +154,8 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
         print_locked(options, totals, limit);
         return;
     }
-    snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
-             options->threads == 1 ? "" : "s");
+    snprintf(label, sizeof label, "peak with %d %s", options->threads,
+             mb_plural(options->threads, "thread", "threads"));
     print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
     puts("(plus about 40 MiB for the program and its libraries)");
 }
@@ -152,6 +163,8 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
 static void print_totals(const mb_sweep_plan *plan, const run_options *options,
                          const mb_sweep_totals *totals) {
     printf("%-22s %s (%s protocol)\n", "plan", plan->name, mb_protocol_names[plan->protocol]);
+    if (options->replaced[0] != '\0')
+        printf("%-22s %s\n", "quick try", options->replaced);
     printf("%-22s %d\n", "cells", totals->cells);
     printf("%-22s %lld\n", "settings", (long long)totals->settings);
     printf("%-22s %lld\n", "trials", (long long)totals->trials);
@@ -215,10 +228,14 @@ static void print_start(const run_options *options, const mb_sweep_plan *plan,
                         const mb_sweep_totals *totals) {
     char how[64] = "arrays of runs";
     if (!trains_arrays(options))
-        snprintf(how, sizeof how, "%d thread%s", options->threads,
-                 options->threads == 1 ? "" : "s");
-    fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
-            (long long)totals->runs, (long long)totals->runs_done, how, options->device.text);
+        snprintf(how, sizeof how, "%d %s", options->threads,
+                 mb_plural(options->threads, "thread", "threads"));
+    if (options->replaced[0] != '\0')
+        fprintf(stderr, "%s: quick try, recorded as a plan of its own: %s\n", plan->name,
+                options->replaced);
+    fprintf(stderr, "%s: %lld %s, %lld done already; %s on %s\n", plan->name,
+            (long long)totals->runs, mb_plural(totals->runs, "run", "runs"),
+            (long long)totals->runs_done, how, options->device.text);
 }
 
 // Warns of choices that have no ground.
@@ -253,10 +270,10 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_progress_finish(&d.progress, note);
     if (totals.runs_moved > 0)
         fprintf(stderr,
-                "warning: %lld runs were trained again, to be scored on their other parts, on "
-                "another device than before; their results may differ in rounding from those that "
-                "the setting was chosen by\n",
-                (long long)totals.runs_moved);
+                "warning: %lld %s trained again, to be scored on other parts, on another device "
+                "than before; results may differ in rounding from those that the setting was "
+                "chosen by\n",
+                (long long)totals.runs_moved, mb_plural(totals.runs_moved, "run was", "runs were"));
     print_doubts(options, sweep);
     return status;
 }
@@ -296,6 +313,14 @@ static void print_warning(void *context, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
+static mb_status replace(run_options *options, mb_sweep_plan *plan, mb_error *error) {
+    mb_status status = mb_plan_replace(&options->replacement, options->data, plan, error);
+    if (status != MB_OK)
+        return status;
+    options->replaced = mb_plan_replaced_text(plan->json);
+    return options->replaced != NULL ? MB_OK : mb_out_of_memory(error, "a plan");
+}
+
 static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *error) {
     mb_sweep_plan plan = {0};
     mb_sweep *sweep = NULL;
@@ -303,6 +328,8 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
         mb_device_choice_describe(&options->choice, &options->backend, &options->device, error);
     if (status == MB_OK)
         status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
+    if (status == MB_OK)
+        status = replace(options, &plan, error);
     if (status == MB_OK)
         status = mb_sweep_open(&plan, interrupt, &sweep, error);
     if (status == MB_OK)
@@ -312,6 +339,7 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
     if (status == MB_OK)
         status = options->dry_run ? dry_run(options, &plan, sweep, error)
                                   : run_sweep(options, &plan, sweep, error);
+    free(options->replaced);
     mb_sweep_close(sweep);
     mb_sweep_plan_free(&plan);
     return status;

@@ -1,24 +1,39 @@
 #include "cli/doctor_ledger.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "cli/ledger_file.h"
 #include "sweep/ledger.h"
 
-bool mb_is_database(const char *path) {
+// Whether a file cannot be opened for a reason that is not its own.
+static bool is_failure(int number) {
+    return number == ENOMEM || number == EMFILE || number == ENFILE || number == EIO;
+}
+
+mb_status mb_is_database(const char *path, bool *is, mb_error *error) {
     static const char head[] = "SQLite format 3"; // with its zero
     char found[sizeof head] = "";
     FILE *file = fopen(path, "rb");
+    *is = false;
     if (file == NULL)
-        return false;
+        return is_failure(errno)
+                   ? mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path, strerror(errno))
+                   : MB_OK;
     size_t count = fread(found, 1, sizeof found, file);
+    mb_status status =
+        ferror(file) && errno != EISDIR
+            ? mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path, strerror(errno))
+            : MB_OK;
     fclose(file);
-    return count == sizeof found && memcmp(found, head, sizeof head) == 0;
+    *is = count == sizeof found && memcmp(found, head, sizeof head) == 0;
+    return status;
 }
 
 // ---- findings ---------------------------------------------------------------------------------
@@ -44,9 +59,9 @@ static void print_text(const char *path, mb_ledger *ledger, const mb_ledger_find
                        const listing *l, int32_t plans) {
     int schema = mb_ledger_schema(ledger);
     if (findings->count == 0)
-        mb_print_plain("%s: no damage, schema version %d, %" PRId32 " plan%s, %" PRId64 " run%s\n",
-                       path, schema, plans, plans == 1 ? "" : "s", findings->good_runs,
-                       findings->good_runs == 1 ? "" : "s");
+        mb_print_plain("%s: no damage, schema version %d, %" PRId32 " %s, %" PRId64 " %s\n", path,
+                       schema, plans, mb_plural(plans, "plan", "plans"), findings->good_runs,
+                       mb_plural(findings->good_runs, "run", "runs"));
     if (findings->count == 0 && schema < mb_ledger_newest_schema() && l->options->upgrade == NULL)
         mb_print_plain("note: 'merbench run' continues ledgers of schema version %d; "
                        "--upgrade NEW.db copies this one into such a file\n",
@@ -55,9 +70,10 @@ static void print_text(const char *path, mb_ledger *ledger, const mb_ledger_find
         return;
     if (l->count > l->options->entries)
         printf("... and %" PRId64 " more\n", l->count - l->options->entries);
-    mb_print_plain("%s: %" PRId64 " finding%s; runs: %" PRId64 " good, %" PRId64 " damaged%s\n",
-                   path, findings->count, findings->count == 1 ? "" : "s", findings->good_runs,
-                   findings->damaged_runs, findings->torn ? ", others cannot be found" : "");
+    mb_print_plain("%s: %" PRId64 " %s; runs: %" PRId64 " good, %" PRId64 " damaged%s\n", path,
+                   findings->count, mb_plural(findings->count, "finding", "findings"),
+                   findings->good_runs, findings->damaged_runs,
+                   findings->torn ? ", others cannot be found" : "");
     if (l->options->save == NULL)
         puts("note: --save NEW.db copies what is not damaged into a new file; 'merbench run' with "
              "that file trains the rest again");
@@ -115,9 +131,9 @@ static mb_status save(const char *path, const mb_doctor_ledger_options *options,
     mb_ledger_saved saved;
     mb_status status = mb_ledger_copy(path, options->save, true, &saved, error);
     if (status == MB_OK && !options->json)
-        mb_print_plain("%s: %" PRId64 " trials and %" PRId64 " runs saved, %" PRId64
-                       " rows left out\n",
-                       options->save, saved.trials, saved.runs, saved.lost_rows);
+        mb_print_plain("%s: saved: %" PRId64 " %s, %" PRId64 " %s; rows left out: %" PRId64 "\n",
+                       options->save, saved.trials, mb_plural(saved.trials, "trial", "trials"),
+                       saved.runs, mb_plural(saved.runs, "run", "runs"), saved.lost_rows);
     return status;
 }
 

@@ -6,8 +6,9 @@
 
 #include "merbench/status.h"
 
-// Whether a file begins like a SQLite database.
-bool mb_is_database(const char *path);
+// Whether a file begins like a SQLite database. A file that does not exist does not. MB_FAILED: it
+// cannot be read.
+mb_status mb_is_database(const char *path, bool *is, mb_error *error);
 
 typedef struct mb_doctor_ledger_options {
     const char *upgrade; // new file for a ledger of an older version; NULL = none

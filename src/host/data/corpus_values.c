@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/suggest.h"
 #include "data/corpus_file.h"
 
@@ -110,8 +111,9 @@ mb_status mb_corpus_sources(const mb_corpus *corpus, char ***files, char ***dige
     if (status == MB_OK)
         status = mb_h5_read_texts(h5, "/provenance/digest", digests, &digest_count, error);
     if (status == MB_OK && file_count != digest_count)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: /provenance: %d files but %d digests",
-                         corpus->path, file_count, digest_count);
+        status = mb_fail(error, MB_BAD_INPUT, "%s: /provenance: %d %s but %d %s", corpus->path,
+                         file_count, mb_plural(file_count, "file", "files"), digest_count,
+                         mb_plural(digest_count, "digest", "digests"));
     mb_h5_close(h5);
     if (status != MB_OK) {
         mb_h5_free_names(*files, file_count);

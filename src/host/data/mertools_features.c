@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "data/corpus_file.h"
 #include "data/mertools_files.h"
@@ -158,11 +159,13 @@ static mb_status locate(feature_work *work, mb_error *error) {
             used += (size_t)snprintf(list + used, sizeof list - used, "\n  '%.100s'", name);
     }
     if (missing > 0)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%.300s: feature '%s': %d of %d utterances have neither a file "
-                         "UTTERANCE.npy nor a folder UTTERANCE:%s%s",
-                         work->folder, work->feature, missing, work->corpus->utterance_count, list,
-                         missing > SHOWN ? "\n  ..." : "");
+        status =
+            mb_fail(error, MB_BAD_INPUT,
+                    "%.300s: feature '%s': %d of %d %s neither a file "
+                    "UTTERANCE.npy nor a folder UTTERANCE:%s%s",
+                    work->folder, work->feature, missing, work->corpus->utterance_count,
+                    mb_plural(work->corpus->utterance_count, "utterance has", "utterances have"),
+                    list, missing > SHOWN ? "\n  ..." : "");
     mb_h5_free_names(names, count);
     return status;
 }
@@ -179,12 +182,12 @@ static mb_status join(feature_work *work, mb_feature *feature, mb_error *error) 
         return mb_out_of_memory(error, feature->name);
     for (int32_t i = 0; i < count; i++) {
         if (utterances[i].frames.dimension != feature->dimension)
-            return mb_fail(
-                error, MB_BAD_INPUT,
-                "%s: feature '%s': utterance '%s' has frames of %d values, utterance '%s' "
-                "has frames of %d",
-                work->folder, feature->name, work->corpus->names[0], feature->dimension,
-                work->corpus->names[i], utterances[i].frames.dimension);
+            return mb_fail(error, MB_BAD_INPUT,
+                           "%s: feature '%s': utterance '%s' has frames of %d %s, utterance '%s' "
+                           "has frames of %d",
+                           work->folder, feature->name, work->corpus->names[0], feature->dimension,
+                           mb_plural(feature->dimension, "value", "values"), work->corpus->names[i],
+                           utterances[i].frames.dimension);
         if (utterances[i].frames.count != 1 || utterances[i].where == FOLDER_OF_FRAMES)
             feature->level = MB_LEVEL_FRAME;
         frames += utterances[i].frames.count; // all are in memory, so this cannot overflow

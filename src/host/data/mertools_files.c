@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/plural.h"
 #include "data/file_bytes.h"
 #include "data/h5.h"
 
@@ -85,9 +86,9 @@ static mb_status add_frame(const char *path, mb_frames *all, int capacity, mb_ha
                          "%s: expected one frame in a file of a folder, found %" PRId64, path,
                          one.count);
     else if (all->count > 0 && one.dimension != all->dimension)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: the frame has %d values, the frames before it have %d", path,
-                         one.dimension, all->dimension);
+        status = mb_fail(
+            error, MB_BAD_INPUT, "%s: the frame has %d %s, the frames before it have %d", path,
+            one.dimension, mb_plural(one.dimension, "value", "values"), all->dimension);
     if (status == MB_OK && all->count == 0) {
         all->dimension = one.dimension;
         all->values = calloc((size_t)capacity, (size_t)one.dimension * sizeof(float));

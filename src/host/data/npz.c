@@ -7,6 +7,7 @@
 #include <zip.h>
 
 #include "base/hash.h"
+#include "base/plural.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
 
@@ -154,8 +155,10 @@ static mb_status inflate(mb_npz *npz, int member, size_t size, unsigned char *by
         status = mb_fail(error, MB_BAD_INPUT, "%s: member '%s', offset %zu: %s", npz->path,
                          npz->names[member], position, zip_file_strerror(file));
     else if (position != size)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: member '%s': expected %zu bytes, found %s",
-                         npz->path, npz->names[member], size, position < size ? "fewer" : "more");
+        status =
+            mb_fail(error, MB_BAD_INPUT, "%s: member '%s': expected %zu %s, found %s", npz->path,
+                    npz->names[member], size, mb_plural((long long)size, "byte", "bytes"),
+                    position < size ? "fewer" : "more");
     zip_fclose(file);
     return status;
 }
@@ -171,8 +174,9 @@ static mb_status parse_object(const unsigned char *bytes, size_t size, const cha
         count = header.dims[i] == 1 ? count : 0;
     if (header.kind != 'O' || count != 1)
         return mb_fail(error, MB_BAD_INPUT,
-                       "%s: expected one object, found an array of %d dimensions with dtype %c%d",
-                       file, header.rank, header.kind, header.item_size);
+                       "%s: expected one object, found an array of %d %s with dtype %c%d", file,
+                       header.rank, mb_plural(header.rank, "dimension", "dimensions"), header.kind,
+                       header.item_size);
     status = mb_pickle_read(bytes + header.data, size - header.data, file, header.data, pickle,
                             value, error);
     if (status != MB_OK)

@@ -70,6 +70,8 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
                       : table->options.phase == MB_TABLE_SEARCH
                           ? "of the best setting of the search"
                           : "of the chosen setting");
+    if (done && table->replaced[0] != '\0')
+        mb_print_line(dialect->line, out, "quick try: %s", table->replaced);
     return done;
 }
 

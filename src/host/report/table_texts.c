@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory_stream.h"
+#include "base/plural.h"
 #include "report/table_data.h"
 
 static void print_folds(const int32_t *folds, int32_t count, FILE *out) {
@@ -60,8 +61,8 @@ bool mb_devices_text(const mb_table_value *value, char **text) {
     if (stream == NULL)
         return false;
     for (int32_t i = 0; value->device_count > 1 && i < value->device_count; i++)
-        fprintf(stream, "%s%s: %" PRId32 " run%s", i > 0 ? ", " : "", value->devices[i].text,
-                value->devices[i].runs, value->devices[i].runs == 1 ? "" : "s");
+        fprintf(stream, "%s%s: %" PRId32 " %s", i > 0 ? ", " : "", value->devices[i].text,
+                value->devices[i].runs, mb_plural(value->devices[i].runs, "run", "runs"));
     return mb_memory_stream_end(stream, text);
 }
 

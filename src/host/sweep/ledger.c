@@ -222,6 +222,13 @@ static mb_status read_alone(mb_ledger *ledger, mb_error *error) {
     return status;
 }
 
+// Whether a process was killed while it opened or closed the file for writing. Only a connection
+// that may write can take that back.
+static bool needs_rollback(mb_ledger *ledger) {
+    return ledger->database != NULL &&
+           sqlite3_extended_errcode(ledger->database) == SQLITE_READONLY_ROLLBACK;
+}
+
 static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
     mb_error first = {.message = ""}; // is of no interest if the second attempt succeeds
     way how = {.name = ledger->file, .flags = SQLITE_OPEN_READONLY};
@@ -232,6 +239,11 @@ static mb_status open_for_reading(mb_ledger *ledger, mb_error *error) {
         return status;
     how.alone = ledger->no_posix_locks;
     status = try_to_read(ledger, how, &first);
+    if (status != MB_OK && needs_rollback(ledger)) {
+        disconnect(ledger);
+        how.flags = SQLITE_OPEN_READWRITE;
+        status = try_to_read(ledger, how, &first);
+    }
     if (status != MB_OK && cannot_share(ledger))
         status = read_alone(ledger, error);
     else if (status != MB_OK && error != NULL)
@@ -381,6 +393,15 @@ static void end_log(mb_ledger *ledger) {
     sqlite3_exec(ledger->database, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
 }
 
+// Removes a file that holds nothing, with the journal of a failed attempt to create its tables.
+static void remove_files(const mb_ledger *ledger) {
+    char *journal = sqlite3_mprintf("%s-journal", ledger->file);
+    unlink(ledger->file);
+    if (journal != NULL)
+        unlink(journal);
+    sqlite3_free(journal);
+}
+
 void mb_ledger_close(mb_ledger *ledger) {
     if (ledger == NULL)
         return;
@@ -394,7 +415,7 @@ void mb_ledger_close(mb_ledger *ledger) {
         end_log(ledger);
     sqlite3_close(ledger->database);
     if (remove && mb_ledger_is_at_path(ledger))
-        unlink(ledger->file);
+        remove_files(ledger);
     mb_ledger_unlock(ledger);
     sqlite3_free(ledger->warnings);
     free(ledger->lock_file);

@@ -75,39 +75,31 @@ static mb_status copy_table(mb_ledger *old, copying *c, mb_ledger_rows *rows, mb
 }
 
 // What is incomplete after rows were lost. A run is trained again; scores are computed again.
-static const char *const incomplete[] = {
+static const char incomplete[] =
     "CREATE TEMP TABLE lost AS SELECT id FROM runs WHERE "
     "epochs_done <> (SELECT count(*) FROM epochs WHERE run = id) OR "
-    "prediction_count <> (SELECT count(*) FROM predictions WHERE run = id)",
-    "DELETE FROM epochs WHERE run IN lost",
-    "DELETE FROM predictions WHERE run IN lost",
-    "DELETE FROM runs WHERE id IN lost",
-    "DROP TABLE lost",
+    "prediction_count <> (SELECT count(*) FROM predictions WHERE run = id);"
+    "DELETE FROM epochs WHERE run IN lost;"
+    "DELETE FROM predictions WHERE run IN lost;"
+    "DELETE FROM runs WHERE id IN lost;"
+    "DROP TABLE lost;"
     "CREATE TEMP TABLE lost AS SELECT key FROM trials WHERE fold_count <> "
     "(SELECT count(*) FROM members WHERE trial = key) AND EXISTS "
-    "(SELECT 1 FROM members WHERE trial = key)",
+    "(SELECT 1 FROM members WHERE trial = key);"
     "CREATE TEMP TABLE unscored AS SELECT trial FROM trial_scores WHERE trial IN lost OR "
     "part_count <> (SELECT count(*) FROM part_scores AS p WHERE p.trial = trial_scores.trial) OR "
     "(SELECT fold_count FROM trials WHERE key = trial_scores.trial) <> "
     "(SELECT count(*) FROM runs WHERE runs.trial = trial_scores.trial) + "
     "(SELECT count(*) FROM members AS m JOIN runs ON runs.trial = m.member AND runs.fold = m.fold "
-    "WHERE m.trial = trial_scores.trial)",
+    "WHERE m.trial = trial_scores.trial);"
     "DELETE FROM part_scores WHERE trial IN unscored OR trial NOT IN (SELECT trial FROM "
-    "trial_scores)",
-    "DELETE FROM trial_scores WHERE trial IN unscored",
-    "DELETE FROM links WHERE trial IN lost",
-    "DELETE FROM members WHERE trial IN lost",
-    "DELETE FROM trials WHERE key IN lost",
-    "DROP TABLE lost",
-    "DROP TABLE unscored",
-};
-
-static mb_status drop_incomplete(mb_ledger *new, mb_error *error) {
-    mb_status status = MB_OK;
-    for (size_t i = 0; i < sizeof incomplete / sizeof *incomplete && status == MB_OK; i++)
-        status = mb_ledger_execute(new, incomplete[i], "dropping incomplete runs", error);
-    return status;
-}
+    "trial_scores);"
+    "DELETE FROM trial_scores WHERE trial IN unscored;"
+    "DELETE FROM links WHERE trial IN lost;"
+    "DELETE FROM members WHERE trial IN lost;"
+    "DELETE FROM trials WHERE key IN lost;"
+    "DROP TABLE lost;"
+    "DROP TABLE unscored;";
 
 // Copies all tables in one transaction. Their order satisfies all references.
 static mb_status copy_tables(mb_ledger *old, mb_ledger *new, bool tolerant, mb_ledger_rows rows[],
@@ -121,7 +113,7 @@ static mb_status copy_tables(mb_ledger *old, mb_ledger *new, bool tolerant, mb_l
             status = copy_table(old, &c, &rows[i], error);
     }
     if (status == MB_OK && tolerant)
-        status = drop_incomplete(new, error);
+        status = mb_ledger_execute(new, incomplete, "leaving out what is incomplete", error);
     mb_status ended = mb_ledger_end(new, status == MB_OK, status == MB_OK ? error : NULL);
     return status == MB_OK ? ended : status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/plural.h"
 #include "sweep/replay.h"
 
 static mb_status try_corpus(const mb_trial *trial, const char *path, bool *match, mb_error *why) {
@@ -72,10 +73,11 @@ mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths,
             return mb_out_of_memory(error, "the name of a file");
     }
     if (*path == NULL)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "none of the %d files *.h5 in %s is the corpus of the trial: %s with the "
-                       "digest %s and the same features; --data gives other folders",
-                       looked, path_count == 1 ? paths[0] : "the folders", trial->dataset,
-                       trial->corpus_digest);
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "the corpus of the trial is not in %s (%d %s *.h5): %s with the digest %s and "
+            "the same features; --data gives other folders",
+            path_count == 1 ? paths[0] : "the folders", looked, mb_plural(looked, "file", "files"),
+            trial->dataset, trial->corpus_digest);
     return MB_OK;
 }

@@ -221,10 +221,10 @@ static mb_status read_head(const mb_json *root, mb_sweep_plan *plan, mb_error *e
 
 mb_status mb_sweep_plan_read(const char *file, const cJSON *document, const char *data_folder,
                              mb_sweep_plan *plan, mb_error *error) {
-    static const char *const keys[] = {"name",    "protocol",  "epochs",       "batch_size",
-                                       "shuffle", "selection", "weight_decay", "settings",
-                                       "grid",    "corpora",   "cells",        "search",
-                                       "final",   "comment",   "fold_seed",    NULL};
+    static const char *const keys[] = {
+        "name",         "protocol", "epochs",    "batch_size", "shuffle", "selection",
+        "weight_decay", "settings", "grid",      "corpora",    "cells",   "search",
+        "final",        "comment",  "fold_seed", "replaced",   NULL};
     *plan = (mb_sweep_plan){.file = strdup(file)};
     if (plan->file == NULL)
         return mb_out_of_memory(error, "name of a plan");
