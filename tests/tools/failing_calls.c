@@ -52,7 +52,7 @@ static bool keep_failing;
 static int log_file = -1;
 static atomic_uint_fast64_t sites[SITE_SLOTS];
 static _Thread_local bool inside;        // calls of this library itself do not count
-static uintptr_t spared_from, spared_to; // code whose allocations do not count
+static uintptr_t spared_from, spared_to; // the code of libhdf5
 
 static long number(const char *name) {
     const char *text = getenv(name);
@@ -169,9 +169,12 @@ static bool space_fails(const char *name) {
     return call_fails(SYSTEM | SPACE, name);
 }
 
+static bool is_spared(const void *caller) {
+    return (uintptr_t)caller >= spared_from && (uintptr_t)caller < spared_to;
+}
+
 static bool allocation_fails(const void *caller, const char *name) {
-    bool spared = (uintptr_t)caller >= spared_from && (uintptr_t)caller < spared_to;
-    return !spared && call_fails(MEMORY, name);
+    return !is_spared(caller) && call_fails(MEMORY, name);
 }
 #define ALLOCATION_FAILS() allocation_fails(__builtin_return_address(0), __func__)
 
@@ -334,7 +337,11 @@ CALL(int, fchown, (int file, uid_t user, gid_t group), (file, user, group), -1)
 
 CALL(int, stat, (const char *path, struct stat *info), (path, info), -1)
 CALL(int, stat64, (const char *path, struct stat64 *info), (path, info), -1)
-CALL(int, lstat, (const char *path, struct stat *info), (path, info), -1)
+// libhdf5 compares the names of a file that it has opened. It does not say why that failed.
+int lstat(const char *path, struct stat *info) {
+    REAL(lstat);
+    return !is_spared(__builtin_return_address(0)) && fails("lstat") ? -1 : real(path, info);
+}
 CALL(int, lstat64, (const char *path, struct stat64 *info), (path, info), -1)
 CALL(int, fstat, (int file, struct stat *info), (file, info), -1)
 CALL(int, fstat64, (int file, struct stat64 *info), (file, info), -1)
