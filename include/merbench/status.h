@@ -30,6 +30,13 @@ mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...)
 mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// Fails because a call of the system did, with `code` in errno; its text is put behind the message.
+// MB_BAD_INPUT if the path is to blame: nothing is there, something else is there, access is
+// denied. MB_FAILED if the machine is: it cannot read the disk, has no more file descriptors,
+// memory, space.
+mb_status mb_fail_errno(mb_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 // Fails because the system has too little memory for `what`.
 mb_status mb_out_of_memory(mb_error *error, const char *what);
 

@@ -114,6 +114,17 @@ else
     skip 'no sqlite3: the recorded plan, and a ledger of an older version'
 fi
 
+# A stranger's names control neither the terminal nor the lines.
+cp results.db strange.db
+must "$LEDGER_SQL" strange.db "UPDATE plans SET name = char(27, 10) || name WHERE digest = '$quick';
+    UPDATE cells SET label = char(8238) || label"
+expect 0 plans strange.db
+prints '??searched'
+prints '?text '
+check 'no control characters' [ "$(tr -d '\n' <"$STDOUT" | grep -c '[[:cntrl:]]')" = 0 ]
+expect 0 plans strange.db --json
+prints '\u001b\u000asearched'
+
 for wrong in '' , 1, 1,1 -1 x 1.5 4294967296 "$(seq -s , 33)"; do
     expect 2 run searched.json --seeds "$wrong"
     complains '--seeds: '

@@ -169,7 +169,8 @@ static void change(input *from) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (path[0] == '\0') {
-        mb_h5_start();
+        if (mb_h5_start(path, NULL) != MB_OK)
+            abort();
         write_template();
         atexit(remove_files);
     }

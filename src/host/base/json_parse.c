@@ -42,7 +42,7 @@ static mb_status read_file(const char *path, FILE *file, size_t most, char **tex
         *text = larger;
         *length += fread(*text + *length, 1, capacity - *length, file);
         if (ferror(file))
-            return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", path, strerror(errno));
+            return mb_fail_errno(error, errno, "%s: cannot read", path);
     }
     if (*length > most)
         return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %zu bytes, found more", path,
@@ -55,7 +55,7 @@ mb_status mb_json_load(const char *path, const mb_json_limits *limits, cJSON **d
     *document = NULL;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
+        return mb_fail_errno(error, errno, "%s: cannot open", path);
     char *text = NULL;
     size_t length = 0;
     mb_status status = read_file(path, file, limits->bytes, &text, &length, error);

@@ -147,21 +147,17 @@ static mb_status import(const arguments *given, mb_error *error) {
     mb_status status = mb_corpus_can_write(given->output, given->force, error);
     if (status != MB_OK)
         return status;
-    mb_corpus corpus;
-    mb_source *sources;
-    int32_t source_count;
-    mb_ignored_labels ignored;
-    status = mb_import_mertools(&given->import, &corpus, &sources, &source_count, &ignored, error);
+    mb_import import;
+    status = mb_import_open(&given->import, &import, error);
     if (status == MB_OK)
-        status = mb_corpus_write(&corpus, sources, source_count, given->output, error);
+        status = mb_import_write(&import, given->output, error);
     if (status == MB_OK)
-        print_summary(&corpus, given->output);
+        print_summary(&import.corpus, given->output);
     if (status == MB_OK)
-        print_ignored(corpus.rules, &ignored);
+        print_ignored(import.corpus.rules, &import.ignored);
     if (status == MB_OK)
-        status = print_findings(&corpus, error);
-    mb_sources_free(sources, source_count);
-    mb_corpus_close(&corpus);
+        status = print_findings(&import.corpus, error);
+    mb_import_close(&import);
     return status;
 }
 

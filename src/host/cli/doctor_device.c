@@ -150,9 +150,9 @@ static void print_cuda(const findings *f) {
 static void print_text(const findings *f) {
     int32_t processors = mb_processors();
     printf("merbench " MERBENCH_VERSION "\n");
-    printf("cpu: %d %s, %.1f GiB of memory, %.1f GiB available\n", processors,
+    printf("cpu: %d %s, %.1f GiB of memory, %.1f GiB available%s\n", processors,
            mb_plural(processors, "processor", "processors"), gibibytes(f->machine.total_bytes),
-           gibibytes(mb_memory_available()));
+           gibibytes(mb_memory_available()), mb_memory_limit_note());
     for (int i = 0; i < MB_ISA_COUNT; i++) {
         printf("  %-10s ", mb_isa_names[i]);
         print_checked(&f->isas[i]);

@@ -12,25 +12,19 @@
 #include "cli/ledger_file.h"
 #include "sweep/ledger.h"
 
-// Whether a file cannot be opened for a reason that is not its own.
-static bool is_failure(int number) {
-    return number == ENOMEM || number == EMFILE || number == ENFILE || number == EIO;
-}
-
 mb_status mb_is_database(const char *path, bool *is, mb_error *error) {
     static const char head[] = "SQLite format 3"; // with its zero
     char found[sizeof head] = "";
     FILE *file = fopen(path, "rb");
     *is = false;
-    if (file == NULL)
-        return is_failure(errno)
-                   ? mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path, strerror(errno))
-                   : MB_OK;
+    if (file == NULL) {
+        mb_status status = mb_fail_errno(error, errno, "%s", path);
+        return status == MB_FAILED ? status : MB_OK; // the reader of corpora says what is wrong
+    }
     size_t count = fread(found, 1, sizeof found, file);
-    mb_status status =
-        ferror(file) && errno != EISDIR
-            ? mb_fail(error, MB_FAILED, "%s: cannot be read: %s", path, strerror(errno))
-            : MB_OK;
+    mb_status status = MB_OK;
+    if (ferror(file) && errno != EISDIR)
+        status = mb_fail_errno(error, errno, "%s", path);
     fclose(file);
     *is = count == sizeof found && memcmp(found, head, sizeof head) == 0;
     return status;

@@ -222,6 +222,8 @@ mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
         status = read_splits(h5, corpus, error);
     if (status == MB_OK)
         status = read_features(h5, corpus, error);
+    if (status == MB_OK)
+        status = mb_h5_check(h5, error);
     mb_h5_close(h5);
     if (status == MB_OK)
         status = mb_corpus_check(corpus, path, error);

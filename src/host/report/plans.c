@@ -36,6 +36,8 @@ static mb_status collect_cell(mb_ledger *ledger, mb_plan_progress *progress, int
 static mb_status collect_plan(mb_ledger *ledger, const mb_ledger_plan *plan,
                               mb_plan_progress *progress, mb_error *error) {
     progress->plan = plan;
+    snprintf(progress->digest, sizeof progress->digest, "%.8s", plan->digest);
+    mb_make_plain(progress->digest, "");
     progress->replaced = mb_plan_replaced_text(plan->json);
     progress->cells = calloc((size_t)plan->cell_count + 1, sizeof *progress->cells);
     if (progress->replaced == NULL || progress->cells == NULL)
@@ -111,7 +113,7 @@ static bool print_list(const mb_plan_list *list, FILE *out) {
     start_grid(&grid, list->count, 6, headings, "llrrrl");
     for (int32_t i = 0; i < list->count; i++) {
         const mb_plan_progress *progress = &list->progress[i];
-        mb_grid_set(&grid, i + 1, 0, "%.8s", progress->plan->digest);
+        set_text(&grid, i + 1, 0, progress->digest);
         set_text(&grid, i + 1, 1, progress->plan->name);
         mb_grid_set(&grid, i + 1, 2, "%" PRId32, progress->plan->cell_count);
         set_count(&grid, i + 1, 3, &progress->sum.search);
@@ -149,7 +151,7 @@ static bool print_plan(const mb_plan_progress *progress, FILE *out) {
     char *name = mb_text_plain(progress->plan->name);
     if (name == NULL)
         return false;
-    fprintf(out, "\n%s (plan %.8s)\n", name, progress->plan->digest);
+    fprintf(out, "\n%s (plan %s)\n", name, progress->digest);
     free(name);
     if (progress->replaced[0] != '\0')
         fprintf(out, "quick try: %s\n", progress->replaced);
@@ -168,9 +170,9 @@ static bool print_text(const mb_plan_list *list, FILE *out) {
         done = print_list(list, out);
     if (done && list->count > 0)
         fprintf(out,
-                "\n'merbench table' shows the first one (%.8s); --plan NAME or --plan DIGEST shows "
+                "\n'merbench table' shows the first one (%s); --plan NAME or --plan DIGEST shows "
                 "another\n",
-                list->plans[0].digest);
+                list->progress[0].digest);
     free(path);
     for (int32_t i = 0; i < list->count && done; i++)
         done = print_plan(&list->progress[i], out);

@@ -13,6 +13,7 @@ typedef struct mb_cell_progress {
 
 typedef struct mb_plan_progress {
     const mb_ledger_plan *plan;
+    char digest[9];          // its first digits, safe to print
     char *replaced;          // what 'merbench run' has replaced, in words; "": nothing
     char last_run[32];       // "": none
     mb_cell_progress *cells; // by position in the plan

@@ -27,11 +27,10 @@ int mb_ledger_newest_schema(void) {
     return MB_LEDGER_SCHEMA;
 }
 
-// A file that does not exist is a wrong input for a reader. Everything else is a failure.
+// A file that does not exist is a wrong input for a reader.
 static mb_status no_file(const mb_ledger *ledger, mb_error *error) {
-    bool absent = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG;
-    return mb_fail(error, absent && ledger->mode != MB_LEDGER_WRITE ? MB_BAD_INPUT : MB_FAILED,
-                   "%s: %s", ledger->path, strerror(errno));
+    mb_status status = mb_fail_errno(error, errno, "%s", ledger->path);
+    return ledger->mode == MB_LEDGER_WRITE ? MB_FAILED : status;
 }
 
 // Finds the absolute name of the file, which need not exist yet. Different names of the same file

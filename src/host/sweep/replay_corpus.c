@@ -28,7 +28,7 @@ static mb_status search_folder(const mb_trial *trial, const char *folder, char *
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_corpus_file, alphasort);
     if (count < 0)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", folder, strerror(errno));
+        return mb_fail_errno(error, errno, "%s: cannot read", folder);
     mb_status status = MB_OK;
     for (int i = 0; i < count; i++) {
         char *candidate = NULL;
@@ -40,7 +40,11 @@ static mb_status search_folder(const mb_trial *trial, const char *folder, char *
             } else {
                 ++*looked;
                 mb_error why;
-                (void)try_corpus(trial, candidate, &match, &why);
+                if (try_corpus(trial, candidate, &match, &why) == MB_FAILED) {
+                    status = MB_FAILED; // another file is no answer if this one cannot be read
+                    if (error != NULL)
+                        *error = why;
+                }
             }
         }
         if (match)
@@ -62,7 +66,7 @@ mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths,
         bool match = false;
         mb_status status = MB_OK;
         if (stat(paths[i], &info) != 0)
-            return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", paths[i], strerror(errno));
+            return mb_fail_errno(error, errno, "%s: cannot open", paths[i]);
         if (S_ISDIR(info.st_mode))
             status = search_folder(trial, paths[i], path, &looked, error);
         else
