@@ -16,7 +16,7 @@ typedef enum mb_status {
 } mb_status;
 
 typedef struct mb_error {
-    char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
+    char message[4096]; // one or more lines, no trailing newline; empty when nothing failed
     bool out_of_memory; // memory was short: a smaller request may succeed
     int run;            // index in its array of the run that failed; 0 if unknown
 } mb_error;

@@ -142,6 +142,49 @@ help_closed() {
 capture help_closed
 check 'a closed stdout: exit code 1' [ "$STATUS" = 1 ]
 complains 'cannot write to standard output'
+# No other file gets the number of a closed one, and what is printed lands nowhere.
+must "$MERBENCH" synth --like quickstart --scale 0.3 -o q.h5 --dims audio=5,text=8,video=4 >/dev/null
+cat >plan.json <<'EOF'
+{"name":"p","epochs":2,"corpora":{"q":"q.h5"},"settings":{"hidden_dim":8},
+ "cells":[{"corpus":"q","model":"attention","feature":"synth-text-UTT"}],"final":{"seeds":[1,2]}}
+EOF
+cp q.h5 before.h5
+closed() { # closed FILES ARGUMENT...: the program with some of 0, 1, 2 closed
+    local files=$1
+    shift
+    case $files in
+    0) "$MERBENCH" "$@" <&- ;;
+    1) "$MERBENCH" "$@" >&- ;;
+    2) "$MERBENCH" "$@" 2>&- ;;
+    01) "$MERBENCH" "$@" <&- >&- ;;
+    12) "$MERBENCH" "$@" >&- 2>&- ;;
+    012) "$MERBENCH" "$@" <&- >&- 2>&- ;;
+    esac
+}
+lines_of() { # what stdio would print into a file that was opened in its place
+    cat "$@" | grep -acE 'results: |training: |^features '
+}
+for files in 0 1 2 01 12 012; do
+    want=0
+    case $files in *1*) want=1 ;; esac
+    rm -f ./*.db ./*.db-*
+    capture closed $files run plan.json --results "r.db"
+    check "run with $files closed: exit code $want" [ "$STATUS" = $want ]
+    [ $files = 1 ] && complains 'cannot write to standard output'
+    check "$files: the ledger is whole" "$MERBENCH" doctor r.db >/dev/null
+    check "$files: nothing was printed into a file" [ "$(lines_of r.db q.h5)" = 0 ]
+    capture closed $files run plan.json --results r.db --no-table --quiet
+    check "run with $files closed that prints nothing: exit code 0" [ "$STATUS" = 0 ]
+    capture closed $files table r.db
+    check "table with $files closed: exit code $want" [ "$STATUS" = $want ]
+    capture closed $files info q.h5
+    check "info with $files closed: exit code $want" [ "$STATUS" = $want ]
+    rm -f new.h5
+    capture closed $files synth --like quickstart --scale 0.3 -o new.h5 --dims audio=5,text=8,video=4
+    check "synth with $files closed: exit code $want" [ "$STATUS" = $want ]
+    same new.h5 before.h5
+done
+same q.h5 before.h5
 if [ -c /dev/full ]; then
     capture help_to /dev/full
     check 'a full stdout: exit code 1' [ "$STATUS" = 1 ]

@@ -164,7 +164,7 @@ complains "--colour"
 echo '{"name": "x", "corpora": {"q": "q.h5"}, "cells": [{"corpus": "q", "model": "atention", ' \
     '"feature": "synth-text-UTT"}], "final": {"seeds": [1]}}' >typo.json
 expect 3 run typo.json
-complains 'typo.json: cells[0].model: unknown model "atention"; did you mean "attention"?'
+complains 'typo.json: line 1, column 76: cells[0].model: unknown model "atention"; did you mean "attention"?'
 sed 's/atention/attention/;s/synth-text-UTT/synth-txt-UTT/' typo.json >feature.json
 expect 3 run feature.json
 complains 'did you mean "synth-text-UTT"?'

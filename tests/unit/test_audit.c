@@ -26,7 +26,7 @@ static mb_audit audit(const small_corpus *small) {
     mb_corpus corpus;
     mb_audit found;
     mb_error error = {.message = ""};
-    if (mb_corpus_write(&small->corpus, NULL, 0, small->path, &error) != MB_OK ||
+    if (mb_corpus_write(&small->corpus, NULL, 0, small->path, true, &error) != MB_OK ||
         mb_corpus_open(small->path, &corpus, &error) != MB_OK ||
         mb_audit_corpus(&corpus, 2, &found, &error) != MB_OK)
         fail_msg("%s", error.message);

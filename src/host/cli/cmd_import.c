@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "base/plural.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
@@ -144,13 +145,13 @@ static void print_ignored(const mb_dataset_rules *rules, mb_ignored_labels *igno
 }
 
 static mb_status import(const arguments *given, mb_error *error) {
-    mb_status status = mb_corpus_can_write(given->output, given->force, error);
+    mb_status status = mb_output_check(given->output, given->force, false, error);
     if (status != MB_OK)
         return status;
     mb_import import;
     status = mb_import_open(&given->import, &import, error);
     if (status == MB_OK)
-        status = mb_import_write(&import, given->output, error);
+        status = mb_import_write(&import, given->output, given->force, error);
     if (status == MB_OK)
         print_summary(&import.corpus, given->output);
     if (status == MB_OK)

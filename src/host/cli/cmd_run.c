@@ -330,7 +330,7 @@ static mb_status run(run_options *options, mb_interrupt *interrupt, mb_error *er
         status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
     if (status == MB_OK)
         status = replace(options, &plan, error);
-    if (status == MB_OK)
+    if (status == MB_OK || plan.findings.count > 0) // its corpora are checked, too
         status = mb_sweep_open(&plan, interrupt, &sweep, error);
     if (status == MB_OK)
         status = mb_sweep_list_warnings(sweep, print_warning, NULL, error);

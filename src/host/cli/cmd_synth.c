@@ -1,6 +1,7 @@
 // merbench synth: makes a synthetic corpus.
 #include <stdio.h>
 
+#include "base/output.h"
 #include "base/plural.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -107,13 +108,13 @@ mb_status mb_cmd_synth(int argc, char **argv, mb_error *error) {
         return status;
     status = read_options(&given, &options, error);
     if (status == MB_OK)
-        status = mb_corpus_can_write(given.output, given.force, error);
+        status = mb_output_check(given.output, given.force, false, error);
     if (status != MB_OK)
         return status;
     mb_corpus corpus;
     status = mb_synth_make(&options, &corpus, error);
     if (status == MB_OK)
-        status = mb_corpus_write(&corpus, NULL, 0, given.output, error);
+        status = mb_corpus_write(&corpus, NULL, 0, given.output, given.force, error);
     if (status == MB_OK)
         print_result(given.output, &corpus);
     mb_corpus_close(&corpus);

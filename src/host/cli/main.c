@@ -1,8 +1,11 @@
 // The program: calls the subcommand and turns its status into the exit code.
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/suggest.h"
 #include "base/utf8.h"
@@ -30,6 +33,24 @@ static void print_help(FILE *stream) {
     fprintf(stream, "\n'merbench help COMMAND' or 'merbench COMMAND --help' explains one command.\n"
                     "exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 bad input or "
                     "findings,\n            4 unsupported\n");
+}
+
+// A program may be started with standard files closed. Something is opened in their place, so that
+// no other file gets their numbers and receives what is printed. Writing to standard output still
+// fails, because lost results are an error; messages to a closed stderr are dropped.
+static bool open_standard_files(void) {
+    static const int modes[] = {
+        [STDIN_FILENO] = O_RDONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY};
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        int opened = open("/dev/null", modes[descriptor]);
+        if (opened < 0)
+            opened = open("/", O_RDONLY | O_DIRECTORY);
+        if (opened != descriptor) // the lowest that is free
+            return false;
+    }
+    return true;
 }
 
 // Output that could not be written (full disk, closed pipe) is a failure, too.
@@ -66,6 +87,8 @@ static void move_help(int argc, char **argv) {
 int main(int argc, char **argv) {
     enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
+    if (!open_standard_files())
+        return MB_FAILED;
     (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     move_help(argc, argv);
     if (argc < 2) {

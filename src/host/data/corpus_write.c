@@ -1,13 +1,10 @@
 #include "data/corpus_write.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "base/output.h"
@@ -15,33 +12,6 @@
 #include "data/corpus_sources.h"
 #include "data/h5_object.h"
 #include "data/seal.h"
-
-mb_status mb_corpus_can_write(const char *path, bool force, mb_error *error) {
-    struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode))
-            return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a folder",
-                           path);
-        if (!S_ISREG(info.st_mode)) // renaming a file onto a device or a pipe would destroy it
-            return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a device",
-                           path);
-        if (!force)
-            return mb_fail(error, MB_BAD_INPUT, "%s: the file exists; --force replaces it", path);
-    }
-    char *copy = strdup(path);
-    if (copy == NULL)
-        return mb_out_of_memory(error, path);
-    const char *folder = dirname(copy);
-    mb_status status = MB_OK;
-    if (stat(folder, &info) != 0)
-        status = mb_fail_errno(error, errno, "%s: cannot write into the folder '%s'", path, folder);
-    else if (!S_ISDIR(info.st_mode))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is not a folder", path, folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        status = mb_fail_errno(error, errno, "%s: cannot write into the folder '%s'", path, folder);
-    free(copy);
-    return status;
-}
 
 // ---- helpers for HDF5; each returns whether it succeeded --------------------------------------
 
@@ -202,6 +172,7 @@ typedef struct writing {
     int32_t source_count;
     const mb_feature_loader *loader; // NULL: all features are loaded
     const char *path;
+    bool replace;        // an older file
     mb_extent *extents;  // (features)
     mb_source *standing; // (sources) as they are written: see corpus_sources.h
     int cause;           // errno of the first failure of HDF5, or 0
@@ -297,7 +268,7 @@ static mb_status write_checked(writing *w, mb_error *error) {
     if (status != MB_OK)
         return status;
     mb_interrupt_begin(&w->interrupt); // polled between features, since writing them may take long
-    status = mb_output_begin(&output, w->path, error);
+    status = mb_output_begin(&output, w->path, w->replace, error);
     if (status == MB_OK)
         status = write_file(w, &output, error);
     if (status == MB_OK)
@@ -309,7 +280,7 @@ static mb_status write_checked(writing *w, mb_error *error) {
 
 mb_status mb_corpus_write_from(const mb_corpus *corpus, const mb_source *sources,
                                int32_t source_count, const mb_feature_loader *loader,
-                               const char *path, mb_error *error) {
+                               const char *path, bool replace, mb_error *error) {
     mb_corpus known = *corpus;
     if (loader != NULL)
         known.feature_count = 0; // checked when they are loaded
@@ -322,7 +293,8 @@ mb_status mb_corpus_write_from(const mb_corpus *corpus, const mb_source *sources
                  .sources = sources,
                  .source_count = source_count,
                  .loader = loader,
-                 .path = path};
+                 .path = path,
+                 .replace = replace};
     status = write_checked(&w, error);
     free(w.extents);
     free(w.standing);
@@ -330,6 +302,6 @@ mb_status mb_corpus_write_from(const mb_corpus *corpus, const mb_source *sources
 }
 
 mb_status mb_corpus_write(const mb_corpus *corpus, const mb_source *sources, int32_t source_count,
-                          const char *path, mb_error *error) {
-    return mb_corpus_write_from(corpus, sources, source_count, NULL, path, error);
+                          const char *path, bool replace, mb_error *error) {
+    return mb_corpus_write_from(corpus, sources, source_count, NULL, path, replace, error);
 }

@@ -289,10 +289,10 @@ static mb_status load_next(void *context, int32_t feature, mb_interrupt *interru
     return mb_import_feature(import, feature, interrupt, error);
 }
 
-mb_status mb_import_write(mb_import *import, const char *path, mb_error *error) {
+mb_status mb_import_write(mb_import *import, const char *path, bool replace, mb_error *error) {
     mb_feature_loader loader = {load_next, import};
     return mb_corpus_write_from(&import->corpus, import->sources, import->source_count, &loader,
-                                path, error);
+                                path, replace, error);
 }
 
 void mb_import_close(mb_import *import) {

@@ -42,7 +42,7 @@ mb_status mb_import_feature(mb_import *import, int32_t feature, mb_interrupt *in
 
 // Writes the corpus. Features are read when their turn comes and are freed when they are written,
 // so that memory holds one at a time.
-mb_status mb_import_write(mb_import *import, const char *path, mb_error *error);
+mb_status mb_import_write(mb_import *import, const char *path, bool replace, mb_error *error);
 
 void mb_import_close(mb_import *import);
 
