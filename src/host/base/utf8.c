@@ -84,18 +84,23 @@ void mb_make_plain(char *text, const char *kept) {
 }
 
 void mb_print_plain(const char *format, ...) {
-    char *text = NULL;
-    va_list arguments;
+    char line[4096], *text = line; // longer ones are rare
+    va_list arguments, again;
     va_start(arguments, format);
-    int length = vasprintf(&text, format, arguments);
+    va_copy(again, arguments);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    if (length >= (int)sizeof line && vasprintf(&text, format, again) < 0)
+        text = NULL;
+    va_end(again);
     va_end(arguments);
-    if (length < 0) {
+    if (length < 0 || text == NULL) {
         fputs("?\n", stdout); // out of memory
         return;
     }
     mb_make_plain(text, "\n");
     fputs(text, stdout);
-    free(text);
+    if (text != line)
+        free(text);
 }
 
 // A grapheme is what readers see as one character: a letter with its accents, joined emoji, the two

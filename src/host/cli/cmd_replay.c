@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
@@ -86,7 +87,7 @@ static char *settings_text(const mb_replay_trials *trials, bool joined) {
         fputs(done ? setting : "", stream);
         free(setting);
     }
-    if (stream != NULL && (fclose(stream) != 0 || !done)) {
+    if (stream != NULL && mb_memory_stream_end(stream, &text) && !done) {
         free(text);
         text = NULL;
     }
@@ -98,8 +99,8 @@ static mb_status list_entry(mb_ledger *ledger, const mb_ledger_entry *entry,
     mb_ledger_trial recorded = {.description = NULL};
     mb_replay_trials trials = {0};
     char member[33] = "";
-    mb_status status = mb_ledger_get_trial(ledger, entry->key, &recorded, error);
     mb_error why = {.message = ""};
+    mb_status status = mb_ledger_get_trial(ledger, entry->key, &recorded, &why);
     if (status == MB_OK)
         status = mb_replay_load(ledger, &recorded, &trials, &why);
     bool known = status != MB_UNSUPPORTED;

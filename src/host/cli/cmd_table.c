@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/command_line.h"
+#include "base/memory_stream.h"
 #include "base/output.h"
 #include "cli/cli.h"
 #include "cli/ledger_file.h"
@@ -94,7 +95,7 @@ static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error
     if (stream == NULL)
         return mb_out_of_memory(error, "a table");
     mb_status status = mb_table_print(ledger, &given->options, stream, error);
-    if (fclose(stream) != 0 && status == MB_OK)
+    if (!mb_memory_stream_end(stream, &text) && status == MB_OK)
         status = mb_out_of_memory(error, "a table");
     if (status == MB_OK && given->output != NULL)
         status = mb_write_file(given->output, given->force, text, length, error);

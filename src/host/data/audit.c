@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "data/corpus_file.h"
 
 const char *mb_severity_name(mb_severity severity) {
@@ -88,12 +89,7 @@ char *mb_finding_line(const mb_finding *finding) {
         fprintf(stream, "%s%s", e == 0 ? ": " : "; ", finding->entries[e]);
     if (finding->count > finding->entry_count)
         fprintf(stream, "; and %" PRId64 " more", finding->count - finding->entry_count);
-    bool failed = ferror(stream) != 0;
-    failed |= fclose(stream) != 0;
-    if (!failed)
-        return line;
-    free(line);
-    return NULL;
+    return mb_memory_stream_end(stream, &line) ? line : NULL;
 }
 
 static mb_status audit_feature_list(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {

@@ -1,5 +1,6 @@
 #include "data/npz.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +29,9 @@ struct mb_npz {
 };
 
 // `cause` is the reason of libzip, whose source is memory: no call of the system can have failed
-// but an allocation.
+// but an allocation. libzip does not always say so; errno was 0 before.
 static mb_status damaged(const mb_npz *npz, const char *what, zip_error_t *cause, mb_error *error) {
-    if (zip_error_code_zip(cause) == ZIP_ER_MEMORY)
+    if (zip_error_code_zip(cause) == ZIP_ER_MEMORY || errno == ENOMEM)
         return mb_out_of_memory(error, npz->path);
     return mb_fail(error, MB_BAD_INPUT, "%s: %s: %s", npz->path, what, zip_error_strerror(cause));
 }
@@ -41,6 +42,7 @@ static mb_status open_zip(mb_npz *npz, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "%s: expected an .npz file, found an empty file",
                        npz->path);
     zip_error_init(&cause);
+    errno = 0;
     zip_source_t *source = zip_source_buffer_create(npz->file.bytes, npz->file.size, 0, &cause);
     if (source != NULL)
         npz->zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &cause);
@@ -143,6 +145,7 @@ static mb_status check_size(const mb_npz *npz, int member, zip_stat_t *stat, mb_
 // Reads to the very end of the member, because that is where libzip compares its checksum.
 static mb_status inflate(mb_npz *npz, int member, size_t size, unsigned char *bytes,
                          mb_error *error) {
+    errno = 0;
     zip_file_t *file = zip_fopen_index(npz->zip, (zip_uint64_t)member, 0);
     char where[512];
     snprintf(where, sizeof where, "member '%.400s'", npz->names[member]);

@@ -29,13 +29,27 @@ int64_t mb_seal_block_size(int extent_count) {
     return size;
 }
 
+// Reads `size` bytes, or as many as there are before the end of the file, at `offset`; -1 with errno.
+static ssize_t read_at(int file, int64_t offset, char *bytes, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(file, bytes + done, size - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
 static mb_status hash_range(int file, const char *path, int64_t start, int64_t end, char *chunk,
                             mb_hasher *hasher, mb_error *error) {
     while (start < end) {
         size_t wanted = end - start < CHUNK ? (size_t)(end - start) : CHUNK;
-        ssize_t got = pread(file, chunk, wanted, start);
-        if (got < 0 && errno == EINTR)
-            continue;
+        ssize_t got = read_at(file, start, chunk, wanted);
         if (got < 0)
             return mb_fail_errno(error, errno, "%s: cannot read", path);
         if (got == 0)
@@ -159,7 +173,7 @@ static mb_status damaged(const char *path, mb_error *error) {
 
 // Reads the first `size` bytes of the file.
 static mb_status read_start(int file, const char *path, char *bytes, size_t size, mb_error *error) {
-    ssize_t got = pread(file, bytes, size, 0);
+    ssize_t got = read_at(file, 0, bytes, size);
     if (got < 0)
         return mb_fail_errno(error, errno, "%s: cannot read", path);
     return (size_t)got == size ? MB_OK : damaged(path, error);
@@ -188,7 +202,7 @@ static mb_status read_block(int file, const char *path, int64_t file_size, char 
 
 static mb_status check_magic(int file, const char *path, mb_error *error) {
     char start[sizeof MAGIC + 8] = {0};
-    ssize_t got = pread(file, start, sizeof start - 1, 0);
+    ssize_t got = read_at(file, 0, start, sizeof start - 1);
     if (got < 0)
         return mb_fail_errno(error, errno, "%s: cannot read", path);
     if (got == 0)

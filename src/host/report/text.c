@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "base/utf8.h"
 #include "report/grid.h"
 
@@ -26,10 +27,7 @@ static char *escaped(const char *text, escape replacement_of) {
         else
             fwrite(start, 1, (size_t)(text - start), stream);
     }
-    if (fclose(stream) == 0)
-        return result;
-    free(result);
-    return NULL;
+    return mb_memory_stream_end(stream, &result) ? result : NULL;
 }
 
 static const char *keep(char character) {
