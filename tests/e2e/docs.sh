@@ -165,6 +165,7 @@ check_words() {
         help=$("$ROOT/$tool" --help </dev/null)
         [ "$tool" != scripts/setup.sh ] || for word in "$@"; do check "setup.sh $word" grep -q "\[$word\]" <<<"$help"; done
         ;;
+    tests/fuzz/run.sh) check "fuzzer ${2:-}" [ -e "$ROOT/tests/fuzz/fuzz_${2:-}.c" ] ;;
     *) fail "nothing checks this command: $command" ;;
     esac
     [ -n "$help" ] || return
