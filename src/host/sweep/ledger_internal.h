@@ -107,6 +107,10 @@ mb_status mb_ledger_begin_session(mb_ledger *ledger, mb_error *error);
 // MB_FAILED: the file was overwritten by another.
 mb_status mb_ledger_check_mark(mb_ledger *ledger, mb_error *error);
 mb_status mb_ledger_count_commit(mb_ledger *ledger, mb_error *error);
+// A number in the files of SQLite.
+static inline uint32_t mb_big_endian(const unsigned char bytes[4]) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
 // The name for opening the file as one that does not change, without its log; free with
 // sqlite3_free. NULL when out of memory.
 char *mb_ledger_immutable_name(const mb_ledger *ledger);
