@@ -164,6 +164,8 @@ int mb_ledger_verify(sqlite3_stmt *statement, mb_ledger_table_index table, int c
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error);
 // Whether the last failure of SQLite is damage to the file, and not a read that failed.
 bool mb_ledger_found_damage(mb_ledger *ledger);
+// Whether a part of the disk could not be read.
+bool mb_ledger_disk_failed(mb_ledger *ledger);
 mb_status mb_ledger_damaged(mb_ledger *ledger, const char *what, mb_error *error);
 mb_status mb_ledger_execute(mb_ledger *ledger, const char *sql, const char *what, mb_error *error);
 
