@@ -1,15 +1,18 @@
 // Parity of metrics: scores of stored predictions, and averages over folds.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/corpus_file.h"
 #include "merbench/dataset.h"
 #include "merbench/metrics.h"
+#include "merbench/tally.h"
 #include "parity/files.h"
 
 static const double limit = 1e-6;
 
-// The labels and predictions of a group; NULL for those that it lacks.
+// The labels and predictions of a group; NULL for the heads that its dataset lacks.
 typedef struct predictions {
     int32_t n;
     int32_t *emotions;
@@ -24,24 +27,32 @@ static void predictions_free(predictions *p) {
     free(p->values);
 }
 
-// Reads (n) or (n, classes); every dataset of a group must have the same n.
+// Reads (n) or, with `width`, (n, width); every dataset of a group must have the same n.
 static mb_status read_floats(const mb_fixture *fixture, const char *group, const char *name,
                              predictions *p, float **values, int32_t *width, mb_error *error) {
     mb_path path = mb_path_of(group, name);
     int rank = 0;
     int64_t dims[8];
-    if (!mb_h5_has(fixture->h5, path.text))
-        return mb_h5_check(fixture->h5, error);
     mb_status status = mb_h5_read_floats(fixture->h5, path.text, values, &rank, dims, error);
     if (status != MB_OK)
         return status;
-    if (rank < 1 || rank > 2 || dims[0] < 1 || dims[0] > 1 << 24 || (p->n > 0 && dims[0] != p->n))
+    if (rank != (width != NULL ? 2 : 1) || dims[0] < 1 || dims[0] > 1 << 24 ||
+        (p->n > 0 && dims[0] != p->n))
         return mb_fail(error, MB_BAD_INPUT,
-                       "%s: %s: expected as many rows as the other datasets of the group",
-                       fixture->path, path.text);
+                       "%s: %s: expected %d dimensions, and as many rows as the other datasets of "
+                       "the group",
+                       fixture->path, path.text, width != NULL ? 2 : 1);
+    int64_t count = rank == 2 ? dims[0] * dims[1] : dims[0];
+    int64_t bad = mb_first_nonfinite(*values, count);
+    if (bad >= 0)
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: number %lld: expected a finite one, found %g",
+                       fixture->path, path.text, (long long)bad, (double)(*values)[bad]);
     p->n = (int32_t)dims[0];
+    if (width != NULL && (dims[1] < 1 || dims[1] > MB_TALLY_CLASSES))
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected 1 to %d classes, found %lld",
+                       fixture->path, path.text, MB_TALLY_CLASSES, (long long)dims[1]);
     if (width != NULL)
-        *width = rank == 2 ? (int32_t)dims[1] : 1;
+        *width = (int32_t)dims[1];
     return MB_OK;
 }
 
@@ -49,29 +60,43 @@ static mb_status read_emotions(const mb_fixture *fixture, const char *group, pre
                                mb_error *error) {
     float *labels = NULL;
     mb_status status = read_floats(fixture, group, "emo_labels", p, &labels, NULL, error);
-    if (status == MB_OK && labels != NULL) {
+    if (status == MB_OK) {
         p->emotions = malloc((size_t)p->n * sizeof *p->emotions);
         if (p->emotions == NULL)
             status = mb_out_of_memory(error, "labels");
-        for (int32_t i = 0; status == MB_OK && i < p->n; i++)
-            p->emotions[i] = (int32_t)labels[i];
+    }
+    for (int32_t i = 0; status == MB_OK && i < p->n; i++) {
+        float label = labels[i];
+        if (!(label >= MB_EMOTION_MISSING && label < (float)p->classes) || label != floorf(label))
+            status = mb_fail(
+                error, MB_BAD_INPUT, "%s: %s/emo_labels: row %d: expected a class %d..%d, found %g",
+                fixture->path, group, i, MB_EMOTION_MISSING, p->classes - 1, (double)label);
+        else
+            p->emotions[i] = (int32_t)label;
     }
     free(labels);
     return status;
 }
 
+// Reads both heads of a dataset with these rules, with their labels. `classes` 0: any number.
 static mb_status read_predictions(const mb_fixture *fixture, const char *group, const char *logits,
-                                  const char *values, predictions *p, mb_error *error) {
+                                  const char *values, const mb_dataset_rules *rules,
+                                  int32_t classes, predictions *p, mb_error *error) {
     *p = (predictions){0};
-    mb_status status = read_floats(fixture, group, logits, p, &p->logits, &p->classes, error);
-    if (status == MB_OK)
+    mb_status status = MB_OK;
+    if (rules->class_count > 0) {
+        status = read_floats(fixture, group, logits, p, &p->logits, &p->classes, error);
+        if (status == MB_OK && classes > 0 && p->classes != classes)
+            status = mb_fail(error, MB_BAD_INPUT, "%s: %s/%s: expected %d classes, found %d",
+                             fixture->path, group, logits, classes, p->classes);
+        if (status == MB_OK)
+            status = read_emotions(fixture, group, p, error);
+    }
+    if (status == MB_OK && rules->value_count > 0) {
         status = read_floats(fixture, group, values, p, &p->values, NULL, error);
-    if (status == MB_OK)
-        status = read_floats(fixture, group, "val_labels", p, &p->valences, NULL, error);
-    if (status == MB_OK)
-        status = read_emotions(fixture, group, p, error);
-    if (status == MB_OK && p->n == 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: no predictions", fixture->path, group);
+        if (status == MB_OK)
+            status = read_floats(fixture, group, "val_labels", p, &p->valences, NULL, error);
+    }
     return status;
 }
 
@@ -131,7 +156,8 @@ static mb_status check_family(const mb_fixture *fixture, const char *family,
     for (int i = 0; status == MB_OK && i < count; i++) {
         mb_path group = mb_path_of(family, sets[i]);
         predictions p;
-        status = read_predictions(fixture, group.text, "emo_logits", "val_preds", &p, error);
+        status = read_predictions(fixture, group.text, "emo_logits", "val_preds", rules,
+                                  rules->class_count, &p, error);
         if (status == MB_OK)
             status = compare_scores(fixture, rules, group.text, &p, report, error);
         predictions_free(&p);
@@ -149,8 +175,6 @@ static mb_status compare_average(const mb_fixture *fixture, const char *group, c
     int rank = 0;
     int64_t dims[8], count = 1;
     mb_path path = mb_path_of(group, name);
-    if (expected == NULL)
-        return MB_OK;
     mb_status status = mb_h5_read_floats(fixture->h5, path.text, &folds, &rank, dims, error);
     for (int i = 0; status == MB_OK && i < rank; i++)
         count *= dims[i];
@@ -158,7 +182,7 @@ static mb_status compare_average(const mb_fixture *fixture, const char *group, c
         (rank < 2 || dims[0] < 1 || dims[0] > 100 || count != dims[0] * n * width))
         status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected folds of %lld x %d numbers",
                          fixture->path, path.text, (long long)n, width);
-    float *average = malloc((size_t)(n * width) * sizeof *average);
+    float *average = status == MB_OK ? malloc((size_t)(n * width) * sizeof *average) : NULL;
     if (status == MB_OK && average == NULL)
         status = mb_out_of_memory(error, "averages");
     if (status == MB_OK) {
@@ -177,13 +201,14 @@ static mb_status compare_average(const mb_fixture *fixture, const char *group, c
 static mb_status check_average(const mb_fixture *fixture, const char *group,
                                mb_parity_report *report, mb_error *error) {
     predictions p;
-    mb_status status = read_predictions(fixture, group, "avg_logits", "avg_val_preds", &p, error);
+    mb_dataset_rules rules = *mb_dataset_find("MER2023"); // both heads, any number of classes
+    mb_status status =
+        read_predictions(fixture, group, "avg_logits", "avg_val_preds", &rules, 0, &p, error);
     if (status == MB_OK)
         status =
             compare_average(fixture, group, "fold_logits", p.logits, p.n, p.classes, report, error);
     if (status == MB_OK)
         status = compare_average(fixture, group, "fold_val_preds", p.values, p.n, 1, report, error);
-    mb_dataset_rules rules = *mb_dataset_find("MER2023"); // both heads, any number of classes
     rules.class_count = p.classes;
     if (status == MB_OK)
         status = compare_scores(fixture, &rules, group, &p, report, error);
