@@ -182,7 +182,8 @@ static mb_status print_time(const run_options *options, mb_sweep *sweep,
         printf("%-22s about %s on %d thread%s (estimate)\n", "time", duration, options->threads,
                options->threads == 1 ? "" : "s");
     else
-        printf("%-22s not estimated%s\n", "time", trains_arrays(options) ? " for this device" : "");
+        printf("%-22s not estimated%s\n", "time",
+               trains_arrays(options) ? " for this device" : ": no run could be measured");
     return MB_OK;
 }
 
