@@ -16,7 +16,7 @@ typedef enum mb_status {
 } mb_status;
 
 typedef struct mb_error {
-    char message[2048]; // one or more lines, no trailing newline; empty when nothing failed
+    char message[4096]; // one or more lines, no trailing newline; empty when nothing failed
     bool out_of_memory; // memory was short: a smaller request may succeed
     int run;            // index in its array of the run that failed; 0 if unknown
 } mb_error;
@@ -28,6 +28,13 @@ mb_status mb_fail(mb_error *error, mb_status status, const char *format, ...)
 
 // Prepends context to the message that a callee left ("plan.json: cells[2]: " ...).
 mb_status mb_fail_in(mb_error *error, mb_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Fails because a call of the system did, with `code` in errno; its text is put behind the message.
+// MB_BAD_INPUT if the path is to blame: nothing is there, something else is there, access is
+// denied. MB_FAILED if the machine is: it cannot read the disk, has no more file descriptors,
+// memory, space.
+mb_status mb_fail_errno(mb_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // Fails because the system has too little memory for `what`.

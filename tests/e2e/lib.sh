@@ -5,9 +5,10 @@
 #     says 'utterances: 12'              # checks for a text on stdout or stderr of the last run
 #     finish                             # last line: prints the counts, exits 0 or 1
 #
-# After sourcing: $MERBENCH is the program (absolute), $TESTS the folder tests/, $SCRATCH an empty
-# folder that is also the working folder. A failed check is printed with the command and its output, and
-# the test continues, so that one run shows all failures. A test that ends before `finish` has failed.
+# After sourcing: $MERBENCH is the program (absolute), $TESTS the folder tests/, $SCRATCH an empty folder that is
+# also the working folder. $LEDGER_SQL and $REFUSE_LIBRARY come from CTest (tests/tools). A failed check is
+# printed with the command and its output, and the test continues, so that one run shows all failures. A test
+# that ends before `finish` has failed.
 # Called as: bash TEST.sh MERBENCH_BINARY SCRATCH_DIR TESTS_DIR
 # shellcheck shell=bash
 

@@ -50,6 +50,12 @@ while IFS= read -r line; do
 done < <(grep -rnE '(^|[^a-zA-Z_>."])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|strtok|scanf|tmpnam|mktemp|rand|srand|abort|exit|_exit|system|popen) *\(' \
     include src --include='*.[ch]' --include='*.cu' --include='*.cuh' | grep -vE '^[^:]*:[0-9]*: *//')
 
+# "1 runs": what the program prints goes through mb_plural, unless the number is a limit.
+while IFS= read -r line; do
+    found "$line: a plural after a number that may be 1; base/plural.h has the helper"
+done < <(grep -nE '%[-0-9]*(d|lld|zu)( |" *PRId(32|64) *" )(cell|entrie|error|epoch|feature|file|fold|note|plan|run|seed|setting|step|thread|trial|utterance|warning)s\b' \
+    src/host/cli/*.c src/host/report/*.c src/host/base/progress.c | grep -vE 'at (most|least) %|more than %|%d files: %d hold')
+
 lists=$(cat CMakeLists.txt src/host/CMakeLists.txt src/kernels/CMakeLists.txt src/kernels/cuda/*.cmake src/kernels/cuda/CMakeLists.txt)
 for source in $(grep -E '^src/.*\.(c|cu)$' <<<"$sources"); do
     grep -qE "(^|[ /(])$(basename "$source")([ )]|\$)" <<<"$lists" || found "$source: no list of CMake has it"

@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
 #include <hdf5.h>
 
+#include "base/output.h"
 #include "corpus_support.h"
 #include "data/corpus_file.h"
 #include "data/h5.h"
@@ -34,7 +36,7 @@ static void write_bytes(const char *path, const unsigned char *bytes, size_t siz
 static void write_small(const small_corpus *small) {
     mb_source sources[2] = {{"label.npz", "0123"}, {"features/words-FRA", "4567"}};
     mb_error error = {.message = ""};
-    if (mb_corpus_write(&small->corpus, sources, 2, small->path, &error) != MB_OK)
+    if (mb_corpus_write(&small->corpus, sources, 2, small->path, true, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 
@@ -332,7 +334,8 @@ static void test_sealed_but_wrong(void **state) {
 
 static void expect_unwritten(small_corpus *small, const char *part) {
     mb_error error = {.message = ""};
-    assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, true, &error),
+                     MB_BAD_INPUT);
     if (strstr(error.message, part) == NULL)
         fail_msg("expected '%s', found: %s", part, error.message);
     assert_int_not_equal(access(small->path, F_OK), 0);
@@ -377,14 +380,15 @@ static void test_nonfinite_values(void **state) {
 static void test_places_that_cannot_be_written(void **state) {
     (void)state;
     mb_error error = {.message = ""};
-    assert_int_equal(mb_corpus_can_write("/tmp", true, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/nope/x.h5", false, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/etc/passwd", false, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/etc/passwd/x.h5", false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/tmp", true, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/nope/x.h5", false, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/etc/passwd", false, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/etc/passwd/x.h5", false, false, &error), MB_BAD_INPUT);
     small_corpus small;
     small_corpus_init(&small);
-    assert_int_equal(mb_corpus_can_write(small.path, false, &error), MB_OK);
-    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, "/nope/x.h5", &error), MB_FAILED);
+    assert_int_equal(mb_output_check(small.path, false, false, &error), MB_OK);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, "/nope/x.h5", true, &error),
+                     MB_FAILED);
     small_corpus_free(&small);
 }
 
@@ -398,7 +402,7 @@ static void test_interrupted_while_writing(void **state) {
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, &before);
     raise(SIGTERM);
-    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, &error), MB_FAILED);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, true, &error), MB_FAILED);
     sigprocmask(SIG_SETMASK, &before, NULL);
     assert_non_null(strstr(error.message, "interrupted"));
     char left[512]; // names of the file and of the temporary file

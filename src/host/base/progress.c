@@ -98,7 +98,7 @@ void mb_progress_finish(mb_progress *progress, const char *note) {
         return;
     char took[MB_QUANTITY_TEXT];
     int64_t count = progress->done - progress->first;
-    int unit = (int)strlen(progress->unit) - (count == 1);
+    int unit = (int)strlen(progress->unit) - (count == 1); // "runs", "1 run"
     mb_duration_text(mb_seconds() - progress->started, took);
     fprintf(progress->stream, "%s%s: %lld %.*s in %s%s%s\n", progress->terminal ? "\r\033[J" : "",
             progress->label, (long long)count, unit, progress->unit, took, note != NULL ? ", " : "",

@@ -23,6 +23,18 @@ size_t mb_utf8_write(int32_t character, char bytes[4]) {
     return (size_t)utf8proc_encode_char(character, (utf8proc_uint8_t *)bytes);
 }
 
+void mb_text_position(const char *text, const char *at, const char *end, size_t *line,
+                      size_t *column) {
+    *line = *column = 1;
+    while (text < at) {
+        ++*column;
+        if (mb_utf8_next(&text, end) == '\n') {
+            ++*line;
+            *column = 1;
+        }
+    }
+}
+
 bool mb_is_utf8(const char *text, size_t length) {
     const char *end = text + length;
     while (text < end)

@@ -14,6 +14,10 @@ int32_t mb_utf8_next(const char **text, const char *end);
 // Encodes a character and returns its length in bytes, or 0 if Unicode has no such character.
 size_t mb_utf8_write(int32_t character, char bytes[4]);
 
+// The line and the column of `at`, counted in characters from 1.
+void mb_text_position(const char *text, const char *at, const char *end, size_t *line,
+                      size_t *column);
+
 bool mb_is_utf8(const char *text, size_t length);
 
 // Whether a character must not be printed to a terminal: control characters, line and paragraph

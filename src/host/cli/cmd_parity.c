@@ -21,7 +21,9 @@ static const char usage[] =
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 3 a limit is exceeded or a file cannot be used,\n"
+    "exit codes: 0 everything holds, 1 a file could not be checked (no memory, a disk that cannot "
+    "be\n"
+    "            read), 3 a limit is exceeded or a file cannot be used,\n"
     "            4 nothing fails, but a model or a kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {
@@ -78,19 +80,26 @@ static void add_report(cJSON *files, const char *path, mb_status status,
 }
 
 static mb_status check_files(mb_device *device, int count, char **paths, cJSON *files) {
-    bool failed = false, unsupported = false;
+    int failed = 0, unsupported = 0;
+    bool unchecked = false;
     for (int i = 0; i < count; i++) {
         mb_parity_report report;
         mb_error error = {.message = ""};
         mb_status status = mb_parity_file(device, paths[i], &report, &error);
-        failed |= status != MB_OK && status != MB_UNSUPPORTED;
-        unsupported |= status == MB_UNSUPPORTED;
+        failed += status != MB_OK && status != MB_UNSUPPORTED;
+        unchecked |= status == MB_FAILED;
+        unsupported += status == MB_UNSUPPORTED;
         if (files != NULL)
             add_report(files, paths[i], status, &report, &error);
         else
             print_report(paths[i], status, &report, &error);
     }
-    return failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
+    if (count > 1 && files == NULL)
+        printf("%d files: %d hold, %d fail, %d unsupported\n", count, count - failed - unsupported,
+               failed, unsupported);
+    if (unchecked)
+        return MB_FAILED;
+    return failed > 0 ? MB_BAD_INPUT : unsupported > 0 ? MB_UNSUPPORTED : MB_OK;
 }
 
 static mb_status print_json(cJSON *files, mb_error *error) {

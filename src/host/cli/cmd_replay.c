@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/ledger_file.h"
 #include "cli/shared_options.h"
 #include "sweep/replay.h"
 
@@ -186,7 +187,7 @@ mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
         return status;
     mb_ledger *ledger = NULL;
     mb_ledger_trial trial = {.description = NULL};
-    status = mb_ledger_open(options.results, MB_LEDGER_READ, &ledger, error);
+    status = mb_open_ledger(options.results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK && options.list)
         status = list_trials(ledger, options.results, error);
     else if (status == MB_OK)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plural.h"
 #include "cli/device_choice.h"
 #include "merbench/self_test.h"
 #include "merbench/survey.h"
@@ -113,9 +114,10 @@ static void print_version(const char *what, int32_t version) {
 static void print_gpu(const findings *f, int32_t i) {
     const mb_cuda_survey *survey = &f->survey;
     const char *problem = survey->devices[i].problem;
-    printf("  GPU %-6d %s, compute capability %d.%d, %d multiprocessors, %.1f GiB", i,
-           survey->devices[i].name, survey->devices[i].major, survey->devices[i].minor,
-           survey->devices[i].multiprocessors, gibibytes(survey->devices[i].total_bytes));
+    printf("  GPU %-6d %s, compute capability %d.%d, %d %s, %.1f GiB", i, survey->devices[i].name,
+           survey->devices[i].major, survey->devices[i].minor, survey->devices[i].multiprocessors,
+           mb_plural(survey->devices[i].multiprocessors, "multiprocessor", "multiprocessors"),
+           gibibytes(survey->devices[i].total_bytes));
     if (survey->devices[i].free_bytes >= 0)
         printf(", %.1f GiB free", gibibytes(survey->devices[i].free_bytes));
     printf("\n             ");
@@ -148,9 +150,9 @@ static void print_cuda(const findings *f) {
 static void print_text(const findings *f) {
     int32_t processors = mb_processors();
     printf("merbench " MERBENCH_VERSION "\n");
-    printf("cpu: %d processor%s, %.1f GiB of memory, %.1f GiB available\n", processors,
-           processors == 1 ? "" : "s", gibibytes(f->machine.total_bytes),
-           gibibytes(mb_memory_available()));
+    printf("cpu: %d %s, %.1f GiB of memory, %.1f GiB available%s\n", processors,
+           mb_plural(processors, "processor", "processors"), gibibytes(f->machine.total_bytes),
+           gibibytes(mb_memory_available()), mb_memory_limit_note());
     for (int i = 0; i < MB_ISA_COUNT; i++) {
         printf("  %-10s ", mb_isa_names[i]);
         print_checked(&f->isas[i]);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/plural.h"
 #include "base/quantity.h"
 
 static const double first_seconds = 2; // before any pace is shown
@@ -72,7 +73,7 @@ static void add_runs(mb_progress_line *line, const mb_sweep_totals *totals, int3
     if (epochs_shown && totals->flight.runs == 1)
         snprintf(text, sizeof text, "run %lld/%lld", done < all ? done + 1 : all, all);
     else
-        snprintf(text, sizeof text, "%lld/%lld runs", done, all);
+        snprintf(text, sizeof text, "%lld/%lld %s", done, all, mb_plural(all, "run", "runs"));
     add_part(line, text);
     if (!epochs_shown)
         return;

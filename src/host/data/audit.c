@@ -98,7 +98,7 @@ char *mb_finding_line(const mb_finding *finding) {
 
 static mb_status audit_feature_list(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {
     mb_check none = mb_check_start(audit, MB_ERROR, "no-features", corpus->rules->name,
-                                   "the corpus has no features");
+                                   "datasets without features");
     if (corpus->feature_count == 0)
         mb_check_add(&none, "there is nothing to train with");
     mb_status status = mb_check_finish(&none, error);

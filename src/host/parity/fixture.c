@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
+
 mb_path mb_path_of(const char *group, const char *name) {
     mb_path path;
     snprintf(path.text, sizeof path.text, "%s/%s", group, name);
@@ -94,8 +96,8 @@ static mb_status sample_shape(const mb_fixture *fixture, const char *name, int r
                               mb_error *error) {
     int expected = leading + (fixture->config.feature_type == MB_UTT ? 1 : 2);
     if (rank != expected)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d dimensions, found %d",
-                       fixture->path, name, expected, rank);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d %s, found %d", fixture->path, name,
+                       expected, mb_plural(expected, "dimension", "dimensions"), rank);
     for (int i = 0; i < rank; i++)
         if (dims[i] < 1 || dims[i] > 1 << 24)
             return mb_fail(error, MB_BAD_INPUT,
@@ -230,8 +232,8 @@ mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t
         return MB_OK;
     free(*values);
     *values = NULL;
-    return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %lld numbers, found %lld", fixture->path,
-                   name, (long long)count, (long long)found);
+    return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %lld %s, found %lld", fixture->path, name,
+                   (long long)count, mb_plural(count, "number", "numbers"), (long long)found);
 }
 
 double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limit) {

@@ -31,7 +31,7 @@ static mb_status read_floats(const mb_fixture *fixture, const char *group, const
     int rank = 0;
     int64_t dims[8];
     if (!mb_h5_has(fixture->h5, path.text))
-        return MB_OK;
+        return mb_h5_check(fixture->h5, error);
     mb_status status = mb_h5_read_floats(fixture->h5, path.text, values, &rank, dims, error);
     if (status != MB_OK)
         return status;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "report/table_data.h"
 
 // Ends a text that was opened with open_memstream; false when out of memory.
@@ -68,8 +69,8 @@ bool mb_devices_text(const mb_table_value *value, char **text) {
     if (stream == NULL)
         return false;
     for (int32_t i = 0; value->device_count > 1 && i < value->device_count; i++)
-        fprintf(stream, "%s%s: %" PRId32 " run%s", i > 0 ? ", " : "", value->devices[i].text,
-                value->devices[i].runs, value->devices[i].runs == 1 ? "" : "s");
+        fprintf(stream, "%s%s: %" PRId32 " %s", i > 0 ? ", " : "", value->devices[i].text,
+                value->devices[i].runs, mb_plural(value->devices[i].runs, "run", "runs"));
     return end_text(stream, text);
 }
 

@@ -22,11 +22,28 @@ static const char *system_reason(mb_ledger *ledger, char *buffer, size_t size) {
     return buffer;
 }
 
+// A read that the system refuses is no damage, though SQLite may call it so.
+bool mb_ledger_found_damage(mb_ledger *ledger) {
+    int code = sqlite3_errcode(ledger->database) & 0xff;
+    int number = sqlite3_system_errno(ledger->database);
+    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && number != EIO && number != ENXIO &&
+           sqlite3_extended_errcode(ledger->database) != SQLITE_IOERR_CORRUPTFS;
+}
+
+static mb_status cannot_read(mb_ledger *ledger, const char *what, mb_error *error) {
+    int number = sqlite3_system_errno(ledger->database);
+    return mb_fail(error, MB_FAILED, "%s: %s: cannot be read: %s", ledger->path, what,
+                   strerror(number != 0 ? number : EIO));
+}
+
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error) {
     char buffer[160];
     const char *message = sqlite3_errmsg(ledger->database);
     const char *reason = system_reason(ledger, buffer, sizeof buffer);
-    switch (sqlite3_errcode(ledger->database)) {
+    int code = sqlite3_errcode(ledger->database) & 0xff;
+    if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_found_damage(ledger))
+        return cannot_read(ledger, what, error);
+    switch (code) {
     case SQLITE_NOTADB:
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: expected a results database of merbench, found a file that SQLite "
@@ -40,7 +57,10 @@ mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error
     case SQLITE_FULL:
         return mb_fail(error, MB_FAILED, "%s: %s: the disk is full%s", ledger->path, what, reason);
     case SQLITE_BUSY:
-        return mb_fail(error, MB_FAILED, "%s: %s: in use by another process", ledger->path, what);
+        return ledger->has_writer
+                   ? mb_ledger_in_use(ledger, error)
+                   : mb_fail(error, MB_FAILED, "%s: %s: locked by another program that has it open",
+                             ledger->path, what);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -77,7 +97,7 @@ static char *statement_text(mb_ledger_statement index) {
     sqlite3_str *text = sqlite3_str_new(NULL);
     if (statements[index].kind == INSERT) {
         sqlite3_str_appendf(text, "INSERT INTO %s VALUES (", mb_ledger_tables[table].name);
-        mb_ledger_add_columns(text, table, true);
+        mb_ledger_add_values(text, table);
         sqlite3_str_appendall(text, ") ");
     } else if (statements[index].kind == SELECT) {
         const char *name = mb_ledger_tables[table].name;
@@ -111,6 +131,7 @@ mb_status mb_query_open(mb_query *query, mb_ledger *ledger, mb_ledger_statement 
     *query = (mb_query){.ledger = ledger,
                         .what = statements[statement].what,
                         .table = statements[statement].table,
+                        .selects = statements[statement].kind == SELECT,
                         .result = SQLITE_OK};
     mb_status status =
         ledger->statements[statement] == NULL ? prepare(ledger, statement, error) : MB_OK;
@@ -186,6 +207,8 @@ mb_status mb_query_next(mb_query *query, bool *row, mb_error *error) {
     *row = result == SQLITE_ROW;
     if (result != SQLITE_ROW && result != SQLITE_DONE)
         return mb_ledger_failure(query->ledger, query->what, error);
+    if (*row && query->selects)
+        mb_query_verify(query);
     return MB_OK;
 }
 

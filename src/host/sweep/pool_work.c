@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "merbench/executor.h"
 #include "sweep/pool_internal.h"
 
@@ -63,8 +64,9 @@ static mb_status check_memory(const mb_pool *pool, const mb_outcome *job, mb_err
         job->job.memory <= pool->config.memory)
         return MB_OK;
     return mb_fail(error, MB_FAILED,
-                   "out of memory: the run needs %.2f GiB, %.2f GiB are available",
-                   (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte);
+                   "out of memory: the run needs %.2f GiB, %.2f GiB are available%s",
+                   (double)job->job.memory / gibibyte, (double)pool->config.memory / gibibyte,
+                   mb_memory_limit_note());
 }
 
 // Announces the run that this thread will most likely train next, so that its dataset can be

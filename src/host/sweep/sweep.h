@@ -16,8 +16,9 @@
 
 typedef struct mb_sweep mb_sweep;
 
-// Opens the corpora and checks the whole plan against them, without reading features. `plan` and
-// `interrupt` must outlive the sweep.
+// Opens the corpora and checks the whole plan against them, without reading features. A plan in
+// which something was refused (plan->findings) is checked and fails: the message has what the plan
+// and the corpora are to blame for. `plan` and `interrupt` must outlive the sweep.
 mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_sweep **sweep,
                         mb_error *error);
 void mb_sweep_close(mb_sweep *sweep); // NULL is fine
