@@ -191,7 +191,7 @@ static mb_status print_time(const run_options *options, mb_sweep *sweep,
         trains_arrays(options) ? MB_OK : mb_sweep_estimate(sweep, &config, &seconds, error);
     if (status != MB_OK)
         return status;
-    mb_rough_duration_text(seconds, duration);
+    mb_rough_duration_text(seconds < 1 ? 1 : seconds, duration);
     if (seconds > 0)
         printf("%-22s about %s on %d %s (estimate)\n", "time", duration, options->threads,
                mb_plural(options->threads, "thread", "threads"));
