@@ -4,12 +4,13 @@
 #     tests/container/image.sh MERBENCH_BINARY SCRATCH_DIR TESTS_DIR
 #
 # Needs root, buildah and debootstrap, but no daemon and no registry: the base of the image is made of the packages of the
-# running system, from the same sources. Takes a few minutes and 4 GB of the scratch folder, which is empty in the end.
+# running system, from the same sources. Takes a few minutes and 2 GB of the scratch folder, which is empty in the end.
 # Exit codes: 0 passed, 1 failed, 77 cannot be done here.
 # shellcheck shell=bash
 
 # In a mount namespace of its own, so that no mount outlives the test.
 if [ -z "${IN_NAMESPACE:-}" ]; then
+    unshare --mount true || { echo 'SKIPPED: no mount namespaces can be made here' && exit 77; }
     IN_NAMESPACE=yes exec unshare --mount bash "$0" "$@"
 fi
 source "$(dirname "$0")/../e2e/lib.sh"
@@ -62,7 +63,7 @@ rm -rf "$system"/var/cache/apt/archives/*.deb "$system"/var/lib/apt/lists/* "$sy
 for path in etc/apt/{sources.list,preferences,auth.conf}{,.d} etc/apt/trusted.gpg{,.d} etc/apt/keyrings \
     usr/share/keyrings etc/ssl/certs/ca-certificates.crt; do
     [ ! -e "/$path" ] || echo "$path"
-done | must tar -C / -c -T - | must tar -C "$system" -x
+done | tar -C / -c -T - | tar -C "$system" -x
 {
     apt-config dump | grep '^Acquire::'
     # As in the images of Debian.
@@ -126,7 +127,8 @@ container=$(buildah from --pull-never "$IMAGE")
 system=$(buildah mount "$container")
 echo "size: $(size "$system") MB, $base_size MB of them are the base"
 
-found=$(cd "$system" && find . -path ./usr/share/doc -prune -o -name '*.[ch]' -o -name '*.cu' -o -name '*.a' -o -name CMakeLists.txt | grep -v '^./usr/share/doc$')
+found=$(cd "$system" && find . ! -path './usr/share/doc/*' \
+    \( -name '*.[ch]' -o -name '*.cu' -o -name '*.a' -o -name CMakeLists.txt \))
 check "no sources, headers and libraries to link with: $found" [ -z "$found" ]
 found=$(cd "$system/usr" && find bin local/bin | grep -E 'gcc|g\+\+|clang|/(cc|c\+\+|cpp|ld|as|make|ninja|cmake)$')
 check "no compiler: $found" [ -z "$found" ]
