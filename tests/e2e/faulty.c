@@ -1,6 +1,7 @@
-// A library for LD_PRELOAD that lets calls fail which read a file. FAULT="CALL ERRNO FIRST NAME": the calls
-// before the FIRST one succeed, that one and all later ones fail with ERRNO, if the file's name ends with NAME.
-// CALL is open (also of folders and streams) or read. FAULT_FILES=N: at most N file descriptors.
+// A library for LD_PRELOAD that lets calls fail which read a file. FAULT="CALL ERRNO FIRST NAME":
+// the calls before the FIRST one succeed, that one and all later ones fail with ERRNO, if the
+// file's name ends with NAME. CALL is open (also of folders and streams) or read. FAULT_FILES=N: at
+// most N file descriptors.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
