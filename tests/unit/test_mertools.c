@@ -208,7 +208,7 @@ static void test_written_one_by_one(void **state) {
     mb_import import;
     mb_error error = {.message = ""};
     assert_int_equal(mb_import_open(&options, &import, &error), MB_OK);
-    if (mb_import_write(&import, first, &error) != MB_OK)
+    if (mb_import_write(&import, first, true, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_null(import.corpus.features[0].values);
     for (int32_t f = 0; f < 3; f++) {
@@ -217,7 +217,7 @@ static void test_written_one_by_one(void **state) {
         assert_int_equal(mb_import_feature(&import, f, NULL, &error), MB_OK);
     }
     assert_int_equal(
-        mb_corpus_write(&import.corpus, import.sources, import.source_count, second, &error),
+        mb_corpus_write(&import.corpus, import.sources, import.source_count, second, true, &error),
         MB_OK);
     mb_import_close(&import);
     size_t sizes[2];
@@ -272,7 +272,7 @@ static long peak_of_import(const char *folder, int count) {
     mb_error error = {.message = ""};
     snprintf(path, sizeof path, "%s/corpus.h5", folder);
     if (mb_import_open(&options, &import, &error) != MB_OK ||
-        mb_import_write(&import, path, &error) != MB_OK)
+        mb_import_write(&import, path, true, &error) != MB_OK)
         fail_msg("%s", error.message);
     mb_import_close(&import);
     for (int i = 0; i < count; i++)

@@ -40,7 +40,7 @@ static void make_corpus(large_corpus *made) {
 
 static void write_corpus(const large_corpus *made) {
     mb_error error = {.message = ""};
-    if (mb_corpus_write(&made->small.corpus, NULL, 0, made->small.path, &error) != MB_OK)
+    if (mb_corpus_write(&made->small.corpus, NULL, 0, made->small.path, false, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 
