@@ -41,8 +41,7 @@ static mb_status check_folder(const char *path, const char *target, mb_error *er
     if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
         status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is not a folder", path, folder);
     else if (access(folder, W_OK | X_OK) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot write into the folder '%s': %s", path,
-                         folder, strerror(errno));
+        status = mb_fail_errno(error, errno, "%s: cannot write into the folder '%s'", path, folder);
     free(copy);
     return status;
 }
@@ -65,7 +64,7 @@ mb_status mb_output_check(const char *path, bool force, bool devices, mb_error *
     if (target == NULL && errno == ENOMEM)
         return mb_out_of_memory(error, path);
     if (target == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+        return mb_fail_errno(error, errno, "%s: cannot be written", path);
     mb_status status = check_folder(path, target, error);
     free(target);
     return status;
