@@ -158,6 +158,9 @@ int mb_ledger_verify(sqlite3_stmt *statement, mb_ledger_table_index table, int c
 
 // Turns the last failure of SQLite into a status and a message "PATH: WHAT: ...".
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error);
+// Why the system refused a call for the file or its log; 0 = it refused none.
+int mb_ledger_system_errno(mb_ledger *ledger);
+mb_status mb_ledger_cannot_read(mb_ledger *ledger, const char *what, mb_error *error);
 // Whether the last failure of SQLite is damage to the file, and not a read that failed.
 bool mb_ledger_found_damage(mb_ledger *ledger);
 mb_status mb_ledger_damaged(mb_ledger *ledger, const char *what, mb_error *error);

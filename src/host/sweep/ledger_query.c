@@ -22,18 +22,27 @@ static const char *system_reason(mb_ledger *ledger, char *buffer, size_t size) {
     return buffer;
 }
 
-// A read that the system refuses is no damage, though SQLite may call it so.
-bool mb_ledger_found_damage(mb_ledger *ledger) {
-    int code = sqlite3_errcode(ledger->database) & 0xff;
-    int number = sqlite3_system_errno(ledger->database);
-    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && number != EIO && number != ENXIO &&
-           sqlite3_extended_errcode(ledger->database) != SQLITE_IOERR_CORRUPTFS;
+int mb_ledger_system_errno(mb_ledger *ledger) {
+    int number = 0;
+    sqlite3_file *log = NULL; // or the journal
+    sqlite3_file_control(ledger->database, "main", SQLITE_FCNTL_LAST_ERRNO, &number);
+    if (number == 0 &&
+        sqlite3_file_control(ledger->database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) ==
+            SQLITE_OK &&
+        log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
 }
 
-static mb_status cannot_read(mb_ledger *ledger, const char *what, mb_error *error) {
-    int number = sqlite3_system_errno(ledger->database);
+// A read that the system refuses is no damage, though SQLite calls it so if the reason is EIO.
+bool mb_ledger_found_damage(mb_ledger *ledger) {
+    int code = sqlite3_errcode(ledger->database) & 0xff;
+    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && mb_ledger_system_errno(ledger) == 0;
+}
+
+mb_status mb_ledger_cannot_read(mb_ledger *ledger, const char *what, mb_error *error) {
     return mb_fail(error, MB_FAILED, "%s: %s: cannot be read: %s", ledger->path, what,
-                   strerror(number != 0 ? number : EIO));
+                   strerror(mb_ledger_system_errno(ledger)));
 }
 
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error) {
@@ -42,7 +51,7 @@ mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error
     const char *reason = system_reason(ledger, buffer, sizeof buffer);
     int code = sqlite3_errcode(ledger->database) & 0xff;
     if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_found_damage(ledger))
-        return cannot_read(ledger, what, error);
+        return mb_ledger_cannot_read(ledger, what, error);
     switch (code) {
     case SQLITE_NOTADB:
         return mb_fail(error, MB_BAD_INPUT,

@@ -113,9 +113,10 @@ static mb_status remember(scan_state *state, sqlite3_stmt *row, mb_error *error)
 
 // ---- scans ------------------------------------------------------------------------------------
 
-static bool is_damage(int result) {
-    return (result & 0xff) == SQLITE_CORRUPT || (result & 0xff) == SQLITE_IOERR ||
-           (result & 0xff) == SQLITE_NOTADB;
+// Damage, or a part of the disk that cannot be read.
+static bool is_damage(mb_ledger *ledger, int result) {
+    return (result & 0xff) == SQLITE_CORRUPT || (result & 0xff) == SQLITE_NOTADB ||
+           sqlite3_extended_errcode(ledger->database) == SQLITE_IOERR_READ;
 }
 
 // *torn: damage ended the scan.
@@ -140,7 +141,7 @@ static mb_status run_scan(scan_state *state, bool backwards, bool *torn, mb_erro
         if (status != MB_OK)
             break;
     }
-    *torn = status == MB_OK && state->scan->tolerant && is_damage(result);
+    *torn = status == MB_OK && state->scan->tolerant && is_damage(ledger, result);
     if (*torn) {
         char what[160];
         snprintf(what, sizeof what, "table %s: %s", mb_ledger_tables[state->scan->table].name,
