@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/json_found.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
 
@@ -117,9 +117,8 @@ static void describe(const cJSON *value, char *text, size_t size) {
 // What to do with a text that is the value in quotes.
 static const char *quotes_hint(const cJSON *value, bool number) {
     const char *text = cJSON_IsString(value) ? value->valuestring : "";
-    char *end;
-    bool unquoted = number ? (strtod(text, &end), end != text && *end == '\0')
-                           : strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    bool unquoted =
+        number ? mb_json_is_number(text) : strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
     return unquoted ? "; write it without the quotes" : "";
 }
 

@@ -1,5 +1,5 @@
 // What stands in a text where JSON goes on differently: comments, words of other languages, quotes
-// of a word processor ... Used by json_scan.c only.
+// of a word processor ... Used by the JSON reader only.
 #ifndef MB_BASE_JSON_FOUND_H
 #define MB_BASE_JSON_FOUND_H
 

@@ -45,7 +45,7 @@ static const char *find(const char *at, const char *end, size_t index, const cha
         } else if (*at == '[' || *at == '{') {
             at++;
         } else {
-            while (at < end && strchr(" \t\r\n,:]}", *at) == NULL)
+            while (at < end && strchr(marks, *at) == NULL)
                 at++;
         }
         if (index-- == 0)

@@ -99,6 +99,7 @@ mb_status mb_output_begin(mb_output *output, const char *path, bool replace, mb_
     output->permissions = output->replaces ? info.st_mode & 07777 : 0666;
     if (output->replaces && !replace) {
         free(output->target);
+        output->target = NULL;
         return exists_already(path, error);
     }
     hold_signals(&output->before);
@@ -140,8 +141,10 @@ static bool name_new(const char *temporary, const char *target) {
         return true;
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
         return false;
-    if (link(temporary, target) == 0) // NFS and others
-        return unlink(temporary) == 0;
+    if (link(temporary, target) == 0) { // NFS and others
+        unlink(temporary);
+        return true;
+    }
     if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
         return false;
     if (access(target, F_OK) == 0) { // FAT

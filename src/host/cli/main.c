@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,11 +85,28 @@ static void move_help(int argc, char **argv) {
         argv[2] = help;
 }
 
+static void end_at_signal(int number) {
+    _exit(128 + number); // what a shell reports of a program that a signal has ended
+}
+
+// The kernel drops signals to the first process of a container that it has no handlers for.
+// Commands that finish their work in an orderly way set their own handlers meanwhile.
+static void end_first_process_at_signals(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction before, action = {.sa_handler = end_at_signal};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+}
+
 int main(int argc, char **argv) {
     enum { LARGE = 2 << 20 };
     mb_error error = {.message = ""};
     if (!open_standard_files())
         return MB_FAILED;
+    if (getpid() == 1)
+        end_first_process_at_signals();
     (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     move_help(argc, argv);
     if (argc < 2) {

@@ -29,7 +29,8 @@ int64_t mb_seal_block_size(int extent_count) {
     return size;
 }
 
-// Reads `size` bytes, or as many as there are before the end of the file, at `offset`; -1 with errno.
+// Reads `size` bytes, or as many as there are before the end of the file, at `offset`; -1 with
+// errno.
 static ssize_t read_at(int file, int64_t offset, char *bytes, size_t size) {
     size_t done = 0;
     while (done < size) {
