@@ -81,7 +81,7 @@ static void write_template(void) {
                         .features = features,
                         .source = "fuzz"};
     mb_source source = {"label.npz", "0"};
-    demand(mb_corpus_write(&corpus, &source, 1, path.text, NULL) == MB_OK);
+    demand(mb_corpus_write(&corpus, &source, 1, path.text, true, NULL) == MB_OK);
     template_bytes = read_file(path.text, &template_size);
     demand(template_size > SEAL + 8 && template_size < LARGEST);
 }
@@ -194,7 +194,7 @@ static void remove_file(void) {
 
 static void start(void) {
     path = name_file("corpus.h5");
-    mb_h5_start();
+    demand(mb_h5_start(path.text, NULL) == MB_OK);
     H5open();
     write_template();
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
