@@ -30,6 +30,7 @@ no_commands docs/corpus-format.md \
     'DIR/label.npz                       label_4way.npz for IEMOCAPFour, label_6way.npz for IEMOCAPSix,' 'a list of files'
 no_commands docs/cuda.md \
     'begin_step    rows, utterances, training step and Adam'"'"'s factors of every run, and the rows of the next step' 'a list of kernels'
+no_commands docs/plan-format.md 'plan.json: line 3, column 13: unknown key "epoch"; did you mean "epochs"?' 'messages'
 no_commands docs/datasets.md 'x = signal[m] (u(m, class) + (2 value / range) w(m)) + noise' 'a formula'
 
 scratch='builds from scratch, which takes minutes'
@@ -43,6 +44,7 @@ not_run 'cmake --preset release' "$scratch"
 not_run 'cmake --build build/release --target merbench' "$scratch"
 not_run 'cmake --preset release && cmake --build build/release --target bench_train bench_kernels bench_ops bench_alone' "$scratch"
 not_run 'ctest --test-dir build/release -R unit/test_folds --output-on-failure' 'would run inside of itself'
+not_run 'tests/fuzz/run.sh 480 ledger' 'takes eight minutes; scripts/test.sh --fuzz runs it'
 not_run 'sudo cmake --install build/release' 'needs root; rules/install installs into a temporary folder'
 not_run 'cc models.c $(pkg-config --cflags --libs merbench) -o models && ./models' 'needs the installation; rules/install does it'
 not_run 'scripts/gpu-kit.sh kit' 'needs nvcc'
@@ -163,6 +165,7 @@ check_words() {
         help=$("$ROOT/$tool" --help </dev/null)
         [ "$tool" != scripts/setup.sh ] || for word in "$@"; do check "setup.sh $word" grep -q "\[$word\]" <<<"$help"; done
         ;;
+    tests/fuzz/run.sh) check "fuzzer ${2:-}" [ -e "$ROOT/tests/fuzz/fuzz_${2:-}.c" ] ;;
     *) fail "nothing checks this command: $command" ;;
     esac
     [ -n "$help" ] || return

@@ -15,20 +15,21 @@ mkfifo full
 exec 9<>full
 timeout 0.2 cat /dev/zero >&9
 
-# waits OUTER: prints the process that unshare has started, once it is the program and waits for something
+# waits OUTER: prints the process that unshare has started, once it is the program and waits for something; fails after
+# ten seconds
 waits() {
-    local first state
+    local first state=''
     for _ in $(seq 200); do
         first=$(<"/proc/$1/task/$1/children")
         first=${first% }
         if read -r _ _ state _ <"/proc/$first/stat" &&
             [ "$(<"/proc/$first/comm") $state" = 'merbench S' ]; then
-            echo "$first"
-            return 0
+            break
         fi
         sleep 0.05
     done 2>/dev/null
-    return 1
+    echo "$first"
+    [ "$state" = S ]
 }
 
 # stops SIGNAL ARGUMENT...: the program waits for the pipe and ends when the signal comes
@@ -40,16 +41,13 @@ stops() {
     "${NAMESPACE[@]}" "$MERBENCH" "$@" >&9 2>"$STDERR" </dev/null &
     outer=$!
     set +m
-    if first=$(waits "$outer"); then
-        kill -s "$signal" "$first"
-        for _ in $(seq 100); do
-            [ -e "/proc/$first" ] || break
-            sleep 0.05
-        done
-    else
-        fail 'it does not wait'
-    fi
-    kill -KILL "$outer" 2>/dev/null && fail 'it still runs five seconds later'
+    first=$(waits "$outer") || fail 'it does not wait'
+    kill -s "$signal" "$first"
+    for _ in $(seq 100); do
+        [ -e "/proc/$first" ] || break
+        sleep 0.05
+    done
+    [ ! -e "/proc/$first" ] || kill -KILL "$outer" # and its child
     wait "$outer"
     STATUS=$?
     check "it should end as if by SIG$signal" [ "$STATUS" -eq $((128 + $(kill -l "$signal"))) ]

@@ -41,7 +41,7 @@ kept import mertools "$FOLDERS/cmumosi" --dataset CMUMOSI --quiet
 for format in text markdown latex csv json; do kept table results.db -f $format; done
 cp results.db old.db
 echo 'my notes' >mine
-expect 1 doctor old.db --upgrade mine
+expect 3 doctor old.db --upgrade mine
 complains 'mine'
 expect 3 run plan.json --results mine
 check 'the file is as it was' [ "$(cat mine)" = 'my notes' ]

@@ -96,7 +96,7 @@ static void stop(void) {
 static void start(void) {
     mb_error error = {.message = ""};
     path = name_file("parity.h5");
-    demand(mb_h5_start(path.text, &error) == MB_OK);
+    demand(mb_h5_start(path.text, NULL) == MB_OK);
     demand(mb_cpu_open("portable", &device, &error) == MB_OK);
     for (int i = 0; i < FIXTURES; i++)
         load_fixture(&fixtures[i]);

@@ -23,7 +23,7 @@ static mb_sweep_plan read(const char *rest) {
              "\"feature\": \"X\"}], %s}",
              rest);
     cJSON *document = NULL;
-    mb_sweep_plan plan;
+    mb_sweep_plan plan = {0};
     mb_error error = {.message = ""};
     if (mb_json_parse("dir/p.json", text, strlen(text), &mb_plan_limits, &document, &error) !=
             MB_OK ||
