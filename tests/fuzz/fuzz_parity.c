@@ -178,7 +178,7 @@ static double odd_value(input *from) {
     return choice < 64 ? values[choice % 8] : (double)(int8_t)take(from);
 }
 
-// Other values in a dataset.
+// Other values in a dataset that is not so large that the file would become it.
 static void change_values(hid_t file, const char *name, input *from) {
     hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
     if (dataset < 0)
@@ -187,7 +187,7 @@ static void change_values(hid_t file, const char *name, input *from) {
     hssize_t count = H5Sget_simple_extent_npoints(space);
     int rank = H5Sget_simple_extent_ndims(space);
     hsize_t dims[MOST_RANK] = {0}, at[MOST_RANK], one = 1;
-    if (count > 0 && rank > 0 && rank <= MOST_RANK) {
+    if (count > 0 && count < 1 << 20 && rank > 0 && rank <= MOST_RANK) {
         H5Sget_simple_extent_dims(space, dims, NULL);
         hid_t single = H5Screate_simple(1, &one, NULL);
         for (int i = take(from) % 4; i >= 0; i--) {
