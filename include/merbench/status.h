@@ -9,7 +9,7 @@
 
 typedef enum mb_status {
     MB_OK = 0,          // done
-    MB_FAILED = 1,      // failed while running: disk full, out of memory, interrupted
+    MB_FAILED = 1,      // failed while running: disk full or unreadable, no memory, interrupted
     MB_USAGE = 2,       // wrong command line
     MB_BAD_INPUT = 3,   // a file or a value that cannot be used, or findings of an audit
     MB_UNSUPPORTED = 4, // well-formed, but this build or version cannot do it

@@ -155,7 +155,7 @@ digest() {
 
 # done_runs LEDGER PLAN: prints the number of recorded runs (0 if there is no ledger yet)
 done_runs() {
-    "$MERBENCH" run "$2" --results "$1" --device cpu --dry-run 2>/dev/null | sed -n 's/^done already *//p'
+    "$MERBENCH" run "$2" --results "$1" --device cpu --dry-run --quiet 2>/dev/null | sed -n 's/^done already *//p'
 }
 
 # wait_for COUNT LEDGER PLAN: waits until COUNT runs are recorded, or the program has ended

@@ -47,6 +47,7 @@ expect 0 run short.json --dry-run
 prints 'runs                   12'
 prints 'done already           0'
 matches '^multiply-accumulates +[0-9.e+]+$'
+matches '^time +about [0-9]+ (s|min .*) on [0-9]+ threads? \(estimate\)$'
 check 'nothing changed' [ "$before" = "$(ls)" ]
 sed 's/"epochs": 4/"epochs": 100000, "batch_size": 65536/;s/\[8, 16\]/[4095, 4096]/' short.json >huge.json
 expect 0 run huge.json --dry-run
@@ -68,6 +69,10 @@ capture bash -c '"$0" run short.json --results two.db 2>&1' "$MERBENCH"
 check 'the name of the ledger is printed below the table' [ "$(tail -n 1 "$STDOUT")" = 'results: two.db' ]
 expect 0 run short.json --results two.db --dry-run
 prints 'done already           12'
+says_not 'estimate'
+expect 0 run short.json --dry-run --quiet
+prints 'runs                   12'
+says_not '(estimate)'
 missing two.db-wal
 
 # ---- first one half of the plan, then the whole plan

@@ -8,7 +8,7 @@
 #include "data/h5_object.h"
 #include "parity/parity.h"
 
-enum { MOST_OBJECTS = 512, MOST_RANK = 4 };
+enum { MOST_OBJECTS = 512, MOST_RANK = 4, LARGEST_COUNT = 1 << 24 };
 
 typedef struct fixture {
     const char *file;
@@ -178,7 +178,8 @@ static double odd_value(input *from) {
     return choice < 64 ? values[choice % 8] : (double)(int8_t)take(from);
 }
 
-// Other values in a dataset that is not so large that the file would become it.
+// Other values in a dataset. One that is huge stays without: with a value, the file would have
+// holes of a size for which there is no memory.
 static void change_values(hid_t file, const char *name, input *from) {
     hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
     if (dataset < 0)
@@ -187,7 +188,7 @@ static void change_values(hid_t file, const char *name, input *from) {
     hssize_t count = H5Sget_simple_extent_npoints(space);
     int rank = H5Sget_simple_extent_ndims(space);
     hsize_t dims[MOST_RANK] = {0}, at[MOST_RANK], one = 1;
-    if (count > 0 && count < 1 << 20 && rank > 0 && rank <= MOST_RANK) {
+    if (count > 0 && count < LARGEST_COUNT && rank > 0 && rank <= MOST_RANK) {
         H5Sget_simple_extent_dims(space, dims, NULL);
         hid_t single = H5Screate_simple(1, &one, NULL);
         for (int i = take(from) % 4; i >= 0; i--) {

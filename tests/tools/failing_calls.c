@@ -47,7 +47,7 @@ enum { MOST_FRAMES = 24, SITE_SLOTS = 1 << 16 };
 typedef enum kind { NONE = 0, MEMORY = 1, SYSTEM = 2, SPACE = 4, SHORT = 8 } kind;
 
 static atomic_long calls;
-static kind chosen;
+static kind asked, chosen; // chosen: from the beginning of main
 static long fail_at;
 static int fail_with;
 static bool keep_failing;
@@ -92,10 +92,30 @@ __attribute__((constructor)) static void begin(void) {
     fail_with = (int)number("FAIL_WITH");
     keep_failing = number("FAIL_ON") != 0;
     dl_iterate_phdr(find_spared, NULL);
-    chosen = kind_named(getenv("FAIL_KIND"));
+    asked = kind_named(getenv("FAIL_KIND"));
     static const char *const names[] = {"LD_PRELOAD", "FAIL_KIND", "FAIL_LOG"};
     for (int i = 0; i < 3; i++) // programs that this one starts
         unsetenv(names[i]);
+}
+
+// Nothing fails before main: the CUDA runtime, which is linked into the program, prepares itself
+// there, and does not survive it.
+static int (*program)(int, char **, char **);
+
+static int program_begins(int count, char **arguments, char **environment) {
+    chosen = asked;
+    return program(count, arguments, environment);
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int count, char **arguments,
+                      void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack);
+int __libc_start_main(int (*main)(int, char **, char **), int count, char **arguments,
+                      void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+                      void *stack) {
+    __typeof__(&__libc_start_main) start =
+        (__typeof__(&__libc_start_main))dlsym(RTLD_NEXT, "__libc_start_main");
+    program = main;
+    return start(program_begins, count, arguments, init, fini, rtld_fini, stack);
 }
 
 static void write_log(const char *text, size_t length) {

@@ -79,7 +79,7 @@ static void check_trees(const tree *trees, size_t count) {
 
 #define CHECK_TREES(trees) check_trees(trees, sizeof(trees) / sizeof *(trees))
 
-static const tree version_2_trees[] = {
+static const tree version_2[] = {
     {"the group itself",
      {{CGROUP, "0::/app\n"},
       {MOUNTS, V2},
@@ -188,10 +188,10 @@ static const tree version_2_trees[] = {
 
 static void test_version_2(void **state) {
     (void)state;
-    CHECK_TREES(version_2_trees);
+    CHECK_TREES(version_2);
 }
 
-static const tree version_1_trees[] = {
+static const tree version_1[] = {
     {"the group itself",
      {{CGROUP, "5:memory:/app\n4:cpu:/app\n3:cpuset:/\n1:name=systemd:/x\n"},
       {MOUNTS, V1(1, "/", "cpu") V1(2, "/", "memory")},
@@ -260,91 +260,88 @@ static const tree version_1_trees[] = {
 
 static void test_version_1(void **state) {
     (void)state;
-    CHECK_TREES(version_1_trees);
+    CHECK_TREES(version_1);
 }
+
+static const tree both_versions[] = {
+    {"version 1 has the controllers",
+     {{CGROUP, "5:memory:/a\n4:cpu:/a\n0::/b\n"},
+      {MOUNTS, V1(1, "/", "cpu") V1(
+                   2, "/", "memory") "9 8 0:7 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"},
+      {TOP "/memory/a/memory.limit_in_bytes", "10485760\n"},
+      {TOP "/memory/a/memory.usage_in_bytes", "0\n"},
+      {TOP "/cpu/a/cpu.cfs_quota_us", "300000\n"},
+      {TOP "/cpu/a/cpu.cfs_period_us", "100000\n"},
+      {TOP "/unified/b/cgroup.procs", "1\n"}},
+     10 * MIB,
+     3},
+    {"version 2 has them",
+     {{CGROUP, "1:name=systemd:/x\n0::/b\n"},
+      {MOUNTS, "9 8 0:7 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+               "10 8 0:8 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"},
+      {TOP "/unified/b/memory.max", "10485760\n"},
+      {TOP "/unified/b/cpu.max", "300000 100000\n"}},
+     10 * MIB,
+     3},
+};
 
 static void test_both_versions(void **state) {
     (void)state;
-    static const tree trees[] = {
-        {"version 1 has the controllers",
-         {{CGROUP, "5:memory:/a\n4:cpu:/a\n0::/b\n"},
-          {MOUNTS,
-           V1(1, "/", "cpu")
-               V1(2, "/", "memory") "9 8 0:7 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"},
-          {TOP "/memory/a/memory.limit_in_bytes", "10485760\n"},
-          {TOP "/memory/a/memory.usage_in_bytes", "0\n"},
-          {TOP "/cpu/a/cpu.cfs_quota_us", "300000\n"},
-          {TOP "/cpu/a/cpu.cfs_period_us", "100000\n"},
-          {TOP "/unified/b/cgroup.procs", "1\n"}},
-         10 * MIB,
-         3},
-        {"version 2 has them",
-         {{CGROUP, "1:name=systemd:/x\n0::/b\n"},
-          {MOUNTS, "9 8 0:7 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
-                   "10 8 0:8 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"},
-          {TOP "/unified/b/memory.max", "10485760\n"},
-          {TOP "/unified/b/cpu.max", "300000 100000\n"}},
-         10 * MIB,
-         3},
-    };
-    CHECK_TREES(trees);
+    CHECK_TREES(both_versions);
 }
+
+static const tree missing_and_malformed[] = {
+    {"nothing at all", {{NULL, NULL}}, NONE, ANY},
+    {"no list of mounts: the usual places, version 2",
+     {{CGROUP, "0::/a/b\n"},
+      {TOP "/a/memory.max", "20971520\n"},
+      {TOP "/a/b/memory.max", "31457280\n"},
+      {TOP "/a/cpu.max", "100000 100000\n"}},
+     20 * MIB,
+     1},
+    {"no list of mounts: the usual places, version 1",
+     {{CGROUP, "5:memory:/a\n4:cpu:/../a\n"},
+      {TOP "/memory/a/memory.limit_in_bytes", "20971520\n"},
+      {TOP "/cpu/cpu.cfs_quota_us", "100000\n"},
+      {TOP "/cpu/cpu.cfs_period_us", "50000\n"}},
+     20 * MIB,
+     2},
+    {"no path: the topmost group",
+     {{MOUNTS, V2}, {TOP "/memory.max", "20971520\n"}, {TOP "/cpu.max", "99 100"}},
+     20 * MIB,
+     1},
+    {"a limit without a usage",
+     {{CGROUP, "0::/a\n"}, {MOUNTS, V2}, {TOP "/a/memory.max", "20971520\n"}},
+     20 * MIB,
+     ANY},
+    {"a usage without a limit",
+     {{CGROUP, "0::/a\n"}, {MOUNTS, V2}, {TOP "/a/memory.current", "20971520\n"}},
+     NONE,
+     ANY},
+    {"a limit of zero", {{CGROUP, "0::/a\n"}, {MOUNTS, V2}, {TOP "/a/memory.max", "0\n"}}, 1, ANY},
+    {"numbers that are none",
+     {{CGROUP, "0::/a/b/c\n"},
+      {MOUNTS, V2},
+      {TOP "/a/memory.max", "apples 12\n"},
+      {TOP "/a/b/memory.max", "1048576x\n"},
+      {TOP "/a/b/memory.high", "-5\n"},
+      {TOP "/a/b/c/memory.max", ""},
+      {TOP "/a/cpu.max", "100000 x\n"},
+      {TOP "/a/b/cpu.max", "100000 0\n"},
+      {TOP "/a/b/c/cpu.max", "100000\n"}},
+     NONE,
+     ANY},
+    {"lines that are none",
+     {{CGROUP, "\n0\n0:\n0::\n0::b\n:::\n0:x:/c\n0::/a"},
+      {MOUNTS, "\n - \n - cgroup2\n - cgroup2 x\n1 - cgroup2 x rw\n1 2 3 4 - cgroup2 x rw\n" V2},
+      {TOP "/a/memory.max", "20971520"}},
+     20 * MIB,
+     ANY},
+};
 
 static void test_missing_and_malformed(void **state) {
     (void)state;
-    static const tree trees[] = {
-        {"nothing at all", {{NULL, NULL}}, NONE, ANY},
-        {"no list of mounts: the usual places, version 2",
-         {{CGROUP, "0::/a/b\n"},
-          {TOP "/a/memory.max", "20971520\n"},
-          {TOP "/a/b/memory.max", "31457280\n"},
-          {TOP "/a/cpu.max", "100000 100000\n"}},
-         20 * MIB,
-         1},
-        {"no list of mounts: the usual places, version 1",
-         {{CGROUP, "5:memory:/a\n4:cpu:/../a\n"},
-          {TOP "/memory/a/memory.limit_in_bytes", "20971520\n"},
-          {TOP "/cpu/cpu.cfs_quota_us", "100000\n"},
-          {TOP "/cpu/cpu.cfs_period_us", "50000\n"}},
-         20 * MIB,
-         2},
-        {"no path: the topmost group",
-         {{MOUNTS, V2}, {TOP "/memory.max", "20971520\n"}, {TOP "/cpu.max", "99 100"}},
-         20 * MIB,
-         1},
-        {"a limit without a usage",
-         {{CGROUP, "0::/a\n"}, {MOUNTS, V2}, {TOP "/a/memory.max", "20971520\n"}},
-         20 * MIB,
-         ANY},
-        {"a usage without a limit",
-         {{CGROUP, "0::/a\n"}, {MOUNTS, V2}, {TOP "/a/memory.current", "20971520\n"}},
-         NONE,
-         ANY},
-        {"a limit of zero",
-         {{CGROUP, "0::/a\n"}, {MOUNTS, V2}, {TOP "/a/memory.max", "0\n"}},
-         1,
-         ANY},
-        {"numbers that are none",
-         {{CGROUP, "0::/a/b/c\n"},
-          {MOUNTS, V2},
-          {TOP "/a/memory.max", "apples 12\n"},
-          {TOP "/a/b/memory.max", "1048576x\n"},
-          {TOP "/a/b/memory.high", "-5\n"},
-          {TOP "/a/b/c/memory.max", ""},
-          {TOP "/a/cpu.max", "100000 x\n"},
-          {TOP "/a/b/cpu.max", "100000 0\n"},
-          {TOP "/a/b/c/cpu.max", "100000\n"}},
-         NONE,
-         ANY},
-        {"lines that are none",
-         {{CGROUP, "\n0\n0:\n0::\n0::b\n:::\n0:x:/c\n0::/a"},
-          {MOUNTS,
-           "\n - \n - cgroup2\n - cgroup2 x\n1 - cgroup2 x rw\n1 2 3 4 - cgroup2 x rw\n" V2},
-          {TOP "/a/memory.max", "20971520"}},
-         20 * MIB,
-         ANY},
-    };
-    CHECK_TREES(trees);
+    CHECK_TREES(missing_and_malformed);
 }
 
 // Groups that are nested deeper than a path can be long: those that can be opened count.

@@ -377,6 +377,27 @@ static void test_nonfinite_values(void **state) {
     small_corpus_free(&small);
 }
 
+// Names from a file do not pass for failures of the machine.
+static void test_names_like_errors(void **state) {
+    (void)state;
+    small_corpus small;
+    small_corpus_init(&small);
+    write_small(&small);
+    mb_h5 *h5;
+    float *values;
+    int rank;
+    int64_t dims[8];
+    mb_error error = {.message = ""};
+    static const char name[] = "/features/file read failed: errno = 5, error message = 'x'";
+    assert_int_equal(mb_h5_open(small.path, &h5, &error), MB_OK);
+    assert_false(mb_h5_has(h5, name));
+    assert_int_equal(mb_h5_read_floats(h5, name, &values, &rank, dims, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "there is no object /features/file read"));
+    assert_int_equal(mb_h5_check(h5, &error), MB_OK);
+    mb_h5_close(h5);
+    small_corpus_free(&small);
+}
+
 static void test_places_that_cannot_be_written(void **state) {
     (void)state;
     mb_error error = {.message = ""};
@@ -422,6 +443,7 @@ int main(void) {
         cmocka_unit_test(test_sealed_but_wrong),
         cmocka_unit_test(test_wrong_content_is_not_written),
         cmocka_unit_test(test_nonfinite_values),
+        cmocka_unit_test(test_names_like_errors),
         cmocka_unit_test(test_places_that_cannot_be_written),
         cmocka_unit_test(test_interrupted_while_writing),
     };

@@ -2,18 +2,7 @@
 // is refused. And what is not damaged can be saved.
 #include "ledger_sample.h"
 
-#include <sqlite3.h>
-
 #include "base/hash.h"
-
-static void execute(const char *path, const char *sql) {
-    sqlite3 *database;
-    char *message = NULL;
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", sql, message);
-    sqlite3_close(database);
-}
 
 enum { TRIALS = 12 };
 

@@ -3,7 +3,6 @@
 #include "ledger_sample.h"
 
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -110,15 +109,6 @@ static void killed_writer_loses_no_run(void **state) {
 }
 
 // ---- files that are not ledgers ----------------------------------------------------------------
-
-static void execute(const char *path, const char *sql) {
-    sqlite3 *database;
-    char *message = NULL;
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", sql, message);
-    sqlite3_close(database);
-}
 
 // Opening fails in both modes. The message has the name of the file and `expected`, and the file is
 // not changed.

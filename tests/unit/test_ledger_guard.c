@@ -223,7 +223,7 @@ static void assert_stops_after(const scratch *here, const char *how, const char 
     mb_error error = {.message = ""};
     char command[256];
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    put_trial(ledger, KEY, 2);
+    put_trial(ledger, KEY, 3);
     assert_int_equal(put_sample(ledger, KEY, 0, NULL, &error), MB_OK);
     snprintf(command, sizeof command, "cd '%s' && %s", here->folder, how);
     assert_int_equal(system(command), 0);
@@ -231,6 +231,9 @@ static void assert_stops_after(const scratch *here, const char *how, const char 
     if (status != MB_FAILED || strstr(error.message, expected) == NULL)
         fail_msg("%s: expected '%s', found status %d: %s", how, expected, (int)status,
                  error.message);
+    // What would be recorded from now on would be lost.
+    assert_int_equal(put_sample(ledger, KEY, 2, NULL, &error), MB_FAILED);
+    assert_non_null(strstr(error.message, "nothing more is recorded"));
     mb_ledger_close(ledger);
     assert_false(exists(here->path, "-wal"));
 }
@@ -285,6 +288,28 @@ static void overwritten_files_are_left_alone(void **state) {
     assert_refused(here->path, "-wal");
 }
 
+// A link whose file does not exist yet: the log is beside the file, so that every later opening
+// finds it.
+static void dangling_links_lead_to_the_file(void **state) {
+    scratch *here = *state;
+    char folder[80], target[112], link_path[80];
+    name_in(here, "elsewhere", folder);
+    name_in(here, "link.db", link_path);
+    snprintf(target, sizeof target, "%s/results.db", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(symlink("elsewhere/results.db", link_path), 0);
+    int result;
+    pid_t child = fork();
+    if (child == 0)
+        write_and_die(link_path, 0, 5);
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+    assert_true(exists(target, "-wal") && exists(target, "-lock"));
+    assert_false(exists(link_path, "-wal") || exists(link_path, "-lock"));
+    assert_runs(target, MB_LEDGER_READ, 5);
+    assert_runs(link_path, MB_LEDGER_WRITE, 5);
+}
+
 // ---- one file, two names ----------------------------------------------------------------------
 
 static int try_to_write(const char *path) {
@@ -335,6 +360,7 @@ int main(void) {
         SCRATCH_TEST(removed_files_are_saved),
         SCRATCH_TEST(replaced_files_are_saved_beside),
         SCRATCH_TEST(overwritten_files_are_left_alone),
+        SCRATCH_TEST(dangling_links_lead_to_the_file),
         SCRATCH_TEST(one_writer_under_all_names),
         SCRATCH_TEST(other_names_do_not_hide_a_log),
     };

@@ -9,15 +9,6 @@
 // have other tables, which requires a new MB_LEDGER_SCHEMA and entries in ledger_old.c.
 #define SCHEMA_DIGEST "6147b559c24e64bd272b1ab076e1882a"
 
-static void execute(const char *path, const char *sql) {
-    sqlite3 *database;
-    char *message = NULL;
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", sql, message);
-    sqlite3_close(database);
-}
-
 static void digest_of_schema(const char *path, char digest[33]) {
     sqlite3 *database;
     sqlite3_stmt *statement;

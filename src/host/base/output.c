@@ -61,8 +61,6 @@ mb_status mb_output_check(const char *path, bool force, bool devices, mb_error *
     if (exists && !force)
         return exists_already(path, error);
     char *target = mb_output_target(path);
-    if (target == NULL && errno == ENOMEM)
-        return mb_out_of_memory(error, path);
     if (target == NULL)
         return mb_fail_errno(error, errno, "%s: cannot be written", path);
     mb_status status = check_folder(path, target, error);

@@ -103,23 +103,39 @@ void mb_print_plain(const char *format, ...) {
         free(text);
 }
 
-// A grapheme is what readers see as one character: a letter with its accents, joined emoji, the two
-// letters of a flag. It takes at most two columns, and exactly two if a selector asks for the form
-// of an emoji.
-int32_t mb_text_width(const char *text) {
-    const char *end = text + strlen(text);
+// The width of the text, or of its beginning that fits into `most` columns; *fitting receives the
+// bytes of that beginning. A grapheme is what readers see as one character: a letter with its
+// accents, joined emoji, the two letters of a flag. It takes at most two columns, and exactly two
+// if a selector asks for the form of an emoji.
+static int32_t measure(const char *text, int32_t most, size_t *fitting) {
+    const char *at = text, *end = text + strlen(text), *grapheme = text;
     int32_t width = 0, taken = 0; // columns before the current grapheme, and of it
     utf8proc_int32_t last = -1, state = 0;
-    while (text < end) {
-        utf8proc_int32_t next = mb_utf8_next(&text, end);
+    while (at < end && width + taken <= most) {
+        const char *start = at;
+        utf8proc_int32_t next = mb_utf8_next(&at, end);
         next = replaced(next) ? '?' : next;
         if (last >= 0 && utf8proc_grapheme_break_stateful(last, next, &state)) {
             width += taken;
             taken = 0;
+            grapheme = start;
         }
         taken += next == EMOJI_SELECTOR ? 2 : utf8proc_charwidth(next);
         taken = taken > 2 ? 2 : taken;
         last = next;
     }
-    return width + taken;
+    bool all = width + taken <= most;
+    *fitting = (size_t)((all ? end : grapheme) - text);
+    return width + (all ? taken : 0);
+}
+
+int32_t mb_text_width(const char *text) {
+    size_t bytes;
+    return measure(text, INT32_MAX, &bytes);
+}
+
+void mb_cut_text(char *text, int32_t columns) {
+    size_t bytes;
+    measure(text, columns, &bytes);
+    text[bytes] = '\0';
 }

@@ -38,4 +38,7 @@ void mb_print_plain(const char *format, ...) __attribute__((format(printf, 1, 2)
 // The number of columns that the text takes on a terminal, after mb_make_plain.
 int32_t mb_text_width(const char *text);
 
+// Cuts the text to what fits into so many columns, between two characters as readers see them.
+void mb_cut_text(char *text, int32_t columns);
+
 #endif

@@ -75,7 +75,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
          "accept NaN and Inf; 'merbench doctor' finds them, training refuses them",
          .given = &import->allow_nonfinite},
         mb_threads_option(&import->threads, "threads that read files, {} (default: one per "
-                                            "processor)"),
+                                            "processor that the process may use)"),
         mb_quiet_option(&import->quiet),
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench import",

@@ -21,9 +21,8 @@ static const char usage[] =
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 1 a file could not be checked (no memory, a disk that cannot "
-    "be\n"
-    "            read), 3 a limit is exceeded or a file cannot be used,\n"
+    "exit codes: 0 everything holds, 1 the disk could not be read or memory was short,\n"
+    "            3 a limit is exceeded or a file cannot be used,\n"
     "            4 nothing fails, but a model or a kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {

@@ -2,15 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/memory.h"
 #include "base/plural.h"
-#include "base/progress.h"
+#include "base/quantity.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/ledger_file.h"
+#include "cli/run_display.h"
 #include "cli/shared_options.h"
 #include "report/table.h"
 #include "sweep/sweep.h"
@@ -58,7 +58,9 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *help_sho
          "for a quick try: these final seeds instead of the plan's, and only the first seed of the "
          "search (without final seeds: these instead of the search's)",
          .read = mb_parse_seeds, .target = &given->replacement},
-        {"dry-run", NULL, "show the work to be done and the memory it needs; change nothing",
+        {"dry-run", NULL,
+         "show the work to be done, the memory it needs and, unless --quiet, about how "
+         "long it takes, which is measured for a second or two; change nothing",
          .given = &given->dry_run},
         mb_quiet_option(&given->quiet),
         {"no-table", NULL, "print no table at the end", .given = &given->no_table},
@@ -174,9 +176,36 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     print_bytes("memory: features", (double)totals->shared_bytes);
     print_bytes("memory: largest run", (double)totals->run_bytes);
     print_peak(options, totals);
+}
+
+// Prints how long the training will take, after measuring it.
+static mb_status print_time(const run_options *options, mb_sweep *sweep,
+                            const mb_sweep_totals *totals, mb_error *error) {
+    char duration[MB_QUANTITY_TEXT];
+    double seconds = 0;
+    mb_pool_config config = pool_config(options, totals);
+    fflush(stdout); // measuring takes a moment
+    if (options->quiet || totals->runs == totals->runs_done)
+        return MB_OK;
+    mb_status status =
+        trains_arrays(options) ? MB_OK : mb_sweep_estimate(sweep, &config, &seconds, error);
+    if (status != MB_OK)
+        return status;
+    mb_rough_duration_text(seconds < 1 ? 1 : seconds, duration);
+    if (seconds > 0)
+        printf("%-22s about %s on %d %s (estimate)\n", "time", duration, options->threads,
+               mb_plural(options->threads, "thread", "threads"));
+    else
+        printf("%-22s not estimated%s\n", "time",
+               trains_arrays(options) ? " for this device" : ": no run could be measured");
+    return MB_OK;
+}
+
+static void print_doubt(const mb_sweep_totals *totals) {
     if (totals->runs_to_come > 0)
-        printf("\nFinal seeds whose setting is not chosen yet are included in runs and\n"
-               "multiply-accumulates (estimated by the mean of the search), but not in trials.\n");
+        printf("\nFinal seeds whose setting is not chosen yet are included in runs,\n"
+               "multiply-accumulates and time (estimated by the mean of the search), but not in\n"
+               "trials.\n");
 }
 
 static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
@@ -191,38 +220,14 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
         mb_sweep_totals totals;
         mb_sweep_get_totals(sweep, &totals);
         print_totals(plan, options, &totals);
+        status = print_time(options, sweep, &totals, error);
+        print_doubt(&totals);
     }
     mb_ledger_close(ledger);
     return status;
 }
 
 // ---- training ---------------------------------------------------------------------------------
-
-// The state of the progress display.
-typedef struct display {
-    mb_progress progress;
-    double started;
-} display;
-
-static void write_note(const display *d, const mb_sweep_totals *totals, char *note, size_t size) {
-    double seconds = mb_seconds() - d->started;
-    double rate = seconds > 0 ? (double)totals->steps / seconds : 0;
-    int length = snprintf(note, size, "%.0f model-steps/s", rate);
-    if (totals->runs_diverged > 0)
-        length += snprintf(note + length, size - (size_t)length, ", %lld diverged",
-                           (long long)totals->runs_diverged);
-    if (totals->runs_broken > 0)
-        snprintf(note + length, size - (size_t)length, ", %lld not finite",
-                 (long long)totals->runs_broken);
-}
-
-static void show(void *context, const mb_sweep_totals *totals) {
-    display *d = context;
-    char note[96];
-    write_note(d, totals, note, sizeof note);
-    d->progress.total = totals->runs;
-    mb_progress_update(&d->progress, totals->runs_done, note);
-}
 
 static void print_start(const run_options *options, const mb_sweep_plan *plan,
                         const mb_sweep_totals *totals) {
@@ -253,21 +258,14 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_sweep_totals totals;
     mb_sweep_get_totals(sweep, &totals);
     mb_pool_config config = pool_config(options, &totals);
-    display d = {.started = mb_seconds()};
+    mb_run_display display;
     if (!options->quiet)
         print_start(options, plan, &totals);
-    mb_progress_start(&d.progress, "training", "runs", totals.runs_done, totals.runs,
-                      options->quiet);
-    mb_status status = mb_sweep_train(sweep, &config, options->device.text, show, &d, error);
+    mb_run_display_start(&display, &totals, plan->epochs, options->quiet);
+    mb_status status = mb_sweep_train(sweep, &config, options->device.text, mb_run_display_update,
+                                      &display, error);
     mb_sweep_get_totals(sweep, &totals);
-    show(&d, &totals);
-    char note[128];
-    write_note(&d, &totals, note, sizeof note);
-    struct rusage resources;
-    if (getrusage(RUSAGE_SELF, &resources) == 0) // ru_maxrss: KiB
-        snprintf(note + strlen(note), sizeof note - strlen(note), ", peak memory %.0f MiB",
-                 (double)resources.ru_maxrss / 1024.0);
-    mb_progress_finish(&d.progress, note);
+    mb_run_display_finish(&display, &totals);
     if (totals.runs_moved > 0)
         fprintf(stderr,
                 "warning: %lld %s trained again, to be scored on other parts, on another device "

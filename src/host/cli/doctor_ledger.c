@@ -97,23 +97,24 @@ static mb_status print_json(const char *path, mb_ledger *ledger, const mb_ledger
 // ---- the check --------------------------------------------------------------------------------
 
 static mb_status examine(const char *path, const mb_doctor_ledger_options *options,
-                         mb_ledger *ledger, mb_ledger_findings *findings, mb_error *error) {
+                         mb_ledger *ledger, bool *damaged, mb_error *error) {
     mb_ledger_plan *plans = NULL;
     int32_t count = 0;
+    mb_ledger_findings findings;
     listing l = {.options = options};
     if (options->json && (l.array = cJSON_CreateArray()) == NULL)
         return mb_out_of_memory(error, "doctor");
-    mb_status status = mb_ledger_examine(ledger, list, &l, findings, error);
-    bool damaged = findings->count > 0;
-    if (status == MB_OK && !damaged)
+    mb_status status = mb_ledger_examine(ledger, list, &l, &findings, error);
+    *damaged = status == MB_OK && findings.count > 0;
+    if (status == MB_OK && !*damaged)
         status = mb_ledger_get_plans(ledger, &plans, &count, error);
-    if (status == MB_OK && options->upgrade != NULL && !damaged && count == 0)
+    if (status == MB_OK && options->upgrade != NULL && !*damaged && count == 0)
         status = mb_fail(error, MB_BAD_INPUT, "%s: there is no plan in it, and nothing to upgrade",
                          path);
     if (status == MB_OK && options->json)
-        status = print_json(path, ledger, findings, l.array, count, error);
+        status = print_json(path, ledger, &findings, l.array, count, error);
     else if (status == MB_OK)
-        print_text(path, ledger, findings, &l, count);
+        print_text(path, ledger, &findings, &l, count);
     else
         cJSON_Delete(l.array);
     mb_ledger_plans_free(plans, count);
@@ -142,17 +143,14 @@ static mb_status upgrade(const char *path, const mb_doctor_ledger_options *optio
 mb_status mb_doctor_ledger(const char *path, const mb_doctor_ledger_options *options,
                            mb_error *error) {
     mb_ledger *ledger = NULL;
-    mb_ledger_findings findings = {.count = 0};
+    bool damaged = false;
     mb_status status = mb_open_ledger(path, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
-        status = examine(path, options, ledger, &findings, error);
+        status = examine(path, options, ledger, &damaged, error);
     mb_ledger_close(ledger);
     if (status == MB_OK && options->save != NULL)
         status = save(path, options, error);
-    else if (status == MB_OK && options->upgrade != NULL && findings.count == 0)
+    else if (status == MB_OK && options->upgrade != NULL && !damaged)
         status = upgrade(path, options, error);
-    if (status == MB_OK && findings.system_errno != 0)
-        return mb_fail(error, MB_FAILED, "%s: not everything can be read: %s", path,
-                       strerror(findings.system_errno));
-    return status == MB_OK && findings.count > 0 ? MB_BAD_INPUT : status; // they are the message
+    return status == MB_OK && damaged ? MB_BAD_INPUT : status; // the findings are the message
 }

@@ -23,9 +23,8 @@ static hid_t creation_properties(void) {
     return properties;
 }
 
-// If `extent` is not NULL, it receives the position of the values in the file.
 static bool write_numbers(hid_t where, const char *name, hid_t stored, hid_t memory, int rank,
-                          const hsize_t *dims, const void *values, mb_extent *extent) {
+                          const hsize_t *dims, const void *values) {
     hid_t space = H5Screate_simple(rank, dims, NULL), creation = creation_properties();
     hid_t dataset = H5Dcreate2(where, name, stored, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     hsize_t elements = 1;
@@ -33,11 +32,6 @@ static bool write_numbers(hid_t where, const char *name, hid_t stored, hid_t mem
         elements *= dims[i];
     bool done = dataset >= 0 && (elements == 0 || H5Dwrite(dataset, memory, H5S_ALL, H5S_ALL,
                                                            H5P_DEFAULT, values) >= 0);
-    if (done && extent != NULL) {
-        haddr_t start = H5Dget_offset(dataset);
-        *extent = (mb_extent){(int64_t)start, (int64_t)H5Dget_storage_size(dataset)};
-        done = start != HADDR_UNDEF;
-    }
     if (dataset >= 0)
         done = H5Dclose(dataset) >= 0 && done;
     H5Pclose(creation);
@@ -55,7 +49,7 @@ static hid_t text_type(void) {
 static bool write_texts(hid_t where, const char *name, char *const *texts, int32_t count) {
     hsize_t dims[1] = {(hsize_t)count};
     hid_t type = text_type();
-    bool done = write_numbers(where, name, type, type, 1, dims, texts, NULL);
+    bool done = write_numbers(where, name, type, type, 1, dims, texts);
     H5Tclose(type);
     return done;
 }
@@ -107,9 +101,8 @@ static bool write_utterances(hid_t file, const mb_corpus *corpus) {
         valences[i] = isnan(corpus->valences[i]) ? NAN : corpus->valences[i];
     done = done && write_texts(group, "name", corpus->names, count) &&
            write_numbers(group, "emotion", H5T_STD_I32LE, H5T_NATIVE_INT32, 1, dims,
-                         corpus->emotions, NULL) &&
-           write_numbers(group, "valence", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, valences,
-                         NULL) &&
+                         corpus->emotions) &&
+           write_numbers(group, "valence", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 1, dims, valences) &&
            (corpus->transcripts == NULL ||
             write_texts(group, "transcript", corpus->transcripts, count));
     free(valences);
@@ -123,24 +116,61 @@ static bool write_splits(hid_t file, const mb_corpus *corpus) {
         const mb_split *split = &corpus->splits[s];
         hsize_t dims[1] = {(hsize_t)split->count};
         done = write_numbers(group, split->name, H5T_STD_I32LE, H5T_NATIVE_INT32, 1, dims,
-                             split->rows, NULL);
+                             split->rows);
     }
     return group >= 0 && H5Gclose(group) >= 0 && done;
 }
 
+// Writes rows of a dataset, some at a time, since a disk may be slow.
+static bool write_rows(hid_t dataset, hid_t space, const hsize_t dims[2], const float *values,
+                       mb_interrupt *interrupt) {
+    const hsize_t piece = ((hsize_t)16 << 20) / (dims[1] * sizeof *values) + 1;
+    bool done = true;
+    for (hsize_t first = 0; first < dims[0] && done; first += piece) {
+        hsize_t start[2] = {first, 0};
+        hsize_t part[2] = {dims[0] - first < piece ? dims[0] - first : piece, dims[1]};
+        hid_t memory = H5Screate_simple(2, part, NULL);
+        done = !mb_interrupt_came(interrupt) && memory >= 0 &&
+               H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, part, NULL) >= 0 &&
+               H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT,
+                        values + first * dims[1]) >= 0;
+        if (memory >= 0)
+            H5Sclose(memory);
+    }
+    return done;
+}
+
+// `extent` receives the position of the values in the file.
+static bool write_values(hid_t group, const mb_feature *feature, int64_t frames, mb_extent *extent,
+                         mb_interrupt *interrupt) {
+    hsize_t dims[2] = {(hsize_t)frames, (hsize_t)feature->dimension};
+    hid_t space = H5Screate_simple(2, dims, NULL), creation = creation_properties();
+    hid_t dataset =
+        H5Dcreate2(group, "values", H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    bool done = dataset >= 0 && write_rows(dataset, space, dims, feature->values, interrupt);
+    if (done) {
+        haddr_t start = H5Dget_offset(dataset);
+        *extent = (mb_extent){(int64_t)start, (int64_t)H5Dget_storage_size(dataset)};
+        done = start != HADDR_UNDEF;
+    }
+    if (dataset >= 0)
+        done = H5Dclose(dataset) >= 0 && done;
+    H5Pclose(creation);
+    H5Sclose(space);
+    return done;
+}
+
 static bool write_feature(hid_t group, const mb_feature *feature, int32_t utterance_count,
-                          const char *digest, mb_extent *extent) {
-    hsize_t offset_dims[1] = {(hsize_t)utterance_count + 1};
-    hsize_t dims[2] = {(hsize_t)feature->offsets[utterance_count], (hsize_t)feature->dimension};
+                          const char *digest, mb_extent *extent, mb_interrupt *interrupt) {
+    hsize_t dims[1] = {(hsize_t)utterance_count + 1};
     hid_t own = create_group(group, feature->name);
-    bool done = own >= 0 && write_number_attribute(own, "modality", feature->modality) &&
-                write_number_attribute(own, "level", feature->level) &&
-                write_number_attribute(own, "dimension", feature->dimension) &&
-                write_text_attribute(own, "digest", digest) &&
-                write_numbers(own, "offsets", H5T_STD_I64LE, H5T_NATIVE_INT64, 1, offset_dims,
-                              feature->offsets, NULL) &&
-                write_numbers(own, "values", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims,
-                              feature->values, extent);
+    bool done =
+        own >= 0 && write_number_attribute(own, "modality", feature->modality) &&
+        write_number_attribute(own, "level", feature->level) &&
+        write_number_attribute(own, "dimension", feature->dimension) &&
+        write_text_attribute(own, "digest", digest) &&
+        write_numbers(own, "offsets", H5T_STD_I64LE, H5T_NATIVE_INT64, 1, dims, feature->offsets) &&
+        write_values(own, feature, feature->offsets[utterance_count], extent, interrupt);
     return own >= 0 && H5Gclose(own) >= 0 && done;
 }
 
@@ -208,8 +238,8 @@ static mb_status add_feature(writing *w, hid_t group, int32_t index, mb_error *e
         return failed(w, error);
     if (status == MB_OK)
         status = mb_feature_digest(feature, corpus->utterance_count, digest, error);
-    if (status == MB_OK &&
-        !write_feature(group, feature, corpus->utterance_count, digest, &w->extents[index]))
+    if (status == MB_OK && !write_feature(group, feature, corpus->utterance_count, digest,
+                                          &w->extents[index], &w->interrupt))
         status = failed(w, error);
     return status;
 }

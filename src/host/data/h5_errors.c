@@ -22,7 +22,9 @@ static int errno_in(const char *text) {
 static herr_t look(unsigned position, const H5E_error2_t *entry, void *data) {
     (void)position;
     int *code = data;
-    int found = entry->desc != NULL ? errno_in(entry->desc) : 0;
+    // Texts of other functions can have names from the file.
+    bool driver = entry->func_name != NULL && strncmp(entry->func_name, "H5FD", 4) == 0;
+    int found = driver && entry->desc != NULL ? errno_in(entry->desc) : 0;
     if (found != 0)
         *code = found;
     else if (*code == 0 && entry->maj_num == H5E_RESOURCE && entry->min_num == H5E_NOSPACE)

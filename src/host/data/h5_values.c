@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "data/h5_object.h"
 
@@ -50,6 +51,14 @@ static bool stored_here(hid_t dataset) {
     return here;
 }
 
+// The header of a dataset may claim any size, but no more can be stored than the file has.
+static uint64_t stored_bytes(const mb_h5 *h5, hid_t dataset) {
+    struct stat info; // HDF5 would tell the size that the file claims
+    uint64_t stored = H5Dget_storage_size(dataset);
+    return stat(h5->path, &info) == 0 && stored > (uint64_t)info.st_size ? (uint64_t)info.st_size
+                                                                         : stored;
+}
+
 static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_error *error) {
     open->rank = H5Sget_simple_extent_ndims(open->space);
     H5S_class_t class = H5Sget_simple_extent_type(open->space);
@@ -69,8 +78,11 @@ static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_
             return mb_fail(error, MB_BAD_INPUT, "%s: %s: the shape is too large", h5->path, name);
         open->dims[i] = dim;
     }
-    uint64_t wanted = (uint64_t)open->elements * H5Tget_size(open->type);
-    uint64_t stored = H5Dget_storage_size(open->dataset);
+    uint64_t wanted;
+    size_t size = H5Tget_size(open->type); // 0: the type is damaged
+    if (size == 0 || __builtin_mul_overflow((uint64_t)open->elements, size, &wanted))
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: the shape is too large", h5->path, name);
+    uint64_t stored = stored_bytes(h5, open->dataset);
     if (wanted > SMALL && wanted / BEST_RATIO > stored)
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: %s: the shape needs %llu bytes, but the file holds only %llu", h5->path,

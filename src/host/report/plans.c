@@ -185,7 +185,9 @@ mb_status mb_plans_print(mb_ledger *ledger, bool json, FILE *out, mb_error *erro
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = collect(ledger, &list, error);
+    status = mb_ledger_check_lookups(ledger, error);
+    if (status == MB_OK)
+        status = collect(ledger, &list, error);
     mb_status ended = mb_ledger_end(ledger, true, status == MB_OK ? error : NULL);
     status = status == MB_OK ? ended : status;
     if (status == MB_OK && json)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/output_target.h"
 #include "sweep/ledger_internal.h"
 
 const char *mb_ledger_path(const mb_ledger *ledger) {
@@ -33,34 +34,34 @@ static mb_status no_file(const mb_ledger *ledger, mb_error *error) {
     return ledger->mode == MB_LEDGER_WRITE ? MB_FAILED : status;
 }
 
-// Finds the absolute name of the file, which need not exist yet. Different names of the same file
-// must share one lock.
-static mb_status resolve(mb_ledger *ledger, mb_error *error) {
-    ledger->file = realpath(ledger->path, NULL);
-    if (ledger->file != NULL)
-        return MB_OK;
-    if (errno == ENOMEM)
-        return mb_out_of_memory(error, "path of a ledger");
-    if (errno != ENOENT || ledger->mode != MB_LEDGER_WRITE)
-        return no_file(ledger, error);
-    const char *slash = strrchr(ledger->path, '/');
-    const char *name = slash != NULL ? slash + 1 : ledger->path;
-    char *folder = slash == NULL           ? strdup(".")
-                   : slash == ledger->path ? strdup("/")
-                                           : strndup(ledger->path, (size_t)(slash - ledger->path));
+// The absolute name of a file that does not exist yet; NULL with errno.
+static char *absolute_name(const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
+    char *name = NULL, *folder = slash == NULL   ? strdup(".")
+                                 : slash == path ? strdup("/")
+                                                 : strndup(path, (size_t)(slash - path));
     char *absolute = folder != NULL ? realpath(folder, NULL) : NULL;
-    mb_status status = MB_OK;
-    if (absolute == NULL)
-        status = folder == NULL ? mb_out_of_memory(error, "path of a ledger")
-                                : mb_fail(error, MB_FAILED, "%s: folder %s: %s", ledger->path,
-                                          folder, strerror(errno));
-    else if (asprintf(&ledger->file, "%s/%s", absolute, name) < 0) {
-        ledger->file = NULL;
-        status = mb_out_of_memory(error, "path of a ledger");
-    }
+    if (absolute != NULL && asprintf(&name, "%s/%s", absolute, base) < 0)
+        name = NULL;
+    int cause = errno;
     free(absolute);
     free(folder);
-    return status;
+    errno = cause;
+    return name;
+}
+
+// Finds the absolute name of the file, which need not exist yet. The log and the holder's name are
+// beside the file itself, whatever links lead to it.
+static mb_status resolve(mb_ledger *ledger, mb_error *error) {
+    ledger->file = realpath(ledger->path, NULL);
+    if (ledger->file == NULL && errno == ENOENT && ledger->mode == MB_LEDGER_WRITE) {
+        char *target = mb_output_target(ledger->path);
+        ledger->file = target != NULL ? absolute_name(target) : NULL;
+        int cause = errno;
+        free(target);
+        errno = cause;
+    }
+    return ledger->file != NULL ? MB_OK : no_file(ledger, error);
 }
 
 // Checks access beforehand, because the messages are clearer than the error codes of SQLite.
@@ -103,7 +104,6 @@ static mb_status connect(mb_ledger *ledger, way how, mb_error *error) {
         return mb_out_of_memory(error, "opening a results database");
     if (result != SQLITE_OK)
         return mb_ledger_failure(ledger, "opening", error);
-    sqlite3_extended_result_codes(ledger->database, 0);
     sqlite3_busy_timeout(ledger->database, MB_LEDGER_BUSY_MILLISECONDS);
     // The file may come from a stranger: its schema must not run code or change other tables.
     sqlite3_db_config(ledger->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -137,10 +137,9 @@ static bool cannot_share(mb_ledger *ledger) {
     case SQLITE_READONLY_RECOVERY:
     case SQLITE_READONLY_DIRECTORY:
     case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
         return true;
     default:
-        return (sqlite3_errcode(ledger->database) & 0xff) == SQLITE_CANTOPEN;
+        return sqlite3_errcode(ledger->database) == SQLITE_CANTOPEN;
     }
 }
 
@@ -425,6 +424,10 @@ void mb_ledger_close(mb_ledger *ledger) {
 }
 
 mb_status mb_ledger_begin(mb_ledger *ledger, mb_error *error) {
+    if (ledger->moved)
+        return mb_fail(error, MB_FAILED,
+                       "%s: nothing more is recorded, since the file is no longer here",
+                       ledger->path);
     mb_status status =
         ledger->ready && ledger->depth == 0 ? mb_ledger_check_mark(ledger, error) : MB_OK;
     if (status == MB_OK)

@@ -52,7 +52,6 @@ typedef struct mb_ledger_findings {
     int64_t count;                   // of findings
     int64_t good_runs, damaged_runs; // rows that can be found
     bool torn;                       // rows are missing; how many is not known
-    int system_errno;                // not 0: the system refused to read, perhaps all is well
 } mb_ledger_findings;
 // Lists all damage: `found` is called with a line for each finding.
 mb_status mb_ledger_examine(mb_ledger *ledger, void (*found)(void *context, const char *line),

@@ -83,11 +83,8 @@ static mb_status check_with(mb_ledger *ledger, const char *const *statements, in
     mb_status status = MB_OK;
     for (int i = 0; i < count && status == MB_OK && findings.count == 0; i++)
         status = list_rows(&e, statements[i], "", error);
-    if (status != MB_OK || findings.count == 0)
-        return status;
-    if (mb_ledger_system_errno(ledger) != 0)
-        return mb_ledger_cannot_read(ledger, "looking for damage", error);
-    return mb_ledger_damaged(ledger, f.line, error);
+    return status == MB_OK && findings.count > 0 ? mb_ledger_damaged(ledger, f.line, error)
+                                                 : status;
 }
 
 mb_status mb_ledger_check(mb_ledger *ledger, mb_error *error) {
@@ -143,6 +140,5 @@ mb_status mb_ledger_examine(mb_ledger *ledger, void (*found)(void *context, cons
     for (int i = 0; i < TABLE_COUNT && status == MB_OK; i++)
         if (i != TABLE_mark)
             status = examine_table(&e, (mb_ledger_table_index)i, error);
-    findings->system_errno = findings->count > 0 ? mb_ledger_system_errno(ledger) : 0;
     return status;
 }

@@ -107,6 +107,10 @@ mb_status mb_ledger_begin_session(mb_ledger *ledger, mb_error *error);
 // MB_FAILED: the file was overwritten by another.
 mb_status mb_ledger_check_mark(mb_ledger *ledger, mb_error *error);
 mb_status mb_ledger_count_commit(mb_ledger *ledger, mb_error *error);
+// A number in the files of SQLite.
+static inline uint32_t mb_big_endian(const unsigned char bytes[4]) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
 // The name for opening the file as one that does not change, without its log; free with
 // sqlite3_free. NULL when out of memory.
 char *mb_ledger_immutable_name(const mb_ledger *ledger);
@@ -158,11 +162,10 @@ int mb_ledger_verify(sqlite3_stmt *statement, mb_ledger_table_index table, int c
 
 // Turns the last failure of SQLite into a status and a message "PATH: WHAT: ...".
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error);
-// Why the system refused a call for the file or its log; 0 = it refused none.
-int mb_ledger_system_errno(mb_ledger *ledger);
-mb_status mb_ledger_cannot_read(mb_ledger *ledger, const char *what, mb_error *error);
 // Whether the last failure of SQLite is damage to the file, and not a read that failed.
 bool mb_ledger_found_damage(mb_ledger *ledger);
+// Whether a part of the disk could not be read.
+bool mb_ledger_disk_failed(mb_ledger *ledger);
 mb_status mb_ledger_damaged(mb_ledger *ledger, const char *what, mb_error *error);
 mb_status mb_ledger_execute(mb_ledger *ledger, const char *sql, const char *what, mb_error *error);
 

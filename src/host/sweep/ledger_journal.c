@@ -21,19 +21,15 @@ typedef struct journal {
     size_t sector, page_size;
 } journal;
 
-static uint32_t big(const unsigned char *bytes) {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 static bool read_head(FILE *file, journal *found) {
     static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
     unsigned char head[HEAD];
     if (fread(head, 1, HEAD, file) != HEAD || memcmp(head, magic, sizeof magic) != 0)
         return false;
-    found->records = big(head + 8);
-    found->pages = big(head + 16);
-    found->sector = big(head + 20);
-    found->page_size = big(head + 24);
+    found->records = mb_big_endian(head + 8);
+    found->pages = mb_big_endian(head + 16);
+    found->sector = mb_big_endian(head + 20);
+    found->page_size = mb_big_endian(head + 24);
     return found->sector >= HEAD && found->sector <= MOST_PAGE && found->page_size >= LEAST_PAGE &&
            found->page_size <= MOST_PAGE;
 }
@@ -44,7 +40,7 @@ static bool find_first_page(FILE *file, const journal *found, unsigned char *rec
     if (fseek(file, (long)found->sector, SEEK_SET) != 0)
         return false;
     for (uint32_t i = 0; i < found->records && fread(record, 1, size, file) == size; i++)
-        if (big(record) == 1) {
+        if (mb_big_endian(record) == 1) {
             memmove(record, record + 4, found->page_size);
             return true;
         }
@@ -76,9 +72,9 @@ static bool belongs(const mb_ledger *ledger, const journal *found, unsigned char
     struct stat info;
     if (stat(ledger->file, &info) != 0 || !read_first_page(ledger, found->page_size, page))
         return false;
-    uint32_t steps = big(page + 24) - big(kept + 24); // of the change counter
+    uint32_t steps = mb_big_endian(page + 24) - mb_big_endian(kept + 24); // of the change counter
     int64_t size = (int64_t)found->pages * (int64_t)found->page_size;
-    if (steps > 1 || big(kept + 28) != found->pages || size > info.st_size)
+    if (steps > 1 || mb_big_endian(kept + 28) != found->pages || size > info.st_size)
         return false;
     return found->records > 1 ||
            (size == info.st_size && differ_in_mode_only(kept, page, found->page_size));

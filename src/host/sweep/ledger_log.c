@@ -75,10 +75,6 @@ typedef struct log_state {
 
 enum { LOG_HEAD = 32, FRAME_HEAD = 24, LEAST_PAGE = 512, MOST_PAGE = 65536 };
 
-static uint32_t big(const unsigned char *bytes) {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 static uint32_t little(const unsigned char *bytes) {
     return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
 }
@@ -87,8 +83,8 @@ static uint32_t little(const unsigned char *bytes) {
 static void add_checksum(bool big_endian, const unsigned char *bytes, size_t count,
                          uint32_t sum[2]) {
     for (size_t i = 0; i < count; i += 8) {
-        sum[0] += (big_endian ? big(bytes + i) : little(bytes + i)) + sum[1];
-        sum[1] += (big_endian ? big(bytes + i + 4) : little(bytes + i + 4)) + sum[0];
+        sum[0] += (big_endian ? mb_big_endian(bytes + i) : little(bytes + i)) + sum[1];
+        sum[1] += (big_endian ? mb_big_endian(bytes + i + 4) : little(bytes + i + 4)) + sum[0];
     }
 }
 
@@ -177,19 +173,19 @@ static void note_commit(log_state *log, const mark *found, bool any) {
 static void read_frames(FILE *file, const unsigned char *head, unsigned char *frame, size_t size,
                         int64_t page, log_state *log) {
     bool big_endian = (head[3] & 1) != 0, pending = false;
-    uint32_t sum[2] = {big(head + 24), big(head + 28)};
+    uint32_t sum[2] = {mb_big_endian(head + 24), mb_big_endian(head + 28)};
     int64_t frames = 0;
     mark found = {.commits = 0};
     while (fread(frame, 1, FRAME_HEAD + size, file) == FRAME_HEAD + size) {
         add_checksum(big_endian, frame, 8, sum);
         add_checksum(big_endian, frame + FRAME_HEAD, size, sum);
-        if (memcmp(frame + 8, head + 16, 8) != 0 || big(frame + 16) != sum[0] ||
-            big(frame + 20) != sum[1])
+        if (memcmp(frame + 8, head + 16, 8) != 0 || mb_big_endian(frame + 16) != sum[0] ||
+            mb_big_endian(frame + 20) != sum[1])
             return;
         frames++;
-        if (big(frame) == page && read_row(frame + FRAME_HEAD, size, &found))
+        if (mb_big_endian(frame) == page && read_row(frame + FRAME_HEAD, size, &found))
             pending = true;
-        if (big(frame + 4) == 0)
+        if (mb_big_endian(frame + 4) == 0)
             continue;
         note_commit(log, &found, pending);
         log->frames = frames;
@@ -198,12 +194,12 @@ static void read_frames(FILE *file, const unsigned char *head, unsigned char *fr
 }
 
 static bool is_log(const unsigned char head[LOG_HEAD], size_t *size) {
-    uint32_t sum[2] = {0, 0}, magic = big(head);
-    *size = big(head + 8);
+    uint32_t sum[2] = {0, 0}, magic = mb_big_endian(head);
+    *size = mb_big_endian(head + 8);
     add_checksum((magic & 1) != 0, head, 24, sum);
-    return (magic & ~UINT32_C(1)) == 0x377f0682 && big(head + 4) == 3007000 &&
+    return (magic & ~UINT32_C(1)) == 0x377f0682 && mb_big_endian(head + 4) == 3007000 &&
            *size >= LEAST_PAGE && *size <= MOST_PAGE && (*size & (*size - 1)) == 0 &&
-           sum[0] == big(head + 24) && sum[1] == big(head + 28);
+           sum[0] == mb_big_endian(head + 24) && sum[1] == mb_big_endian(head + 28);
 }
 
 static mb_status read_log(mb_ledger *ledger, int64_t page, log_state *log, mb_error *error) {

@@ -22,36 +22,36 @@ static const char *system_reason(mb_ledger *ledger, char *buffer, size_t size) {
     return buffer;
 }
 
-int mb_ledger_system_errno(mb_ledger *ledger) {
+// The errno of the last call that failed on the file or its log.
+static int last_errno(mb_ledger *ledger) {
     int number = 0;
-    sqlite3_file *log = NULL; // or the journal
-    sqlite3_file_control(ledger->database, "main", SQLITE_FCNTL_LAST_ERRNO, &number);
-    if (number == 0 &&
-        sqlite3_file_control(ledger->database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) ==
-            SQLITE_OK &&
-        log != NULL && log->pMethods != NULL)
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(ledger->database, NULL, SQLITE_FCNTL_LAST_ERRNO, &number);
+    sqlite3_file_control(ledger->database, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (number == 0 && log != NULL && log->pMethods != NULL)
         log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
     return number;
 }
 
-// A read that the system refuses is no damage, though SQLite calls it so if the reason is EIO.
+// A disk that cannot be read is no damage to the file, though SQLite calls it so.
 bool mb_ledger_found_damage(mb_ledger *ledger) {
-    int code = sqlite3_errcode(ledger->database) & 0xff;
-    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && mb_ledger_system_errno(ledger) == 0;
+    int code = sqlite3_errcode(ledger->database);
+    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_disk_failed(ledger);
 }
 
-mb_status mb_ledger_cannot_read(mb_ledger *ledger, const char *what, mb_error *error) {
-    return mb_fail(error, MB_FAILED, "%s: %s: cannot be read: %s", ledger->path, what,
-                   strerror(mb_ledger_system_errno(ledger)));
+bool mb_ledger_disk_failed(mb_ledger *ledger) {
+    int number = last_errno(ledger);
+    return number == EIO || number == ENXIO;
 }
 
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error) {
     char buffer[160];
     const char *message = sqlite3_errmsg(ledger->database);
     const char *reason = system_reason(ledger, buffer, sizeof buffer);
-    int code = sqlite3_errcode(ledger->database) & 0xff;
+    int code = sqlite3_errcode(ledger->database);
     if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_found_damage(ledger))
-        return mb_ledger_cannot_read(ledger, what, error);
+        return mb_fail(error, MB_FAILED, "%s: %s: cannot be read: %s", ledger->path, what,
+                       strerror(EIO));
     switch (code) {
     case SQLITE_NOTADB:
         return mb_fail(error, MB_BAD_INPUT,

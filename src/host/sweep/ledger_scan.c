@@ -113,10 +113,11 @@ static mb_status remember(scan_state *state, sqlite3_stmt *row, mb_error *error)
 
 // ---- scans ------------------------------------------------------------------------------------
 
-// Damage, or a part of the disk that cannot be read.
-static bool is_damage(mb_ledger *ledger, int result) {
-    return (result & 0xff) == SQLITE_CORRUPT || (result & 0xff) == SQLITE_NOTADB ||
-           sqlite3_extended_errcode(ledger->database) == SQLITE_IOERR_READ;
+// Whether the last failure lost only what was read. When rows are saved, a part of the disk that
+// cannot be read is lost like a damaged page.
+static bool is_loss(const mb_ledger_scan *scan) {
+    return mb_ledger_found_damage(scan->ledger) ||
+           (scan->visit != NULL && mb_ledger_disk_failed(scan->ledger));
 }
 
 // *torn: damage ended the scan.
@@ -141,7 +142,8 @@ static mb_status run_scan(scan_state *state, bool backwards, bool *torn, mb_erro
         if (status != MB_OK)
             break;
     }
-    *torn = status == MB_OK && state->scan->tolerant && is_damage(ledger, result);
+    *torn =
+        status == MB_OK && result != SQLITE_DONE && state->scan->tolerant && is_loss(state->scan);
     if (*torn) {
         char what[160];
         snprintf(what, sizeof what, "table %s: %s", mb_ledger_tables[state->scan->table].name,

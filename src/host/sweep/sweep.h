@@ -57,6 +57,7 @@ typedef struct mb_sweep_totals {
     int64_t array_host_bytes; // page-locked memory of the array that needs most of it
     int64_t array_bytes;      // of the largest possible array, with at most MB_POOL_MOST_RUNS runs
     long long steps;          // model-steps trained
+    mb_pool_flight flight;    // the runs in flight
 } mb_sweep_totals;
 
 // A line for each choice so far that has no ground: "cells[2]: no setting has ...". "" if
@@ -64,6 +65,12 @@ typedef struct mb_sweep_totals {
 const char *mb_sweep_doubts(const mb_sweep *sweep);
 
 void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
+
+// Estimates how many seconds the missing runs will take on a device that shares the host's memory:
+// measures some of them, for about a second in all. Nothing is recorded. 0: not known, because
+// there are none or none could be measured. The sweep must have been prepared.
+mb_status mb_sweep_estimate(mb_sweep *sweep, const mb_pool_config *config, double *seconds,
+                            mb_error *error);
 
 // Called several times a second while the sweep trains.
 typedef void (*mb_sweep_listener)(void *context, const mb_sweep_totals *totals);

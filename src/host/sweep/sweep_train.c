@@ -221,6 +221,7 @@ static void report(training *t, mb_sweep_listener listener, void *context) {
     mb_sweep_totals totals;
     mb_sweep_get_totals(t->sweep, &totals);
     totals.steps = mb_pool_steps(t->pool);
+    totals.flight = mb_pool_get_flight(t->pool);
     t->sweep->totals.steps = totals.steps;
     if (listener != NULL)
         listener(context, &totals);
