@@ -2,8 +2,8 @@
 # Every allocation and every call of the system fails once, in turn, with one process for each. Whatever call it
 # is, the program ends with 0 and the right output, or with 1 and a message; nothing is left behind, a ledger stays
 # good, and the same command then completes with the same result. (A machine that fails is no damage to a file, so
-# 3 is wrong, too.) The same holds when the program is killed there. The short form takes calls that are spread evenly over the places that make them. With
-# MERBENCH_LONG_TESTS=1 every call is taken, which takes hours.
+# 3 is wrong, too.) The same holds when the program is killed there. The short form takes calls that are spread
+# evenly over the places that make them. With MERBENCH_LONG_TESTS=1 every call is taken, which takes hours.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -34,7 +34,7 @@ fails() {
     timeout -k 5 60 env FAIL_KIND="$kind" FAIL_WITH="$errno" FAIL_AT="$number" FAIL_ON="$on" FAIL_LOG="$LOG" \
         LD_PRELOAD="$FAILING_CALLS" "$MERBENCH" "$@" >"$STDOUT" 2>"$STDERR" </dev/null
     STATUS=$?
-    LAST="$kind call $number (of it, errno $errno, on $on): merbench $*"
+    LAST="FAIL_KIND=$kind FAIL_WITH=$errno FAIL_AT=$number FAIL_ON=$on merbench $*"
 }
 
 # wrong TEXT: a failure, with the callers of the call that failed

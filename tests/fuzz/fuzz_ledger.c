@@ -302,7 +302,7 @@ static void read_all(mb_ledger *ledger, uint8_t how) {
     demand_message(mb_ledger_examine(ledger, ignore_line, NULL, &findings, &error), &error);
 }
 
-// What was saved is a ledger without damage.
+// What was saved is a ledger without damage. Without trials there may be no file.
 static void copy(void) {
     mb_error error = {.message = ""};
     mb_ledger_saved saved;
@@ -310,7 +310,7 @@ static void copy(void) {
     mb_ledger *ledger = NULL;
     mb_status status = mb_ledger_copy(path.text, copy_path.text, true, &saved, &error);
     demand_message(status, &error);
-    if (status == MB_OK) {
+    if (status == MB_OK && saved.trials > 0) {
         demand(mb_ledger_open(copy_path.text, MB_LEDGER_READ, &ledger, &error) == MB_OK);
         demand(mb_ledger_examine(ledger, ignore_line, NULL, &findings, &error) == MB_OK);
         demand(findings.count == 0);

@@ -14,16 +14,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static inline void demand(bool condition) {
-    if (!condition)
-        abort();
+// Ends the program if a condition does not hold, and says which.
+#define demand(condition) ((condition) ? (void)0 : demand_failed(#condition, __FILE__, __LINE__))
+static inline void demand_failed(const char *condition, const char *file, int line) {
+    fprintf(stderr, "%s:%d: expected %s\n", file, line, condition);
+    abort();
 }
 
 // A failure is of one of these kinds and has a message.
 static inline void demand_message(mb_status status, const mb_error *error) {
-    demand(status == MB_OK ||
-           ((status == MB_BAD_INPUT || status == MB_FAILED || status == MB_UNSUPPORTED) &&
-            error->message[0] != '\0'));
+    if (status == MB_OK)
+        return;
+    demand(status == MB_BAD_INPUT || status == MB_FAILED || status == MB_UNSUPPORTED);
+    demand(error->message[0] != '\0');
 }
 
 typedef struct input {

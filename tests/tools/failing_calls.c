@@ -35,7 +35,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -367,13 +369,20 @@ CALL(int, fstat, (int file, struct stat *info), (file, info), -1)
 CALL(int, fstat64, (int file, struct stat64 *info), (file, info), -1)
 CALL(int, fstatat, (int folder, const char *path, struct stat *info, int flags),
      (folder, path, info, flags), -1)
+CALL(int, statx, (int folder, const char *path, int flags, unsigned mask, struct statx *info),
+     (folder, path, flags, mask, info), -1)
+CALL(int, fstatfs, (int file, struct statfs *info), (file, info), -1)
 CALL(int, access, (const char *path, int mode), (path, mode), -1)
 CALL(int, faccessat, (int folder, const char *path, int mode, int flags),
      (folder, path, mode, flags), -1)
 
 CALL(int, rename, (const char *from, const char *to), (from, to), -1)
+CALL(int, renameat2,
+     (int from_folder, const char *from, int to_folder, const char *to, unsigned flags),
+     (from_folder, from, to_folder, to, flags), -1)
 SPACE_CALL(int, link, (const char *from, const char *to), (from, to), -1)
 CALL(int, unlink, (const char *path), (path), -1)
+CALL(int, unlinkat, (int folder, const char *path, int flags), (folder, path, flags), -1)
 SPACE_CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1)
 CALL(int, rmdir, (const char *path), (path), -1)
 CALL(int, chmod, (const char *path, mode_t mode), (path, mode), -1)
@@ -385,6 +394,7 @@ CALL(char *, realpath, (const char *path, char *resolved), (path, resolved), NUL
 CALL(DIR *, opendir, (const char *path), (path), NULL)
 CALL(struct dirent *, readdir, (DIR * folder), (folder), NULL)
 
+CALL(ssize_t, getrandom, (void *bytes, size_t size, unsigned flags), (bytes, size, flags), -1)
 CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1)
 CALL(int, pipe, (int files[2]), (files), -1)
 CALL(int, pipe2, (int files[2], int flags), (files, flags), -1)

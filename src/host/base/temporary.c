@@ -56,7 +56,7 @@ static bool own(int descriptor) {
     struct stat info;
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0)
         return errno != EWOULDBLOCK; // where there are no locks, nobody removes anything
-    return fstat(descriptor, &info) == 0 && info.st_nlink > 0;
+    return fstat(descriptor, &info) != 0 || info.st_nlink > 0;
 }
 
 int mb_temporary_create(const char *target, mode_t permissions, char **name) {

@@ -1,6 +1,7 @@
 // Looks for damage.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sweep/ledger_scan.h"
@@ -20,6 +21,18 @@ static void report(examination *e, const char *line) {
 
 // ---- what SQLite finds ------------------------------------------------------------------------
 
+// The first line of a finding, without the heading "*** in database main ***".
+static const char *finding_text(const char *text) {
+    const char *end = text != NULL && strncmp(text, "*** in ", 7) == 0 ? strchr(text, '\n') : NULL;
+    return text == NULL ? "" : end != NULL ? end + 1 : text;
+}
+
+// SQLite takes a page that it has no memory for as a finding, too.
+static bool lacks_memory(const char *finding) {
+    const char *code = strstr(finding, "error code=");
+    return code != NULL && strtol(strchr(code, '=') + 1, NULL, 10) == SQLITE_NOMEM;
+}
+
 // Every row of the result is a finding, but a first column of "ok".
 static mb_status list_rows(examination *e, const char *sql, const char *what, mb_error *error) {
     sqlite3_stmt *row = NULL;
@@ -29,12 +42,15 @@ static mb_status list_rows(examination *e, const char *sql, const char *what, mb
         result = sqlite3_step(row);
         if (result != SQLITE_ROW)
             break;
-        const char *text = (const char *)sqlite3_column_text(row, 0);
+        const char *text = finding_text((const char *)sqlite3_column_text(row, 0));
         char line[512];
-        if (text != NULL && strcmp(text, "ok") == 0)
+        if (strcmp(text, "ok") == 0)
             continue;
-        snprintf(line, sizeof line, "%s%s%s", text != NULL ? text : "", what[0] != '\0' ? ": " : "",
-                 what);
+        if (lacks_memory(text)) {
+            sqlite3_finalize(row);
+            return mb_out_of_memory(error, "looking for damage");
+        }
+        snprintf(line, sizeof line, "%s%s%s", text, what[0] != '\0' ? ": " : "", what);
         line[strcspn(line, "\n")] = '\0';
         report(e, line);
     }
