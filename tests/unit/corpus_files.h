@@ -33,7 +33,7 @@ static inline void write_bytes(const char *path, const unsigned char *bytes, siz
 static inline void write_small(const small_corpus *small) {
     mb_source sources[2] = {{"label.npz", "0123"}, {"features/words-FRA", "4567"}};
     mb_error error = {.message = ""};
-    if (mb_corpus_write(&small->corpus, sources, 2, small->path, &error) != MB_OK)
+    if (mb_corpus_write(&small->corpus, sources, 2, small->path, true, &error) != MB_OK)
         fail_msg("%s", error.message);
 }
 

@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
 #include <hdf5.h>
 
+#include "base/output.h"
 #include "corpus_files.h"
 #include "data/corpus_file.h"
 #include "data/h5.h"
@@ -281,7 +283,8 @@ static void test_sealed_but_wrong(void **state) {
 
 static void expect_unwritten(small_corpus *small, const char *part) {
     mb_error error = {.message = ""};
-    assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, true, &error),
+                     MB_BAD_INPUT);
     if (strstr(error.message, part) == NULL)
         fail_msg("expected '%s', found: %s", part, error.message);
     assert_int_not_equal(access(small->path, F_OK), 0);
@@ -323,17 +326,39 @@ static void test_nonfinite_values(void **state) {
     small_corpus_free(&small);
 }
 
+// Names from a file do not pass for failures of the machine.
+static void test_names_like_errors(void **state) {
+    (void)state;
+    small_corpus small;
+    small_corpus_init(&small);
+    write_small(&small);
+    mb_h5 *h5;
+    float *values;
+    int rank;
+    int64_t dims[8];
+    mb_error error = {.message = ""};
+    static const char name[] = "/features/file read failed: errno = 5, error message = 'x'";
+    assert_int_equal(mb_h5_open(small.path, &h5, &error), MB_OK);
+    assert_false(mb_h5_has(h5, name));
+    assert_int_equal(mb_h5_read_floats(h5, name, &values, &rank, dims, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "there is no object /features/file read"));
+    assert_int_equal(mb_h5_check(h5, &error), MB_OK);
+    mb_h5_close(h5);
+    small_corpus_free(&small);
+}
+
 static void test_places_that_cannot_be_written(void **state) {
     (void)state;
     mb_error error = {.message = ""};
-    assert_int_equal(mb_corpus_can_write("/tmp", true, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/nope/x.h5", false, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/etc/passwd", false, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/etc/passwd/x.h5", false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/tmp", true, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/nope/x.h5", false, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/etc/passwd", false, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/etc/passwd/x.h5", false, false, &error), MB_BAD_INPUT);
     small_corpus small;
     small_corpus_init(&small);
-    assert_int_equal(mb_corpus_can_write(small.path, false, &error), MB_OK);
-    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, "/nope/x.h5", &error), MB_FAILED);
+    assert_int_equal(mb_output_check(small.path, false, false, &error), MB_OK);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, "/nope/x.h5", true, &error),
+                     MB_FAILED);
     small_corpus_free(&small);
 }
 
@@ -347,7 +372,7 @@ static void test_interrupted_while_writing(void **state) {
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, &before);
     raise(SIGTERM);
-    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, &error), MB_FAILED);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, true, &error), MB_FAILED);
     sigprocmask(SIG_SETMASK, &before, NULL);
     assert_non_null(strstr(error.message, "interrupted"));
     char left[512]; // names of the file and of the temporary file
@@ -367,6 +392,7 @@ int main(void) {
         cmocka_unit_test(test_sealed_but_wrong),
         cmocka_unit_test(test_wrong_content_is_not_written),
         cmocka_unit_test(test_nonfinite_values),
+        cmocka_unit_test(test_names_like_errors),
         cmocka_unit_test(test_places_that_cannot_be_written),
         cmocka_unit_test(test_interrupted_while_writing),
     };

@@ -220,8 +220,8 @@ static void test_run_too_large_alone_fails(void **state) {
     mb_outcome *outcome = mb_pool_take(pool, 30, &error);
     assert_non_null(outcome);
     assert_int_equal(outcome->status, MB_FAILED);
-    assert_string_equal(error.message,
-                        "out of memory: the run needs 2.50 GiB, 1.00 GiB are available");
+    assert_non_null(
+        strstr(error.message, "out of memory: the run needs 2.50 GiB, 1.00 GiB are available"));
     free(outcome);
     mb_pool_close(pool);
 }

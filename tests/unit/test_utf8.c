@@ -106,6 +106,35 @@ static void test_width(void **state) {
                      mb_text_width(cases[i].text));
 }
 
+static void test_cut(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t columns;
+        const char *left;
+    } cases[] = {
+        {"", 0, ""},
+        {"attention", 0, ""},
+        {"attention", -1, ""},
+        {"attention", 4, "atte"},
+        {"attention", 9, "attention"},
+        {"中文測試", 5, "中文"}, // not half of one
+        {"中文測試", 1, ""},
+        {"e\u0301\u0323x", 1, "e\u0301\u0323"},
+        {"e\u0301", 0, ""},
+        {"a👨\u200d👩\u200d👧b", 2, "a"},
+        {"a👨\u200d👩\u200d👧b", 3, "a👨\u200d👩\u200d👧"},
+        {"1\ufe0f\u20e3", 1, ""},
+        {"\xff\xe4", 1, "\xff"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", cases[i].text);
+        mb_cut_text(text, cases[i].columns);
+        assert_string_equal(text, cases[i].left);
+    }
+}
+
 static void test_control(void **state) {
     (void)state;
     assert_true(mb_is_control('\n') && mb_is_control(0x7f) && mb_is_control(0x9b));
@@ -118,9 +147,8 @@ static void test_control(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid),
-        cmocka_unit_test(test_characters),
-        cmocka_unit_test(test_width),
+        cmocka_unit_test(test_valid),   cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_width),   cmocka_unit_test(test_cut),
         cmocka_unit_test(test_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "merbench/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -47,6 +48,29 @@ mb_status mb_fail_more(mb_error *error, mb_status status, const char *format, ..
         mb_format_plain_list(more.message, sizeof more.message, format, arguments);
         va_end(arguments);
         append(error, more.message);
+    }
+    return status;
+}
+
+static bool blames_path(int code) {
+    static const int codes[] = {ENOENT, ENOTDIR, EISDIR, ELOOP,  ENAMETOOLONG, EACCES,
+                                EPERM,  EROFS,   ENXIO,  ENODEV, EINVAL,       EOVERFLOW};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (code == codes[i])
+            return true;
+    return false;
+}
+
+mb_status mb_fail_errno(mb_error *error, int code, const char *format, ...) {
+    mb_status status = blames_path(code) ? MB_BAD_INPUT : MB_FAILED;
+    if (error != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        mb_format_plain_list(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+        mb_fail_more(error, status, ": %s", strerror(code));
+        error->out_of_memory = code == ENOMEM;
+        error->run = 0;
     }
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/plain.h"
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -51,8 +52,8 @@ static mb_status describe(const mb_corpus *corpus, description *known, mb_error 
 static void print_labels(const mb_corpus *corpus, const char *name, const mb_split *split) {
     const mb_dataset_rules *rules = corpus->rules;
     mb_label_summary labels = mb_summarize_labels(corpus, split);
-    mb_print_plain("  %-8s %6d utterances\n", name,
-                   split != NULL ? split->count : corpus->utterance_count);
+    int32_t count = split != NULL ? split->count : corpus->utterance_count;
+    mb_print_plain("  %-8s %6d %s\n", name, count, mb_plural(count, "utterance", "utterances"));
     if (rules->class_count > 0) {
         printf("           emotions:");
         for (int32_t c = 0; c < rules->class_count; c++)
@@ -92,9 +93,11 @@ static void print_features(const mb_corpus *corpus, const description *known) {
 }
 
 static void print_text(const mb_corpus *corpus, const description *known) {
-    mb_print_plain("%s\ndataset    %s (%d classes, %d regression output%s)\n", corpus->path,
-                   corpus->rules->name, corpus->rules->class_count, corpus->rules->value_count,
-                   corpus->rules->value_count == 1 ? "" : "s");
+    mb_print_plain(
+        "%s\ndataset    %s (%d %s, %d %s)\n", corpus->path, corpus->rules->name,
+        corpus->rules->class_count, mb_plural(corpus->rules->class_count, "class", "classes"),
+        corpus->rules->value_count,
+        mb_plural(corpus->rules->value_count, "regression output", "regression outputs"));
     mb_print_plain("digest     %s\nwritten by merbench %s from %s\ntranscripts %s\nsplits\n",
                    corpus->digest, corpus->tool_version, corpus->source,
                    corpus->transcripts != NULL ? "yes" : "no");

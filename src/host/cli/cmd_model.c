@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/plural.h"
 #include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -220,9 +221,11 @@ static void print_text(const request *r, const costs *c) {
     printf("%s: %s\n\noptions\n", r->model->name, r->model->paper);
     for (int32_t i = 0; i < r->model->option_count; i++)
         print_option(&r->model->options[i], r->config.options[i]);
-    printf("\nfor %s features of dimensions %d, %d, %d, %d classes, %d values, batches of %d\n",
+    printf("\nfor %s features of dimensions %d, %d, %d, %d %s, %d %s, batches of %d\n",
            mb_feature_type_names[r->config.feature_type], r->config.dims[0], r->config.dims[1],
-           r->config.dims[2], r->config.class_count, r->config.value_count, r->batch);
+           r->config.dims[2], r->config.class_count,
+           mb_plural(r->config.class_count, "class", "classes"), r->config.value_count,
+           mb_plural(r->config.value_count, "value", "values"), r->batch);
     printf("  parameters                          %lld\n", (long long)c->parameters);
     printf("  multiply-accumulates, forward       %lld\n", (long long)c->forward);
     printf("  multiply-accumulates, training step %lld\n", (long long)c->training);

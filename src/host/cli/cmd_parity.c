@@ -22,7 +22,8 @@ static const char usage[] =
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 3 a limit is exceeded or a file cannot be used,\n"
+    "exit codes: 0 everything holds, 1 the disk could not be read or memory was short,\n"
+    "            3 a limit is exceeded or a file cannot be used,\n"
     "            4 nothing fails, but a model or a kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {
@@ -79,20 +80,26 @@ static void add_report(cJSON *files, const char *path, mb_status status,
 }
 
 static mb_status check_files(mb_device *device, int count, char **paths, cJSON *files) {
-    bool failed = false, unsupported = false, stopped = false; // out of memory, interrupted
-    for (int i = 0; i < count && !stopped; i++) {
+    int failed = 0, unsupported = 0, checked = 0;
+    bool stopped = false; // out of memory, interrupted
+    for (; checked < count && !stopped; checked++) {
         mb_parity_report report;
         mb_error error = {.message = ""};
-        mb_status status = mb_parity_file(device, paths[i], &report, &error);
+        mb_status status = mb_parity_file(device, paths[checked], &report, &error);
         stopped = status == MB_FAILED;
-        failed |= status == MB_BAD_INPUT;
-        unsupported |= status == MB_UNSUPPORTED;
+        failed += status != MB_OK && status != MB_UNSUPPORTED;
+        unsupported += status == MB_UNSUPPORTED;
         if (files != NULL)
-            add_report(files, paths[i], status, &report, &error);
+            add_report(files, paths[checked], status, &report, &error);
         else
-            print_report(paths[i], status, &report, &error);
+            print_report(paths[checked], status, &report, &error);
     }
-    return stopped ? MB_FAILED : failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
+    if (count > 1 && files == NULL && !stopped)
+        printf("%d files: %d hold, %d fail, %d unsupported\n", count, count - failed - unsupported,
+               failed, unsupported);
+    if (stopped)
+        return MB_FAILED;
+    return failed > 0 ? MB_BAD_INPUT : unsupported > 0 ? MB_UNSUPPORTED : MB_OK;
 }
 
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/plain.h"
+#include "base/plural.h"
 #include "cli/device_choice.h"
 #include "merbench/self_test.h"
 #include "merbench/survey.h"
@@ -115,9 +116,11 @@ static void print_version(const char *what, int32_t version) {
 static void print_gpu(const findings *f, int32_t i) {
     const mb_cuda_survey *survey = &f->survey;
     const char *problem = survey->devices[i].problem;
-    mb_print_plain("  GPU %-6d %s, compute capability %d.%d, %d multiprocessors, %.1f GiB", i,
-                   survey->devices[i].name, survey->devices[i].major, survey->devices[i].minor,
-                   survey->devices[i].multiprocessors, gibibytes(survey->devices[i].total_bytes));
+    mb_print_plain(
+        "  GPU %-6d %s, compute capability %d.%d, %d %s, %.1f GiB", i, survey->devices[i].name,
+        survey->devices[i].major, survey->devices[i].minor, survey->devices[i].multiprocessors,
+        mb_plural(survey->devices[i].multiprocessors, "multiprocessor", "multiprocessors"),
+        gibibytes(survey->devices[i].total_bytes));
     if (survey->devices[i].free_bytes >= 0)
         printf(", %.1f GiB free", gibibytes(survey->devices[i].free_bytes));
     printf("\n             ");
@@ -150,9 +153,9 @@ static void print_cuda(const findings *f) {
 static void print_text(const findings *f) {
     int32_t processors = mb_processors();
     printf("merbench " MERBENCH_VERSION "\n");
-    printf("cpu: %d processor%s, %.1f GiB of memory, %.1f GiB available\n", processors,
-           processors == 1 ? "" : "s", gibibytes(f->machine.total_bytes),
-           gibibytes(mb_memory_available()));
+    printf("cpu: %d %s, %.1f GiB of memory, %.1f GiB available%s\n", processors,
+           mb_plural(processors, "processor", "processors"), gibibytes(f->machine.total_bytes),
+           gibibytes(mb_memory_available()), mb_memory_limit_note());
     for (int i = 0; i < MB_ISA_COUNT; i++) {
         printf("  %-10s ", mb_isa_names[i]);
         print_checked(&f->isas[i]);

@@ -1,6 +1,7 @@
 // Reads corpora. The seal is checked first. Every field is checked all the same: a valid seal does
 // not mean that the content makes sense.
 #include "merbench/corpus.h"
+#include "base/plural.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -40,8 +41,9 @@ static mb_status expect_length(const mb_corpus *corpus, const char *object, int 
         return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected one dimension, found %d",
                        corpus->path, object, rank);
     if (dims[0] != expected)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %" PRId64 " entries, found %" PRId64,
-                       corpus->path, object, expected, dims[0]);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %" PRId64 " %s, found %" PRId64,
+                       corpus->path, object, expected, mb_plural(expected, "entry", "entries"),
+                       dims[0]);
     return MB_OK;
 }
 
@@ -97,9 +99,9 @@ static mb_status read_utterances(const mb_h5 *h5, mb_corpus *corpus, mb_error *e
     if (status == MB_OK && found != count) {
         mb_h5_free_names(corpus->transcripts, found);
         corpus->transcripts = NULL;
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: /utterances/transcript: expected %d entries, found %d", corpus->path,
-                         count, found);
+        status =
+            mb_fail(error, MB_BAD_INPUT, "%s: /utterances/transcript: expected %d %s, found %d",
+                    corpus->path, count, mb_plural(count, "entry", "entries"), found);
     }
     return status;
 }
@@ -230,6 +232,8 @@ static mb_status read_corpus(const char *path, mb_corpus *corpus, mb_error *erro
         status = read_splits(h5, corpus, error);
     if (status == MB_OK)
         status = read_features(h5, corpus, error);
+    if (status == MB_OK)
+        status = mb_h5_check(h5, error);
     mb_h5_close(h5);
     if (status == MB_OK)
         status = mb_corpus_check(corpus, path, error);

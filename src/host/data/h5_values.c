@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "data/h5_object.h"
 
@@ -53,8 +54,10 @@ static bool suits(H5T_class_t class, value_kind kind) {
 
 // The header of a dataset may claim any size, but no more can be stored than the file has.
 static uint64_t stored_bytes(const mb_h5 *h5, hid_t dataset) {
-    hsize_t size = 0, stored = H5Dget_storage_size(dataset);
-    return H5Fget_filesize(h5->file, &size) >= 0 && stored > size ? size : stored;
+    struct stat info; // HDF5 would tell the size that the file claims
+    uint64_t stored = H5Dget_storage_size(dataset);
+    return stat(h5->path, &info) == 0 && stored > (uint64_t)info.st_size ? (uint64_t)info.st_size
+                                                                         : stored;
 }
 
 static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_error *error) {
@@ -67,7 +70,7 @@ static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_
                        h5->path, name, open->rank);
     hsize_t dims[8] = {0};
     if (open->rank > 0 && H5Sget_simple_extent_dims(open->space, dims, NULL) < 0)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: unreadable shape", h5->path, name);
+        return mb_h5_fail(h5, error, "%s: unreadable shape", name);
     open->elements = 1;
     for (int i = 0; i < open->rank; i++) {
         int64_t dim = dims[i] > (hsize_t)(INT64_MAX / 64) ? -1 : (int64_t)dims[i];
@@ -76,7 +79,10 @@ static mb_status read_shape(const mb_h5 *h5, const char *name, opened *open, mb_
             return mb_fail(error, MB_BAD_INPUT, "%s: %s: the shape is too large", h5->path, name);
         open->dims[i] = dim;
     }
-    uint64_t wanted = (uint64_t)open->elements * H5Tget_size(open->type);
+    uint64_t wanted;
+    size_t size = H5Tget_size(open->type); // 0: the type is damaged
+    if (size == 0 || __builtin_mul_overflow((uint64_t)open->elements, size, &wanted))
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: the shape is too large", h5->path, name);
     uint64_t stored = stored_bytes(h5, open->dataset);
     bool fits = wanted <= SMALL || wanted / BEST_RATIO <= stored;
     if (h5->corpus && open->elements > 0) // strings have another size in memory than in the file
@@ -98,7 +104,7 @@ static mb_status open_dataset(const mb_h5 *h5, const char *name, value_kind kind
     open->space = H5Dget_space(open->dataset);
     H5T_class_t class = open->type >= 0 ? H5Tget_class(open->type) : H5T_NO_CLASS;
     if (open->type < 0 || open->space < 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: damaged dataset", h5->path, name);
+        status = mb_h5_fail(h5, error, "%s: damaged dataset", name);
     else if (!suits(class, kind))
         status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %s, found %s", h5->path, name,
                          kind_names[kind], class_name(class));
@@ -124,8 +130,7 @@ static mb_status read_numbers(const mb_h5 *h5, const char *name, value_kind kind
         status = mb_out_of_memory(error, name);
     } else if (open.elements > 0 &&
                H5Dread(open.dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) < 0) {
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: %s: cannot read the values: damaged or truncated", h5->path, name);
+        status = mb_h5_fail(h5, error, "%s: cannot read the values: damaged or truncated", name);
         free(read);
     } else {
         *values = read;
@@ -167,6 +172,66 @@ mb_status mb_h5_read_integers(const mb_h5 *h5, const char *name, int64_t **value
     return status;
 }
 
+// ---- rows, some at a time ---------------------------------------------------------------------
+
+struct mb_h5_rows {
+    const mb_h5 *h5;
+    char *name;
+    opened open;
+};
+
+mb_status mb_h5_rows_open(const mb_h5 *h5, const char *name, mb_h5_rows **rows, int64_t dims[2],
+                          mb_error *error) {
+    *rows = NULL;
+    mb_h5_rows *made = calloc(1, sizeof *made);
+    if (made == NULL || (made->name = strdup(name)) == NULL) {
+        free(made);
+        return mb_out_of_memory(error, name);
+    }
+    made->h5 = h5;
+    mb_status status = open_dataset(h5, name, NUMBERS, &made->open, error);
+    if (status == MB_OK && made->open.rank != 2) {
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected two dimensions, found %d", h5->path,
+                         name, made->open.rank);
+        close_dataset(&made->open);
+    }
+    if (status != MB_OK) {
+        free(made->name);
+        free(made);
+        return status;
+    }
+    memcpy(dims, made->open.dims, 2 * sizeof *dims);
+    *rows = made;
+    return MB_OK;
+}
+
+mb_status mb_h5_rows_read(const mb_h5_rows *rows, int64_t first, int64_t count, float *values,
+                          mb_error *error) {
+    hsize_t start[2] = {(hsize_t)first, 0};
+    hsize_t part[2] = {(hsize_t)count, (hsize_t)rows->open.dims[1]};
+    hid_t memory = H5Screate_simple(2, part, NULL);
+    mb_status status = MB_OK;
+    if (memory < 0 ||
+        H5Sselect_hyperslab(rows->open.space, H5S_SELECT_SET, start, NULL, part, NULL) < 0 ||
+        H5Dread(rows->open.dataset, H5T_NATIVE_FLOAT, memory, rows->open.space, H5P_DEFAULT,
+                values) < 0)
+        status = mb_h5_fail(rows->h5, error, "%s: cannot read the values: damaged or truncated",
+                            rows->name);
+    if (memory >= 0)
+        H5Sclose(memory);
+    return status;
+}
+
+void mb_h5_rows_close(mb_h5_rows *rows) {
+    if (rows == NULL)
+        return;
+    close_dataset(&rows->open);
+    free(rows->name);
+    free(rows);
+}
+
+// ---- strings ----------------------------------------------------------------------------------
+
 // Variable-length strings belong to HDF5 and are copied; fixed-length ones may lack a terminating
 // zero, which the copy adds.
 static char **copy_texts(const opened *open, const char *bytes, bool variable, size_t size) {
@@ -203,8 +268,7 @@ mb_status mb_h5_read_texts(const mb_h5 *h5, const char *name, char ***texts, int
         status = mb_out_of_memory(error, name);
     else if (open.elements > 0 &&
              H5Dread(open.dataset, open.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: %s: cannot read the strings: damaged or truncated", h5->path, name);
+        status = mb_h5_fail(h5, error, "%s: cannot read the strings: damaged or truncated", name);
     if (status == MB_OK) {
         *texts = copy_texts(&open, bytes, variable, size);
         *count = (int)open.elements;

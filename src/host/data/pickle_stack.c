@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "data/pickle_machine.h"
 
 enum { CHUNK_SIZE = 1 << 16, MOST_MARKS = 1000 };
@@ -107,8 +108,8 @@ static size_t above_mark(const mb_pickle *pickle) {
 mb_status mb_pickle_need(mb_pickle *pickle, size_t count) {
     if (above_mark(pickle) >= count)
         return MB_OK;
-    return mb_pickle_fail(pickle, "the opcode needs %zu values, there are %zu", count,
-                          above_mark(pickle));
+    return mb_pickle_fail(pickle, "the opcode needs %zu %s, found %zu", count,
+                          mb_plural((long long)count, "value", "values"), above_mark(pickle));
 }
 
 mb_python *mb_pickle_pop(mb_pickle *pickle) {

@@ -58,6 +58,8 @@ static mb_status read_config(mb_fixture *fixture, mb_error *error) {
         status = number(fixture, "l2", 0, 1e3, false, &fixture->weight_decay, error);
     if (status == MB_OK)
         status = number(fixture, "grad_clip", -1, 1e6, false, &fixture->grad_clip, error);
+    if (status != MB_OK)
+        return status;
     config->class_count = (int32_t)classes;
     config->value_count = (int32_t)values;
     mb_model_defaults(fixture->model, config);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "merbench/device_cache.h"
 #include "parity/files.h"
 #include "parity/masks.h"
@@ -292,9 +293,8 @@ static mb_status check_adam(mb_device *device, mb_fixture *fixture, mb_parity_re
     else
         data = (mb_fixture_data){0};
     if (status == MB_OK && (data.count < BATCHES || data.count % BATCHES != 0))
-        status =
-            mb_fail(error, MB_BAD_INPUT, "%s: /adam/batches: expected %d batches, found %d rows",
-                    fixture->path, BATCHES, data.count);
+        status = mb_fail(error, MB_BAD_INPUT, "%s: /adam/batches: expected %d batches, found %d %s",
+                         fixture->path, BATCHES, data.count, mb_plural(data.count, "row", "rows"));
     int32_t rows = data.count / BATCHES;
     bool noise = mb_h5_has(fixture->h5, "/adam/noise");
     if (status == MB_OK)

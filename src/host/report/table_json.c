@@ -142,6 +142,7 @@ void mb_table_print_json(const mb_table *table, FILE *out) {
     fputs("{\n  ", out);
     json_text("plan", table->plan->name, out);
     json_text("digest", table->plan->digest, out);
+    json_text("replaced", table->replaced, out);
     json_text("metric", mb_score_names[table->metric], out);
     json_text("deviation", mb_deviation_names[table->options.deviation], out);
     fprintf(out, "\"higher_is_better\": %s,\n  \"entries\": [",

@@ -1,6 +1,7 @@
 // Prints tables as documents in text, Markdown or LaTeX: a title, the entries, details and notes.
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/plain.h"
 #include "report/dialect.h"
@@ -70,6 +71,8 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
                       : table->options.phase == MB_TABLE_SEARCH
                           ? "of the best setting of the search"
                           : "of the chosen setting");
+    if (done && table->replaced[0] != '\0')
+        mb_print_line(dialect->line, out, "quick try: %s", table->replaced);
     return done;
 }
 
@@ -102,7 +105,10 @@ mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FIL
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = mb_table_collect(ledger, options, &table, error);
+    memset(&table, 0, sizeof table);
+    status = mb_ledger_check_lookups(ledger, error);
+    if (status == MB_OK)
+        status = mb_table_collect(ledger, options, &table, error);
     mb_status ended = mb_ledger_end(ledger, true, status == MB_OK ? error : NULL);
     if (status == MB_OK)
         status = ended;

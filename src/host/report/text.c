@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "base/plain.h"
 #include "base/utf8.h"
 #include "report/grid.h"
@@ -22,10 +23,7 @@ static char *escaped(const char *text, notation replacement_of) {
             fputc(*c, stream);
     }
     free(plain);
-    if (stream != NULL && fclose(stream) == 0)
-        return result;
-    free(result);
-    return NULL;
+    return mb_memory_stream_end(stream, &result) ? result : NULL;
 }
 
 static const char *for_markdown(char character) {

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/plain.h"
+#include "base/plural.h"
 #include "sweep/compare.h"
 #include "sweep/pool.h"
 #include "sweep/score.h"
@@ -62,7 +63,8 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
     char difference[384] = "";
     mb_runs_equal(&stored, &r->again[fold], &spec, difference, sizeof difference);
     r->compared++;
-    mb_print_plain_to(r->out, "fold %d: %d epochs, %s%s\n", fold, stored.epochs_done,
+    mb_print_plain_to(r->out, "fold %d: %d %s, %s%s\n", fold, stored.epochs_done,
+                      mb_plural(stored.epochs_done, "epoch", "epochs"),
                       difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
     keep_difference(r, fold, difference);
     mb_run_result_free(&stored);
@@ -251,8 +253,9 @@ static mb_status open_folds(replay *r, mb_store *store, const mb_replay_trials *
         if (status == MB_OK)
             status = mb_trial_spec_load(store, spec, error);
         if (status == MB_OK && spec->folds->fold_count != r->fold_count)
-            status = mb_fail(error, MB_BAD_INPUT, "trial %s: expected %d folds, found %d", r->key,
-                             spec->folds->fold_count, r->fold_count);
+            status = mb_fail(error, MB_BAD_INPUT, "trial %s: expected %d %s, found %d", r->key,
+                             spec->folds->fold_count,
+                             mb_plural(spec->folds->fold_count, "fold", "folds"), r->fold_count);
     }
     return status;
 }

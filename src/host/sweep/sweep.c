@@ -8,23 +8,10 @@
 #include "base/hash.h"
 #include "sweep/sweep_state.h"
 
-enum { MAX_TRIALS = 2000000 };
-
-static mb_status check_interrupt(mb_sweep *sweep, mb_error *error) {
+mb_status sweep_check_interrupt(mb_sweep *sweep, mb_error *error) {
     if (!mb_interrupt_came(sweep->interrupt))
         return MB_OK;
     return mb_fail(error, MB_FAILED, "interrupted before the training began");
-}
-
-static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
-    int64_t trials = 0;
-    for (int32_t c = 0; c < plan->cell_count; c++)
-        trials += (int64_t)plan->cells[c].setting_count * plan->search_seeds.count +
-                  plan->final_seeds.count;
-    if (trials > MAX_TRIALS)
-        return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %d trials, found %lld",
-                       plan->file, MAX_TRIALS, (long long)trials);
-    return MB_OK;
 }
 
 mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_sweep **sweep,
@@ -36,20 +23,16 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_interrupt *interrupt, mb_s
     (*sweep)->plan = plan;
     (*sweep)->interrupt = interrupt;
     (*sweep)->store = mb_store_create(plan->protocol);
-    (*sweep)->cells = calloc((size_t)plan->cell_count, sizeof *(*sweep)->cells);
+    (*sweep)->cells = calloc((size_t)plan->cell_count + 1, sizeof *(*sweep)->cells);
     mb_status status = MB_OK;
     if ((*sweep)->store == NULL || (*sweep)->cells == NULL)
         status = mb_out_of_memory(error, "a sweep");
-    if (status == MB_OK)
-        status = check_trials(plan, error);
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
-        sweep_cell *cell = &(*sweep)->cells[c];
-        cell->plan = &plan->cells[c];
-        cell->best = -1;
-        status = sweep_check_cell(*sweep, cell, error);
-        if (status == MB_OK)
-            status = check_interrupt(*sweep, error);
+        (*sweep)->cells[c].plan = &plan->cells[c];
+        (*sweep)->cells[c].best = -1;
     }
+    if (status == MB_OK)
+        status = sweep_check_plan(*sweep, error);
     if (status != MB_OK) {
         mb_sweep_close(*sweep);
         *sweep = NULL;
@@ -176,7 +159,7 @@ static mb_status prepare(mb_sweep *sweep, mb_error *error) {
             status = start_search(sweep, c, error);
             if (status != MB_OK)
                 return sweep_fail_in_cell(sweep, &sweep->cells[c], status, error);
-            status = check_interrupt(sweep, error);
+            status = sweep_check_interrupt(sweep, error);
         }
     if (status == MB_OK)
         status = sweep_advance(sweep, error);
