@@ -44,10 +44,7 @@ started=$SECONDS
 scripts/setup.sh build
 
 step "building merbench (build/release)"
-options=()
-# Do not turn off the tests in a build folder that is configured for them.
-[ -e build/release/CMakeCache.txt ] || options=(-DMERBENCH_TESTS=OFF -DMERBENCH_BENCH=OFF)
-quietly cmake --preset release "${options[@]}"
+quietly cmake --preset release
 quietly cmake --build build/release --target merbench -j "$(nproc)"
 merbench=build/release/merbench
 "$merbench" --version

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Checks that the packages that merbench needs are installed, and installs missing ones with apt-get.
 #
-#     scripts/setup.sh [build] [test] [fuzz] [format]      (nothing given: build)
+#     scripts/setup.sh [build] [test] [fuzz] [format] [container]      (nothing given: build)
 #
-# build   compiler, CMake, Ninja and the libraries of the program
-# test    g++, cmocka, the sqlite3 shell and a static busybox, for the tests
-# fuzz    clang with its fuzzing runtime
-# format  clang-format
+# build      compiler, CMake, Ninja and the libraries of the program
+# test       g++, cmocka, the sqlite3 shell and a static busybox, for the tests
+# fuzz       clang with its fuzzing runtime
+# format     clang-format
+# container  buildah and debootstrap, to test the container image
 #
 # Prints nothing if nothing is missing. Exit codes: 0 ready, 1 something is missing and could not be
 # installed, 2 wrong usage.
@@ -101,6 +102,10 @@ find_missing() {
             ;;
         fuzz) need clang fuzzer ;;
         format) need clang-format has clang-format ;;
+        container)
+            need buildah has buildah
+            need debootstrap has debootstrap
+            ;;
         esac
     done
 }
@@ -159,9 +164,9 @@ for part in "$@"; do
         usage
         exit 0
         ;;
-    build | test | fuzz | format) ;;
+    build | test | fuzz | format | container) ;;
     *)
-        say "unknown argument '$part'; expected build, test, fuzz or format"
+        say "unknown argument '$part'; expected build, test, fuzz, format or container"
         exit 2
         ;;
     esac

@@ -8,6 +8,7 @@
 #     scripts/test.sh --clang         also: a build with clang, warnings as errors
 #     scripts/test.sh --format        also: check the formatting of the sources
 #     scripts/test.sh --all           all of these, with 20 seconds per fuzz harness
+#     scripts/test.sh --container     also: build the container image and use it (root; minutes)
 #     scripts/test.sh --only REGEX    only the tests whose names match (passed to CTest)
 #
 # All stages run, even after a failure, so that one run shows all problems. At the end it prints
@@ -15,12 +16,13 @@
 set -uo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
 
-sanitizers=no fuzz_seconds=0 clang=no format=no only=
+sanitizers=no fuzz_seconds=0 clang=no format=no container=no only=
 while [ "$#" -gt 0 ]; do
     case $1 in
     --sanitizers) sanitizers=yes ;;
     --clang) clang=yes ;;
     --format) format=yes ;;
+    --container) container=yes ;;
     --all) sanitizers=yes clang=yes format=yes fuzz_seconds=20 ;;
     --fuzz | --only)
         [ "$#" -ge 2 ] || { echo "test: $1 needs a value" >&2; exit 2; }
@@ -98,7 +100,7 @@ chosen=()
 [ -z "$only" ] || chosen=(-R "$only")
 
 release_stage() {
-    build release -DMERBENCH_BENCH=ON && tests release "${chosen[@]}"
+    build release -DMERBENCH_BENCH=ON -DMERBENCH_CONTAINER="$container" && tests release "${chosen[@]}"
 }
 asan_stage() {
     export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
@@ -132,6 +134,7 @@ subshell() {
 needs=(build test)
 [ "$fuzz_seconds" = 0 ] && [ "$clang" = no ] || needs+=(fuzz)
 [ "$format" = no ] || needs+=(format)
+[ "$container" = no ] || needs+=(container)
 scripts/setup.sh "${needs[@]}" || exit 1
 rm -f build/*/ctest.log
 

@@ -126,7 +126,7 @@ mb_status mb_kit_write_results(const mb_kit *kit, mb_error *error) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%.4000s/results.json", kit->results);
     mb_output output;
-    mb_status status = mb_output_begin(&output, path, error);
+    mb_status status = mb_output_begin(&output, path, true, error);
     if (status == MB_OK)
         status = mb_output_write(&output, text, strlen(text), error);
     if (status == MB_OK)
@@ -174,7 +174,7 @@ mb_status mb_kit_print_table(const mb_kit *kit, mb_error *error) {
     }
     fwrite(text, 1, length, stdout);
     snprintf(path, sizeof path, "%.4000s/table.txt", kit->results);
-    mb_status status = mb_write_file(path, text, length, error);
+    mb_status status = mb_write_file(path, true, text, length, error);
     free(text);
     return status;
 }

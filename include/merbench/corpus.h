@@ -6,6 +6,7 @@
 #ifndef MERBENCH_CORPUS_H
 #define MERBENCH_CORPUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "merbench/dataset.h"
@@ -64,5 +65,14 @@ const mb_feature *mb_corpus_feature(const mb_corpus *corpus, const char *feature
 const mb_split *mb_corpus_split(const mb_corpus *corpus, const char *split_name);
 
 void mb_corpus_close(mb_corpus *corpus);
+
+// A file from a stranger may crash the HDF5 library, or keep it busy for ever: the seal of a corpus
+// tells damage, but anybody can seal a file. The program `merbench` lets a child process open each
+// file first, with limits of memory and time. This library starts no processes by itself. A program
+// that opens files of strangers with it can do the same: the guard is called before the HDF5
+// library opens a corpus (or another HDF5 file, for parity), and any status but MB_OK, with a
+// message, keeps the library from doing so. Set it before other threads use the library.
+typedef mb_status (*mb_file_guard)(const char *path, bool corpus, mb_error *error);
+void mb_set_file_guard(mb_file_guard guard);
 
 #endif

@@ -75,6 +75,13 @@ mb_status mb_train_runs(mb_device_cache *cache, const mb_run_spec *specs, int32_
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error);
 
+// Instead of training a run on a device that shares the host's memory, measures how long that would
+// take: trains and evaluates for about a tenth of a second, but at least a step. results[0].seconds
+// is the estimate; the result has nothing else. run_count is 1, spec->plans must be there.
+mb_status mb_train_pace(mb_device_cache *cache, const mb_run_spec *spec, int32_t run_count,
+                        const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
+                        mb_error *error);
+
 // Announces the array that will be trained next, by one of its runs: its first dataset may be
 // uploaded while the current array trains.
 void mb_train_expect(mb_device_cache *cache, const mb_run_spec *next);
@@ -91,6 +98,9 @@ mb_status mb_run_estimate(const mb_run_spec *spec, mb_run_cost *cost, mb_error *
 // toolkit's loaders do for these datasets. Only models whose rows depend on each other can tell.
 bool mb_permutes_evaluation(mb_protocol protocol, const mb_dataset_rules *rules,
                             const mb_model *model);
+
+// The number of training steps in an epoch of a run.
+int32_t mb_steps_per_epoch(const mb_run_spec *spec);
 
 // The number of rows that an evaluation of `most` utterances takes at a time. A model whose rows
 // depend on each other is evaluated in batches of `batch`, as it trains; for any other, longer

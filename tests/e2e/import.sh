@@ -40,9 +40,9 @@ expect 0 info mosi.h5
 prints 'negative 6, zero 2, positive 3'
 expect 3 doctor mer.h5
 prints 'error: missing-valence: train: 4 utterances'
-prints "note: missing-valence: test3: 1 utterances"
+prints "note: missing-valence: test3: 1 utterance of"
 prints 'warning: split-sizes: MER2023: 4 splits'
-prints 'mer.h5: 1 errors, 2 warnings'
+prints 'mer.h5: 1 error, 2 warnings'
 expect 3 doctor mer.h5 --entries 1
 prints '... and 3 more'
 expect 3 doctor mosi.h5
@@ -133,7 +133,7 @@ complains "feature 'wavlm-tiny-UTT', utterance 'sample_00370', frame 0, column 2
 nothing_left
 expect 0 import mertools broken --dataset MER2023 -o nan.h5 --allow-nonfinite
 expect 3 doctor nan.h5
-prints 'error: nonfinite: wavlm-tiny-UTT: 1 utterances with NaN or Inf'
+prints 'error: nonfinite: wavlm-tiny-UTT: 1 utterance with NaN or Inf'
 prints "'sample_00370': 1 NaN, 0 Inf, the first in frame 0, column 2"
 # training refuses such values, and leaves no ledger behind
 cp -r "$FOLDERS/cmumosi" nan && chmod -R u+w nan

@@ -5,9 +5,10 @@
 #     says 'utterances: 12'              # checks for a text on stdout or stderr of the last run
 #     finish                             # last line: prints the counts, exits 0 or 1
 #
-# After sourcing: $MERBENCH is the program (absolute), $TESTS the folder tests/, $SCRATCH an empty
-# folder that is also the working folder. A failed check is printed with the command and its output, and
-# the test continues, so that one run shows all failures. A test that ends before `finish` has failed.
+# After sourcing: $MERBENCH is the program (absolute), $TESTS the folder tests/, $SCRATCH an empty folder that is
+# also the working folder. $LEDGER_SQL and $REFUSE_LIBRARY come from CTest (tests/tools). A failed check is
+# printed with the command and its output, and the test continues, so that one run shows all failures. A test
+# that ends before `finish` has failed.
 # Called as: bash TEST.sh MERBENCH_BINARY SCRATCH_DIR TESTS_DIR
 # shellcheck shell=bash
 
@@ -154,7 +155,7 @@ digest() {
 
 # done_runs LEDGER PLAN: prints the number of recorded runs (0 if there is no ledger yet)
 done_runs() {
-    "$MERBENCH" run "$2" --results "$1" --device cpu --dry-run 2>/dev/null | sed -n 's/^done already *//p'
+    "$MERBENCH" run "$2" --results "$1" --device cpu --dry-run --quiet 2>/dev/null | sed -n 's/^done already *//p'
 }
 
 # wait_for COUNT LEDGER PLAN: waits until COUNT runs are recorded, or the program has ended

@@ -30,8 +30,14 @@ says 'metrics.h5: holds'
 expect 0 synth --like sims --scale 0.1 --dims audio=4,text=5,video=6 -o corpus.h5
 expect 4 parity corpus.h5
 says 'unsupported'
+says_not 'files:' # a sum is printed for several files only
 expect 4 parity "$TESTS/fixtures/attention/small.h5" corpus.h5
 says 'small.h5: holds'
+check 'the sum is the last line' [ "$(tail -n 1 "$STDOUT")" = '2 files: 1 hold, 0 fail, 1 unsupported' ]
+expect 3 parity missing.h5 "$TESTS/fixtures/attention/batch1.h5" "$TESTS/fixtures/attention/small.h5" corpus.h5
+check 'the sum is the last line' [ "$(tail -n 1 "$STDOUT")" = '4 files: 2 hold, 1 fail, 1 unsupported' ]
+expect 4 parity --json "$TESTS/fixtures/attention/small.h5" corpus.h5
+says_not 'files:' # JSON stays one document
 
 expect 3 parity missing.h5
 says 'missing.h5'

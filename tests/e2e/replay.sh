@@ -30,31 +30,27 @@ expect 2 replay all.db "$key" --threads two
 complains "--threads: expected a whole number 1..1024, found 'two'"
 
 # ---- some folds of a trial, recorded on several devices
-if command -v sqlite3 >/dev/null; then
-    cp all.db some.db
-    must sqlite3 some.db "delete from epochs where run in (select id from runs where fold in (1, 3));
-        delete from predictions where run in (select id from runs where fold in (1, 3));
-        delete from runs where fold in (1, 3); delete from trial_scores"
-    expect 0 replay some.db "$key" --threads 2
-    prints 'fold 0: 3 epochs, identical'
-    prints 'fold 1: not recorded'
-    prints 'fold 2: 3 epochs, identical'
-    prints 'fold 3: not recorded'
-    says_not 'scores'
-    must "$MERBENCH" run plan.json --results some.db --device cpu --quiet --no-table
-    expect 0 replay some.db "$key" --threads 2
-    check 'two instruction sets in one trial' cmp "$STDOUT" alone
-    cp all.db changed.db
-    must sqlite3 changed.db "update epochs set train_loss = train_loss * (1 + 1e-15)
-        where epoch = 1 and run in (select id from runs where fold in (2, 3))"
-    expect 3 replay changed.db "$key" --threads 3
-    prints 'fold 1: 3 epochs, identical'
-    prints 'fold 2: 3 epochs, DIFFERENT: '
-    prints 'fold 3: 3 epochs, DIFFERENT: '
-    complains 'fold 2: training loss of epoch 2'
-    says_not 'scores'
-else
-    skip 'no sqlite3: folds that are missing or changed'
-fi
+cp all.db some.db
+must "$LEDGER_SQL" some.db "delete from epochs where run in (select id from runs where fold in (1, 3));
+    delete from predictions where run in (select id from runs where fold in (1, 3));
+    delete from runs where fold in (1, 3); delete from trial_scores"
+expect 0 replay some.db "$key" --threads 2
+prints 'fold 0: 3 epochs, identical'
+prints 'fold 1: not recorded'
+prints 'fold 2: 3 epochs, identical'
+prints 'fold 3: not recorded'
+says_not 'scores'
+must "$MERBENCH" run plan.json --results some.db --device cpu --quiet --no-table
+expect 0 replay some.db "$key" --threads 2
+check 'two instruction sets in one trial' cmp "$STDOUT" alone
+cp all.db changed.db
+must "$LEDGER_SQL" changed.db "update epochs set train_loss = train_loss * (1 + 1e-15)
+    where epoch = 1 and run in (select id from runs where fold in (2, 3))"
+expect 3 replay changed.db "$key" --threads 3
+prints 'fold 1: 3 epochs, identical'
+prints 'fold 2: 3 epochs, DIFFERENT: '
+prints 'fold 3: 3 epochs, DIFFERENT: '
+complains 'fold 2: training loss of epoch 2'
+says_not 'scores'
 
 finish

@@ -45,7 +45,7 @@ replays_all search.db
 # ---- results files ----------------------------------------------------------------------------
 
 expect 0 doctor seeds.db
-says 'seeds.db: no damage, schema version 2, 1 plans'
+says 'seeds.db: no damage, schema version 3, 1 plan, '
 expect 0 table seeds.db --format json
 cp "$STDOUT" before.json
 expect 0 doctor seeds.db --upgrade copy.db
@@ -60,6 +60,31 @@ says 'iemocap.h5: expected a results database'
 expect 3 doctor nothing.db --upgrade other.db
 expect 2 doctor --upgrade other.db
 check 'a failed upgrade leaves no file' [ ! -e other.db ]
+expect 2 doctor seeds.db --upgrade a.db --save b.db
+expect 2 doctor --save other.db
+
+# ---- damage is listed, and the rest is saved
+cp seeds.db damaged.db
+must sqlite3 damaged.db "update runs set steps = steps + 1 where id = (select min(id) from runs); update trial_scores set waf = 0.5
+    where rowid = (select max(rowid) from trial_scores)"
+expect 3 table damaged.db
+says 'damaged: '
+expect 3 doctor damaged.db
+matches "^error: table runs, row id=[0-9]+: expected the digest of its values, found another\$"
+prints 'error: table trial_scores'
+prints 'damaged.db: 2 findings; runs: 24 good, 1 damaged'
+prints '--save NEW.db'
+expect 3 doctor damaged.db --json
+prints '"errors":	2'
+expect 3 doctor damaged.db --upgrade other.db
+check 'damage is not copied' [ ! -e other.db ]
+expect 3 doctor damaged.db --save saved.db
+prints 'saved.db: '
+expect 0 doctor saved.db
+expect 0 run seeds.json --results saved.db --no-table
+expect 0 table saved.db --format json
+check 'after training the rest, the table is the same' cmp "$STDOUT" before.json
+
 head -c 20000 seeds.db >cut.db
 expect 3 doctor cut.db
 expect 3 doctor cut.db --upgrade other.db

@@ -81,7 +81,12 @@ check 'each fold is named at the setting that it chose' [ "$folds" = 01234 ]
 # A table replaces neither the ledger, nor half of a file.
 expect 2 table results.db -o results.db
 complains 'results.db'
-expect 1 table results.db -o no/such/folder/table.txt
+expect 2 table results.db -o results.db --force
+complains 'results.db'
+expect 3 table results.db -o second.csv
+complains 'second.csv: the file exists; --force replaces it'
+same first.csv second.csv
+expect 3 table results.db -o no/such/folder/table.txt
 complains 'no/such/folder'
 if [ -c /dev/full ]; then
     expect 1 table results.db -o /dev/full

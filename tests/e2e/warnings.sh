@@ -18,7 +18,7 @@ END
 warnings() { grep -c 'warning:' "$STDERR"; }
 
 # ---- a few made-up utterances: not the published sizes, one sign in val and test
-sizes="split-sizes: CMUMOSI: splits that do not have the published size: 'train': 6 utterances, published 1284;"
+sizes="split-sizes: CMUMOSI: splits without the published size: 'train': 6 utterances, published 1284;"
 sign="one-sign: CMUMOSI: parts whose valences have one sign; a constant prediction has a WAF of 100 there: 'val': 2 negative, 0 zero, 0 positive;"
 expect 0 import mertools "$FOLDER" --dataset CMUMOSI -o mosi.h5 --text words --quiet
 complains "merbench import: warning: $sizes"

@@ -40,7 +40,7 @@ static void write_template(void) {
     mb_source source = {"label.npz", "0"};
     snprintf(path, sizeof path, "/tmp/mb-fuzz-%ld.h5", (long)getpid());
     snprintf(template_path, sizeof template_path, "/tmp/mb-fuzz-%ld-template.h5", (long)getpid());
-    if (mb_corpus_write(&corpus, &source, 1, template_path, NULL) != MB_OK)
+    if (mb_corpus_write(&corpus, &source, 1, template_path, true, NULL) != MB_OK)
         abort();
 }
 
@@ -169,7 +169,8 @@ static void change(input *from) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (path[0] == '\0') {
-        mb_h5_start();
+        if (mb_h5_start(path, NULL) != MB_OK)
+            abort();
         write_template();
         atexit(remove_files);
     }

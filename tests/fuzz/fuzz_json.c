@@ -86,6 +86,21 @@ static void check_again(const cJSON *document) {
     cJSON_Delete(again);
 }
 
+// The text has a position for every value and every key, the next one further on than the last.
+static void check_positions(const mb_json_source *source, const cJSON *value, size_t last[2]) {
+    for (; value != NULL; value = value->next) {
+        size_t key[2], at[2];
+        demand(mb_json_position(source, value, true, &key[0], &key[1]));
+        demand(mb_json_position(source, value, false, &at[0], &at[1]));
+        bool further = key[0] > last[0] || (key[0] == last[0] && key[1] > last[1]);
+        bool behind = at[0] > key[0] || (at[0] == key[0] && at[1] > key[1]);
+        demand(further && (behind || value->string == NULL));
+        demand(value->string != NULL || (at[0] == key[0] && at[1] == key[1]));
+        memcpy(last, at, sizeof at);
+        check_positions(source, value->child, last);
+    }
+}
+
 // The value that the text begins with is the same when it stands alone.
 static void check_first(const uint8_t *bytes, size_t size, const cJSON *whole) {
     mb_error error = {.message = ""};
@@ -123,6 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     check_values(document, 1, &values, &depth);
     check_limits(bytes, size, values, depth);
     check_again(document);
+    if (values < 200) // each position takes a walk over the text
+        check_positions(&(mb_json_source){document, (const char *)bytes, size, NULL}, document,
+                        (size_t[2]){0, 0});
     cJSON_Delete(direct);
     cJSON_Delete(document);
     return 0;

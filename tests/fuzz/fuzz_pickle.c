@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     mb_pickle *pickle;
     const mb_python *value;
     mb_error error = {.message = ""};
-    mb_status status = mb_pickle_read(bytes, size, "input", 0, &pickle, &value, &error);
+    mb_status status = mb_pickle_read(bytes, size, SIZE_MAX, "input", 0, &pickle, &value, &error);
     if (status == MB_OK)
         walk(value, 3);
     else if (status != MB_BAD_INPUT || error.message[0] == '\0')

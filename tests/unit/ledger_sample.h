@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "sweep/ledger.h"
 
@@ -52,6 +53,16 @@ static inline bool exists(const char *path, const char *suffix) {
     char name[128];
     snprintf(name, sizeof name, "%s%s", path, suffix);
     return access(name, F_OK) == 0;
+}
+
+// Executes SQL behind the back of the ledger.
+static inline void execute(const char *path, const char *sql) {
+    sqlite3 *database;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+    sqlite3_close(database);
 }
 
 static inline mb_ledger *open_ledger(const char *path, mb_ledger_mode mode) {

@@ -53,7 +53,7 @@ static inline void sweep_folder_add(const sweep_folder *folder, const char *file
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         options.dims[m] = 3 + m;
     if (mb_synth_make(&options, &corpus, &error) != MB_OK ||
-        mb_corpus_write(&corpus, NULL, 0, path, &error) != MB_OK) {
+        mb_corpus_write(&corpus, NULL, 0, path, true, &error) != MB_OK) {
         fprintf(stderr, "%s\n", error.message);
         abort();
     }

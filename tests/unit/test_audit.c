@@ -26,7 +26,7 @@ static mb_audit audit(const small_corpus *small) {
     mb_corpus corpus;
     mb_audit found;
     mb_error error = {.message = ""};
-    if (mb_corpus_write(&small->corpus, NULL, 0, small->path, &error) != MB_OK ||
+    if (mb_corpus_write(&small->corpus, NULL, 0, small->path, true, &error) != MB_OK ||
         mb_corpus_open(small->path, &corpus, &error) != MB_OK ||
         mb_audit_corpus(&corpus, 2, &found, &error) != MB_OK)
         fail_msg("%s", error.message);
@@ -192,24 +192,25 @@ static void test_published(void **state) {
     made.corpus.rules = mb_dataset_find("MELD");
     for (int i = 0; i < made.corpus.utterance_count; i++)
         made.corpus.emotions[i] = 0;
-    expect_warnings(&made.corpus,
-                    (const char *[]){"other-dataset: MELD: other datasets whose published splits "
-                                     "have exactly these sizes: CMUMOSI (train 1284, val 229, "
-                                     "test 686)",
-                                     "one-class: MELD: parts whose utterances all have one class, "
-                                     "perhaps a placeholder: 'train': 1284 of class 0 'anger', "
-                                     "with different valences; 'val': 229 of class 0 'anger', "
-                                     "with different valences; and 1 more",
-                                     NULL});
+    expect_warnings(
+        &made.corpus,
+        (const char *[]){"other-dataset: MELD: datasets of another name whose published splits "
+                         "have exactly these sizes: CMUMOSI (train 1284, val 229, "
+                         "test 686)",
+                         "one-class: MELD: parts whose utterances all have one class, "
+                         "perhaps a placeholder: 'train': 1284 of class 0 'anger', "
+                         "with different valences; 'val': 229 of class 0 'anger', "
+                         "with different valences; and 1 more",
+                         NULL});
     labels_free(&made);
     labels_init(&made, "CMUMOSI", (int32_t[]){1284, 230, 686});
     expect_warnings(&made.corpus,
-                    (const char *[]){"split-sizes: CMUMOSI: splits that do not have the published "
+                    (const char *[]){"split-sizes: CMUMOSI: splits without the published "
                                      "size: 'val': 230 utterances, published 229",
                                      NULL});
     made.splits[1].name = "valid";
     expect_warnings(&made.corpus,
-                    (const char *[]){"split-sizes: CMUMOSI: splits that do not have the published "
+                    (const char *[]){"split-sizes: CMUMOSI: splits without the published "
                                      "size: 'valid': 230 utterances, not published; 'val': "
                                      "missing, published 229",
                                      NULL});

@@ -1,50 +1,20 @@
 // Corpus files: round trip, determinism, and every way in which a file can be wrong.
+#include <glob.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+
 #include <hdf5.h>
 
-#include "corpus_support.h"
+#include "base/output.h"
+#include "corpus_files.h"
 #include "data/corpus_file.h"
 #include "data/h5.h"
 #include "data/seal.h"
-
-static unsigned char *read_file(const char *path, size_t *size) {
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    unsigned char *bytes = malloc(1 << 20);
-    assert_non_null(bytes);
-    *size = fread(bytes, 1, 1 << 20, file);
-    fclose(file);
-    return bytes;
-}
-
-static void write_bytes(const char *path, const unsigned char *bytes, size_t size) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void write_small(const small_corpus *small) {
-    mb_source sources[2] = {{"label.npz", "0123"}, {"features/words-FRA", "4567"}};
-    mb_error error = {.message = ""};
-    if (mb_corpus_write(&small->corpus, sources, 2, small->path, &error) != MB_OK)
-        fail_msg("%s", error.message);
-}
-
-static void expect_refused(const char *path, const char *part) {
-    mb_corpus corpus;
-    mb_error error = {.message = ""};
-    mb_status status = mb_corpus_open(path, &corpus, &error);
-    mb_corpus_close(&corpus);
-    if (status != MB_BAD_INPUT || strstr(error.message, part) == NULL ||
-        strstr(error.message, path) == NULL)
-        fail_msg("status %d, expected '%s', found: %s", status, part, error.message);
-}
 
 static void test_round_trip(void **state) {
     (void)state;
@@ -211,23 +181,6 @@ static void test_foreign_files(void **state) {
     small_corpus_free(&small);
 }
 
-// Makes one change to a sealed file through HDF5 and seals it again.
-typedef void change_file(hid_t file);
-
-static void expect_change_refused(small_corpus *small, change_file *change, const char *part) {
-    write_small(small);
-    hid_t file = H5Fopen(small->path, H5F_ACC_RDWR, H5P_DEFAULT);
-    assert_true(file >= 0);
-    change(file);
-    H5Fclose(file);
-    FILE *stream = fopen(small->path, "r+b");
-    assert_non_null(stream);
-    mb_error error = {.message = ""};
-    assert_int_equal(mb_seal_write(fileno(stream), small->path, NULL, 0, &error), MB_OK);
-    fclose(stream);
-    expect_refused(small->path, part);
-}
-
 static void put_integers(hid_t file, const char *name, hsize_t count, const int32_t *values) {
     H5Ldelete(file, name, H5P_DEFAULT);
     hid_t space = H5Screate_simple(1, &count, NULL);
@@ -322,7 +275,7 @@ static void test_sealed_but_wrong(void **state) {
     expect_change_refused(&small, level_wrong, "expected one frame at utterance level, found 2");
     expect_change_refused(&small, attribute_missing, "no attribute 'dimension'");
     expect_change_refused(&small, dataset_unknown, "dataset 'Merry' is unknown to this version");
-    expect_change_refused(&small, external_link, "no object /utterances/emotion");
+    expect_change_refused(&small, external_link, "/utterances/emotion is an external link");
     expect_change_refused(&small, external_values, "the values are in another file");
     expect_change_refused(&small, absurd_size, "the shape needs");
     small_corpus_free(&small);
@@ -330,7 +283,8 @@ static void test_sealed_but_wrong(void **state) {
 
 static void expect_unwritten(small_corpus *small, const char *part) {
     mb_error error = {.message = ""};
-    assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_corpus_write(&small->corpus, NULL, 0, small->path, true, &error),
+                     MB_BAD_INPUT);
     if (strstr(error.message, part) == NULL)
         fail_msg("expected '%s', found: %s", part, error.message);
     assert_int_not_equal(access(small->path, F_OK), 0);
@@ -372,17 +326,59 @@ static void test_nonfinite_values(void **state) {
     small_corpus_free(&small);
 }
 
+// Names from a file do not pass for failures of the machine.
+static void test_names_like_errors(void **state) {
+    (void)state;
+    small_corpus small;
+    small_corpus_init(&small);
+    write_small(&small);
+    mb_h5 *h5;
+    float *values;
+    int rank;
+    int64_t dims[8];
+    mb_error error = {.message = ""};
+    static const char name[] = "/features/file read failed: errno = 5, error message = 'x'";
+    assert_int_equal(mb_h5_open(small.path, &h5, &error), MB_OK);
+    assert_false(mb_h5_has(h5, name));
+    assert_int_equal(mb_h5_read_floats(h5, name, &values, &rank, dims, &error), MB_BAD_INPUT);
+    assert_non_null(strstr(error.message, "there is no object /features/file read"));
+    assert_int_equal(mb_h5_check(h5, &error), MB_OK);
+    mb_h5_close(h5);
+    small_corpus_free(&small);
+}
+
 static void test_places_that_cannot_be_written(void **state) {
     (void)state;
     mb_error error = {.message = ""};
-    assert_int_equal(mb_corpus_can_write("/tmp", true, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/nope/x.h5", false, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/etc/passwd", false, &error), MB_BAD_INPUT);
-    assert_int_equal(mb_corpus_can_write("/etc/passwd/x.h5", false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/tmp", true, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/nope/x.h5", false, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/etc/passwd", false, false, &error), MB_BAD_INPUT);
+    assert_int_equal(mb_output_check("/etc/passwd/x.h5", false, false, &error), MB_BAD_INPUT);
     small_corpus small;
     small_corpus_init(&small);
-    assert_int_equal(mb_corpus_can_write(small.path, false, &error), MB_OK);
-    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, "/nope/x.h5", &error), MB_FAILED);
+    assert_int_equal(mb_output_check(small.path, false, false, &error), MB_OK);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, "/nope/x.h5", true, &error),
+                     MB_FAILED);
+    small_corpus_free(&small);
+}
+
+static void test_interrupted_while_writing(void **state) {
+    (void)state;
+    mb_error error = {.message = ""};
+    small_corpus small;
+    small_corpus_init(&small);
+    sigset_t term, before;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &before);
+    raise(SIGTERM);
+    assert_int_equal(mb_corpus_write(&small.corpus, NULL, 0, small.path, true, &error), MB_FAILED);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    assert_non_null(strstr(error.message, "interrupted"));
+    char left[512]; // names of the file and of the temporary file
+    glob_t found;
+    snprintf(left, sizeof left, "%s*", small.path);
+    assert_int_equal(glob(left, 0, NULL, &found), GLOB_NOMATCH);
     small_corpus_free(&small);
 }
 
@@ -396,7 +392,9 @@ int main(void) {
         cmocka_unit_test(test_sealed_but_wrong),
         cmocka_unit_test(test_wrong_content_is_not_written),
         cmocka_unit_test(test_nonfinite_values),
+        cmocka_unit_test(test_names_like_errors),
         cmocka_unit_test(test_places_that_cannot_be_written),
+        cmocka_unit_test(test_interrupted_while_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,7 +263,7 @@ static void test_refusals(void **state) {
     assert_int_equal(mb_model_check(model, &config, &error), MB_OK);
     config.steps[MB_VIDEO] = STEPS + 1;
     assert_int_equal(mb_model_check(model, &config, &error), MB_BAD_INPUT);
-    assert_non_null(strstr(error.message, "4 of video"));
+    assert_non_null(strstr(error.message, "4 for video"));
     config = config_of(STEPS, "batch");
     config.feature_type = MB_UTT;
     assert_int_equal(mb_model_check(model, &config, &error), MB_BAD_INPUT);

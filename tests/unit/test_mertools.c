@@ -5,26 +5,35 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <ftw.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "data/import_mertools.h"
 
 static const mb_import_options mer2023 = {
     .folder = MB_FIXTURES "/mertools/mer2023", .threads = 3, .quiet = true};
 
+// Reads all features. The corpus is the caller's.
 static mb_status import_noting(mb_import_options options, const char *dataset, mb_corpus *corpus,
                                mb_ignored_labels *ignored, mb_error *error) {
-    mb_source *sources;
-    int32_t source_count;
+    mb_import import;
     options.rules = mb_dataset_find(dataset);
     error->message[0] = '\0';
-    mb_status status =
-        mb_import_mertools(&options, corpus, &sources, &source_count, ignored, error);
+    mb_status status = mb_import_open(&options, &import, error);
+    for (int32_t f = 0; f < import.corpus.feature_count && status == MB_OK; f++)
+        status = mb_import_feature(&import, f, NULL, error);
     if (status == MB_OK)
-        assert_int_equal(source_count, corpus->feature_count + 1);
-    mb_sources_free(sources, source_count);
+        assert_int_equal(import.source_count, import.corpus.feature_count + 1);
+    *corpus = import.corpus;
+    *ignored = import.ignored;
+    import.corpus = (mb_corpus){0};
+    mb_import_close(&import);
     return status;
 }
 
@@ -174,6 +183,130 @@ static void test_wrong_dataset(void **state) {
     mb_corpus_close(&corpus);
 }
 
+// ---- writing ----------------------------------------------------------------------------------
+
+static char *read_whole(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = malloc(*size + 1);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
+}
+
+// The bytes do not depend on whether features are loaded before or while the file is written.
+static void test_written_one_by_one(void **state) {
+    (void)state;
+    char first[] = "/tmp/mb-import-XXXXXX", second[] = "/tmp/mb-import-XXXXXX";
+    close(mkstemp(first));
+    close(mkstemp(second));
+    mb_import_options options = mer2023;
+    options.rules = mb_dataset_find("MER2023");
+    mb_import import;
+    mb_error error = {.message = ""};
+    assert_int_equal(mb_import_open(&options, &import, &error), MB_OK);
+    if (mb_import_write(&import, first, true, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    assert_null(import.corpus.features[0].values);
+    for (int32_t f = 0; f < 3; f++) {
+        free(import.corpus.features[f].offsets);
+        free(import.corpus.features[f].values);
+        assert_int_equal(mb_import_feature(&import, f, NULL, &error), MB_OK);
+    }
+    assert_int_equal(
+        mb_corpus_write(&import.corpus, import.sources, import.source_count, second, true, &error),
+        MB_OK);
+    mb_import_close(&import);
+    size_t sizes[2];
+    char *bytes[2] = {read_whole(first, &sizes[0]), read_whole(second, &sizes[1])};
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(bytes[0], bytes[1], sizes[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+    unlink(first);
+    unlink(second);
+}
+
+enum { ROWS = 512, COLUMNS = 512, MANY = 8 }; // frames of 1 MiB for each of 11 utterances
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info, (void)type, (void)walk;
+    return remove(path);
+}
+
+static void make_feature(const char *folder, int number, const mb_corpus *corpus) {
+    char path[256], header[129] = "\x93NUMPY\x01";
+    float *values = calloc((size_t)ROWS * COLUMNS, sizeof *values);
+    header[8] = 118; // bytes that follow the length
+    snprintf(header + 10, 119, "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }%55s",
+             ROWS, COLUMNS, "");
+    snprintf(path, sizeof path, "%s/features/audio-%d", folder, number);
+    mkdir(path, 0777);
+    for (int32_t i = 0; i < corpus->utterance_count; i++) {
+        snprintf(path, sizeof path, "%s/features/audio-%d/%s.npy", folder, number,
+                 corpus->names[i]);
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        fwrite(header, 1, sizeof header - 1, file);
+        fwrite(values, sizeof *values, (size_t)ROWS * COLUMNS, file);
+        fclose(file);
+    }
+    free(values);
+}
+
+// Imports the first `count` features and returns the peak of the process's memory in KiB.
+static long peak_of_import(const char *folder, int count) {
+    char path[256], *names[MANY];
+    for (int i = 0; i < count; i++)
+        assert_true(asprintf(&names[i], "audio-%d", i) > 0);
+    const mb_import_options options = {.folder = folder,
+                                       .rules = mb_dataset_find("CMUMOSI"),
+                                       .labels = MB_FIXTURES "/mertools/cmumosi/label.npz",
+                                       .features = {names, count},
+                                       .threads = 2,
+                                       .quiet = true};
+    mb_import import;
+    mb_error error = {.message = ""};
+    snprintf(path, sizeof path, "%s/corpus.h5", folder);
+    if (mb_import_open(&options, &import, &error) != MB_OK ||
+        mb_import_write(&import, path, true, &error) != MB_OK)
+        fail_msg("%s", error.message);
+    mb_import_close(&import);
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+static void test_one_feature_at_a_time(void **state) {
+    (void)state;
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) // they keep freed memory
+    skip();
+#endif
+    char folder[] = "/tmp/mb-import-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/features", folder);
+    mkdir(path, 0777);
+    mb_import_options options = {.folder = MB_FIXTURES "/mertools/cmumosi",
+                                 .rules = mb_dataset_find("CMUMOSI")};
+    mb_import import;
+    mb_error error = {.message = ""};
+    assert_int_equal(mb_import_open(&options, &import, &error), MB_OK);
+    for (int i = 0; i < MANY; i++)
+        make_feature(folder, i, &import.corpus);
+    const long feature = 11 * 1024;
+    assert_int_equal(import.corpus.utterance_count, 11);
+    mb_import_close(&import);
+    long one = peak_of_import(folder, 1), many = peak_of_import(folder, MANY);
+    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (many - one > 2 * feature)
+        fail_msg("one feature: %ld KiB, %d features: %ld KiB", one, MANY, many);
+}
+
 static void test_guesses(void **state) {
     (void)state;
     static const struct {
@@ -204,9 +337,14 @@ static void test_guesses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),   cmocka_unit_test(test_ignored_labels),
-        cmocka_unit_test(test_features), cmocka_unit_test(test_any_number_of_threads),
-        cmocka_unit_test(test_choice),   cmocka_unit_test(test_wrong_dataset),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_ignored_labels),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_any_number_of_threads),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_wrong_dataset),
+        cmocka_unit_test(test_written_one_by_one),
+        cmocka_unit_test(test_one_feature_at_a_time),
         cmocka_unit_test(test_guesses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ static mb_status read_pickle(const char *bytes, size_t size, mb_pickle **pickle,
     unsigned char *copy = malloc(size > 0 ? size : 1); // exact size, for the sanitizer
     assert_non_null(copy);
     memcpy(copy, bytes, size);
-    mb_status status = mb_pickle_read(copy, size, "p", 100, pickle, value, error);
+    mb_status status = mb_pickle_read(copy, size, SIZE_MAX, "p", 100, pickle, value, error);
     free(copy);
     return status;
 }
@@ -113,7 +113,7 @@ static void test_calls(void **state) {
            "cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nU\x02"
            "f1\x85RC\x01"
            "a\x86R.",
-           "no numpy float of 1 bytes");
+           "no numpy float of 1 byte");
     REFUSE("\x80\x02"
            "cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nU\x02"
            "f3\x85RC\x03"
@@ -142,14 +142,14 @@ static void test_damaged(void **state) {
     (void)state;
     REFUSE("", "expected a pickle");
     REFUSE("\x80\x02", "the pickle does not end");
-    REFUSE("\x80\x02.", "needs 1 values, there are 0");
+    REFUSE("\x80\x02.", "needs 1 value, found 0");
     REFUSE("\x80\x02NN.", "expected one value at the end, found 2");
-    REFUSE("\x80\x02N.N", "1 bytes follow");
+    REFUSE("\x80\x02N.N", "1 byte follows");
     REFUSE("\x80\x02(N.", "expected one value at the end");
     REFUSE("\x80\x02t.", "needs a mark");
     REFUSE("\x80\x02h\x05.", "nothing was stored in the memo at 5");
     REFUSE("\x80\x02Nr\xff\xff\xff\x7f.", "expected a memo index of at most");
-    REFUSE("\x80\x02q\x01.", "needs 1 values");
+    REFUSE("\x80\x02q\x01.", "needs 1 value,");
     REFUSE("\x80\x02X\xff\xff\xff\x7fyes", "truncated");
     REFUSE("\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xff.", "truncated");
     REFUSE("\x80\x04\x95\xff\0\0\0\0\0\0\0N.", "a frame has 255 bytes");
@@ -162,7 +162,7 @@ static void test_damaged(void **state) {
            "expected a list to extend, found a dict");
     REFUSE("\x80\x02](K\x01u.", "expected a dict to extend, found a list");
     REFUSE("\x80\x02}(K\x01u.", "a key has no value");
-    REFUSE("\x80\x02}(K\x01s.", "needs 3 values, there are 1");
+    REFUSE("\x80\x02}(K\x01s.", "needs 3 values, found 1");
     REFUSE("\x80\x02"
            "cnumpy",
            "a name does not end");

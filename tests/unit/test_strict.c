@@ -234,7 +234,7 @@ static void replace_labels(const char *from, const char *to, int32_t fold) {
         redraw(&corpus, &folds.tests[t]);
     mb_folds_free(&folds);
     snprintf(path, sizeof path, "%s/%s", folder.path, to);
-    if (mb_corpus_write(&corpus, NULL, 0, path, &error) != MB_OK)
+    if (mb_corpus_write(&corpus, NULL, 0, path, true, &error) != MB_OK)
         fail_msg("%s", error.message);
     mb_corpus_close(&corpus);
 }
@@ -322,7 +322,7 @@ static void make_silent(uint32_t seed) {
         options.signal[m] = 0;
     }
     assert_int_equal(mb_synth_make(&options, &corpus, &error), MB_OK);
-    assert_int_equal(mb_corpus_write(&corpus, NULL, 0, path, &error), MB_OK);
+    assert_int_equal(mb_corpus_write(&corpus, NULL, 0, path, true, &error), MB_OK);
     mb_corpus_close(&corpus);
 }
 

@@ -256,7 +256,7 @@ static void refuse(const char *text, const char *message) {
     mb_sweep *sweep = NULL;
     mb_error error = {.message = ""};
     mb_status status = sweep_plan_from(&folder, text, &plan, &error);
-    if (status == MB_OK)
+    if (status == MB_OK || plan.findings.count > 0)
         status = mb_sweep_open(&plan, &sweep, &error);
     mb_sweep_close(sweep);
     mb_sweep_plan_free(&plan);
@@ -276,6 +276,20 @@ static void test_refused(void **state) {
     refuse(PLAN("iemocap.h5", ", \"selection\": \"emoval\"", SYNTH_FEATURES),
            "plan.json: cells[0]: the selection metric \"emoval\" is not defined for IEMOCAPFour, "
            "which has no values");
+    refuse(PLAN("quick.h5", ", \"epoch\": 1",
+                "\"features\": {\"audio\": \"a\", \"text\": "
+                "\"synth-text-UTT\", \"video\": \"v\"}, \"lable\": 1"),
+           "plan.json: unknown key \"epoch\"; did you mean \"epochs\"?\n"
+           "plan.json: cells[0]: unknown key \"lable\"; did you mean \"label\"?\n"
+           "plan.json: cells[0]: audio: unknown feature \"a\"; known: synth-audio-UTT, "
+           "synth-text-UTT, synth-video-UTT\n"
+           "plan.json: cells[0]: video: unknown feature \"v\"; known: ");
+    refuse("{\"name\": \"p\", \"corpora\": {\"a\": \"none.h5\", \"b\": \"gone.h5\", \"c\": "
+           "\"quick.h5\", \"unused\": \"no.h5\"}, \"cells\": [{\"corpus\": [\"a\", \"b\", \"c\"], "
+           "\"model\": [\"attention\", \"mult\"], \"feature\": \"X\"}], \"final\": {\"seeds\": "
+           "[-1]}}",
+           "plan.json: final.seeds[0]: expected an integer 0..4294967295, found -1\n"
+           "plan.json: corpora.a: ");
 #undef PLAN
 }
 

@@ -24,9 +24,9 @@ static const pieces plain = {
 };
 
 static mb_status read(const pieces *p, mb_sweep_plan *plan, mb_error *error) {
-    char text[4096];
-    snprintf(text, sizeof text, "{%s, %s, \"cells\": [{%s}], %s}", p->head, p->corpora, p->cell,
-             p->search);
+    char *text = NULL;
+    assert_true(asprintf(&text, "{%s, %s, \"cells\": [{%s}], %s}", p->head, p->corpora, p->cell,
+                         p->search) > 0);
     cJSON *document = NULL;
     mb_status status =
         mb_json_parse("dir/p.json", text, strlen(text), &mb_plan_limits, &document, error);
@@ -34,6 +34,7 @@ static mb_status read(const pieces *p, mb_sweep_plan *plan, mb_error *error) {
         fail_msg("%s: %s", text, error->message);
     status = mb_sweep_plan_read("dir/p.json", document, NULL, plan, error);
     cJSON_Delete(document);
+    free(text);
     return status;
 }
 
@@ -332,6 +333,84 @@ static void test_refused_corpora(void **state) {
     refuse(&p, "corpora.mosi: expected a text, found 3");
 }
 
+// All that is wrong with a plan, in one message, and nothing that only follows from it.
+static void test_all_at_once(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"nam\": \"p\", \"protocol\": \"strickt\", \"fold_seed\": 3, \"epochs\": \"5\",\n"
+        " \"corpora\": {\"mosi\": 3, \"sims\": \"s.h5\"}, \"settings\": {\"rank\": 3, \"hiden\": "
+        "1},\n"
+        " \"cells\": [{\"corpus\": \"mosi\", \"model\": \"atention\", \"feature\": \"X\",\n"
+        "   \"settings\": {\"weights\": \"raw\"}},\n"
+        "  {\"corpus\": [\"sims\", \"simz\"], \"model\": [\"attention\", \"lmf\"], \"lable\": "
+        "\"x\",\n"
+        "   \"features\": {\"audio\": 1, \"text\": \"T\"}, \"grid\": {\"dropout\": [0.1, 2, "
+        "\"0.3\"]}}],\n"
+        " \"search\": {\"method\": \"gird\", \"draws\": 5, \"seeds\": [1, 2, 1]}, \"final\": 3}";
+    cJSON *document = NULL;
+    mb_sweep_plan plan;
+    mb_error error = {.message = ""};
+    assert_int_equal(
+        mb_json_parse("p.json", text, strlen(text), &mb_plan_limits, &document, &error), MB_OK);
+    assert_int_equal(mb_sweep_plan_read("p.json", document, NULL, &plan, &error), MB_BAD_INPUT);
+    assert_string_equal(
+        error.message,
+        "p.json: unknown key \"nam\"; did you mean \"name\"?\n"
+        "p.json: name: expected a text, found nothing\n"
+        "p.json: protocol: unknown value \"strickt\"; did you mean \"strict\"?\n"
+        "p.json: epochs: expected an integer 1..100000, found \"5\"; write it without the quotes\n"
+        "p.json: search.method: unknown value \"gird\"; did you mean \"grid\"?\n"
+        "p.json: search.seeds[2]: seed 1 is in the list twice\n"
+        "p.json: final: expected an object, found 3\n"
+        "p.json: corpora.mosi: expected a text, found 3\n"
+        "p.json: settings: unknown setting of the model attention \"hiden\"; known: hidden_dim, "
+        "dropout, projection, weights, learning_rate, grad_clip, weight_decay\n"
+        "p.json: cells[0].model: unknown model \"atention\"; did you mean \"attention\"?\n"
+        "p.json: cells[1]: unknown key \"lable\"; did you mean \"label\"?\n"
+        "p.json: cells[1].corpus[1]: unknown corpus \"simz\"; did you mean \"sims\"?\n"
+        "p.json: cells[1].features.audio: expected a text, found 1\n"
+        "p.json: cells[1].grid.dropout[1]: expected a number 0..0.95, found 2\n"
+        "p.json: cells[1].grid.dropout[2]: expected a number 0..0.95, found \"0.3\"; write it "
+        "without the quotes");
+    // The cells are there for the checks against the corpora, without settings.
+    assert_int_equal(plan.cell_count, 3);
+    for (int32_t c = 0; c < plan.cell_count; c++)
+        assert_int_equal(plan.cells[c].setting_count, 0);
+    assert_null(plan.cells[0].model);
+    assert_string_equal(plan.cells[0].features[MB_TEXT], "X");
+    assert_string_equal(plan.cells[2].model->name, "lmf");
+    mb_sweep_plan_free(&plan);
+    cJSON_Delete(document);
+}
+
+// Long lists take no longer than in proportion, and end with a count.
+static void test_many_seeds(void **state) {
+    (void)state;
+    enum { SEEDS = 100000 };
+    char *search = malloc(SEEDS * 7 + 100);
+    assert_non_null(search);
+    for (int most = 1000; most <= SEEDS; most += SEEDS - 1000)
+        for (int twice = 0; twice < 2; twice++) {
+            pieces p = plain;
+            char *end = search + sprintf(search, "\"final\": {\"seeds\": [0");
+            for (int i = 1; i < most; i++)
+                end += sprintf(end, ",%d", twice ? i % 500 : i);
+            strcpy(end, "]}");
+            p.search = search;
+            if (most > 1000) {
+                refuse(&p, "final.seeds: expected a list of at most 1000, found a list of 100000");
+            } else if (twice) {
+                refuse(&p, "final.seeds[500]: seed 0 is in the list twice\n");
+                refuse(&p, "final.seeds[519]: seed 19 is in the list twice\n... and 480 more");
+            } else {
+                mb_sweep_plan plan = accept(&p);
+                assert_int_equal(plan.final_seeds.count, 1000);
+                mb_sweep_plan_free(&plan);
+            }
+        }
+    free(search);
+}
+
 // The plans that come with the program.
 static void test_configs(void **state) {
     (void)state;
@@ -366,6 +445,7 @@ int main(void) {
         cmocka_unit_test(test_refused_heads),    cmocka_unit_test(test_refused_cells),
         cmocka_unit_test(test_refused_searches), cmocka_unit_test(test_refused_corpora),
         cmocka_unit_test(test_configs),          cmocka_unit_test(test_fold_seed),
+        cmocka_unit_test(test_all_at_once),      cmocka_unit_test(test_many_seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,7 +295,7 @@ static void test_written_and_read(void **state) {
     mb_corpus made, read;
     mb_error error = {.message = ""};
     make(&options, &made);
-    if (mb_corpus_write(&made, NULL, 0, path, &error) != MB_OK ||
+    if (mb_corpus_write(&made, NULL, 0, path, true, &error) != MB_OK ||
         mb_corpus_open(path, &read, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_int_equal(read.utterance_count, made.utterance_count);

@@ -376,21 +376,38 @@ static void check_text(char *found, const char *expected) {
 
 static void texts_are_made_fit(void **state) {
     (void)state;
-    check_text(mb_text_plain("a\x1b[31m\n"), "a?[31m?");
-    check_text(mb_text_plain("a\u202eb\u2066c\xff中\xc2\x85"), "a?b?c?中?");
     check_text(mb_text_markdown("a|b_*"), "a\\|b\\_\\*");
+    check_text(mb_text_markdown("a\x1b\n"), "a\\\\x1b\\\\x0a");
+    check_text(mb_text_latex("\u202e_"), "\\textbackslash{}u202e\\_");
     check_text(mb_text_latex("50% {a_b} \\ ~^#&$"),
                "50\\% \\{a\\_b\\} \\textbackslash{} "
                "\\textasciitilde{}\\textasciicircum{}\\#\\&\\$");
+}
+
+static void check_csv(const char *field, const char *expected) {
     char *written = NULL;
     size_t length;
     FILE *stream = open_memstream(&written, &length);
-    mb_text_csv("a,\"b\"\n", stream);
-    mb_text_json("\"\\\n\xe4±", stream);
-    mb_text_json("\u202e\U000e0041中", stream);
+    mb_text_csv(field, stream);
     fclose(stream);
-    check_text(written, "\"a,\"\"b\"\"\n\"\"\\\"\\\\\\u000a\\ufffd±\""
-                        "\"\\u202e\\udb40\\udc41中\"");
+    check_text(written, expected);
+}
+
+static void fields_of_csv(void **state) {
+    (void)state;
+    check_csv("a b", "a b");
+    check_csv("a,\"b\"", "\"a,\"\"b\"\"\"");
+    check_csv("a\nb\x1b\xff", "a\\x0ab\\x1b\\xff");
+    // What a spreadsheet would execute.
+    check_csv("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\"");
+    check_csv("+1", "'+1");
+    check_csv("-1", "'-1");
+    check_csv("@SUM(A1)", "'@SUM(A1)");
+    check_csv("\t=1", "'\\x09=1");
+    check_csv("\r=1", "'\\x0d=1");
+    check_csv("＝1", "'＝1");
+    check_csv("a=1, b=-2", "\"a=1, b=-2\"");
+    check_csv("", "");
 }
 
 // The first texts of the rows are one to four columns wide, and the texts after them are aligned.
@@ -445,6 +462,7 @@ int main(void) {
         SCRATCH_TEST(headings_tell_what_differs),
         SCRATCH_TEST(wrong_wishes_are_refused),
         cmocka_unit_test(texts_are_made_fit),
+        cmocka_unit_test(fields_of_csv),
         cmocka_unit_test(columns_stand_under_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

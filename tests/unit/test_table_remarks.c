@@ -243,7 +243,7 @@ static void causes_are_made_fit(void **state) {
     scores.broken = 1;
     link_trial(ledger, 0, true, 64, 1, 1, key);
     put_odd_run(ledger, key, &(odd_run){0, false, 0, "\x1b[31m a|b", NULL}, &scores);
-    check_has(ledger, text, "seed 1: from epoch 1, ?[31m a|b\n");
+    check_has(ledger, text, "seed 1: from epoch 1, \\x1b[31m a|b\n");
     check_has(ledger, markdown, "a\\|b\n");
     check_has(ledger, json, "\"cause\": \"\\u001b[31m a|b\"");
     mb_ledger_close(ledger);

@@ -96,9 +96,9 @@ static void test_width(void **state) {
         {"\u2764\ufe0f", 2},           // the same as an emoji
         {"1\ufe0f\u20e3", 2},          // a key
         {"中e\u0301😀a", 6},
-        {"\xff\xe4", 2}, // not UTF-8: a '?' each
-        {"\xe4\xb8", 2},
-        {"a\x1b\u202e\xc2\x85", 4}, // control characters: a '?' each
+        {"\xff\xe4", 8}, // not UTF-8: \xff\xe4
+        {"\xe4\xb8", 8},
+        {"a\x1b\u202e\xc2\x85", 17}, // escapes: \x1b\u202e\u0085
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (mb_text_width(cases[i].text) != cases[i].width)
@@ -106,39 +106,50 @@ static void test_width(void **state) {
                      mb_text_width(cases[i].text));
 }
 
-static void check_plain(const char *text, const char *kept, const char *expected) {
-    char copy[64];
-    snprintf(copy, sizeof copy, "%s", text);
-    assert_int_equal(mb_is_plain(text), kept[0] == '\0' && strcmp(text, expected) == 0);
-    mb_make_plain(copy, kept);
-    assert_string_equal(copy, expected);
-    assert_int_equal(mb_text_width(text), mb_text_width(expected));
+static void test_cut(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t columns;
+        const char *left;
+    } cases[] = {
+        {"", 0, ""},
+        {"attention", 0, ""},
+        {"attention", -1, ""},
+        {"attention", 4, "atte"},
+        {"attention", 9, "attention"},
+        {"中文測試", 5, "中文"}, // not half of one
+        {"中文測試", 1, ""},
+        {"e\u0301\u0323x", 1, "e\u0301\u0323"},
+        {"e\u0301", 0, ""},
+        {"a👨\u200d👩\u200d👧b", 2, "a"},
+        {"a👨\u200d👩\u200d👧b", 3, "a👨\u200d👩\u200d👧"},
+        {"1\ufe0f\u20e3", 1, ""},
+        {"\xff\xe4", 1, "\xff"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", cases[i].text);
+        mb_cut_text(text, cases[i].columns);
+        assert_string_equal(text, cases[i].left);
+    }
 }
 
-static void test_plain(void **state) {
+static void test_control(void **state) {
     (void)state;
-    check_plain("", "", "");
-    check_plain("中文 ü, 👨\u200d👩, می\u200cخواهم", "", "中文 ü, 👨\u200d👩, می\u200cخواهم");
-    check_plain("a\x1b[31mb\x7f\n", "", "a?[31mb??");
-    check_plain("a\nb\tc", "\n", "a\nb?c");
-    check_plain("\xc2\x9b"
-                "31m",
-                "", "?31m");                                       // the C1 form of ESC [
-    check_plain("a\u202eb\u202c \u2066c\u2069", "", "a?b? ?c?");   // turn the direction
-    check_plain("\u200ea\ufeffb\u00ad\U000e0041", "", "?a?b??");   // invisible
-    check_plain("one\u2028two\u2029three", "\n", "one?two?three"); // lines, paragraphs
-    check_plain("\xff中\xe4\xb8", "", "?中??");
+    assert_true(mb_is_control('\n') && mb_is_control(0x7f) && mb_is_control(0x9b));
+    assert_true(mb_is_control(0x202e) && mb_is_control(0x2028) && mb_is_control(0xe0041));
     assert_false(mb_is_control(0xfffd));
     assert_false(mb_is_control(' '));
     assert_false(mb_is_control(0xa0));
+    assert_false(mb_is_control(0x200d));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid),
-        cmocka_unit_test(test_characters),
-        cmocka_unit_test(test_width),
-        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_valid),   cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_width),   cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,12 @@ void mb_hasher_finish(mb_hasher *hasher, char hex[33]) {
     XXH3_freeState((XXH3_state_t *)hasher);
 }
 
+uint64_t mb_hasher_finish_short(mb_hasher *hasher) {
+    uint64_t digest = XXH3_128bits_digest((XXH3_state_t *)hasher).low64;
+    XXH3_freeState((XXH3_state_t *)hasher);
+    return digest;
+}
+
 void mb_hash(const void *bytes, size_t count, char hex[33]) {
     print(XXH3_128bits(bytes, count), hex);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_found.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
 
@@ -13,19 +14,28 @@ mb_json mb_json_root(const char *file, const cJSON *document) {
 }
 
 mb_json mb_json_member(const mb_json *object, const char *key) {
-    return (mb_json){cJSON_GetObjectItemCaseSensitive(object->value, key), object, key, 0,
-                     object->file};
+    return (mb_json){.value = cJSON_GetObjectItemCaseSensitive(object->value, key),
+                     .parent = object,
+                     .key = key,
+                     .file = object->file,
+                     .source = object->source};
 }
 
 mb_json mb_json_first(const mb_json *list) {
     const cJSON *value = list->value != NULL ? list->value->child : NULL;
-    return (mb_json){value, list, value != NULL ? value->string : NULL, 0, list->file};
+    return (mb_json){.value = value,
+                     .parent = list,
+                     .key = value != NULL ? value->string : NULL,
+                     .file = list->file,
+                     .source = list->source};
 }
 
 mb_json mb_json_next(const mb_json *element) {
-    const cJSON *value = element->value->next;
-    return (mb_json){value, element->parent, value != NULL ? value->string : NULL,
-                     element->index + 1, element->file};
+    mb_json next = *element;
+    next.value = element->value->next;
+    next.key = next.value != NULL ? next.value->string : NULL;
+    next.index++;
+    return next;
 }
 
 void mb_json_path(const mb_json *at, char *path, size_t size) {
@@ -40,15 +50,49 @@ void mb_json_path(const mb_json *at, char *path, size_t size) {
         snprintf(path + length, size - length, "[%d]", at->index);
 }
 
-mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format, ...) {
-    char path[512], message[1024];
+// ---- refusals ---------------------------------------------------------------------------------
+
+// Where the value is. For one that is missing, this is where the object that lacks it is.
+static mb_status fail_at(const mb_json *at, const cJSON *key, const char *body, mb_error *error) {
+    size_t line, column;
+    const cJSON *value = key;
+    for (const mb_json *up = at; up != NULL && value == NULL; up = up->parent)
+        value = up->value;
+    if (at->source == NULL || !mb_json_position(at->source, value, key != NULL, &line, &column))
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s", at->file, body);
+    return mb_fail(error, MB_BAD_INPUT, "%s: line %zu, column %zu: %s", at->file, line, column,
+                   body);
+}
+
+// `key`: the member of the object `at` whose key is refused, or NULL. The position is looked up
+// only for refusals that are reported: this takes as long as reading the text.
+static mb_status refuse(const mb_json *at, const cJSON *key, const char *message, mb_error *error) {
+    char path[512], body[2048];
+    mb_findings *findings = at->source != NULL ? at->source->findings : NULL;
     mb_json_path(at, path, sizeof path);
+    snprintf(body, sizeof body, "%s%s%s", path, path[0] != '\0' ? ": " : "", message);
+    if (findings == NULL)
+        return fail_at(at, key, body, error);
+    if (mb_findings_count(findings, body)) {
+        mb_error listed = {.message = ""};
+        fail_at(at, key, body, &listed);
+        mb_findings_list(findings, listed.message);
+    }
+    return mb_fail(error, MB_BAD_INPUT, "%s: %s", at->file, body);
+}
+
+mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format, ...) {
+    char message[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return mb_fail(error, MB_BAD_INPUT, "%s: %s%s%s", at->file, path, path[0] != '\0' ? ": " : "",
-                   message);
+    return refuse(at, NULL, message, error);
+}
+
+mb_status mb_json_go_on(const mb_json *at, mb_status status) {
+    bool collects = at->source != NULL && at->source->findings != NULL;
+    return collects ? mb_findings_go_on(at->source->findings, status) : status;
 }
 
 static void describe(const cJSON *value, char *text, size_t size) {
@@ -70,22 +114,46 @@ static void describe(const cJSON *value, char *text, size_t size) {
     }
 }
 
-mb_status mb_json_expect(const mb_json *at, const char *expected, mb_error *error) {
+// What to do with a text that is the value in quotes.
+static const char *quotes_hint(const cJSON *value, bool number) {
+    const char *text = cJSON_IsString(value) ? value->valuestring : "";
+    bool unquoted =
+        number ? mb_json_is_number(text) : strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+    return unquoted ? "; write it without the quotes" : "";
+}
+
+static mb_status expect(const mb_json *at, const char *expected, const char *hint,
+                        mb_error *error) {
     char found[128];
     describe(at->value, found, sizeof found);
-    return mb_json_refuse(at, error, "expected %s, found %s", expected, found);
+    return mb_json_refuse(at, error, "expected %s, found %s%s", expected, found, hint);
+}
+
+mb_status mb_json_expect(const mb_json *at, const char *expected, mb_error *error) {
+    return expect(at, expected, "", error);
+}
+
+static mb_status unknown(const mb_json *at, const cJSON *key, const char *what, const char *name,
+                         const char *const *known, int known_count, mb_error *error) {
+    mb_error message = {.message = ""};
+    mb_fail_unknown(
+        &message, MB_BAD_INPUT,
+        &(mb_unknown){
+            .what = what, .name = name, .known = known, .count = known_count, .quote = '"'});
+    return refuse(at, key, message.message, error);
 }
 
 mb_status mb_json_unknown(const mb_json *at, const char *what, const char *name,
                           const char *const *known, int known_count, mb_error *error) {
-    char path[512];
-    mb_json_path(at, path, sizeof path);
-    mb_status status = mb_fail_unknown(
-        error, MB_BAD_INPUT,
-        &(mb_unknown){
-            .what = what, .name = name, .known = known, .count = known_count, .quote = '"'});
-    return mb_fail_in(error, status, "%s: %s%s", at->file, path, path[0] != '\0' ? ": " : "");
+    return unknown(at, NULL, what, name, known, known_count, error);
 }
+
+mb_status mb_json_unknown_key(const mb_json *object, const char *what, const cJSON *member,
+                              const char *const *known, int known_count, mb_error *error) {
+    return unknown(object, member, what, member->string, known, known_count, error);
+}
+
+// ---- checks -----------------------------------------------------------------------------------
 
 mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_error *error) {
     if (!cJSON_IsObject(object->value))
@@ -93,15 +161,18 @@ mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_err
     int count = 0;
     while (allowed[count] != NULL)
         count++;
-    const cJSON *member;
-    cJSON_ArrayForEach(member, object->value) {
+    mb_status status = MB_OK, result = MB_OK;
+    for (const cJSON *member = object->value->child; member != NULL && status == MB_OK;
+         member = member->next) {
         int i = 0;
         while (i < count && strcmp(allowed[i], member->string) != 0)
             i++;
-        if (i == count)
-            return mb_json_unknown(object, "key", member->string, allowed, count, error);
+        if (i == count) {
+            result = mb_json_unknown_key(object, "key", member, allowed, count, error);
+            status = mb_json_go_on(object, result);
+        }
     }
-    return MB_OK;
+    return result;
 }
 
 mb_status mb_json_count(const mb_json *list, int maximum, int *count, mb_error *error) {
@@ -122,7 +193,7 @@ mb_status mb_json_integer(const mb_json *at, int64_t minimum, int64_t maximum, i
         char expected[96];
         snprintf(expected, sizeof expected, "an integer %lld..%lld", (long long)minimum,
                  (long long)maximum);
-        return mb_json_expect(at, expected, error);
+        return expect(at, expected, quotes_hint(at->value, true), error);
     }
     *value = (int64_t)number;
     return MB_OK;
@@ -134,7 +205,7 @@ mb_status mb_json_number(const mb_json *at, double minimum, double maximum, doub
     if (!(number >= minimum && number <= maximum)) {
         char expected[96];
         snprintf(expected, sizeof expected, "a number %.6g..%.6g", minimum, maximum);
-        return mb_json_expect(at, expected, error);
+        return expect(at, expected, quotes_hint(at->value, true), error);
     }
     *value = number;
     return MB_OK;
@@ -152,7 +223,7 @@ mb_status mb_json_text(const mb_json *at, const char **text, mb_error *error) {
 
 mb_status mb_json_boolean(const mb_json *at, bool *value, mb_error *error) {
     if (!cJSON_IsBool(at->value))
-        return mb_json_expect(at, "true or false", error);
+        return expect(at, "true or false", quotes_hint(at->value, false), error);
     *value = cJSON_IsTrue(at->value);
     return MB_OK;
 }

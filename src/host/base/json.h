@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-#include "merbench/status.h"
+#include "base/findings.h"
 
 // Upper limits of a document, chosen by the caller. Messages name the limit that was exceeded.
 typedef struct mb_json_limits {
@@ -32,8 +33,12 @@ mb_status mb_json_parse(const char *file, const char *text, size_t length,
 mb_status mb_json_parse_first(const char *file, const char *text, size_t length,
                               const mb_json_limits *limits, size_t *used, cJSON **document,
                               mb_error *error);
+// Reads a file. A UTF-8 byte order mark at its beginning is skipped.
 mb_status mb_json_load(const char *path, const mb_json_limits *limits, cJSON **document,
                        mb_error *error);
+// The same; *text receives the text, without such a mark. Free it in any case.
+mb_status mb_json_load_text(const char *path, const mb_json_limits *limits, char **text,
+                            size_t *length, cJSON **document, mb_error *error);
 
 // Canonical text: sorted keys, no spaces, numbers with the fewest digits that read back the same.
 // Equal documents have equal texts. malloc'ed; NULL when out of memory.
@@ -41,6 +46,19 @@ char *mb_json_canonical(const cJSON *document);
 
 // The shortest decimal number that reads back as `value` (finite).
 void mb_json_number_text(double value, char text[32]);
+
+// Where a document comes from and what becomes of refusals.
+typedef struct mb_json_source {
+    const cJSON *document;
+    const char *text; // of the document, for lines and columns in messages; NULL: there are none
+    size_t length;
+    mb_findings *findings; // receives every refusal; NULL: the caller reports the first one
+} mb_json_source;
+
+// The line and the column, from 1, of a value of the document, or of the key before it. False:
+// there is no text.
+bool mb_json_position(const mb_json_source *source, const cJSON *value, bool key, size_t *line,
+                      size_t *column);
 
 // A value and its position in the document. Members and elements point to their parent, which must
 // outlive them.
@@ -50,6 +68,7 @@ typedef struct mb_json {
     const char *key; // name in an object, or NULL
     int index;       // position in a list
     const char *file;
+    const mb_json_source *source; // or NULL
 } mb_json;
 
 mb_json mb_json_root(const char *file, const cJSON *document);
@@ -60,7 +79,8 @@ mb_json mb_json_member(const mb_json *object, const char *key);
 mb_json mb_json_first(const mb_json *list);
 mb_json mb_json_next(const mb_json *element);
 
-// Returns MB_BAD_INPUT; the message is prefixed with the file and the path.
+// Returns MB_BAD_INPUT; the message is prefixed with the file and the path, and with the line and
+// the column if the text is known. If refusals are collected, it is added to them.
 mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 // Returns MB_BAD_INPUT; the message is "expected EXPECTED, found ..." with a description of
@@ -68,13 +88,17 @@ mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format,
 mb_status mb_json_expect(const mb_json *at, const char *expected, mb_error *error);
 // The path alone: "cells[2].grid".
 void mb_json_path(const mb_json *at, char *path, size_t size);
+// Where refusals are collected: MB_OK after one of them, so that the checks go on.
+mb_status mb_json_go_on(const mb_json *at, mb_status status);
 
 // Checks that this is an object whose keys are all in `allowed` (NULL-terminated).
 mb_status mb_json_keys(const mb_json *object, const char *const *allowed, mb_error *error);
-// Returns MB_BAD_INPUT for an unknown name at this position; the message suggests the nearest
-// known one.
+// Returns MB_BAD_INPUT for an unknown name at this position, or for an unknown key of this object;
+// the message suggests the nearest known one.
 mb_status mb_json_unknown(const mb_json *at, const char *what, const char *name,
                           const char *const *known, int known_count, mb_error *error);
+mb_status mb_json_unknown_key(const mb_json *object, const char *what, const cJSON *member,
+                              const char *const *known, int known_count, mb_error *error);
 
 // Checks for a list of 1..maximum elements.
 mb_status mb_json_count(const mb_json *list, int maximum, int *count, mb_error *error);
@@ -88,5 +112,11 @@ mb_status mb_json_boolean(const mb_json *at, bool *value, mb_error *error);
 // One of `names`; *choice receives its index.
 mb_status mb_json_choice(const mb_json *at, const char *const *names, int count, int *choice,
                          mb_error *error);
+
+// Prints a string with its quotes. Control characters, as defined in utf8.h, become \u escapes.
+void mb_json_put_text(const char *text, FILE *out);
+// Prints a document and a newline to stdout, with the same escapes, and frees it. A document of
+// NULL means that cJSON was out of memory; `what` is for that message.
+mb_status mb_json_print(cJSON *document, const char *what, mb_error *error);
 
 #endif

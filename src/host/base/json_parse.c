@@ -42,7 +42,7 @@ static mb_status read_file(const char *path, FILE *file, size_t most, char **tex
         *text = larger;
         *length += fread(*text + *length, 1, capacity - *length, file);
         if (ferror(file))
-            return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", path, strerror(errno));
+            return mb_fail_errno(error, errno, "%s: cannot read", path);
     }
     if (*length > most)
         return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %zu bytes, found more", path,
@@ -50,18 +50,30 @@ static mb_status read_file(const char *path, FILE *file, size_t most, char **tex
     return MB_OK;
 }
 
-mb_status mb_json_load(const char *path, const mb_json_limits *limits, cJSON **document,
-                       mb_error *error) {
+mb_status mb_json_load_text(const char *path, const mb_json_limits *limits, char **text,
+                            size_t *length, cJSON **document, mb_error *error) {
+    static const char mark[] = "\xef\xbb\xbf"; // editors of some systems begin a file with it
     *document = NULL;
+    *text = NULL;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t length = 0;
-    mb_status status = read_file(path, file, limits->bytes, &text, &length, error);
+        return mb_fail_errno(error, errno, "%s: cannot open", path);
+    mb_status status = read_file(path, file, limits->bytes, text, length, error);
     fclose(file);
-    if (status == MB_OK)
-        status = mb_json_parse(path, text, length, limits, document, error);
+    if (status != MB_OK)
+        return status;
+    if (*length >= strlen(mark) && memcmp(*text, mark, strlen(mark)) == 0) {
+        *length -= strlen(mark);
+        memmove(*text, *text + strlen(mark), *length);
+    }
+    return mb_json_parse(path, *text, *length, limits, document, error);
+}
+
+mb_status mb_json_load(const char *path, const mb_json_limits *limits, cJSON **document,
+                       mb_error *error) {
+    char *text;
+    size_t length;
+    mb_status status = mb_json_load_text(path, limits, &text, &length, document, error);
     free(text);
     return status;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_found.h"
 #include "base/utf8.h"
 
 enum { LONGEST_NUMBER = 60 }; // cJSON truncates at 63
@@ -39,100 +40,46 @@ static mb_status refuse(const scan *s, const char *at, const char *format, ...) 
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    size_t line = 1, column = 1;
-    for (const char *c = s->text; c < at;) {
-        column++;
-        if (mb_utf8_next(&c, s->end) == '\n') {
-            line++;
-            column = 1;
-        }
-    }
+    size_t line, column;
+    mb_text_position(s->text, at, s->end, &line, &column);
     return mb_fail(s->error, MB_BAD_INPUT, "%s: line %zu, column %zu: %s", s->file, line, column,
                    message);
 }
 
-static bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("+-._", c) != NULL);
-}
-
-// Length of the word or number that begins at `at`.
-static size_t word_length(const scan *s, const char *at) {
-    const char *end = at;
-    while (end < s->end && is_word(*end))
-        end++;
-    return (size_t)(end - at);
-}
-
-static mb_status expect(const scan *s, const char *at, const char *expected) {
-    int word = (int)word_length(s, at), shown = word < 30 ? word : 30;
-    const char *next = at;
-    int32_t character = at < s->end ? mb_utf8_next(&next, s->end) : 0;
-    if (at == s->end)
-        return refuse(s, at, "expected %s, found the end of the text", expected);
-    if (word > 0)
-        return refuse(s, at, "expected %s, found '%.*s%s'", expected, shown, at,
-                      shown < word ? "..." : "");
-    if (character == 0xfeff)
-        return refuse(s, at, "expected %s, found a byte order mark", expected);
-    if (character < 0 || mb_is_control(character))
-        return refuse(s, at, "expected %s, found the byte 0x%02x", expected, (unsigned char)*at);
-    return refuse(s, at, "expected %s, found '%.*s'", expected, (int)(next - at), at);
+static mb_status expect(const scan *s, const char *at, mb_json_place place, const char *expected) {
+    char found[200];
+    mb_json_found(at, s->end, place, found, sizeof found);
+    return refuse(s, at, "expected %s, found %s", expected, found);
 }
 
 // ---- words and numbers ------------------------------------------------------------------------
 
-// -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
-static bool is_number(const char *text) {
-    static const char digit[] = "0123456789";
-    text += *text == '-';
-    size_t digits = strspn(text, digit);
-    if (digits == 0 || (*text == '0' && digits > 1))
-        return false;
-    text += digits;
-    if (*text == '.') {
-        digits = strspn(++text, digit);
-        if (digits == 0)
-            return false;
-        text += digits;
-    }
-    if (*text == 'e' || *text == 'E') {
-        text++;
-        text += *text == '+' || *text == '-';
-        digits = strspn(text, digit);
-        if (digits == 0)
-            return false;
-        text += digits;
-    }
-    return *text == '\0';
-}
-
 static mb_status scan_number(scan *s) {
     char text[LONGEST_NUMBER + 1];
-    size_t length = word_length(s, s->at);
+    size_t length = mb_json_word(s->at, s->end);
     if (length > LONGEST_NUMBER)
-        return expect(s, s->at, "a number of at most 60 characters");
+        return expect(s, s->at, MB_JSON_WITHIN, "a number of at most 60 characters");
     memcpy(text, s->at, length);
     text[length] = '\0';
-    if (!is_number(text))
-        return expect(s, s->at, "a JSON number");
+    if (!mb_json_is_number(text))
+        return expect(s, s->at, MB_JSON_VALUE, "a JSON number");
     double value = strtod(text, NULL);
     bool zero = strcspn(text, "123456789") >= strcspn(text, "eE");
     if (!isfinite(value) || (value == 0 && !zero))
-        return expect(s, s->at, "a number in the range of doubles");
+        return expect(s, s->at, MB_JSON_WITHIN, "a number in the range of doubles");
     s->at += length;
     return MB_OK;
 }
 
 static mb_status scan_word(scan *s) {
     static const char *const words[] = {"true", "false", "null"};
-    size_t length = word_length(s, s->at);
+    size_t length = mb_json_word(s->at, s->end);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strlen(words[i]) == length && memcmp(s->at, words[i], length) == 0) {
             s->at += length;
             return MB_OK;
         }
-    return expect(s, s->at, "a value");
+    return expect(s, s->at, MB_JSON_VALUE, "a value");
 }
 
 // ---- strings ----------------------------------------------------------------------------------
@@ -167,10 +114,10 @@ static mb_status scan_escape(scan *s) {
         return MB_OK;
     }
     if (s->end - s->at < 2 || s->at[1] != 'u')
-        return expect(s, s->at + 1, "one of \"\\/bfnrtu after a backslash");
+        return expect(s, s->at + 1, MB_JSON_WITHIN, "one of \"\\/bfnrtu after a backslash");
     int32_t number = escaped_number(s->at, s->end);
     if (number < 0)
-        return expect(s, s->at + 2, "four hexadecimal digits");
+        return expect(s, s->at + 2, MB_JSON_WITHIN, "four hexadecimal digits");
     if (number == 0) // would end the C string
         return refuse(s, s->at, "expected a string without zero characters, found \\u0000");
     if (is_low(number) || (is_high(number) && !is_low(escaped_number(s->at + 6, s->end))))
@@ -188,9 +135,9 @@ static mb_status scan_string(scan *s) {
         if (*here == '\\')
             status = scan_escape(s);
         else if ((unsigned char)*here < 0x20)
-            status = expect(s, here, "a string without control characters");
+            status = expect(s, here, MB_JSON_WITHIN, "a string without control characters");
         else if (mb_utf8_next(&s->at, s->end) < 0)
-            status = expect(s, here, "UTF-8");
+            status = expect(s, here, MB_JSON_WITHIN, "UTF-8");
     }
     if (status != MB_OK)
         return status;
@@ -261,7 +208,7 @@ static mb_status check_keys(scan *s, size_t first) {
 
 static mb_status scan_key(scan *s) {
     if (s->at == s->end || *s->at != '"')
-        return expect(s, s->at, "a key in quotes");
+        return expect(s, s->at, MB_JSON_KEY, "a key in quotes");
     const char *start = s->at + 1;
     mb_status status = scan_string(s);
     if (status != MB_OK)
@@ -300,39 +247,60 @@ static mb_status scan_member(scan *s) {
     skip_space(s);
     mb_status status = scan_key(s);
     if (status == MB_OK && !take(s, ':'))
-        status = expect(s, s->at, "':'");
+        status = expect(s, s->at, MB_JSON_END, "':'");
     return status == MB_OK ? scan_value(s) : status;
 }
 
+// After an entry of a list or an object, which `close` ends: *more tells whether another one
+// follows.
+static mb_status scan_next(scan *s, char close, bool *more) {
+    *more = take(s, ',');
+    const char *comma = s->at - 1;
+    if (!*more)
+        return MB_OK;
+    skip_space(s);
+    if (s->at == s->end || *s->at != close)
+        return MB_OK;
+    return refuse(s, comma,
+                  "expected no comma after the last entry, found one before '%c'; remove it",
+                  close);
+}
+
 static mb_status scan_list(scan *s) {
+    mb_status status = MB_OK;
+    bool more = true;
     s->at++;
     if (take(s, ']'))
         return MB_OK;
-    mb_status status;
-    do
+    while (status == MB_OK && more) {
         status = scan_value(s);
-    while (status == MB_OK && take(s, ','));
-    return status != MB_OK || take(s, ']') ? status : expect(s, s->at, "',' or ']'");
+        if (status == MB_OK)
+            status = scan_next(s, ']', &more);
+    }
+    return status != MB_OK || take(s, ']') ? status : expect(s, s->at, MB_JSON_NEXT, "',' or ']'");
 }
 
 static mb_status scan_object(scan *s) {
     size_t first = s->key_count;
+    mb_status status = MB_OK;
+    bool more = true;
     s->at++;
     if (take(s, '}'))
         return MB_OK;
-    mb_status status;
-    do
+    while (status == MB_OK && more) {
         status = scan_member(s);
-    while (status == MB_OK && take(s, ','));
+        if (status == MB_OK)
+            status = scan_next(s, '}', &more);
+    }
     if (status == MB_OK && !take(s, '}'))
-        status = expect(s, s->at, "',' or '}'");
+        status = expect(s, s->at, MB_JSON_NEXT, "',' or '}'");
     return status == MB_OK ? check_keys(s, first) : status;
 }
 
 static mb_status scan_value(scan *s) {
     skip_space(s);
     if (s->at == s->end)
-        return expect(s, s->at, "a value");
+        return expect(s, s->at, MB_JSON_VALUE, "a value");
     char c = *s->at;
     if (++s->values > s->limits->values)
         return refuse(s, s->at, "expected at most %zu values, found more", s->limits->values);
@@ -360,12 +328,16 @@ mb_status mb_json_scan(const char *file, const char *text, size_t length,
     if (used == NULL && length > limits->bytes)
         return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %zu bytes, found %zu", file,
                        limits->bytes, length);
+    const char *encoding = mb_json_encoding(text, length);
+    if (encoding != NULL)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected UTF-8, found %s; save it as UTF-8", file,
+                       encoding);
     mb_status status = scan_value(&s);
     free(s.keys);
     size_t end = (size_t)(s.at - text);
     skip_space(&s);
     if (status == MB_OK && used == NULL && s.at < s.end)
-        status = expect(&s, s.at, "the end of the text");
+        status = expect(&s, s.at, MB_JSON_END, "the end of the text");
     if (status == MB_OK && end > limits->bytes)
         status = mb_fail(error, MB_BAD_INPUT, "%s: expected at most %zu bytes, found %zu", file,
                          limits->bytes, end);

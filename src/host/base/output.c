@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/output_target.h"
+#include "base/temporary.h"
 #include "base/unfinished.h"
 
 static bool write_all(int descriptor, const char *bytes, size_t count) {
@@ -26,14 +28,48 @@ static mb_status cannot_write(const char *path, mb_error *error) {
     return mb_fail(error, MB_FAILED, "%s: cannot be written: %s", path, strerror(errno));
 }
 
-// ---- files under a temporary name -------------------------------------------------------------
-
-// The permissions that a new file would get. umask(2) can only be read by setting it.
-static mode_t usual_permissions(void) {
-    mode_t mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
+static mb_status exists_already(const char *path, mb_error *error) {
+    return mb_fail(error, MB_BAD_INPUT, "%s: the file exists; --force replaces it", path);
 }
+
+static mb_status check_folder(const char *path, const char *target, mb_error *error) {
+    struct stat info;
+    char *copy = strdup(target);
+    if (copy == NULL)
+        return mb_out_of_memory(error, path);
+    const char *folder = dirname(copy);
+    mb_status status = MB_OK;
+    if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: '%s' is not a folder", path, folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        status = mb_fail_errno(error, errno, "%s: cannot write into the folder '%s'", path, folder);
+    free(copy);
+    return status;
+}
+
+mb_status mb_output_check(const char *path, bool force, bool devices, mb_error *error) {
+    struct stat info;
+    bool exists = stat(path, &info) == 0;
+    if (exists && S_ISDIR(info.st_mode))
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a folder",
+                       path);
+    if (exists && !S_ISREG(info.st_mode)) {
+        if (devices)
+            return MB_OK;
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected the name of a file, found a device",
+                       path);
+    }
+    if (exists && !force)
+        return exists_already(path, error);
+    char *target = mb_output_target(path);
+    if (target == NULL)
+        return mb_fail_errno(error, errno, "%s: cannot be written", path);
+    mb_status status = check_folder(path, target, error);
+    free(target);
+    return status;
+}
+
+// ---- files under a temporary name -------------------------------------------------------------
 
 static void hold_signals(sigset_t *before) {
     sigset_t held;
@@ -56,21 +92,29 @@ static void end(mb_output *output) {
         hold_signals(&output->before);
     if (!output->watched || mb_unfinished_end())
         free(output->temporary);
+    free(output->target);
     output->temporary = NULL;
+    output->target = NULL;
     pthread_sigmask(SIG_SETMASK, &output->before, NULL); // a pending signal is delivered here
 }
 
-mb_status mb_output_begin(mb_output *output, const char *path, mb_error *error) {
+mb_status mb_output_begin(mb_output *output, const char *path, bool replace, mb_error *error) {
     struct stat info;
-    bool exists = stat(path, &info) == 0;
-    *output = (mb_output){.path = path, .descriptor = -1};
-    output->permissions = exists ? info.st_mode & 07777 : usual_permissions();
-    if (asprintf(&output->temporary, "%s.tmp-XXXXXX", path) < 0) {
-        output->temporary = NULL;
-        return mb_out_of_memory(error, "a file name");
+    *output = (mb_output){.path = path, .descriptor = -1, .replace = replace};
+    output->target = mb_output_target(path);
+    if (output->target == NULL)
+        return cannot_write(path, error);
+    output->replaces = stat(output->target, &info) == 0;
+    output->permissions = output->replaces ? info.st_mode & 07777 : 0666;
+    if (output->replaces && !replace) {
+        free(output->target);
+        output->target = NULL;
+        return exists_already(path, error);
     }
     hold_signals(&output->before);
-    output->descriptor = mkostemp(output->temporary, O_CLOEXEC);
+    mb_temporary_clean(output->target);
+    output->descriptor =
+        mb_temporary_create(output->target, output->permissions & 0666, &output->temporary);
     if (output->descriptor >= 0) {
         let_signals(output);
         return MB_OK;
@@ -87,9 +131,8 @@ mb_status mb_output_write(mb_output *output, const char *bytes, size_t count, mb
 void mb_output_abandon(mb_output *output) {
     if (output->temporary == NULL)
         return;
-    if (output->descriptor >= 0)
-        close(output->descriptor);
     unlink(output->temporary);
+    close(output->descriptor);
     end(output);
 }
 
@@ -103,21 +146,38 @@ static void sync_folder(char *path) {
     close(folder);
 }
 
-mb_status mb_output_finish(mb_output *output, mb_error *error) {
-    int descriptor = output->descriptor;
-    bool done = fchmod(descriptor, output->permissions) == 0 && fsync(descriptor) == 0;
-    output->descriptor = -1;
-    if (!done) {
-        int cause = errno;
-        close(descriptor);
-        errno = cause;
+// Gives the file its name unless another file has it: then errno is EEXIST.
+static bool name_new(const char *temporary, const char *target) {
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, target, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return false;
+    if (link(temporary, target) == 0) { // NFS and others
+        unlink(temporary);
+        return true;
     }
-    done = done && close(descriptor) == 0 && rename(output->temporary, output->path) == 0;
+    if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
+        return false;
+    if (access(target, F_OK) == 0) { // FAT
+        errno = EEXIST;
+        return false;
+    }
+    return rename(temporary, target) == 0;
+}
+
+mb_status mb_output_finish(mb_output *output, mb_error *error) {
+    // The file stays open, and locked, until it has its name.
+    bool done = (!output->replaces || fchmod(output->descriptor, output->permissions) == 0) &&
+                fsync(output->descriptor) == 0 &&
+                (output->replace ? rename(output->temporary, output->target) == 0
+                                 : name_new(output->temporary, output->target));
     if (!done) {
-        mb_status status = cannot_write(output->path, error);
+        mb_status status = errno == EEXIST && !output->replace ? exists_already(output->path, error)
+                                                               : cannot_write(output->path, error);
         mb_output_abandon(output);
         return status;
     }
+    close(output->descriptor);
     sync_folder(output->temporary); // dirname overwrites the name, which is no longer needed
     end(output);
     return MB_OK;
@@ -134,7 +194,8 @@ static mb_status write_device(const char *path, const char *bytes, size_t count,
     return status;
 }
 
-mb_status mb_write_file(const char *path, const char *bytes, size_t count, mb_error *error) {
+mb_status mb_write_file(const char *path, bool replace, const char *bytes, size_t count,
+                        mb_error *error) {
     struct stat info;
     bool exists = stat(path, &info) == 0;
     if (exists && S_ISDIR(info.st_mode))
@@ -142,7 +203,7 @@ mb_status mb_write_file(const char *path, const char *bytes, size_t count, mb_er
     if (exists && !S_ISREG(info.st_mode))
         return write_device(path, bytes, count, error);
     mb_output output;
-    mb_status status = mb_output_begin(&output, path, error);
+    mb_status status = mb_output_begin(&output, path, replace, error);
     if (status == MB_OK)
         status = mb_output_write(&output, bytes, count, error);
     if (status == MB_OK)

@@ -1,13 +1,18 @@
 #include "base/progress.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plain.h"
+#include "base/quantity.h"
 #include "base/utf8.h"
 
-static const double redraw_seconds = 0.1, line_seconds = 30;
+// Of plain lines, one every half minute is enough, and fewer if little has been done meanwhile.
+static const double redraw_seconds = 0.1, line_seconds = 30, silent_seconds = 600;
+static const double line_fraction = 0.01;
 
 double mb_seconds(void) {
     struct timespec now;
@@ -15,89 +20,89 @@ double mb_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-// "4 s", "3 min 20 s", "2 h 05 min".
-static void format_duration(double seconds, char text[32]) {
-    if (!(seconds >= 0) || seconds > 1e9) {
-        snprintf(text, 32, "?");
-        return;
-    }
-    long whole = lround(seconds);
-    if (whole < 60)
-        snprintf(text, 32, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
-    else if (whole < 3600)
-        snprintf(text, 32, "%ld min %02ld s", whole / 60, whole % 60);
-    else
-        snprintf(text, 32, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
+// Whether standard error is a terminal that knows escapes.
+static bool is_terminal(void) {
+    const char *type = getenv("TERM");
+    return isatty(STDERR_FILENO) && type != NULL && type[0] != '\0' && strcmp(type, "dumb") != 0;
+}
+
+// The columns of the terminal, now: it may be resized at any time.
+static int32_t terminal_columns(void) {
+    enum { USUAL = 80, MOST = 10000 };
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    const char *text = getenv("COLUMNS");
+    long columns = text != NULL ? strtol(text, NULL, 10) : 0;
+    return columns > 0 && columns < MOST ? (int32_t)columns : USUAL;
 }
 
 void mb_progress_start(mb_progress *progress, const char *label, const char *unit, int64_t first,
                        int64_t total, bool quiet) {
     *progress = (mb_progress){.stream = quiet ? NULL : stderr,
-                              .terminal = isatty(STDERR_FILENO) != 0,
+                              .terminal = is_terminal(),
                               .total = total,
                               .done = first,
                               .first = first,
                               .started = mb_seconds()};
-    progress->drawn = progress->started;
-    snprintf(progress->label, sizeof progress->label, "%s", label);
+    progress->shown = progress->started;
+    mb_format_plain(progress->label, sizeof progress->label, "%s", label);
     snprintf(progress->unit, sizeof progress->unit, "%s", unit);
 }
 
-// Units per second; 0 = unknown.
-static double rate_of(const mb_progress *progress) {
-    double elapsed = mb_seconds() - progress->started;
-    return elapsed > 0 ? (double)(progress->done - progress->first) / elapsed : 0;
+static bool is_due(const mb_progress *progress, double fraction) {
+    double passed = mb_seconds() - progress->shown;
+    if (progress->stream == NULL)
+        return false;
+    if (progress->terminal)
+        return passed >= redraw_seconds;
+    return passed >= silent_seconds ||
+           (passed >= line_seconds && fraction - progress->told >= line_fraction);
 }
 
-// Seconds; negative = unknown.
-static double time_left(const mb_progress *progress) {
-    double rate = rate_of(progress);
-    return rate > 0 ? (double)(progress->total - progress->done) / rate : -1;
-}
-
-static void draw(mb_progress *progress, const char *note) {
-    enum { BAR = 24 };
-    char line[256], bar[BAR + 1], left[32];
-    int filled = progress->total > 0 ? (int)(BAR * progress->done / progress->total) : 0;
-    filled = filled < 0 ? 0 : filled > BAR ? BAR : filled;
-    memset(bar, '.', BAR);
-    memset(bar, '#', (size_t)filled);
-    bar[BAR] = '\0';
-    format_duration(time_left(progress), left);
-    snprintf(line, sizeof line, "%s%s%s%s %lld/%lld %s, %.3g/s, %s left%s%s", progress->label,
-             progress->terminal ? " [" : "", progress->terminal ? bar : ":",
-             progress->terminal ? "]" : "", (long long)progress->done, (long long)progress->total,
-             progress->unit, rate_of(progress), left, note != NULL ? ", " : "",
-             note != NULL ? note : "");
-    mb_make_plain(line, "");
-    int width = mb_text_width(line);
-    if (progress->terminal) // blanks overwrite the rest of a longer line
-        fprintf(progress->stream, "\r%s%*s", line,
-                progress->width > width ? progress->width - width : 0, "");
-    else
-        fprintf(progress->stream, "%s\n", line);
+void mb_progress_show(mb_progress *progress, int64_t done, mb_progress_line *line) {
+    progress->done = done;
+    if (!is_due(progress, line->fraction))
+        return;
+    snprintf(line->label, sizeof line->label, "%s", progress->label);
+    char text[MB_PROGRESS_LINE];
+    mb_progress_line_text(line, progress->terminal,
+                          progress->terminal ? terminal_columns() - 1 : INT32_MAX, text);
+    // The cursor stays at the beginning, so that what the terminal echoes (^C) and what follows
+    // overwrite the line. Erasing all that is below removes the rest of a line that was wrapped
+    // because the terminal became narrower.
+    fprintf(progress->stream, progress->terminal ? "\r%s\033[J\r" : "%s\n", text);
     fflush(progress->stream);
-    progress->width = width;
-    progress->drawn = mb_seconds();
+    progress->shown = mb_seconds();
+    progress->told = line->fraction;
 }
 
 void mb_progress_update(mb_progress *progress, int64_t done, const char *note) {
-    progress->done = done;
-    double wait = progress->terminal ? redraw_seconds : line_seconds;
-    if (progress->stream != NULL && mb_seconds() - progress->drawn >= wait)
-        draw(progress, note);
+    double seconds = mb_seconds() - progress->started;
+    double rate = seconds > 0 ? (double)(done - progress->first) / seconds : 0;
+    mb_progress_line line = {.fraction = (double)done / (double)progress->total};
+    snprintf(line.parts[0], MB_PROGRESS_PART, "%lld/%lld %s", (long long)done,
+             (long long)progress->total, progress->unit);
+    if (rate > 0) {
+        char left[MB_QUANTITY_TEXT];
+        mb_rough_duration_text((double)(progress->total - done) / rate, left);
+        snprintf(line.parts[1], MB_PROGRESS_PART, "%s left", left);
+        mb_rate_text(rate, progress->unit, line.parts[2]);
+    }
+    snprintf(line.parts[3], MB_PROGRESS_PART, "%s", note != NULL ? note : "");
+    mb_progress_show(progress, done, &line);
 }
 
 void mb_progress_finish(mb_progress *progress, const char *note) {
     if (progress->stream == NULL)
         return;
-    char took[32];
-    if (progress->terminal)
-        fprintf(progress->stream, "\r%*s\r", progress->width, "");
-    format_duration(mb_seconds() - progress->started, took);
-    fprintf(progress->stream, "%s: %lld %s in %s%s%s\n", progress->label,
-            (long long)(progress->done - progress->first), progress->unit, took,
-            note != NULL ? ", " : "", note != NULL ? note : "");
+    char took[MB_QUANTITY_TEXT];
+    int64_t count = progress->done - progress->first;
+    int unit = (int)strlen(progress->unit) - (count == 1); // "runs", "1 run"
+    mb_duration_text(mb_seconds() - progress->started, took);
+    fprintf(progress->stream, "%s%s: %lld %.*s in %s%s%s\n", progress->terminal ? "\r\033[J" : "",
+            progress->label, (long long)count, unit, progress->unit, took, note != NULL ? ", " : "",
+            note != NULL ? note : "");
     fflush(progress->stream);
     progress->stream = NULL;
 }

@@ -1,11 +1,10 @@
 #include "base/utf8.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <utf8proc.h>
+
+#include "base/plain.h"
 
 enum { ZERO_WIDTH_NON_JOINER = 0x200c, ZERO_WIDTH_JOINER = 0x200d, EMOJI_SELECTOR = 0xfe0f };
 
@@ -21,6 +20,18 @@ size_t mb_utf8_write(int32_t character, char bytes[4]) {
     if (!utf8proc_codepoint_valid(character))
         return 0;
     return (size_t)utf8proc_encode_char(character, (utf8proc_uint8_t *)bytes);
+}
+
+void mb_text_position(const char *text, const char *at, const char *end, size_t *line,
+                      size_t *column) {
+    *line = *column = 1;
+    while (text < at) {
+        ++*column;
+        if (mb_utf8_next(&text, end) == '\n') {
+            ++*line;
+            *column = 1;
+        }
+    }
 }
 
 bool mb_is_utf8(const char *text, size_t length) {
@@ -44,65 +55,52 @@ bool mb_is_control(int32_t character) {
     }
 }
 
-static bool replaced(int32_t character) {
-    return character < 0 || mb_is_control(character);
-}
-
 bool mb_is_plain(const char *text) {
     const char *end = text + strlen(text);
-    while (text < end)
-        if (replaced(mb_utf8_next(&text, end)))
+    while (text < end) {
+        int32_t character = mb_utf8_next(&text, end);
+        if (character < 0 || mb_is_control(character))
             return false;
+    }
     return true;
 }
 
-void mb_make_plain(char *text, const char *kept) {
-    const char *from = text, *end = text + strlen(text);
-    while (from < end) {
-        const char *start = from;
-        int32_t character = mb_utf8_next(&from, end);
-        if (replaced(character) && strchr(kept, *start) == NULL) {
-            *text++ = '?';
-            continue;
-        }
-        memmove(text, start, (size_t)(from - start));
-        text += from - start;
-    }
-    *text = '\0';
-}
-
-void mb_print_plain(const char *format, ...) {
-    char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
-        fputs("?\n", stdout); // out of memory
-        return;
-    }
-    mb_make_plain(text, "\n");
-    fputs(text, stdout);
-    free(text);
-}
-
-// A grapheme is what readers see as one character: a letter with its accents, joined emoji, the two
-// letters of a flag. It takes at most two columns, and exactly two if a selector asks for the form
-// of an emoji.
-int32_t mb_text_width(const char *text) {
-    const char *end = text + strlen(text);
+// The width of the text, or of its beginning that fits into `most` columns; *fitting receives the
+// bytes of that beginning. A grapheme is what readers see as one character: a letter with its
+// accents, joined emoji, the two letters of a flag. It takes at most two columns, and exactly two
+// if a selector asks for the form of an emoji.
+static int32_t measure(const char *text, int32_t most, size_t *fitting) {
+    const char *at = text, *end = text + strlen(text), *grapheme = text;
     int32_t width = 0, taken = 0; // columns before the current grapheme, and of it
     utf8proc_int32_t last = -1, state = 0;
-    while (text < end) {
-        utf8proc_int32_t next = mb_utf8_next(&text, end);
-        next = replaced(next) ? '?' : next;
+    while (at < end && width + taken <= most) {
+        const char *start = at;
+        utf8proc_int32_t next = mb_utf8_next(&at, end);
+        char escape[MB_ESCAPE_SIZE];
+        int escaped = mb_escape(next, *start, escape);
+        next = escaped > 0 ? 'x' : next; // the last character of the escape; the others are below
         if (last >= 0 && utf8proc_grapheme_break_stateful(last, next, &state)) {
             width += taken;
             taken = 0;
+            grapheme = start;
         }
+        width += escaped > 0 ? escaped - 1 : 0;
         taken += next == EMOJI_SELECTOR ? 2 : utf8proc_charwidth(next);
         taken = taken > 2 ? 2 : taken;
         last = next;
     }
-    return width + taken;
+    bool all = width + taken <= most;
+    *fitting = (size_t)((all ? end : grapheme) - text);
+    return width + (all ? taken : 0);
+}
+
+int32_t mb_text_width(const char *text) {
+    size_t bytes;
+    return measure(text, INT32_MAX, &bytes);
+}
+
+void mb_cut_text(char *text, int32_t columns) {
+    size_t bytes;
+    measure(text, columns, &bytes);
+    text[bytes] = '\0';
 }

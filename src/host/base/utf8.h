@@ -14,24 +14,25 @@ int32_t mb_utf8_next(const char **text, const char *end);
 // Encodes a character and returns its length in bytes, or 0 if Unicode has no such character.
 size_t mb_utf8_write(int32_t character, char bytes[4]);
 
+// The line and the column of `at`, counted in characters from 1.
+void mb_text_position(const char *text, const char *at, const char *end, size_t *line,
+                      size_t *column);
+
 bool mb_is_utf8(const char *text, size_t length);
 
-// Whether a character must not be printed to a terminal: control characters, line and paragraph
-// separators, and invisible formatting characters such as those that reverse the direction of a
-// line. The joiners that some scripts and emoji need are allowed.
+// Whether a character must not be printed to a terminal (plain.h escapes it): control characters,
+// line and paragraph separators, and invisible formatting characters such as those that reverse the
+// direction of a line. The joiners that some scripts and emoji need are allowed.
 bool mb_is_control(int32_t character);
 
 // Whether the text is valid UTF-8 without such characters.
 bool mb_is_plain(const char *text);
 
-// Replaces such characters and invalid bytes with '?'. Characters in `kept` stay ("\n" for texts of
-// several lines).
-void mb_make_plain(char *text, const char *kept);
-
-// printf to stdout; the text is passed through mb_make_plain, which keeps newlines.
-void mb_print_plain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-// The number of columns that the text takes on a terminal, after mb_make_plain.
+// The number of columns that the text takes on a terminal, with escapes for such characters
+// (plain.h).
 int32_t mb_text_width(const char *text);
+
+// Cuts the text to what fits into so many columns, between two characters as readers see them.
+void mb_cut_text(char *text, int32_t columns);
 
 #endif

@@ -57,3 +57,23 @@ mb_status mb_parse_whole_by_modality(const char *option, char *text, int32_t min
         values[m] = (int32_t)numbers[m];
     return status;
 }
+
+mb_status mb_parse_seeds(const char *option, char *text, void *replacement, mb_error *error) {
+    mb_plan_replacement *given = replacement;
+    given->seed_count = 0;
+    for (char *rest = text, *item; (item = strsep(&rest, ",")) != NULL;) {
+        int64_t seed = 0;
+        if (!mb_parse_whole(item, 0, UINT32_MAX, &seed))
+            return mb_fail(error, MB_USAGE,
+                           "%s: expected seeds 0..4294967295, as in '1,2,3', found '%s'", option,
+                           item);
+        if (given->seed_count == MB_MOST_REPLACED_SEEDS)
+            return mb_fail(error, MB_USAGE, "%s: expected at most %d seeds", option,
+                           MB_MOST_REPLACED_SEEDS);
+        for (int32_t i = 0; i < given->seed_count; i++)
+            if (given->seeds[i] == (uint32_t)seed)
+                return mb_fail(error, MB_USAGE, "%s: %s is given twice", option, item);
+        given->seeds[given->seed_count++] = (uint32_t)seed;
+    }
+    return MB_OK;
+}

@@ -3,8 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/utf8.h"
+#include "base/json.h"
+#include "base/plain.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/doctor_device.h"
 #include "cli/doctor_ledger.h"
@@ -13,7 +16,7 @@
 
 static const char usage[] =
     "usage: merbench doctor CORPUS.h5 [--json] [--entries N]\n"
-    "       merbench doctor RESULTS.db [--upgrade NEW.db]\n"
+    "       merbench doctor RESULTS.db [--upgrade NEW.db | --save NEW.db] [--json] [--entries N]\n"
     "       merbench doctor --device [--gpu N] [--json]\n\n"
     "Audits a corpus and lists its findings. The exit code is 3 if there are errors or warnings,\n"
     "and 0 if there are none, or only notes.\n\n"
@@ -34,7 +37,7 @@ static const char usage[] =
 
 typedef struct arguments {
     const char *path; // NULL with --device
-    const char *upgrade;
+    const char *upgrade, *save;
     bool json, device;
     int32_t entries;
     mb_device_choice choice; // --gpu
@@ -42,14 +45,19 @@ typedef struct arguments {
 
 static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown, mb_error *error) {
     const mb_command_option options[] = {
-        {"entries", "N", "list the first N entries of a finding (default 5)",
+        {"entries", "N",
+         "list the first N entries of a finding or, for a results file, the first N findings "
+         "(default 5)",
          .whole = &given->entries, .least = 1, .most = 1000000},
         mb_json_option(&given->json),
         {"upgrade", "NEW.db",
          "copy a results file of an earlier version, unchanged in its numbers, into a new file "
-         "that "
-         "'merbench run' can continue",
+         "that 'merbench run' can continue",
          .text = &given->upgrade},
+        {"save", "NEW.db",
+         "copy what is not damaged in a results file into a new file; 'merbench run' then trains "
+         "the rest again",
+         .text = &given->save},
         {"device", NULL,
          "check this machine instead of a corpus: instruction sets, GPU driver, GPUs and their "
          "memory; train a small model on each and compare; show which device --device auto "
@@ -77,11 +85,26 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
                        "--device checks this machine: expected no corpus, found '%s'", given->path);
     if (given->upgrade != NULL && given->path == NULL)
         return mb_fail(error, MB_USAGE, "--upgrade: expected the results file to be upgraded");
+    if (given->save != NULL && given->path == NULL)
+        return mb_fail(error, MB_USAGE, "--save: expected the results file to be saved");
+    if (given->save != NULL && given->upgrade != NULL)
+        return mb_fail(error, MB_USAGE, "--save and --upgrade: expected one of them");
     if (!given->device && given->choice.gpu.given)
         return mb_fail(error, MB_USAGE, "--gpu: only valid with --device");
     if (!given->device && given->path == NULL)
         return mb_fail(error, MB_USAGE, "CORPUS.h5 is missing; 'merbench doctor --help' explains");
     return MB_OK;
+}
+
+// "3 utterances with NaN or Inf", "1 utterance with NaN or Inf": messages begin with a plural.
+static void print_heading(const mb_finding *finding) {
+    const char *message = finding->message;
+    int plural = (int)strcspn(message, " "), length = plural;
+    if (finding->count == 1)
+        length -= strncmp(message, "classes ", 8) == 0 ? 2 : 1;
+    mb_print_plain("%s: %s: %s: %" PRId64 " %.*s%s\n", mb_severity_name(finding->severity),
+                   finding->check, finding->subject, finding->count, length, message,
+                   message + plural);
 }
 
 static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
@@ -90,20 +113,22 @@ static void print_text(const mb_corpus *corpus, const mb_audit *audit) {
             const mb_finding *finding = &audit->findings[i];
             if ((int)finding->severity != severity)
                 continue;
-            mb_print_plain("%s: %s: %s: %" PRId64 " %s\n", mb_severity_name(finding->severity),
-                           finding->check, finding->subject, finding->count, finding->message);
+            print_heading(finding);
             for (int e = 0; e < finding->entry_count; e++)
                 mb_print_plain("    %s\n", finding->entries[e]);
             if (finding->count > finding->entry_count)
                 printf("    ... and %" PRId64 " more\n", finding->count - finding->entry_count);
         }
-    mb_print_plain("%s: %d errors, %d warnings, %d notes\n", corpus->path,
-                   mb_audit_count(audit, MB_ERROR), mb_audit_count(audit, MB_WARNING),
-                   mb_audit_count(audit, MB_NOTE));
+    int errors = mb_audit_count(audit, MB_ERROR), warnings = mb_audit_count(audit, MB_WARNING),
+        notes = mb_audit_count(audit, MB_NOTE);
+    mb_print_plain("%s: %d %s, %d %s, %d %s\n", corpus->path, errors,
+                   mb_plural(errors, "error", "errors"), warnings,
+                   mb_plural(warnings, "warning", "warnings"), notes,
+                   mb_plural(notes, "note", "notes"));
 }
 
 static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_error *error) {
-    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; cJSON_Print returns NULL in the end
+    cJSON *root = cJSON_CreateObject(); // cJSON passes NULL on; mb_json_print refuses it in the end
     cJSON_AddStringToObject(root, "path", corpus->path);
     cJSON_AddStringToObject(root, "dataset", corpus->rules->name);
     cJSON_AddStringToObject(root, "digest", corpus->digest);
@@ -124,13 +149,7 @@ static mb_status print_json(const mb_corpus *corpus, const mb_audit *audit, mb_e
         for (int e = 0; e < finding->entry_count; e++)
             cJSON_AddItemToArray(entries, cJSON_CreateString(finding->entries[e]));
     }
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return mb_out_of_memory(error, "doctor");
-    puts(text);
-    free(text);
-    return MB_OK;
+    return mb_json_print(root, "doctor", error);
 }
 
 mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
@@ -141,8 +160,17 @@ mb_status mb_cmd_doctor(int argc, char **argv, mb_error *error) {
         return status;
     if (given.device)
         return mb_doctor_device(&given.choice, given.json, error);
-    if (given.upgrade != NULL || mb_is_database(given.path))
-        return mb_doctor_ledger(given.path, given.upgrade, error);
+    bool database = false;
+    status = mb_is_database(given.path, &database, error);
+    if (status != MB_OK)
+        return status;
+    if (given.upgrade != NULL || given.save != NULL || database) {
+        const mb_doctor_ledger_options options = {.upgrade = given.upgrade,
+                                                  .save = given.save,
+                                                  .json = given.json,
+                                                  .entries = given.entries};
+        return mb_doctor_ledger(given.path, &options, error);
+    }
     mb_corpus corpus;
     mb_audit audit = {0};
     status = mb_corpus_open(given.path, &corpus, error);

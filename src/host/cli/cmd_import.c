@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/output.h"
+#include "base/plain.h"
+#include "base/plural.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
 #include "data/audit.h"
@@ -73,7 +75,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
          "accept NaN and Inf; 'merbench doctor' finds them, training refuses them",
          .given = &import->allow_nonfinite},
         mb_threads_option(&import->threads, "threads that read files, {} (default: one per "
-                                            "processor)"),
+                                            "processor that the process may use)"),
         mb_quiet_option(&import->quiet),
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench import",
@@ -96,16 +98,20 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
 }
 
 static void print_summary(const mb_corpus *corpus, const char *output) {
-    printf("%s: %s, %d utterances", output, corpus->rules->name, corpus->utterance_count);
+    mb_print_plain("%s: %s, %d %s", output, corpus->rules->name, corpus->utterance_count,
+                   mb_plural(corpus->utterance_count, "utterance", "utterances"));
     for (int32_t s = 0; s < corpus->split_count; s++)
-        printf("%s%s %d", s == 0 ? " (" : ", ", corpus->splits[s].name, corpus->splits[s].count);
-    printf("), %d feature%s\n", corpus->feature_count, corpus->feature_count == 1 ? "" : "s");
+        mb_print_plain("%s%s %d", s == 0 ? " (" : ", ", corpus->splits[s].name,
+                       corpus->splits[s].count);
+    printf("), %d %s\n", corpus->feature_count,
+           mb_plural(corpus->feature_count, "feature", "features"));
     for (int32_t f = 0; f < corpus->feature_count; f++)
         if (corpus->features[f].modality < 0)
-            fprintf(stderr,
-                    "merbench import: note: the modality of '%s' is unknown; --audio, --text or "
-                    "--video sets it\n",
-                    corpus->features[f].name);
+            mb_print_plain_to(
+                stderr,
+                "merbench import: note: the modality of '%s' is unknown; --audio, --text or "
+                "--video sets it\n",
+                corpus->features[f].name);
 }
 
 // Errors are printed as warnings, too: the corpus was written, only training may refuse it.
@@ -116,49 +122,43 @@ static mb_status print_findings(const mb_corpus *corpus, mb_error *error) {
         if (audit.findings[i].severity == MB_NOTE)
             continue;
         char *line = mb_finding_line(&audit.findings[i]);
-        if (line == NULL) {
+        if (line == NULL)
             status = mb_out_of_memory(error, "warnings");
-        } else {
-            mb_make_plain(line, "");
-            fprintf(stderr, "merbench import: warning: %s\n", line);
-        }
+        else
+            mb_print_plain_to(stderr, "merbench import: warning: %s\n", line);
         free(line);
     }
     mb_audit_free(&audit);
     return status;
 }
 
-static void print_ignored(const mb_dataset_rules *rules, mb_ignored_labels *ignored) {
+static void print_ignored(const mb_dataset_rules *rules, const mb_ignored_labels *ignored) {
     bool classes = rules->class_count == 0;
     if (ignored->different == 0)
         return;
-    mb_make_plain(ignored->first, "");
-    fprintf(stderr,
-            "merbench import: warning: ignored-labels: %s: the dataset has no %s, those of the "
-            "label file are ignored: the first is %s, %d utterance%s another\n",
-            rules->name, classes ? "classes" : "valences", ignored->first, ignored->different,
-            ignored->different == 1 ? " has" : "s have");
+    mb_print_plain_to(
+        stderr,
+        "merbench import: warning: ignored-labels: %s: the dataset has no %s, those of the "
+        "label file are ignored: the first is %s, %d utterance%s another\n",
+        rules->name, classes ? "classes" : "valences", ignored->first, ignored->different,
+        ignored->different == 1 ? " has" : "s have");
 }
 
 static mb_status import(const arguments *given, mb_error *error) {
-    mb_status status = mb_corpus_can_write(given->output, given->force, error);
+    mb_status status = mb_output_check(given->output, given->force, false, error);
     if (status != MB_OK)
         return status;
-    mb_corpus corpus;
-    mb_source *sources;
-    int32_t source_count;
-    mb_ignored_labels ignored;
-    status = mb_import_mertools(&given->import, &corpus, &sources, &source_count, &ignored, error);
+    mb_import import;
+    status = mb_import_open(&given->import, &import, error);
     if (status == MB_OK)
-        status = mb_corpus_write(&corpus, sources, source_count, given->output, error);
+        status = mb_import_write(&import, given->output, given->force, error);
     if (status == MB_OK)
-        print_summary(&corpus, given->output);
+        print_summary(&import.corpus, given->output);
     if (status == MB_OK)
-        print_ignored(corpus.rules, &ignored);
+        print_ignored(import.corpus.rules, &import.ignored);
     if (status == MB_OK)
-        status = print_findings(&corpus, error);
-    mb_sources_free(sources, source_count);
-    mb_corpus_close(&corpus);
+        status = print_findings(&import.corpus, error);
+    mb_import_close(&import);
     return status;
 }
 

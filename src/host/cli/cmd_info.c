@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
+#include "base/plain.h"
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -49,9 +52,8 @@ static mb_status describe(const mb_corpus *corpus, description *known, mb_error 
 static void print_labels(const mb_corpus *corpus, const char *name, const mb_split *split) {
     const mb_dataset_rules *rules = corpus->rules;
     mb_label_summary labels = mb_summarize_labels(corpus, split);
-    int missing = mb_text_width(name) < 8 ? 8 - mb_text_width(name) : 0;
-    mb_print_plain("  %s%*s %6d utterances\n", name, missing, "",
-                   split != NULL ? split->count : corpus->utterance_count);
+    int32_t count = split != NULL ? split->count : corpus->utterance_count;
+    mb_print_plain("  %-8s %6d %s\n", name, count, mb_plural(count, "utterance", "utterances"));
     if (rules->class_count > 0) {
         printf("           emotions:");
         for (int32_t c = 0; c < rules->class_count; c++)
@@ -84,17 +86,18 @@ static void print_features(const mb_corpus *corpus, const description *known) {
         char range[64];
         snprintf(range, sizeof range, "%" PRId64 "/%.1f/%" PRId64, lengths->minimum, lengths->mean,
                  lengths->maximum);
-        mb_print_plain("  %s%*s %-8s %-9s %9d %19s %10" PRId64 "  %s\n", feature->name,
-                       width - mb_text_width(feature->name), "", modality_name(feature->modality),
-                       level_name(feature->level), feature->dimension, range, lengths->total,
-                       feature->digest);
+        mb_print_plain("  %-*s %-8s %-9s %9d %19s %10" PRId64 "  %s\n", width, feature->name,
+                       modality_name(feature->modality), level_name(feature->level),
+                       feature->dimension, range, lengths->total, feature->digest);
     }
 }
 
 static void print_text(const mb_corpus *corpus, const description *known) {
-    mb_print_plain("%s\ndataset    %s (%d classes, %d regression output%s)\n", corpus->path,
-                   corpus->rules->name, corpus->rules->class_count, corpus->rules->value_count,
-                   corpus->rules->value_count == 1 ? "" : "s");
+    mb_print_plain(
+        "%s\ndataset    %s (%d %s, %d %s)\n", corpus->path, corpus->rules->name,
+        corpus->rules->class_count, mb_plural(corpus->rules->class_count, "class", "classes"),
+        corpus->rules->value_count,
+        mb_plural(corpus->rules->value_count, "regression output", "regression outputs"));
     mb_print_plain("digest     %s\nwritten by merbench %s from %s\ntranscripts %s\nsplits\n",
                    corpus->digest, corpus->tool_version, corpus->source,
                    corpus->transcripts != NULL ? "yes" : "no");
@@ -107,7 +110,7 @@ static void print_text(const mb_corpus *corpus, const description *known) {
         mb_print_plain("  %s  %s\n", known->digests[i], known->files[i]);
 }
 
-// ---- JSON; cJSON passes NULL on when out of memory, and cJSON_Print returns it in the end ------
+// ---- JSON; cJSON passes NULL on when out of memory, and mb_json_print refuses it in the end ----
 
 static void add_number(cJSON *object, const char *key, double number) {
     if (isnan(number))
@@ -182,13 +185,7 @@ static mb_status print_json(const mb_corpus *corpus, const description *known, m
         cJSON_AddStringToObject(source, "file", known->files[i]);
         cJSON_AddStringToObject(source, "digest", known->digests[i]);
     }
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return mb_out_of_memory(error, "info");
-    puts(text);
-    free(text);
-    return MB_OK;
+    return mb_json_print(root, "info", error);
 }
 
 static mb_status parse(int argc, char **argv, bool *json, mb_operands *operands, mb_error *error) {

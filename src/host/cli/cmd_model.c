@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/plural.h"
 #include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -219,9 +221,11 @@ static void print_text(const request *r, const costs *c) {
     printf("%s: %s\n\noptions\n", r->model->name, r->model->paper);
     for (int32_t i = 0; i < r->model->option_count; i++)
         print_option(&r->model->options[i], r->config.options[i]);
-    printf("\nfor %s features of dimensions %d, %d, %d, %d classes, %d values, batches of %d\n",
+    printf("\nfor %s features of dimensions %d, %d, %d, %d %s, %d %s, batches of %d\n",
            mb_feature_type_names[r->config.feature_type], r->config.dims[0], r->config.dims[1],
-           r->config.dims[2], r->config.class_count, r->config.value_count, r->batch);
+           r->config.dims[2], r->config.class_count,
+           mb_plural(r->config.class_count, "class", "classes"), r->config.value_count,
+           mb_plural(r->config.value_count, "value", "values"), r->batch);
     printf("  parameters                          %lld\n", (long long)c->parameters);
     printf("  multiply-accumulates, forward       %lld\n", (long long)c->forward);
     printf("  multiply-accumulates, training step %lld\n", (long long)c->training);
@@ -263,16 +267,6 @@ static cJSON *to_json(const request *r, const costs *c) {
     return document;
 }
 
-static mb_status print_json(cJSON *document, mb_error *error) {
-    char *text = document != NULL ? cJSON_Print(document) : NULL;
-    cJSON_Delete(document);
-    if (text == NULL)
-        return mb_out_of_memory(error, "model");
-    puts(text);
-    free(text);
-    return MB_OK;
-}
-
 static mb_status list_models(bool json, mb_error *error) {
     cJSON *list = json ? cJSON_CreateArray() : NULL;
     for (const mb_model *const *model = mb_model_all(); *model != NULL; model++)
@@ -280,7 +274,7 @@ static mb_status list_models(bool json, mb_error *error) {
             cJSON_AddItemToArray(list, cJSON_CreateString((*model)->name));
         else
             printf("%-12s %s\n", (*model)->name, (*model)->paper);
-    return json ? print_json(list, error) : MB_OK;
+    return json ? mb_json_print(list, "model", error) : MB_OK;
 }
 
 mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
@@ -297,7 +291,7 @@ mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     if (status != MB_OK)
         return status;
     if (r.json)
-        return print_json(to_json(&r, &c), error);
+        return mb_json_print(to_json(&r, &c), "model", error);
     print_text(&r, &c);
     return MB_OK;
 }

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/utf8.h"
+#include "base/json.h"
+#include "base/plain.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
 #include "cli/shared_options.h"
@@ -21,7 +22,8 @@ static const char usage[] =
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 3 a limit is exceeded or a file cannot be used,\n"
+    "exit codes: 0 everything holds, 1 the disk could not be read or memory was short,\n"
+    "            3 a limit is exceeded or a file cannot be used,\n"
     "            4 nothing fails, but a model or a kind of file is not supported";
 
 static const char *verdict_of(mb_status status) {
@@ -34,9 +36,9 @@ static void print_report(const char *path, mb_status status, const mb_parity_rep
                    report->model[0] != '\0' ? ", model " : "", report->model);
     for (int32_t i = 0; i < report->group_count; i++) {
         const mb_parity_group *group = &report->groups[i];
-        printf("  %-18s %4d compared, %d failed; worst %.3g (limit %.3g) in %s\n", group->name,
-               group->compared, group->failed, group->worst_error, group->worst_limit,
-               group->worst_tensor);
+        mb_print_plain("  %-18s %4d compared, %d failed; worst %.3g (limit %.3g) in %s\n",
+                       group->name, group->compared, group->failed, group->worst_error,
+                       group->worst_limit, group->worst_tensor);
     }
     if (report->finding[0] != '\0')
         mb_print_plain("  %s\n", report->finding);
@@ -78,28 +80,26 @@ static void add_report(cJSON *files, const char *path, mb_status status,
 }
 
 static mb_status check_files(mb_device *device, int count, char **paths, cJSON *files) {
-    bool failed = false, unsupported = false;
-    for (int i = 0; i < count; i++) {
+    int failed = 0, unsupported = 0, checked = 0;
+    bool stopped = false; // out of memory, interrupted
+    for (; checked < count && !stopped; checked++) {
         mb_parity_report report;
         mb_error error = {.message = ""};
-        mb_status status = mb_parity_file(device, paths[i], &report, &error);
-        failed |= status != MB_OK && status != MB_UNSUPPORTED;
-        unsupported |= status == MB_UNSUPPORTED;
+        mb_status status = mb_parity_file(device, paths[checked], &report, &error);
+        stopped = status == MB_FAILED;
+        failed += status != MB_OK && status != MB_UNSUPPORTED;
+        unsupported += status == MB_UNSUPPORTED;
         if (files != NULL)
-            add_report(files, paths[i], status, &report, &error);
+            add_report(files, paths[checked], status, &report, &error);
         else
-            print_report(paths[i], status, &report, &error);
+            print_report(paths[checked], status, &report, &error);
     }
-    return failed ? MB_BAD_INPUT : unsupported ? MB_UNSUPPORTED : MB_OK;
-}
-
-static mb_status print_json(cJSON *files, mb_error *error) {
-    char *text = cJSON_Print(files);
-    if (text == NULL)
-        return mb_out_of_memory(error, "report");
-    puts(text);
-    free(text);
-    return MB_OK;
+    if (count > 1 && files == NULL && !stopped)
+        printf("%d files: %d hold, %d fail, %d unsupported\n", count, count - failed - unsupported,
+               failed, unsupported);
+    if (stopped)
+        return MB_FAILED;
+    return failed > 0 ? MB_BAD_INPUT : unsupported > 0 ? MB_UNSUPPORTED : MB_OK;
 }
 
 static mb_status parse(int argc, char **argv, bool *json, mb_device_choice *choice,
@@ -132,9 +132,8 @@ mb_status mb_cmd_parity(int argc, char **argv, mb_error *error) {
         return status;
     cJSON *files = json ? cJSON_CreateArray() : NULL;
     status = check_files(device, operands.count, operands.items, files);
-    if (json && print_json(files, error) != MB_OK)
+    if (json && mb_json_print(files, "report", error) != MB_OK)
         status = MB_FAILED;
-    cJSON_Delete(files);
     device->backend->close(device);
     return status;
 }

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/memory_stream.h"
+#include "base/plain.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/ledger_file.h"
 #include "cli/shared_options.h"
 #include "sweep/replay.h"
 
@@ -85,7 +87,7 @@ static char *settings_text(const mb_replay_trials *trials, bool joined) {
         fputs(done ? setting : "", stream);
         free(setting);
     }
-    if (stream != NULL && (fclose(stream) != 0 || !done)) {
+    if (stream != NULL && mb_memory_stream_end(stream, &text) && !done) {
         free(text);
         text = NULL;
     }
@@ -97,8 +99,8 @@ static mb_status list_entry(mb_ledger *ledger, const mb_ledger_entry *entry,
     mb_ledger_trial recorded = {.description = NULL};
     mb_replay_trials trials = {0};
     char member[33] = "";
-    mb_status status = mb_ledger_get_trial(ledger, entry->key, &recorded, error);
     mb_error why = {.message = ""};
+    mb_status status = mb_ledger_get_trial(ledger, entry->key, &recorded, &why);
     if (status == MB_OK)
         status = mb_replay_load(ledger, &recorded, &trials, &why);
     bool known = status != MB_UNSUPPORTED;
@@ -168,8 +170,8 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
         status =
             mb_replay_find_corpus(first, options->data.items, options->data.count, &path, error);
     if (status == MB_OK) {
-        printf("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, first->dataset,
-               first->model->name, first->seed, path);
+        mb_print_plain("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, first->dataset,
+                       first->model->name, first->seed, path);
         mb_replay_options how = {open_device, &options->device, options->threads};
         status = mb_replay_trial(ledger, recorded->key, &trials, path, &how, stdout, error);
     }
@@ -186,7 +188,7 @@ mb_status mb_cmd_replay(int argc, char **argv, mb_error *error) {
         return status;
     mb_ledger *ledger = NULL;
     mb_ledger_trial trial = {.description = NULL};
-    status = mb_ledger_open(options.results, MB_LEDGER_READ, &ledger, error);
+    status = mb_open_ledger(options.results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK && options.list)
         status = list_trials(ledger, options.results, error);
     else if (status == MB_OK)

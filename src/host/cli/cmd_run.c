@@ -2,13 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "base/progress.h"
+#include "base/plain.h"
+#include "base/plural.h"
+#include "base/quantity.h"
+#include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/device_choice.h"
+#include "cli/ledger_file.h"
+#include "cli/run_display.h"
 #include "cli/shared_options.h"
 #include "report/table.h"
 #include "sweep/sweep.h"
@@ -17,6 +21,8 @@ typedef struct run_options {
     const char *plan, *results, *data;
     int32_t threads;
     bool dry_run, quiet, no_table;
+    mb_plan_replacement replacement;
+    char *replaced; // what it has replaced, in words
     mb_device_choice choice;
     const mb_backend *backend;    // of the chosen device
     mb_device_description device; // of the chosen device
@@ -31,6 +37,7 @@ static const char usage[] =
     "parts on which scores are not defined, and runs that must break are warnings on stderr.";
 
 static const char notes[] =
+    "With --epochs or --seeds the ledger has another plan, whose table says what was replaced.\n"
     "The plan format is described in docs/plan-format.md.\n"
     "example: merbench run configs/quickstart.json --data demo --results demo/results.db";
 
@@ -47,7 +54,15 @@ static mb_status parse(int argc, char **argv, run_options *given, bool *help_sho
                           "on cpu, runs that are trained at a time, {} (default: one per "
                           "processor); if fewer are left, the threads share the work of a run; a "
                           "GPU trains arrays of as many runs as its memory holds"),
-        {"dry-run", NULL, "show the work to be done and the memory it needs; change nothing",
+        {"epochs", "N", "for a quick try: {} instead of the plan's epochs",
+         .whole = &given->replacement.epochs, .least = 1, .most = 100000},
+        {"seeds", "S,...",
+         "for a quick try: these final seeds instead of the plan's, and only the first seed of the "
+         "search (without final seeds: these instead of the search's)",
+         .read = mb_parse_seeds, .target = &given->replacement},
+        {"dry-run", NULL,
+         "show the work to be done, the memory it needs and, unless --quiet, about how "
+         "long it takes, which is measured for a second or two; change nothing",
          .given = &given->dry_run},
         mb_quiet_option(&given->quiet),
         {"no-table", NULL, "print no table at the end", .given = &given->no_table},
@@ -110,7 +125,12 @@ static mb_pool_config pool_config(const run_options *options, const mb_sweep_tot
 
 static void print_warning(void *context, const char *line) {
     (void)context;
-    fprintf(stderr, "%s\n", line);
+    mb_print_plain_to(stderr, "%s\n", line);
+}
+
+static void print_warnings(void *context, const char *lines) {
+    (void)context;
+    mb_print_lines(stderr, lines);
 }
 
 // Only a GPU itself knows what fits into its memory; but no more does than is free.
@@ -119,7 +139,7 @@ static mb_status warn_of_size(const run_options *options, const mb_sweep *sweep,
     mb_sweep_get_totals(sweep, &totals);
     int64_t memory = trains_arrays(options) ? options->device.free_bytes
                                             : run_memory(options, totals.shared_bytes);
-    return memory > 0 ? mb_sweep_list_too_large(sweep, memory, print_warning, NULL, error) : MB_OK;
+    return memory > 0 ? mb_sweep_list_too_large(sweep, memory, print_warnings, NULL, error) : MB_OK;
 }
 
 // ---- dry run ----------------------------------------------------------------------------------
@@ -147,7 +167,7 @@ static void print_locked(const run_options *options, const mb_sweep_totals *tota
 
 static void print_peak(const run_options *options, const mb_sweep_totals *totals) {
     char label[64];
-    printf("%-22s %s\n", "device", options->device.text);
+    mb_print_plain("%-22s %s\n", "device", options->device.text);
     if (trains_arrays(options)) {
         int64_t limit = run_memory(options, totals->shared_bytes);
         print_bytes("memory: largest array", (double)totals->array_bytes);
@@ -157,15 +177,18 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
         print_locked(options, totals, limit);
         return;
     }
-    snprintf(label, sizeof label, "peak with %d thread%s", options->threads,
-             options->threads == 1 ? "" : "s");
+    snprintf(label, sizeof label, "peak with %d %s", options->threads,
+             mb_plural(options->threads, "thread", "threads"));
     print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
     puts("(plus about 40 MiB for the program and its libraries)");
 }
 
 static void print_totals(const mb_sweep_plan *plan, const run_options *options,
                          const mb_sweep_totals *totals) {
-    printf("%-22s %s (%s protocol)\n", "plan", plan->name, mb_protocol_names[plan->protocol]);
+    mb_print_plain("%-22s %s (%s protocol)\n", "plan", plan->name,
+                   mb_protocol_names[plan->protocol]);
+    if (options->replaced[0] != '\0')
+        mb_print_plain("%-22s %s\n", "quick try", options->replaced);
     printf("%-22s %d\n", "cells", totals->cells);
     printf("%-22s %lld\n", "settings", (long long)totals->settings);
     printf("%-22s %lld\n", "trials", (long long)totals->trials);
@@ -175,9 +198,36 @@ static void print_totals(const mb_sweep_plan *plan, const run_options *options,
     print_bytes("memory: features", (double)totals->shared_bytes);
     print_bytes("memory: largest run", (double)totals->run_bytes);
     print_peak(options, totals);
+}
+
+// Prints how long the training will take, after measuring it.
+static mb_status print_time(const run_options *options, mb_sweep *sweep,
+                            const mb_sweep_totals *totals, mb_error *error) {
+    char duration[MB_QUANTITY_TEXT];
+    double seconds = 0;
+    mb_pool_config config = pool_config(options, totals);
+    fflush(stdout); // measuring takes a moment
+    if (options->quiet || totals->runs == totals->runs_done)
+        return MB_OK;
+    mb_status status =
+        trains_arrays(options) ? MB_OK : mb_sweep_estimate(sweep, &config, &seconds, error);
+    if (status != MB_OK)
+        return status;
+    mb_rough_duration_text(seconds < 1 ? 1 : seconds, duration);
+    if (seconds > 0)
+        printf("%-22s about %s on %d %s (estimate)\n", "time", duration, options->threads,
+               mb_plural(options->threads, "thread", "threads"));
+    else
+        printf("%-22s not estimated%s\n", "time",
+               trains_arrays(options) ? " for this device" : ": no run could be measured");
+    return MB_OK;
+}
+
+static void print_doubt(const mb_sweep_totals *totals) {
     if (totals->runs_to_come > 0)
-        printf("\nFinal seeds whose setting is not chosen yet are included in runs and\n"
-               "multiply-accumulates (estimated by the mean of the search), but not in trials.\n");
+        printf("\nFinal seeds whose setting is not chosen yet are included in runs,\n"
+               "multiply-accumulates and time (estimated by the mean of the search), but not in\n"
+               "trials.\n");
 }
 
 static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
@@ -185,14 +235,17 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
     mb_ledger *ledger = NULL;
     mb_status status = MB_OK;
     if (access(options->results, F_OK) == 0)
-        status = mb_ledger_open(options->results, MB_LEDGER_READ, &ledger, error);
+        status = mb_open_ledger(options->results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
         status = mb_sweep_prepare(sweep, ledger, false, error);
     if (status == MB_OK) {
         mb_sweep_totals totals;
         mb_sweep_get_totals(sweep, &totals);
         print_totals(plan, options, &totals);
-        status = warn_of_size(options, sweep, error);
+        status = print_time(options, sweep, &totals, error);
+        print_doubt(&totals);
+        if (status == MB_OK)
+            status = warn_of_size(options, sweep, error);
     }
     mb_ledger_close(ledger);
     return status;
@@ -200,40 +253,18 @@ static mb_status dry_run(const run_options *options, const mb_sweep_plan *plan, 
 
 // ---- training ---------------------------------------------------------------------------------
 
-// The state of the progress display.
-typedef struct display {
-    mb_progress progress;
-    double started;
-} display;
-
-static void write_note(const display *d, const mb_sweep_totals *totals, char *note, size_t size) {
-    double seconds = mb_seconds() - d->started;
-    double rate = seconds > 0 ? (double)totals->steps / seconds : 0;
-    int length = snprintf(note, size, "%.0f model-steps/s", rate);
-    if (totals->runs_diverged > 0)
-        length += snprintf(note + length, size - (size_t)length, ", %lld diverged",
-                           (long long)totals->runs_diverged);
-    if (totals->runs_broken > 0)
-        snprintf(note + length, size - (size_t)length, ", %lld not finite",
-                 (long long)totals->runs_broken);
-}
-
-static void show(void *context, const mb_sweep_totals *totals) {
-    display *d = context;
-    char note[96];
-    write_note(d, totals, note, sizeof note);
-    d->progress.total = totals->runs;
-    mb_progress_update(&d->progress, totals->runs_done, note);
-}
-
 static void print_start(const run_options *options, const mb_sweep_plan *plan,
                         const mb_sweep_totals *totals) {
     char how[64] = "arrays of runs";
     if (!trains_arrays(options))
-        snprintf(how, sizeof how, "%d thread%s", options->threads,
-                 options->threads == 1 ? "" : "s");
-    fprintf(stderr, "%s: %lld runs, %lld done already; %s on %s\n", plan->name,
-            (long long)totals->runs, (long long)totals->runs_done, how, options->device.text);
+        snprintf(how, sizeof how, "%d %s", options->threads,
+                 mb_plural(options->threads, "thread", "threads"));
+    if (options->replaced[0] != '\0')
+        mb_print_plain_to(stderr, "%s: quick try, recorded as a plan of its own: %s\n", plan->name,
+                          options->replaced);
+    mb_print_plain_to(stderr, "%s: %lld %s, %lld done already; %s on %s\n", plan->name,
+                      (long long)totals->runs, mb_plural(totals->runs, "run", "runs"),
+                      (long long)totals->runs_done, how, options->device.text);
 }
 
 // Warns of choices that have no ground.
@@ -241,7 +272,7 @@ static void print_doubts(const run_options *options, const mb_sweep *sweep) {
     const char *line = mb_sweep_doubts(sweep);
     while (*line != '\0') {
         size_t length = strcspn(line, "\n");
-        fprintf(stderr, "%s: %.*s\n", options->plan, (int)length, line);
+        mb_print_plain_to(stderr, "%s: %.*s\n", options->plan, (int)length, line);
         line += length + 1;
     }
 }
@@ -251,27 +282,20 @@ static mb_status train(const run_options *options, const mb_sweep_plan *plan, mb
     mb_sweep_totals totals;
     mb_sweep_get_totals(sweep, &totals);
     mb_pool_config config = pool_config(options, &totals);
-    display d = {.started = mb_seconds()};
+    mb_run_display display;
     if (!options->quiet)
         print_start(options, plan, &totals);
-    mb_progress_start(&d.progress, "training", "runs", totals.runs_done, totals.runs,
-                      options->quiet);
-    mb_status status = mb_sweep_train(sweep, &config, options->device.text, show, &d, error);
+    mb_run_display_start(&display, &totals, plan->epochs, options->quiet);
+    mb_status status = mb_sweep_train(sweep, &config, options->device.text, mb_run_display_update,
+                                      &display, error);
     mb_sweep_get_totals(sweep, &totals);
-    show(&d, &totals);
-    char note[128];
-    write_note(&d, &totals, note, sizeof note);
-    struct rusage resources;
-    if (getrusage(RUSAGE_SELF, &resources) == 0) // ru_maxrss: KiB
-        snprintf(note + strlen(note), sizeof note - strlen(note), ", peak memory %.0f MiB",
-                 (double)resources.ru_maxrss / 1024.0);
-    mb_progress_finish(&d.progress, note);
+    mb_run_display_finish(&display, &totals);
     if (totals.runs_moved > 0)
         fprintf(stderr,
-                "warning: %lld runs were trained again, to be scored on their other parts, on "
-                "another device than before; their results may differ in rounding from those that "
-                "the setting was chosen by\n",
-                (long long)totals.runs_moved);
+                "warning: %lld %s trained again, to be scored on other parts, on another device "
+                "than before; results may differ in rounding from those that the setting was "
+                "chosen by\n",
+                (long long)totals.runs_moved, mb_plural(totals.runs_moved, "run was", "runs were"));
     print_doubts(options, sweep);
     return status;
 }
@@ -290,7 +314,7 @@ static mb_status print_table(const run_options *options, const mb_sweep_plan *pl
 static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan, mb_sweep *sweep,
                            mb_error *error) {
     mb_ledger *ledger = NULL;
-    mb_status status = mb_ledger_open(options->results, MB_LEDGER_WRITE, &ledger, error);
+    mb_status status = mb_open_ledger(options->results, MB_LEDGER_WRITE, &ledger, error);
     if (status != MB_OK)
         return status;
     status = mb_sweep_prepare(sweep, ledger, true, error);
@@ -301,11 +325,21 @@ static mb_status run_sweep(const run_options *options, const mb_sweep_plan *plan
     if (status == MB_OK)
         status = print_table(options, plan, ledger, error);
     if (status == MB_OK)
+        status = mb_ledger_look(ledger, error);
+    if (status == MB_OK)
         status = mb_sweep_check_aside(sweep, error);
     mb_ledger_close(ledger);
     if (status == MB_OK && !options->quiet)
-        fprintf(stderr, "results: %s\n", options->results);
+        mb_print_plain_to(stderr, "results: %s\n", options->results);
     return status;
+}
+
+static mb_status replace(run_options *options, mb_sweep_plan *plan, mb_error *error) {
+    mb_status status = mb_plan_replace(&options->replacement, options->data, plan, error);
+    if (status != MB_OK)
+        return status;
+    options->replaced = mb_plan_replaced_text(plan->json);
+    return options->replaced != NULL ? MB_OK : mb_out_of_memory(error, "a plan");
 }
 
 static mb_status run(run_options *options, mb_error *error) {
@@ -316,6 +350,8 @@ static mb_status run(run_options *options, mb_error *error) {
     if (status == MB_OK)
         status = mb_sweep_plan_load(options->plan, options->data, &plan, error);
     if (status == MB_OK)
+        status = replace(options, &plan, error);
+    if (status == MB_OK || plan.findings.count > 0) // its corpora are checked, too
         status = mb_sweep_open(&plan, &sweep, error);
     if (status == MB_OK)
         status = mb_sweep_list_warnings(sweep, print_warning, NULL, error);
@@ -324,6 +360,7 @@ static mb_status run(run_options *options, mb_error *error) {
     if (status == MB_OK)
         status = options->dry_run ? dry_run(options, &plan, sweep, error)
                                   : run_sweep(options, &plan, sweep, error);
+    free(options->replaced);
     mb_sweep_close(sweep);
     mb_sweep_plan_free(&plan);
     return status;

@@ -1,6 +1,9 @@
 // merbench synth: makes a synthetic corpus.
 #include <stdio.h>
 
+#include "base/output.h"
+#include "base/plain.h"
+#include "base/plural.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/shared_options.h"
@@ -84,14 +87,17 @@ static mb_status read_options(const arguments *given, mb_synth_options *options,
 }
 
 static void print_result(const char *path, const mb_corpus *corpus) {
-    printf("%s: synthetic %s, %d utterances (", path, corpus->rules->name, corpus->utterance_count);
+    mb_print_plain("%s: synthetic %s, %d %s (", path, corpus->rules->name, corpus->utterance_count,
+                   mb_plural(corpus->utterance_count, "utterance", "utterances"));
     for (int32_t i = 0; i < corpus->split_count; i++)
         printf("%s%s %d", i > 0 ? ", " : "", corpus->splits[i].name, corpus->splits[i].count);
     printf(")\n");
-    for (int32_t i = 0; i < corpus->feature_count; i++)
-        printf("  %s  %d dimensions, %lld frames\n", corpus->features[i].name,
-               corpus->features[i].dimension,
-               (long long)corpus->features[i].offsets[corpus->utterance_count]);
+    for (int32_t i = 0; i < corpus->feature_count; i++) {
+        long long frames = corpus->features[i].offsets[corpus->utterance_count];
+        printf("  %s  %d %s, %lld %s\n", corpus->features[i].name, corpus->features[i].dimension,
+               mb_plural(corpus->features[i].dimension, "dimension", "dimensions"), frames,
+               mb_plural(frames, "frame", "frames"));
+    }
 }
 
 mb_status mb_cmd_synth(int argc, char **argv, mb_error *error) {
@@ -103,13 +109,13 @@ mb_status mb_cmd_synth(int argc, char **argv, mb_error *error) {
         return status;
     status = read_options(&given, &options, error);
     if (status == MB_OK)
-        status = mb_corpus_can_write(given.output, given.force, error);
+        status = mb_output_check(given.output, given.force, false, error);
     if (status != MB_OK)
         return status;
     mb_corpus corpus;
     status = mb_synth_make(&options, &corpus, error);
     if (status == MB_OK)
-        status = mb_corpus_write(&corpus, NULL, 0, given.output, error);
+        status = mb_corpus_write(&corpus, NULL, 0, given.output, given.force, error);
     if (status == MB_OK)
         print_result(given.output, &corpus);
     mb_corpus_close(&corpus);

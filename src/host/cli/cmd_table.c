@@ -1,11 +1,14 @@
 // merbench table: prints the tables of a sweep.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/command_line.h"
+#include "base/memory_stream.h"
 #include "base/output.h"
 #include "cli/cli.h"
+#include "cli/ledger_file.h"
 #include "merbench/metrics.h"
 #include "report/table.h"
 
@@ -26,6 +29,7 @@ static const char notes[] =
 
 typedef struct arguments {
     const char *results, *output;
+    bool force;
     mb_table_options options;
 } arguments;
 
@@ -57,6 +61,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
          .letter = 'a', .given = &given->options.all_settings},
         {"output", "FILE", "write to FILE instead of standard output", .letter = 'o',
          .text = &given->output},
+        {"force", NULL, "replace FILE if it exists", .given = &given->force},
         {.name = NULL}};
     const mb_command_line line = {.program = "merbench table",
                                   .usage = usage,
@@ -76,6 +81,9 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
     given->options.deviation = (mb_table_deviation)deviation;
     if (given->output != NULL && are_same_file(given->results, given->output))
         return mb_fail(error, MB_USAGE, "--output: '%s' is the results file itself", given->output);
+    // Wherever standard output goes, a file included, is open already.
+    if (given->output != NULL && strcmp(given->output, "/dev/stdout") == 0)
+        given->output = NULL;
     return MB_OK;
 }
 
@@ -87,10 +95,10 @@ static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error
     if (stream == NULL)
         return mb_out_of_memory(error, "a table");
     mb_status status = mb_table_print(ledger, &given->options, stream, error);
-    if (fclose(stream) != 0 && status == MB_OK)
+    if (!mb_memory_stream_end(stream, &text) && status == MB_OK)
         status = mb_out_of_memory(error, "a table");
     if (status == MB_OK && given->output != NULL)
-        status = mb_write_file(given->output, text, length, error);
+        status = mb_write_file(given->output, given->force, text, length, error);
     else if (status == MB_OK)
         fwrite(text, 1, length, stdout); // main checks standard output for errors
     free(text);
@@ -103,8 +111,11 @@ mb_status mb_cmd_table(int argc, char **argv, mb_error *error) {
     mb_status status = parse(argc, argv, &given, &help_shown, error);
     if (status != MB_OK || help_shown)
         return status;
+    if (given.output != NULL)
+        status = mb_output_check(given.output, given.force, true, error);
     mb_ledger *ledger = NULL;
-    status = mb_ledger_open(given.results, MB_LEDGER_READ, &ledger, error);
+    if (status == MB_OK)
+        status = mb_open_ledger(given.results, MB_LEDGER_READ, &ledger, error);
     if (status == MB_OK)
         status = print_table(ledger, &given, error);
     mb_ledger_close(ledger);

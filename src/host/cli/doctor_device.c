@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
+#include "base/plain.h"
+#include "base/plural.h"
 #include "cli/device_choice.h"
 #include "merbench/self_test.h"
 #include "merbench/survey.h"
@@ -100,7 +103,7 @@ static void print_checked(const checked *c) {
         printf("works (self-test: differs by %.2g from the portable kernels, limit %g)\n",
                c->difference, MB_SELF_TEST_LIMIT);
     else
-        printf("%s: %s\n", c->usable ? "SELF-TEST FAILED" : "not usable", c->problem);
+        mb_print_plain("%s: %s\n", c->usable ? "SELF-TEST FAILED" : "not usable", c->problem);
 }
 
 static void print_version(const char *what, int32_t version) {
@@ -113,16 +116,18 @@ static void print_version(const char *what, int32_t version) {
 static void print_gpu(const findings *f, int32_t i) {
     const mb_cuda_survey *survey = &f->survey;
     const char *problem = survey->devices[i].problem;
-    printf("  GPU %-6d %s, compute capability %d.%d, %d multiprocessors, %.1f GiB", i,
-           survey->devices[i].name, survey->devices[i].major, survey->devices[i].minor,
-           survey->devices[i].multiprocessors, gibibytes(survey->devices[i].total_bytes));
+    mb_print_plain(
+        "  GPU %-6d %s, compute capability %d.%d, %d %s, %.1f GiB", i, survey->devices[i].name,
+        survey->devices[i].major, survey->devices[i].minor, survey->devices[i].multiprocessors,
+        mb_plural(survey->devices[i].multiprocessors, "multiprocessor", "multiprocessors"),
+        gibibytes(survey->devices[i].total_bytes));
     if (survey->devices[i].free_bytes >= 0)
         printf(", %.1f GiB free", gibibytes(survey->devices[i].free_bytes));
     printf("\n             ");
     if (i == survey->chosen)
         print_checked(&f->gpu);
     else if (problem[0] != '\0')
-        printf("not usable: %s\n", problem);
+        mb_print_plain("not usable: %s\n", problem);
     else if (f->choice->gpu.given)
         printf("not tested\n");
     else
@@ -132,7 +137,7 @@ static void print_gpu(const findings *f, int32_t i) {
 static void print_cuda(const findings *f) {
     const mb_cuda_survey *survey = &f->survey;
     if (mb_cuda_backend() == NULL) {
-        printf("cuda: %s\n", survey->problem);
+        mb_print_plain("cuda: %s\n", survey->problem);
         return;
     }
     printf("cuda: ");
@@ -142,15 +147,15 @@ static void print_cuda(const findings *f) {
     for (int32_t i = 0; i < survey->device_count; i++)
         print_gpu(f, i);
     if (survey->device_count == 0)
-        printf("  not usable: %s\n", survey->problem);
+        mb_print_plain("  not usable: %s\n", survey->problem);
 }
 
 static void print_text(const findings *f) {
     int32_t processors = mb_processors();
     printf("merbench " MERBENCH_VERSION "\n");
-    printf("cpu: %d processor%s, %.1f GiB of memory, %.1f GiB available\n", processors,
-           processors == 1 ? "" : "s", gibibytes(f->machine.total_bytes),
-           gibibytes(mb_memory_available()));
+    printf("cpu: %d %s, %.1f GiB of memory, %.1f GiB available%s\n", processors,
+           mb_plural(processors, "processor", "processors"), gibibytes(f->machine.total_bytes),
+           gibibytes(mb_memory_available()), mb_memory_limit_note());
     for (int i = 0; i < MB_ISA_COUNT; i++) {
         printf("  %-10s ", mb_isa_names[i]);
         print_checked(&f->isas[i]);
@@ -160,12 +165,12 @@ static void print_text(const findings *f) {
         printf("--gpu %d: ", f->choice->gpu.number);
     else
         printf("--device auto: ");
-    puts(f->automatic->text[0] != '\0' ? f->automatic->text : "not usable");
+    mb_print_plain("%s\n", f->automatic->text[0] != '\0' ? f->automatic->text : "not usable");
 }
 
 // ---- JSON -------------------------------------------------------------------------------------
 
-// cJSON passes NULL on when out of memory, and cJSON_Print returns it in the end.
+// cJSON passes NULL on when out of memory, and mb_json_print refuses it in the end.
 static void add_checked(cJSON *object, const checked *c) {
     cJSON_AddBoolToObject(object, "usable", c->usable);
     cJSON_AddBoolToObject(object, "works", c->passed);
@@ -243,13 +248,7 @@ static mb_status print_json(const findings *f, mb_error *error) {
     cJSON_AddBoolToObject(root, "works", f->automatic->passed);
     add_cpu(root, f);
     add_cuda(root, f);
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return mb_out_of_memory(error, "doctor");
-    puts(text);
-    free(text);
-    return MB_OK;
+    return mb_json_print(root, "doctor", error);
 }
 
 mb_status mb_doctor_device(const mb_device_choice *choice, bool json, mb_error *error) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "data/corpus_file.h"
 
 const char *mb_severity_name(mb_severity severity) {
@@ -88,17 +89,12 @@ char *mb_finding_line(const mb_finding *finding) {
         fprintf(stream, "%s%s", e == 0 ? ": " : "; ", finding->entries[e]);
     if (finding->count > finding->entry_count)
         fprintf(stream, "; and %" PRId64 " more", finding->count - finding->entry_count);
-    bool failed = ferror(stream) != 0;
-    failed |= fclose(stream) != 0;
-    if (!failed)
-        return line;
-    free(line);
-    return NULL;
+    return mb_memory_stream_end(stream, &line) ? line : NULL;
 }
 
 static mb_status audit_feature_list(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {
     mb_check none = mb_check_start(audit, MB_ERROR, "no-features", corpus->rules->name,
-                                   "the corpus has no features");
+                                   "datasets without features");
     if (corpus->feature_count == 0)
         mb_check_add(&none, "there is nothing to train with");
     mb_status status = mb_check_finish(&none, error);

@@ -15,7 +15,7 @@ typedef struct mb_finding {
     mb_severity severity;
     const char *check;   // "nonfinite", "constant-columns" ...
     char *subject;       // the feature, split or dataset that it is about
-    const char *message; // describes the entries
+    const char *message; // describes the entries, beginning with a plural: "utterances with ..."
     int64_t count;       // number of entries found
     char **entries;      // the first few of them
     int entry_count;

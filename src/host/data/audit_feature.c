@@ -73,7 +73,7 @@ static mb_status audit_columns(const mb_corpus *corpus, const mb_feature *featur
         for (int32_t d = 0; d < dimension; d++)
             varies[d] |= feature->values[t * dimension + d] != feature->values[d];
     mb_check check = mb_check_start(audit, MB_NOTE, "constant-columns", feature->name,
-                                    "columns that have one value everywhere");
+                                    "columns with one value everywhere");
     for (int32_t d = 0; d < dimension; d++)
         if (!varies[d])
             mb_check_add(&check, "column %d: %g", d, (double)feature->values[d]);
@@ -148,8 +148,9 @@ static mb_status audit_equal(const mb_corpus *corpus, const mb_feature *feature,
 }
 
 static mb_status audit_dimension(const mb_feature *feature, mb_audit *audit, mb_error *error) {
-    mb_check check = mb_check_start(audit, MB_WARNING, "one-column", feature->name,
-                                    "frames of one value; the axes of the array may be swapped");
+    mb_check check = mb_check_start(
+        audit, MB_WARNING, "one-column", feature->name,
+        "features whose frames have one value; the axes of the array may be swapped");
     if (feature->dimension == 1)
         mb_check_add(&check, "dimension 1");
     return mb_check_finish(&check, error);

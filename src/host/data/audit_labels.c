@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "data/audit.h"
 
 static const double imbalance_worth_a_note = 10;
@@ -66,8 +67,8 @@ static mb_status audit_classes(const mb_corpus *corpus, mb_audit *audit, mb_erro
         if (counts[c] == 0)
             mb_check_add(&absent, "%d '%s'", c, rules->classes[c]);
         else if (counts[c] * imbalance_worth_a_note < most)
-            mb_check_add(&rare, "%d '%s': %d utterances, the largest class has %d", c,
-                         rules->classes[c], counts[c], most);
+            mb_check_add(&rare, "%d '%s': %d %s, the largest class has %d", c, rules->classes[c],
+                         counts[c], mb_plural(counts[c], "utterance", "utterances"), most);
     mb_status status = mb_check_finish(&absent, error);
     mb_status other = mb_check_finish(&rare, error);
     return status != MB_OK ? status : other;
@@ -77,9 +78,9 @@ static mb_status audit_classes(const mb_corpus *corpus, mb_audit *audit, mb_erro
 static mb_status audit_membership(const mb_corpus *corpus, int32_t *splits_of, mb_audit *audit,
                                   mb_error *error) {
     mb_check twice = mb_check_start(audit, MB_ERROR, "split-overlap", corpus->rules->name,
-                                    "utterances that are in two splits, or twice in one");
+                                    "utterances in two splits, or twice in one");
     mb_check nowhere = mb_check_start(audit, MB_WARNING, "no-split", corpus->rules->name,
-                                      "utterances that are in no split");
+                                      "utterances in no split");
     for (int32_t s = 0; s < corpus->split_count; s++)
         for (int32_t i = 0; i < corpus->splits[s].count; i++) {
             int32_t row = corpus->splits[s].rows[i];

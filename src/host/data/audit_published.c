@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "data/audit.h"
 #include "data/summary.h"
 #include "data/synth.h"
@@ -41,15 +42,16 @@ static const mb_dataset_rules *find_fitting(const mb_corpus *corpus) {
 static mb_status audit_sizes(const mb_corpus *corpus, mb_audit *audit, mb_error *error) {
     const mb_dataset_rules *rules = corpus->rules;
     mb_check check = mb_check_start(audit, MB_WARNING, "split-sizes", rules->name,
-                                    "splits that do not have the published size");
+                                    "splits without the published size");
     for (int32_t s = 0; s < corpus->split_count; s++) {
         const mb_split *split = &corpus->splits[s];
         const mb_published_split *published = find_published(rules, split->name);
         if (published == NULL)
-            mb_check_add(&check, "'%s': %d utterances, not published", split->name, split->count);
+            mb_check_add(&check, "'%s': %d %s, not published", split->name, split->count,
+                         mb_plural(split->count, "utterance", "utterances"));
         else if (published->count != split->count)
-            mb_check_add(&check, "'%s': %d utterances, published %d", split->name, split->count,
-                         published->count);
+            mb_check_add(&check, "'%s': %d %s, published %d", split->name, split->count,
+                         mb_plural(split->count, "utterance", "utterances"), published->count);
     }
     for (int i = 0; i < MB_MOST_PUBLISHED_SPLITS && rules->published[i].name != NULL; i++)
         if (mb_corpus_split(corpus, rules->published[i].name) == NULL)
@@ -62,7 +64,7 @@ static mb_status audit_other(const mb_corpus *corpus, const mb_dataset_rules *ot
                              mb_audit *audit, mb_error *error) {
     mb_check check =
         mb_check_start(audit, MB_WARNING, "other-dataset", corpus->rules->name,
-                       "other datasets whose published splits have exactly these sizes");
+                       "datasets of another name whose published splits have exactly these sizes");
     char sizes[128] = "";
     for (int i = 0; i < MB_MOST_PUBLISHED_SPLITS && other->published[i].name != NULL; i++) {
         size_t length = strlen(sizes);

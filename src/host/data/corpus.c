@@ -1,6 +1,7 @@
 // Reads corpora. The seal is checked first. Every field is checked all the same: a valid seal does
 // not mean that the content makes sense.
 #include "merbench/corpus.h"
+#include "base/plural.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -40,8 +41,9 @@ static mb_status expect_length(const mb_corpus *corpus, const char *object, int 
         return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected one dimension, found %d",
                        corpus->path, object, rank);
     if (dims[0] != expected)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %" PRId64 " entries, found %" PRId64,
-                       corpus->path, object, expected, dims[0]);
+        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %" PRId64 " %s, found %" PRId64,
+                       corpus->path, object, expected, mb_plural(expected, "entry", "entries"),
+                       dims[0]);
     return MB_OK;
 }
 
@@ -97,9 +99,9 @@ static mb_status read_utterances(const mb_h5 *h5, mb_corpus *corpus, mb_error *e
     if (status == MB_OK && found != count) {
         mb_h5_free_names(corpus->transcripts, found);
         corpus->transcripts = NULL;
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: /utterances/transcript: expected %d entries, found %d", corpus->path,
-                         count, found);
+        status =
+            mb_fail(error, MB_BAD_INPUT, "%s: /utterances/transcript: expected %d %s, found %d",
+                    corpus->path, count, mb_plural(count, "entry", "entries"), found);
     }
     return status;
 }
@@ -160,6 +162,19 @@ mb_status mb_corpus_read_offsets(const mb_h5 *h5, const mb_corpus *corpus,
     return status;
 }
 
+mb_status mb_corpus_check_values(const mb_h5 *h5, const mb_corpus *corpus,
+                                 const mb_feature *feature, int64_t frames, mb_error *error) {
+    char object[1024];
+    int64_t dims[8];
+    int rank;
+    snprintf(object, sizeof object, "/features/%s/values", feature->name);
+    mb_status status = mb_h5_shape(h5, object, &rank, dims, error);
+    if (status == MB_OK && (rank != 2 || dims[0] != frames || dims[1] != feature->dimension))
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected shape (%" PRId64 ", %d)",
+                         corpus->path, object, frames, feature->dimension);
+    return status;
+}
+
 // Reads everything about a feature except its values. The offsets are checked but not kept.
 static mb_status read_feature(const mb_h5 *h5, mb_corpus *corpus, mb_feature *feature,
                               mb_error *error) {
@@ -178,9 +193,11 @@ static mb_status read_feature(const mb_h5 *h5, mb_corpus *corpus, mb_feature *fe
     free(digest);
     int64_t *offsets;
     status = mb_corpus_read_offsets(h5, corpus, feature, &offsets, error);
-    if (status == MB_OK)
-        free(offsets);
-    return status;
+    if (status != MB_OK)
+        return status;
+    int64_t frames = offsets[corpus->utterance_count];
+    free(offsets);
+    return mb_corpus_check_values(h5, corpus, feature, frames, error);
 }
 
 static mb_status read_features(const mb_h5 *h5, mb_corpus *corpus, mb_error *error) {
@@ -202,15 +219,10 @@ static mb_status read_features(const mb_h5 *h5, mb_corpus *corpus, mb_error *err
     return status;
 }
 
-mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
-    *corpus = (mb_corpus){.path = strdup(path)};
-    if (corpus->path == NULL)
-        return mb_out_of_memory(error, path);
-    mb_status status = mb_seal_check(path, error);
-    if (status != MB_OK)
-        return status;
+// Reads everything but values and sources, without a look at the seal.
+static mb_status read_corpus(const char *path, mb_corpus *corpus, mb_error *error) {
     mb_h5 *h5;
-    status = mb_h5_open(path, &h5, error);
+    mb_status status = mb_h5_open_corpus(path, &h5, error);
     if (status != MB_OK)
         return status;
     status = read_root(h5, corpus, error);
@@ -220,6 +232,8 @@ mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
         status = read_splits(h5, corpus, error);
     if (status == MB_OK)
         status = read_features(h5, corpus, error);
+    if (status == MB_OK)
+        status = mb_h5_check(h5, error);
     mb_h5_close(h5);
     if (status == MB_OK)
         status = mb_corpus_check(corpus, path, error);
@@ -230,6 +244,34 @@ mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
         status = mb_fail(error, MB_BAD_INPUT,
                          "%s: names, labels and splits: expected digest %s, found %s", path,
                          corpus->digest, digest);
+    return status;
+}
+
+mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
+    *corpus = (mb_corpus){.path = strdup(path)};
+    if (corpus->path == NULL)
+        return mb_out_of_memory(error, path);
+    mb_status status = mb_seal_check(path, error);
+    if (status == MB_OK)
+        status = mb_h5_guard(path, true, error);
+    return status == MB_OK ? read_corpus(path, corpus, error) : status;
+}
+
+// Loading values makes no calls that could fail in another way: reading has looked at the header of
+// each `values`, and what follows is a copy of bytes from one place of the file, as the format
+// allows neither chunks nor filters nor another type.
+mb_status mb_corpus_try(const char *path, mb_error *error) {
+    mb_corpus corpus = {.path = strdup(path)};
+    char **files = NULL, **digests = NULL;
+    int count = 0;
+    mb_status status = corpus.path != NULL ? MB_OK : mb_out_of_memory(error, path);
+    if (status == MB_OK)
+        status = read_corpus(path, &corpus, error);
+    if (status == MB_OK)
+        status = mb_corpus_sources(&corpus, &files, &digests, &count, error);
+    mb_h5_free_names(files, count);
+    mb_h5_free_names(digests, count);
+    mb_corpus_close(&corpus);
     return status;
 }
 

@@ -99,31 +99,26 @@ mb_status mb_offsets_check(const mb_corpus *corpus, const mb_feature *feature,
     return MB_OK;
 }
 
-static mb_status check_features(const mb_corpus *corpus, const char *file, mb_error *error) {
-    for (int32_t f = 0; f < corpus->feature_count; f++) {
-        const mb_feature *feature = &corpus->features[f];
-        if (!usable_name(feature->name))
-            return mb_fail(error, MB_BAD_INPUT, "%s: feature %d: '%s' is not a usable name", file,
-                           f, feature->name);
-        if (feature->modality < -1 || feature->modality >= MB_MODALITY_COUNT)
-            return mb_fail(error, MB_BAD_INPUT, "%s: feature '%s': there is no modality %d", file,
-                           feature->name, feature->modality);
-        if (feature->level != MB_LEVEL_UTTERANCE && feature->level != MB_LEVEL_FRAME)
-            return mb_fail(error, MB_BAD_INPUT, "%s: feature '%s': there is no level %d", file,
-                           feature->name, feature->level);
-        if (feature->dimension < 1)
-            return mb_fail(error, MB_BAD_INPUT,
-                           "%s: feature '%s': expected a dimension of at least 1, found %d", file,
-                           feature->name, feature->dimension);
-        if (feature->offsets != NULL) {
-            mb_status status =
-                mb_offsets_check(corpus, feature, feature->offsets,
-                                 feature->offsets[corpus->utterance_count], file, error);
-            if (status != MB_OK)
-                return status;
-        }
-    }
-    return MB_OK;
+mb_status mb_feature_check(const mb_corpus *corpus, int32_t index, const char *file,
+                           mb_error *error) {
+    const mb_feature *feature = &corpus->features[index];
+    if (!usable_name(feature->name))
+        return mb_fail(error, MB_BAD_INPUT, "%s: feature %d: '%s' is not a usable name", file,
+                       index, feature->name);
+    if (feature->modality < -1 || feature->modality >= MB_MODALITY_COUNT)
+        return mb_fail(error, MB_BAD_INPUT, "%s: feature '%s': there is no modality %d", file,
+                       feature->name, feature->modality);
+    if (feature->level != MB_LEVEL_UTTERANCE && feature->level != MB_LEVEL_FRAME)
+        return mb_fail(error, MB_BAD_INPUT, "%s: feature '%s': there is no level %d", file,
+                       feature->name, feature->level);
+    if (feature->dimension < 1)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: feature '%s': expected a dimension of at least 1, found %d", file,
+                       feature->name, feature->dimension);
+    if (feature->offsets == NULL)
+        return MB_OK;
+    return mb_offsets_check(corpus, feature, feature->offsets,
+                            feature->offsets[corpus->utterance_count], file, error);
 }
 
 mb_status mb_corpus_check(const mb_corpus *corpus, const char *file, mb_error *error) {
@@ -135,8 +130,8 @@ mb_status mb_corpus_check(const mb_corpus *corpus, const char *file, mb_error *e
         status = check_labels(corpus, file, error);
     if (status == MB_OK)
         status = check_splits(corpus, file, error);
-    if (status == MB_OK)
-        status = check_features(corpus, file, error);
+    for (int32_t f = 0; f < corpus->feature_count && status == MB_OK; f++)
+        status = mb_feature_check(corpus, f, file, error);
     return status;
 }
 
@@ -190,14 +185,21 @@ mb_status mb_corpus_digest(const mb_corpus *corpus, char digest[33], mb_error *e
     return MB_OK;
 }
 
+mb_hasher *mb_feature_hasher(const mb_feature *feature, int32_t utterance_count) {
+    mb_hasher *hasher = mb_hasher_create();
+    if (hasher == NULL)
+        return NULL;
+    add_number(hasher, feature->dimension);
+    mb_hasher_add(hasher, feature->offsets, ((size_t)utterance_count + 1) * sizeof(int64_t));
+    return hasher;
+}
+
 mb_status mb_feature_digest(const mb_feature *feature, int32_t utterance_count, char digest[33],
                             mb_error *error) {
-    mb_hasher *hasher = mb_hasher_create();
+    mb_hasher *hasher = mb_feature_hasher(feature, utterance_count);
     if (hasher == NULL)
         return mb_out_of_memory(error, feature->name);
     size_t frames = (size_t)feature->offsets[utterance_count];
-    add_number(hasher, feature->dimension);
-    mb_hasher_add(hasher, feature->offsets, ((size_t)utterance_count + 1) * sizeof(int64_t));
     mb_hasher_add(hasher, feature->values, frames * (size_t)feature->dimension * sizeof(float));
     mb_hasher_finish(hasher, digest);
     return MB_OK;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,8 +15,7 @@ static mb_status read_all(int descriptor, const char *path, size_t size, mb_file
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return mb_fail(error, MB_FAILED, "%s: offset %zu: cannot read: %s", path, file->size,
-                           strerror(errno));
+            return mb_fail_errno(error, errno, "%s: offset %zu: cannot read", path, file->size);
         if (got == 0)
             return mb_fail(error, MB_BAD_INPUT, "%s: the file became shorter while it was read",
                            path);
@@ -30,10 +28,12 @@ mb_status mb_file_read(const char *path, size_t largest, mb_file_bytes *file, mb
     *file = (mb_file_bytes){0};
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
+        return mb_fail_errno(error, errno, "%s: cannot open", path);
     struct stat info;
     mb_status status = MB_OK;
-    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
+    if (fstat(descriptor, &info) != 0)
+        status = mb_fail_errno(error, errno, "%s: cannot open", path);
+    else if (!S_ISREG(info.st_mode))
         status = mb_fail(error, MB_BAD_INPUT, "%s: expected a regular file", path);
     else if ((uint64_t)info.st_size > largest)
         status = mb_fail(error, MB_BAD_INPUT, "%s: expected at most %zu bytes, found %lld", path,

@@ -11,7 +11,7 @@ typedef struct mb_file_bytes {
     size_t size;
 } mb_file_bytes;
 
-// MB_BAD_INPUT: the file is missing, not readable, not a regular file, or larger than `largest`.
+// MB_BAD_INPUT: the file is missing, not permitted, not a regular file, or larger than `largest`.
 mb_status mb_file_read(const char *path, size_t largest, mb_file_bytes *file, mb_error *error);
 
 #endif

@@ -18,7 +18,10 @@ static void close_attribute(opened *open) {
 }
 
 bool mb_h5_has_attribute(const mb_h5 *h5, const char *name, const char *attribute) {
-    return H5Aexists_by_name(h5->file, name, attribute, h5->links) > 0;
+    htri_t there = H5Aexists_by_name(h5->file, name, attribute, h5->links);
+    if (there < 0 && *h5->cause == 0)
+        *h5->cause = mb_h5_errno();
+    return there > 0;
 }
 
 static mb_status open_attribute(const mb_h5 *h5, const char *name, const char *attribute,
@@ -27,24 +30,28 @@ static mb_status open_attribute(const mb_h5 *h5, const char *name, const char *a
     mb_status status = mb_h5_object(h5, name, H5I_BADID, &open->object, error);
     if (status != MB_OK)
         return status;
-    if (H5Aexists(open->object, attribute) > 0)
+    htri_t there = H5Aexists(open->object, attribute);
+    if (there > 0)
         open->attribute = H5Aopen(open->object, attribute, H5P_DEFAULT);
-    if (open->attribute < 0) {
-        close_attribute(open);
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: there is no attribute '%s'", h5->path, name,
-                       attribute);
-    }
-    open->type = H5Aget_type(open->attribute);
-    hid_t space = H5Aget_space(open->attribute);
+    if (there == 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: there is no attribute '%s'", h5->path, name,
+                         attribute);
+    else if (open->attribute < 0)
+        status = mb_h5_fail(h5, error, "%s: there is no attribute '%s'", name, attribute);
+    else if ((open->type = H5Aget_type(open->attribute)) < 0)
+        status = mb_h5_fail(h5, error, "%s: attribute '%s': unreadable type", name, attribute);
+    hid_t space = status == MB_OK ? H5Aget_space(open->attribute) : -1;
     hssize_t elements = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
+    if (status == MB_OK && elements < 0)
+        status = mb_h5_fail(h5, error, "%s: attribute '%s': expected one value", name, attribute);
+    else if (status == MB_OK && elements != 1)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: attribute '%s': expected one value",
+                         h5->path, name, attribute);
     if (space >= 0)
         H5Sclose(space);
-    if (open->type < 0 || elements != 1) {
+    if (status != MB_OK)
         close_attribute(open);
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: attribute '%s': expected one value", h5->path,
-                       name, attribute);
-    }
-    return MB_OK;
+    return status;
 }
 
 mb_status mb_h5_attribute_number(const mb_h5 *h5, const char *name, const char *attribute,
@@ -58,30 +65,30 @@ mb_status mb_h5_attribute_number(const mb_h5 *h5, const char *name, const char *
         status = mb_fail(error, MB_BAD_INPUT, "%s: %s: attribute '%s': expected a number", h5->path,
                          name, attribute);
     else if (H5Aread(open.attribute, H5T_NATIVE_DOUBLE, value) < 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: attribute '%s': cannot be read", h5->path,
-                         name, attribute);
+        status = mb_h5_fail(h5, error, "%s: attribute '%s': cannot be read", name, attribute);
     close_attribute(&open);
     return status;
 }
 
-static mb_status read_text(const opened *open, char **text) {
-    *text = NULL;
-    if (H5Tis_variable_str(open->type) > 0) {
-        char *shared = NULL;
-        if (H5Aread(open->attribute, open->type, &shared) < 0)
-            return MB_BAD_INPUT;
-        *text = strdup(shared != NULL ? shared : "");
+static mb_status read_text(const mb_h5 *h5, const char *name, const char *attribute,
+                           const opened *open, char **text, mb_error *error) {
+    bool variable = H5Tis_variable_str(open->type) > 0;
+    size_t size = variable ? 0 : H5Tget_size(open->type);
+    char *shared = NULL, *fixed = calloc(size + 1, 1);
+    if (fixed == NULL)
+        return mb_out_of_memory(error, attribute);
+    mb_status status = MB_OK;
+    if (H5Aread(open->attribute, open->type, variable ? (void *)&shared : fixed) < 0)
+        status = mb_h5_fail(h5, error, "%s: attribute '%s': cannot be read", name, attribute);
+    else if (!variable || shared == NULL)
+        *text = fixed;
+    else if ((*text = strdup(shared)) == NULL)
+        status = mb_out_of_memory(error, attribute);
+    if (*text != fixed)
+        free(fixed);
+    if (shared != NULL)
         H5free_memory(shared);
-    } else {
-        size_t size = H5Tget_size(open->type);
-        *text = calloc(size + 1, 1);
-        if (*text != NULL && H5Aread(open->attribute, open->type, *text) < 0) {
-            free(*text);
-            *text = NULL;
-            return MB_BAD_INPUT;
-        }
-    }
-    return *text != NULL ? MB_OK : MB_FAILED;
+    return status;
 }
 
 mb_status mb_h5_attribute_text(const mb_h5 *h5, const char *name, const char *attribute,
@@ -95,12 +102,7 @@ mb_status mb_h5_attribute_text(const mb_h5 *h5, const char *name, const char *at
         status = mb_fail(error, MB_BAD_INPUT, "%s: %s: attribute '%s': expected a string", h5->path,
                          name, attribute);
     } else {
-        status = read_text(&open, text);
-        if (status == MB_BAD_INPUT)
-            mb_fail(error, status, "%s: %s: attribute '%s': cannot be read", h5->path, name,
-                    attribute);
-        else if (status == MB_FAILED)
-            mb_out_of_memory(error, attribute);
+        status = read_text(h5, name, attribute, &open, text, error);
     }
     close_attribute(&open);
     return status;

@@ -128,7 +128,10 @@ static mb_status list_features(const char *folder, char ***names, int *count, mb
         char *name = (*names)[i];
         (*names)[i] = NULL;
         status = join_path(path, folder, name, error);
-        if (status == MB_OK && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        bool found = status == MB_OK && stat(path, &info) == 0;
+        if (status == MB_OK && !found && errno != ENOENT) // ENOENT: a link to nothing
+            status = mb_fail_errno(error, errno, "%s: cannot open the folder", path);
+        if (found && S_ISDIR(info.st_mode))
             (*names)[kept++] = name;
         else
             free(name);
@@ -172,13 +175,6 @@ static mb_status check_asked(const mb_import_options *options, char **there, int
 
 // ---- the whole folder -------------------------------------------------------------------------
 
-typedef struct mertools_import {
-    const mb_import_options *options;
-    mb_corpus *corpus;
-    mb_source *sources;
-    int32_t source_count;
-} mertools_import;
-
 static mb_status find_labels(const mb_import_options *options, char path[PATH_MAX],
                              mb_error *error) {
     const char *given = options->labels;
@@ -190,13 +186,13 @@ static mb_status find_labels(const mb_import_options *options, char path[PATH_MA
     const char *name = given != NULL ? given : mb_mertools_label_file(options->rules);
     mb_status status = join_path(path, options->folder, name, error);
     if (status == MB_OK && access(path, F_OK) != 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: cannot open the labels of %s: %s%s", path,
-                         options->rules->name, strerror(errno),
-                         given == NULL ? "; --labels names another file" : "");
+        status = mb_fail_errno(error, errno, "%s: cannot open the labels of %s%s", path,
+                               options->rules->name,
+                               given == NULL ? " (--labels names another file)" : "");
     return status;
 }
 
-static mb_status add_source(mertools_import *import, const char *file, mb_error *error) {
+static mb_status add_source(mb_import *import, const char *file, mb_error *error) {
     mb_source *source = &import->sources[import->source_count];
     source->file = strdup(file);
     if (source->file == NULL)
@@ -205,11 +201,11 @@ static mb_status add_source(mertools_import *import, const char *file, mb_error 
     return MB_OK;
 }
 
-static mb_status read_labels(mertools_import *import, mb_ignored_labels *ignored, mb_error *error) {
+static mb_status read_labels(mb_import *import, mb_error *error) {
     char path[PATH_MAX], digest[33] = "";
     mb_status status = find_labels(import->options, path, error);
     if (status == MB_OK)
-        status = mb_mertools_labels(path, import->corpus, ignored, digest, error);
+        status = mb_mertools_labels(path, &import->corpus, &import->ignored, digest, error);
     const char *file = strrchr(path, '/');
     if (status == MB_OK)
         status = add_source(import, file != NULL ? file + 1 : path, error);
@@ -218,71 +214,91 @@ static mb_status read_labels(mertools_import *import, mb_ignored_labels *ignored
     return status;
 }
 
-static mb_status read_feature(mertools_import *import, const char *folder, const char *name,
-                              mb_error *error) {
-    const mb_import_options *options = import->options;
-    mb_corpus *corpus = import->corpus;
-    char path[PATH_MAX], file[NAME_MAX + 16];
-    mb_feature_reading reading = {options->threads, options->allow_nonfinite, options->quiet};
-    mb_feature *feature = &corpus->features[corpus->feature_count++];
-    feature->modality = modality_of(options, name);
-    feature->name = strdup(name);
-    if (feature->name == NULL)
-        return mb_out_of_memory(error, name);
-    mb_status status = join_path(path, folder, name, error);
-    snprintf(file, sizeof file, "features/%s", name);
-    if (status == MB_OK)
-        status = add_source(import, file, error);
-    if (status == MB_OK)
-        status = mb_mertools_feature(corpus, path, &reading, feature,
-                                     import->sources[import->source_count - 1].digest, error);
-    return status;
-}
-
-static mb_status read_features(mertools_import *import, const char *folder, char **names, int count,
-                               mb_error *error) {
+static mb_status add_features(mb_import *import, char **names, int count, mb_error *error) {
     const mb_names *asked = &import->options->features;
-    import->corpus->features = calloc((size_t)count + 1, sizeof *import->corpus->features);
-    if (import->corpus->features == NULL)
+    mb_corpus *corpus = &import->corpus;
+    corpus->features = calloc((size_t)count + 1, sizeof *corpus->features);
+    if (corpus->features == NULL)
         return mb_out_of_memory(error, "features");
     mb_status status = MB_OK;
-    for (int i = 0; i < count && status == MB_OK; i++)
-        if (asked->count == 0 || contains(asked, names[i]))
-            status = read_feature(import, folder, names[i], error);
+    for (int i = 0; i < count && status == MB_OK; i++) {
+        if (asked->count > 0 && !contains(asked, names[i]))
+            continue;
+        char file[NAME_MAX + 16];
+        mb_feature *feature = &corpus->features[corpus->feature_count++];
+        feature->modality = modality_of(import->options, names[i]);
+        feature->name = strdup(names[i]);
+        snprintf(file, sizeof file, "features/%s", names[i]);
+        status = feature->name != NULL ? add_source(import, file, error)
+                                       : mb_out_of_memory(error, names[i]);
+    }
     return status;
 }
 
-mb_status mb_import_mertools(const mb_import_options *options, mb_corpus *corpus,
-                             mb_source **sources, int32_t *source_count, mb_ignored_labels *ignored,
-                             mb_error *error) {
-    *sources = NULL, *source_count = 0;
-    *ignored = (mb_ignored_labels){0};
-    *corpus = (mb_corpus){.rules = options->rules};
-    corpus->source = strdup(options->folder);
+mb_status mb_import_open(const mb_import_options *options, mb_import *import, mb_error *error) {
+    *import = (mb_import){.options = options, .corpus.rules = options->rules};
+    import->corpus.source = strdup(options->folder);
     char folder[PATH_MAX], **names = NULL;
     int count = 0;
-    if (corpus->source == NULL)
+    if (import->corpus.source == NULL)
         return mb_out_of_memory(error, options->folder);
     mb_status status = join_path(folder, options->folder, "features", error);
     if (status == MB_OK)
         status = list_features(folder, &names, &count, error);
     if (status == MB_OK)
         status = check_asked(options, names, count, folder, error);
-    mertools_import import = {options, corpus, calloc((size_t)count + 1, sizeof(mb_source)), 0};
-    if (status == MB_OK && import.sources == NULL)
+    import->sources = calloc((size_t)count + 1, sizeof *import->sources);
+    if (status == MB_OK && import->sources == NULL)
         status = mb_out_of_memory(error, "sources");
     if (status == MB_OK)
-        status = read_labels(&import, ignored, error);
+        status = read_labels(import, error);
     if (status == MB_OK)
-        status = read_features(&import, folder, names, count, error);
+        status = add_features(import, names, count, error);
     mb_h5_free_names(names, count);
-    *sources = import.sources;
-    *source_count = import.source_count;
     return status;
 }
 
-void mb_sources_free(mb_source *sources, int32_t source_count) {
-    for (int32_t i = 0; i < source_count; i++)
-        free(sources[i].file);
-    free(sources);
+mb_status mb_import_feature(mb_import *import, int32_t feature, mb_interrupt *interrupt,
+                            mb_error *error) {
+    const mb_import_options *options = import->options;
+    mb_source *source = &import->sources[feature + 1];
+    mb_feature_reading reading = {.threads = options->threads,
+                                  .allow_nonfinite = options->allow_nonfinite,
+                                  .quiet = options->quiet,
+                                  .interrupt = interrupt};
+    char path[PATH_MAX];
+    mb_status status = join_path(path, options->folder, source->file, error);
+    if (status == MB_OK)
+        status = mb_mertools_feature(&import->corpus, path, &reading,
+                                     &import->corpus.features[feature], source->digest, error);
+    return status;
+}
+
+static void drop_values(mb_feature *feature) {
+    free(feature->offsets);
+    free(feature->values);
+    feature->offsets = NULL;
+    feature->values = NULL;
+}
+
+static mb_status load_next(void *context, int32_t feature, mb_interrupt *interrupt,
+                           mb_error *error) {
+    mb_import *import = context;
+    if (feature > 0)
+        drop_values(&import->corpus.features[feature - 1]);
+    return mb_import_feature(import, feature, interrupt, error);
+}
+
+mb_status mb_import_write(mb_import *import, const char *path, bool replace, mb_error *error) {
+    mb_feature_loader loader = {load_next, import};
+    return mb_corpus_write_from(&import->corpus, import->sources, import->source_count, &loader,
+                                path, replace, error);
+}
+
+void mb_import_close(mb_import *import) {
+    for (int32_t i = 0; i < import->source_count; i++)
+        free(import->sources[i].file);
+    free(import->sources);
+    mb_corpus_close(&import->corpus);
+    *import = (mb_import){0};
 }

@@ -23,12 +23,28 @@ typedef struct mb_import_options {
     int threads;
 } mb_import_options;
 
-// Reads labels and features. The caller closes the corpus and frees *sources with mb_sources_free,
-// also after a failure.
-mb_status mb_import_mertools(const mb_import_options *options, mb_corpus *corpus,
-                             mb_source **sources, int32_t *source_count, mb_ignored_labels *ignored,
-                             mb_error *error);
-void mb_sources_free(mb_source *sources, int32_t source_count);
+// An import under way.
+typedef struct mb_import {
+    const mb_import_options *options; // the caller's
+    mb_corpus corpus;                 // without the values of features that are not loaded
+    mb_source *sources;               // the label file, then a folder for each feature
+    int32_t source_count;
+    mb_ignored_labels ignored;
+} mb_import;
+
+// Reads the labels and finds the features. The import must be closed even after a failure.
+mb_status mb_import_open(const mb_import_options *options, mb_import *import, mb_error *error);
+
+// Reads one feature and the digest of its source. `interrupt` may be NULL; if it comes, the reading
+// ends with MB_FAILED.
+mb_status mb_import_feature(mb_import *import, int32_t feature, mb_interrupt *interrupt,
+                            mb_error *error);
+
+// Writes the corpus. Features are read when their turn comes and are freed when they are written,
+// so that memory holds one at a time.
+mb_status mb_import_write(mb_import *import, const char *path, bool replace, mb_error *error);
+
+void mb_import_close(mb_import *import);
 
 // Guesses a modality from words in a feature's name ("wavlm", "clip", "bert"); -1 = unknown.
 int32_t mb_guess_modality(const char *feature_name);

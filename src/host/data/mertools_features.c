@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "data/corpus_file.h"
 #include "data/mertools_files.h"
@@ -96,12 +98,14 @@ static void *read_some(void *data) {
     return NULL;
 }
 
-// Shows the progress until the last thread has ended.
-static void watch(feature_work *work, bool quiet) {
+// Shows the progress until the last thread has ended. An interrupt lets the threads take no more
+// utterances.
+static void watch(feature_work *work, const mb_feature_reading *reading) {
     char label[80];
     mb_progress progress;
     snprintf(label, sizeof label, "reading %s", work->feature);
-    mb_progress_start(&progress, label, "utterances", 0, work->corpus->utterance_count, quiet);
+    mb_progress_start(&progress, label, "utterances", 0, work->corpus->utterance_count,
+                      reading->quiet);
     pthread_mutex_lock(&work->lock);
     while (work->running > 0) {
         struct timespec until;
@@ -111,23 +115,29 @@ static void watch(feature_work *work, bool quiet) {
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&work->finished, &work->lock, &until);
         mb_progress_update(&progress, atomic_load(&work->done), NULL);
+        if (reading->interrupt != NULL && mb_interrupt_came(reading->interrupt)) {
+            atomic_store(&work->first_failed, -1);
+            work->status = mb_fail(&work->error, MB_FAILED, "interrupted (%s)",
+                                   strsignal(reading->interrupt->signal));
+        }
     }
     pthread_mutex_unlock(&work->lock);
     mb_progress_finish(&progress, work->status != MB_OK ? "failed" : NULL);
 }
 
-static mb_status read_all(feature_work *work, int threads, bool quiet, mb_error *error) {
+static mb_status read_all(feature_work *work, const mb_feature_reading *reading, mb_error *error) {
     pthread_t started[MB_MAX_THREADS];
-    int count = 0;
+    int count = 0, threads = reading->threads;
     threads = threads < 1 ? 1 : threads > MB_MAX_THREADS ? MB_MAX_THREADS : threads;
     pthread_mutex_lock(&work->lock); // no thread may end before `running` is set
-    while (count < threads && pthread_create(&started[count], NULL, read_some, work) == 0)
+    int code = 0;
+    while (count < threads && (code = pthread_create(&started[count], NULL, read_some, work)) == 0)
         count++;
     work->running = count;
     pthread_mutex_unlock(&work->lock);
     if (count == 0)
-        return mb_fail(error, MB_FAILED, "cannot start a thread");
-    watch(work, quiet);
+        return mb_fail_errno(error, code, "cannot start a thread");
+    watch(work, reading);
     for (int i = 0; i < count; i++)
         pthread_join(started[i], NULL);
     if (work->status != MB_OK && error != NULL)
@@ -135,17 +145,31 @@ static mb_status read_all(feature_work *work, int threads, bool quiet, mb_error 
     return work->status;
 }
 
-// Finds the file or folder of every utterance. The message of a failure lists the first few
-// utterances that have neither.
-static mb_status locate(feature_work *work, mb_error *error) {
+// The message lists the first few utterances that have neither a file nor a folder.
+static mb_status not_found(const feature_work *work, int missing, mb_error *error) {
     enum { SHOWN = 5 };
+    mb_status status =
+        mb_fail(error, MB_BAD_INPUT,
+                "%.300s: feature '%s': %d of %d %s neither a file "
+                "UTTERANCE.npy nor a folder UTTERANCE:",
+                work->folder, work->feature, missing, work->corpus->utterance_count,
+                mb_plural(work->corpus->utterance_count, "utterance has", "utterances have"));
+    int shown = 0;
+    for (int32_t i = 0; i < work->corpus->utterance_count && shown < SHOWN; i++)
+        if (work->utterances[i].where == MISSING) {
+            shown++;
+            mb_fail_more(error, status, "\n  '%.100s'", work->corpus->names[i]);
+        }
+    return missing > SHOWN ? mb_fail_more(error, status, "\n  ...") : status;
+}
+
+// Finds the file or folder of every utterance.
+static mb_status locate(feature_work *work, mb_error *error) {
     char **names, wanted[NAME_MAX + 8];
     int count, missing = 0;
     mb_status status = mb_list_folder(work->folder, &names, &count, error);
     if (status != MB_OK)
         return status;
-    char list[1024] = "";
-    size_t used = 0;
     for (int32_t i = 0; i < work->corpus->utterance_count; i++) {
         const char *name = work->corpus->names[i], *key = wanted;
         bool fits = strlen(name) <= NAME_MAX;
@@ -154,17 +178,32 @@ static mb_status locate(feature_work *work, mb_error *error) {
             work->utterances[i].where = FILE_OF_FRAMES;
         else if (fits && bsearch(&name, names, (size_t)count, sizeof *names, compare_names) != NULL)
             work->utterances[i].where = FOLDER_OF_FRAMES;
-        else if (missing++ < SHOWN && used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "\n  '%.100s'", name);
+        else
+            missing++;
     }
     if (missing > 0)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%.300s: feature '%s': %d of %d utterances have neither a file "
-                         "UTTERANCE.npy nor a folder UTTERANCE:%s%s",
-                         work->folder, work->feature, missing, work->corpus->utterance_count, list,
-                         missing > SHOWN ? "\n  ..." : "");
+        status = not_found(work, missing, error);
     mb_h5_free_names(names, count);
     return status;
+}
+
+// Moves the frames of all utterances into one array. What is freed is given back to the system at
+// once, so that the feature is not held twice.
+static void move_values(feature_work *work, mb_feature *feature) {
+    const int64_t enough = (int64_t)64 << 20;
+    int64_t freed = 0;
+    for (int32_t i = 0; i < work->corpus->utterance_count; i++) {
+        mb_frames *own = &work->utterances[i].frames;
+        size_t bytes = (size_t)(own->count * own->dimension) * sizeof(float);
+        memcpy(feature->values + feature->offsets[i] * feature->dimension, own->values, bytes);
+        free(own->values);
+        own->values = NULL;
+        freed += (int64_t)bytes;
+        if (freed >= enough) {
+            malloc_trim(0);
+            freed = 0;
+        }
+    }
 }
 
 // Concatenates the frames of all utterances.
@@ -179,12 +218,12 @@ static mb_status join(feature_work *work, mb_feature *feature, mb_error *error) 
         return mb_out_of_memory(error, feature->name);
     for (int32_t i = 0; i < count; i++) {
         if (utterances[i].frames.dimension != feature->dimension)
-            return mb_fail(
-                error, MB_BAD_INPUT,
-                "%s: feature '%s': utterance '%s' has frames of %d values, utterance '%s' "
-                "has frames of %d",
-                work->folder, feature->name, work->corpus->names[0], feature->dimension,
-                work->corpus->names[i], utterances[i].frames.dimension);
+            return mb_fail(error, MB_BAD_INPUT,
+                           "%s: feature '%s': utterance '%s' has frames of %d %s, utterance '%s' "
+                           "has frames of %d",
+                           work->folder, feature->name, work->corpus->names[0], feature->dimension,
+                           mb_plural(feature->dimension, "value", "values"), work->corpus->names[i],
+                           utterances[i].frames.dimension);
         if (utterances[i].frames.count != 1 || utterances[i].where == FOLDER_OF_FRAMES)
             feature->level = MB_LEVEL_FRAME;
         frames += utterances[i].frames.count; // all are in memory, so this cannot overflow
@@ -194,13 +233,7 @@ static mb_status join(feature_work *work, mb_feature *feature, mb_error *error) 
         values > INT64_MAX / 8 ||
         (feature->values = malloc((size_t)values * sizeof(float))) == NULL)
         return mb_out_of_memory(error, feature->name);
-    for (int32_t i = 0; i < count; i++) {
-        mb_frames *own = &work->utterances[i].frames;
-        memcpy(feature->values + feature->offsets[i] * feature->dimension, own->values,
-               (size_t)(own->count * own->dimension) * sizeof(float));
-        free(own->values);
-        own->values = NULL;
-    }
+    move_values(work, feature);
     return MB_OK;
 }
 
@@ -229,7 +262,7 @@ mb_status mb_mertools_feature(const mb_corpus *corpus, const char *folder,
         return mb_out_of_memory(error, feature->name);
     mb_status status = locate(&work, error);
     if (status == MB_OK)
-        status = read_all(&work, reading->threads, reading->quiet, error);
+        status = read_all(&work, reading, error);
     if (status == MB_OK)
         status = digest_of(&work, digest, error);
     if (status == MB_OK)

@@ -3,12 +3,14 @@
 #ifndef MB_DATA_MERTOOLS_FEATURES_H
 #define MB_DATA_MERTOOLS_FEATURES_H
 
+#include "base/interrupt.h"
 #include "merbench/corpus.h"
 
 typedef struct mb_feature_reading {
     int threads;
-    bool allow_nonfinite; // accept NaN and Inf
-    bool quiet;           // no progress
+    bool allow_nonfinite;    // accept NaN and Inf
+    bool quiet;              // no progress
+    mb_interrupt *interrupt; // ends the reading with MB_FAILED; may be NULL
 } mb_feature_reading;
 
 // Reads one feature of all utterances of the corpus. `feature` comes with its name and modality,

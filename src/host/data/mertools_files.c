@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/plural.h"
 #include "data/file_bytes.h"
 #include "data/h5.h"
 
@@ -36,8 +37,7 @@ mb_status mb_list_folder(const char *folder, char ***names, int *count, mb_error
     int capacity = 0;
     DIR *open = opendir(folder);
     if (open == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot open the folder: %s", folder,
-                       strerror(errno));
+        return mb_fail_errno(error, errno, "%s: cannot open the folder", folder);
     const struct dirent *entry;
     *names = calloc(1, sizeof **names); // not NULL even if the folder is empty
     mb_status status = *names != NULL ? MB_OK : mb_out_of_memory(error, folder);
@@ -46,8 +46,7 @@ mb_status mb_list_folder(const char *folder, char ***names, int *count, mb_error
             (*count == INT_MAX / 4 || !add_entry(names, count, &capacity, entry->d_name)))
             status = mb_out_of_memory(error, folder);
     if (status == MB_OK && errno != 0)
-        status =
-            mb_fail(error, MB_FAILED, "%s: cannot read the folder: %s", folder, strerror(errno));
+        status = mb_fail_errno(error, errno, "%s: cannot read the folder", folder);
     closedir(open);
     if (status != MB_OK) {
         mb_h5_free_names(*names, *count);
@@ -85,9 +84,9 @@ static mb_status add_frame(const char *path, mb_frames *all, int capacity, mb_ha
                          "%s: expected one frame in a file of a folder, found %" PRId64, path,
                          one.count);
     else if (all->count > 0 && one.dimension != all->dimension)
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: the frame has %d values, the frames before it have %d", path,
-                         one.dimension, all->dimension);
+        status = mb_fail(
+            error, MB_BAD_INPUT, "%s: the frame has %d %s, the frames before it have %d", path,
+            one.dimension, mb_plural(one.dimension, "value", "values"), all->dimension);
     if (status == MB_OK && all->count == 0) {
         all->dimension = one.dimension;
         all->values = calloc((size_t)capacity, (size_t)one.dimension * sizeof(float));

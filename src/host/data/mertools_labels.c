@@ -9,6 +9,10 @@
 
 static const double no_value = -10; // stands for a missing valence in the toolkit
 
+// A dict of Python has no key twice, but a pickle can name one again and again, in few bytes. Names
+// that are different take their own bytes in the file, and so do their labels.
+enum { LEAST_ENTRY = 5, MOST_LABELS = 100 }; // bytes of an utterance in a pickle; its labels
+
 const char *mb_mertools_label_file(const mb_dataset_rules *rules) {
     if (strcmp(rules->name, "IEMOCAPFour") == 0)
         return "label_4way.npz";
@@ -144,6 +148,10 @@ static mb_status add_utterance(mb_corpus *corpus, mb_split *split, const mb_pyth
             error, MB_BAD_INPUT,
             "%s: member '%s', utterance '%s': expected a dict with 'emo' and 'val', found %s",
             at->path, at->member, at->utterance, mb_python_kind_name(label->kind));
+    if (label->count / 2 > MOST_LABELS)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: member '%s', utterance '%s': expected at most %d labels, found %zu",
+                       at->path, at->member, at->utterance, MOST_LABELS, label->count / 2);
     int32_t row = corpus->utterance_count;
     mb_status status =
         read_emotion(mb_python_get(label, "emo"), corpus->rules, at, &corpus->emotions[row], error);
@@ -164,8 +172,23 @@ static mb_status add_utterance(mb_corpus *corpus, mb_split *split, const mb_pyth
     return MB_OK;
 }
 
-static mb_status add_split(mb_corpus *corpus, const mb_python *dict, label_location *at,
-                           mb_error *error) {
+// `size`: of the pickle.
+static mb_status check_names(const mb_python *dict, size_t size, const label_location *at,
+                             mb_error *error) {
+    size_t letters = 0, count = dict->count / 2;
+    for (size_t i = 0; i < count && letters <= size; i++)
+        if (dict->items[2 * i]->kind == MB_PYTHON_TEXT)
+            letters += dict->items[2 * i]->length;
+    if (count <= size / LEAST_ENTRY && letters <= size)
+        return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT,
+                   "%s: member '%s': expected names that are all different, found %zu in a pickle "
+                   "of %zu bytes",
+                   at->path, at->member, count, size);
+}
+
+static mb_status add_split(mb_corpus *corpus, const mb_python *dict, size_t size,
+                           label_location *at, mb_error *error) {
     static const char suffix[] = "_corpus";
     size_t length = strlen(at->member), tail = sizeof suffix - 1;
     if (length <= tail || strcmp(at->member + length - tail, suffix) != 0)
@@ -176,6 +199,9 @@ static mb_status add_split(mb_corpus *corpus, const mb_python *dict, label_locat
             error, MB_BAD_INPUT, "%s: member '%s': expected a dict of utterances, found %s",
             at->path, at->member,
             dict->kind == MB_PYTHON_DICT ? "an empty one" : mb_python_kind_name(dict->kind));
+    mb_status status = check_names(dict, size, at, error);
+    if (status != MB_OK)
+        return status;
     mb_split *split = &corpus->splits[corpus->split_count++];
     split->name = strndup(at->member, length - tail);
     split->rows = calloc(dict->count / 2 + 1, sizeof *split->rows);
@@ -185,7 +211,7 @@ static mb_status add_split(mb_corpus *corpus, const mb_python *dict, label_locat
         if (strcmp(corpus->splits[s].name, split->name) == 0)
             return mb_fail(error, MB_BAD_INPUT, "%s: there are two members '%s'", at->path,
                            at->member);
-    mb_status status = reserve(corpus, dict->count / 2, error);
+    status = reserve(corpus, dict->count / 2, error);
     for (size_t i = 0; i + 1 < dict->count && status == MB_OK; i += 2)
         status = add_utterance(corpus, split, dict->items[i], dict->items[i + 1], at, error);
     return status;
@@ -259,7 +285,7 @@ static mb_status read_members(mb_npz *npz, const char *path, mb_corpus *corpus,
         label_location at = {path, mb_npz_name(npz, i), NULL, ignored};
         status = mb_npz_read_object(npz, i, &pickle, &dict, error);
         if (status == MB_OK)
-            status = add_split(corpus, dict, &at, error);
+            status = add_split(corpus, dict, mb_pickle_size(pickle), &at, error);
         mb_pickle_free(pickle);
     }
     return status;

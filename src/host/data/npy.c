@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "data/float_bits.h"
 
 // ---- the header: a Python dict of three known keys --------------------------------------------
@@ -241,10 +242,10 @@ mb_status mb_npy_frames(const unsigned char *bytes, size_t size, const char *fil
         return status;
     uint64_t found = size - header.data, wanted = (uint64_t)count * (uint64_t)header.item_size;
     if (found != wanted)
-        return mb_fail(
-            error, MB_BAD_INPUT,
-            "%s: offset %zu: expected %" PRIu64 " bytes of values, found %" PRIu64 " (%s)", file,
-            header.data, wanted, found, found < wanted ? "truncated" : "trailing garbage");
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: offset %zu: expected %" PRIu64 " %s of values, found %" PRIu64 " (%s)",
+                       file, header.data, wanted, mb_plural((long long)wanted, "byte", "bytes"),
+                       found, found < wanted ? "truncated" : "trailing garbage");
     frames->values = malloc((size_t)count * sizeof *frames->values);
     if (frames->values == NULL)
         return mb_out_of_memory(error, file);

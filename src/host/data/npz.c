@@ -1,5 +1,6 @@
 #include "data/npz.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <zip.h>
 
 #include "base/hash.h"
+#include "base/plural.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
 
@@ -15,6 +17,12 @@ enum {
     LARGEST_MEMBER = 1 << 30,
     BEST_RATIO = 1100, // of deflate; a member that claims more is a zip bomb
     MOST_MEMBERS = 1000,
+    // What a file may need relative to its size, beyond an amount that any may need: bytes of all
+    // members together, and memory for the values of one.
+    EXPANDED_RATIO = 32,
+    EXPANDED_LEAST = 16 << 20,
+    MEMORY_RATIO = 32,
+    MEMORY_LEAST = 64 << 20,
 };
 
 struct mb_npz {
@@ -24,13 +32,15 @@ struct mb_npz {
     char digest[33];
     char **names;
     int count;
+    size_t expanded; // bytes of the members that were read
 };
 
-static mb_status damaged(const char *path, zip_error_t *cause, mb_error *error) {
-    mb_fail(error, MB_BAD_INPUT, "%s: expected an .npz file (zip): %s", path,
-            zip_error_strerror(cause));
-    zip_error_fini(cause);
-    return MB_BAD_INPUT;
+// `cause` is the reason of libzip, whose source is memory: no call of the system can have failed
+// but an allocation. libzip does not always say so; errno was 0 before.
+static mb_status damaged(const mb_npz *npz, const char *what, zip_error_t *cause, mb_error *error) {
+    if (zip_error_code_zip(cause) == ZIP_ER_MEMORY || errno == ENOMEM)
+        return mb_out_of_memory(error, npz->path);
+    return mb_fail(error, MB_BAD_INPUT, "%s: %s: %s", npz->path, what, zip_error_strerror(cause));
 }
 
 static mb_status open_zip(mb_npz *npz, mb_error *error) {
@@ -39,16 +49,17 @@ static mb_status open_zip(mb_npz *npz, mb_error *error) {
         return mb_fail(error, MB_BAD_INPUT, "%s: expected an .npz file, found an empty file",
                        npz->path);
     zip_error_init(&cause);
+    errno = 0;
     zip_source_t *source = zip_source_buffer_create(npz->file.bytes, npz->file.size, 0, &cause);
-    if (source == NULL)
-        return damaged(npz->path, &cause, error);
-    npz->zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &cause);
+    if (source != NULL)
+        npz->zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &cause);
+    mb_status status = MB_OK;
     if (npz->zip == NULL) {
         zip_source_free(source);
-        return damaged(npz->path, &cause, error);
+        status = damaged(npz, "expected an .npz file (zip)", &cause, error);
     }
     zip_error_fini(&cause);
-    return MB_OK;
+    return status;
 }
 
 static mb_status list_members(mb_npz *npz, mb_error *error) {
@@ -135,33 +146,46 @@ static mb_status check_size(const mb_npz *npz, int member, zip_stat_t *stat, mb_
             " bytes compressed to %" PRIu64,
             npz->path, npz->names[member], LARGEST_MEMBER, BEST_RATIO, (uint64_t)stat->size,
             (uint64_t)stat->comp_size);
+    size_t most = EXPANDED_LEAST + EXPANDED_RATIO * npz->file.size;
+    if (stat->size > most - npz->expanded)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: member '%s': expected members of at most %zu bytes together, as the "
+                       "file has %zu bytes, found more",
+                       npz->path, npz->names[member], most, npz->file.size);
     return MB_OK;
 }
 
 // Reads to the very end of the member, because that is where libzip compares its checksum.
 static mb_status inflate(mb_npz *npz, int member, size_t size, unsigned char *bytes,
                          mb_error *error) {
+    errno = 0;
     zip_file_t *file = zip_fopen_index(npz->zip, (zip_uint64_t)member, 0);
+    char where[512];
+    snprintf(where, sizeof where, "member '%.400s'", npz->names[member]);
     if (file == NULL)
-        return mb_fail(error, MB_BAD_INPUT, "%s: member '%s': %s", npz->path, npz->names[member],
-                       zip_strerror(npz->zip));
+        return damaged(npz, where, zip_get_error(npz->zip), error);
     size_t position = 0;
     zip_int64_t got;
     while ((got = zip_fread(file, bytes + position, size + 1 - position)) > 0 && position <= size)
         position += (size_t)got;
     mb_status status = MB_OK;
-    if (got < 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: member '%s', offset %zu: %s", npz->path,
-                         npz->names[member], position, zip_file_strerror(file));
-    else if (position != size)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: member '%s': expected %zu bytes, found %s",
-                         npz->path, npz->names[member], size, position < size ? "fewer" : "more");
+    if (got < 0) {
+        size_t length = strlen(where);
+        snprintf(where + length, sizeof where - length, ", offset %zu", position);
+        status = damaged(npz, where, zip_file_get_error(file), error);
+    } else if (position != size) {
+        status =
+            mb_fail(error, MB_BAD_INPUT, "%s: member '%s': expected %zu %s, found %s", npz->path,
+                    npz->names[member], size, mb_plural((long long)size, "byte", "bytes"),
+                    position < size ? "fewer" : "more");
+    }
     zip_fclose(file);
     return status;
 }
 
-static mb_status parse_object(const unsigned char *bytes, size_t size, const char *file,
-                              mb_pickle **pickle, const mb_python **value, mb_error *error) {
+static mb_status parse_object(const unsigned char *bytes, size_t size, size_t memory,
+                              const char *file, mb_pickle **pickle, const mb_python **value,
+                              mb_error *error) {
     mb_npy_header header;
     mb_status status = mb_npy_parse_header(bytes, size, file, &header, error);
     if (status != MB_OK)
@@ -171,10 +195,11 @@ static mb_status parse_object(const unsigned char *bytes, size_t size, const cha
         count = header.dims[i] == 1 ? count : 0;
     if (header.kind != 'O' || count != 1)
         return mb_fail(error, MB_BAD_INPUT,
-                       "%s: expected one object, found an array of %d dimensions with dtype %c%d",
-                       file, header.rank, header.kind, header.item_size);
-    status = mb_pickle_read(bytes + header.data, size - header.data, file, header.data, pickle,
-                            value, error);
+                       "%s: expected one object, found an array of %d %s with dtype %c%d", file,
+                       header.rank, mb_plural(header.rank, "dimension", "dimensions"), header.kind,
+                       header.item_size);
+    status = mb_pickle_read(bytes + header.data, size - header.data, memory, file, header.data,
+                            pickle, value, error);
     if (status != MB_OK)
         return status;
     if ((*value)->kind != MB_PYTHON_ARRAY || (*value)->count != 1) {
@@ -196,7 +221,9 @@ mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const 
     mb_status status = check_size(npz, member, &stat, error);
     if (status != MB_OK)
         return status;
-    size_t size = (size_t)stat.size, capacity = strlen(npz->path) + strlen(npz->names[member]) + 32;
+    npz->expanded += (size_t)stat.size;
+    size_t size = (size_t)stat.size, memory = MEMORY_LEAST + MEMORY_RATIO * npz->file.size;
+    size_t capacity = strlen(npz->path) + strlen(npz->names[member]) + 32;
     unsigned char *bytes = malloc(size + 1);
     char *file = malloc(capacity);
     if (bytes == NULL || file == NULL) {
@@ -206,7 +233,7 @@ mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const 
         status = inflate(npz, member, size, bytes, error);
     }
     if (status == MB_OK)
-        status = parse_object(bytes, size, file, pickle, value, error);
+        status = parse_object(bytes, size, memory, file, pickle, value, error);
     free(file);
     free(bytes);
     return status;

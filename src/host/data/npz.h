@@ -17,6 +17,8 @@ int mb_npz_count(const mb_npz *npz);
 const char *mb_npz_name(const mb_npz *npz, int member);
 
 // Reads a member that holds one pickled object. *pickle owns *value; free it with mb_pickle_free.
+// The members that were read may be larger than the file, if it is compressed, but only by a factor
+// that labels have.
 mb_status mb_npz_read_object(mb_npz *npz, int member, mb_pickle **pickle, const mb_python **value,
                              mb_error *error);
 

@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
 
-// The values of a regular pickle need less memory than this multiple of its size. The limit stops
-// small files that expand to a huge number of values.
+// The values, the stack and the memo of a regular pickle need less memory than this multiple of its
+// size. The limit stops small files that expand to a huge number of values.
 enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 
 // ---- operands ---------------------------------------------------------------------------------
@@ -16,8 +17,9 @@ enum { BUDGET_RATIO = 128, BUDGET_LEAST = 1 << 16 };
 static mb_status take(mb_pickle *pickle, size_t count, const unsigned char **bytes) {
     *bytes = NULL;
     if (pickle->size - pickle->position < count)
-        return mb_pickle_fail(pickle, "truncated: the opcode's operand has %zu bytes, %zu are left",
-                              count, pickle->size - pickle->position);
+        return mb_pickle_fail(pickle, "truncated: the opcode's operand has %zu %s, %zu are left",
+                              count, mb_plural((long long)count, "byte", "bytes"),
+                              pickle->size - pickle->position);
     *bytes = pickle->bytes + pickle->position;
     pickle->position += count;
     return MB_OK;
@@ -37,9 +39,10 @@ static mb_status push_text(mb_pickle *pickle, int size, mb_python_kind kind) {
     const unsigned char *bytes = NULL;
     mb_status status = take_number(pickle, size, &length);
     if (status == MB_OK && length > pickle->size - pickle->position)
-        status =
-            mb_pickle_fail(pickle, "truncated: the opcode's operand has %llu bytes, %zu are left",
-                           (unsigned long long)length, pickle->size - pickle->position);
+        status = mb_pickle_fail(pickle, "truncated: the opcode's operand has %llu %s, %zu are left",
+                                (unsigned long long)length,
+                                mb_plural((long long)length, "byte", "bytes"),
+                                pickle->size - pickle->position);
     if (status == MB_OK)
         status = take(pickle, (size_t)length, &bytes);
     if (status != MB_OK)
@@ -239,8 +242,9 @@ static mb_status frame(mb_pickle *pickle) {
     uint64_t length = 0;
     mb_status status = take_number(pickle, 8, &length);
     if (status == MB_OK && length > pickle->size - pickle->position)
-        status = mb_pickle_fail(pickle, "truncated: a frame has %llu bytes, %zu are left",
-                                (unsigned long long)length, pickle->size - pickle->position);
+        status = mb_pickle_fail(
+            pickle, "truncated: a frame has %llu %s, %zu are left", (unsigned long long)length,
+            mb_plural((long long)length, "byte", "bytes"), pickle->size - pickle->position);
     return status;
 }
 
@@ -330,15 +334,17 @@ static mb_status execute(mb_pickle *pickle, unsigned char opcode) {
     }
 }
 
-mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *file, size_t offset,
-                         mb_pickle **pickle, const mb_python **value, mb_error *error) {
+mb_status mb_pickle_read(const unsigned char *bytes, size_t size, size_t memory, const char *file,
+                         size_t offset, mb_pickle **pickle, const mb_python **value,
+                         mb_error *error) {
     *pickle = NULL, *value = NULL;
+    size_t plausible = BUDGET_RATIO * size + BUDGET_LEAST;
     mb_pickle *machine = calloc(1, sizeof *machine);
     if (machine == NULL)
         return mb_out_of_memory(error, file);
     *machine = (mb_pickle){.bytes = bytes,
                            .size = size,
-                           .budget = BUDGET_RATIO * size + BUDGET_LEAST,
+                           .budget = memory < plausible ? memory : plausible,
                            .file = file,
                            .offset = offset,
                            .error = error};
@@ -356,8 +362,9 @@ mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *fi
         status = mb_pickle_fail(machine, "expected one value at the end, found %zu",
                                 machine->stack.count);
     if (status == MB_OK && machine->position != size)
-        status =
-            mb_pickle_fail(machine, "%zu bytes follow the pickle's end", size - machine->position);
+        status = mb_pickle_fail(
+            machine, "%zu %s the pickle's end", size - machine->position,
+            mb_plural((long long)(size - machine->position), "byte follows", "bytes follow"));
     if (status != MB_OK) {
         mb_pickle_free(machine);
         return status;
@@ -365,6 +372,10 @@ mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *fi
     *value = machine->stack.items[0];
     *pickle = machine;
     return MB_OK;
+}
+
+size_t mb_pickle_size(const mb_pickle *pickle) {
+    return pickle->size;
 }
 
 const char *mb_python_kind_name(mb_python_kind kind) {

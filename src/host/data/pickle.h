@@ -52,11 +52,16 @@ typedef struct mb_python {
 // Owns every value of one pickle. Values may refer to each other in cycles.
 typedef struct mb_pickle mb_pickle;
 
-// Reads bytes[0..size), which must hold one pickle and nothing else. `file` and `offset` (of the
-// first byte) are for messages. *value lives as long as the pickle.
-mb_status mb_pickle_read(const unsigned char *bytes, size_t size, const char *file, size_t offset,
-                         mb_pickle **pickle, const mb_python **value, mb_error *error);
+// Reads bytes[0..size), which must hold one pickle and nothing else. A pickle that needs more than
+// `memory` bytes is refused, or one that needs more than its size makes plausible. `file` and
+// `offset` (of the first byte) are for messages. *value lives as long as the pickle.
+mb_status mb_pickle_read(const unsigned char *bytes, size_t size, size_t memory, const char *file,
+                         size_t offset, mb_pickle **pickle, const mb_python **value,
+                         mb_error *error);
 void mb_pickle_free(mb_pickle *pickle);
+
+// The number of bytes that were read.
+size_t mb_pickle_size(const mb_pickle *pickle);
 
 // "a dict", "an integer" ... for messages.
 const char *mb_python_kind_name(mb_python_kind kind);

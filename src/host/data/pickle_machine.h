@@ -21,7 +21,7 @@ struct mb_pickle {
     python_list stack, memo;
     size_t *marks; // the height of the stack at each mark
     size_t mark_count, mark_capacity;
-    size_t budget;  // bytes that may still be allocated for values
+    size_t budget;  // bytes that may still be allocated, for values as well as stack and memo
     bool exhausted; // an allocation exceeded the budget
     bool stopped;
 };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "data/float_bits.h"
 #include "data/pickle_machine.h"
@@ -86,7 +87,8 @@ static mb_status make_number(mb_pickle *pickle, const mb_python *dtype, const mb
         return MB_OK;
     }
     if (dtype->dtype.type == 'f')
-        return mb_pickle_fail(pickle, "there is no numpy float of %d bytes", size);
+        return mb_pickle_fail(pickle, "there is no numpy float of %d %s", size,
+                              mb_plural(size, "byte", "bytes"));
     uint64_t bits = mb_bits_from_bytes(raw, size, dtype->dtype.big_endian);
     if (dtype->dtype.type == 'b') {
         *value = (mb_python){.kind = MB_PYTHON_BOOL, .truth = bits != 0};
@@ -108,8 +110,9 @@ static mb_status make_scalar(mb_pickle *pickle, const mb_python *arguments, mb_p
         return mb_pickle_fail(pickle, "a numpy scalar needs a dtype and bytes");
     size_t expected = (size_t)dtype->dtype.size * (dtype->dtype.type == 'U' ? 4 : 1);
     if (bytes->length != expected)
-        return mb_pickle_fail(pickle, "a numpy scalar of dtype %c%d has %zu bytes",
-                              dtype->dtype.type, dtype->dtype.size, bytes->length);
+        return mb_pickle_fail(pickle, "a numpy scalar of dtype %c%d has %zu %s", dtype->dtype.type,
+                              dtype->dtype.size, bytes->length,
+                              mb_plural((long long)bytes->length, "byte", "bytes"));
     int size = dtype->dtype.size;
     switch (dtype->dtype.type) {
     case 'U':
@@ -199,8 +202,9 @@ static mb_status build_array(mb_pickle *pickle, mb_python *array, const mb_pytho
             __builtin_mul_overflow(expected, (size_t)shape->items[i]->integer, &expected))
             return mb_pickle_fail(pickle, "the shape of a numpy array is not valid");
     if (values->count != expected)
-        return mb_pickle_fail(pickle, "a numpy array of %zu objects has %zu values", expected,
-                              values->count);
+        return mb_pickle_fail(pickle, "a numpy array of %zu %s has %zu %s", expected,
+                              mb_plural((long long)expected, "object", "objects"), values->count,
+                              mb_plural((long long)values->count, "value", "values"));
     // The list's memory is shared, not copied: a pickle could name the same list many times.
     *array = (mb_python){
         .kind = MB_PYTHON_ARRAY, .items = values->items, .count = values->count, .capacity = 0};

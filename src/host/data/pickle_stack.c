@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "data/pickle_machine.h"
 
 enum { CHUNK_SIZE = 1 << 16, MOST_MARKS = 1000 };
@@ -52,13 +53,19 @@ mb_status mb_pickle_no_memory(mb_pickle *pickle) {
 }
 
 // Grows a list that is not part of the chunks.
-static bool grow(void **items, size_t *capacity, size_t item_size, size_t needed) {
+static bool grow(mb_pickle *pickle, void **items, size_t *capacity, size_t item_size,
+                 size_t needed) {
     if (needed <= *capacity)
         return true;
-    size_t larger = needed < 32 ? 64 : 2 * needed;
+    size_t larger = needed < 32 ? 64 : 2 * needed, more = (larger - *capacity) * item_size;
+    if (more > pickle->budget) {
+        pickle->exhausted = true;
+        return false;
+    }
     void *moved = realloc(*items, larger * item_size);
     if (moved == NULL)
         return false;
+    pickle->budget -= more;
     *items = moved;
     *capacity = larger;
     return true;
@@ -84,8 +91,8 @@ mb_status mb_pickle_append(mb_pickle *pickle, mb_python *list, mb_python *item) 
 mb_status mb_pickle_push(mb_pickle *pickle, mb_python value) {
     mb_python *kept = mb_pickle_allocate(pickle, sizeof *kept);
     python_list *stack = &pickle->stack;
-    if (kept == NULL ||
-        !grow((void **)&stack->items, &stack->capacity, sizeof *stack->items, stack->count + 1))
+    if (kept == NULL || !grow(pickle, (void **)&stack->items, &stack->capacity,
+                              sizeof *stack->items, stack->count + 1))
         return mb_pickle_no_memory(pickle);
     *kept = value;
     stack->items[stack->count++] = kept;
@@ -101,8 +108,8 @@ static size_t above_mark(const mb_pickle *pickle) {
 mb_status mb_pickle_need(mb_pickle *pickle, size_t count) {
     if (above_mark(pickle) >= count)
         return MB_OK;
-    return mb_pickle_fail(pickle, "the opcode needs %zu values, there are %zu", count,
-                          above_mark(pickle));
+    return mb_pickle_fail(pickle, "the opcode needs %zu %s, found %zu", count,
+                          mb_plural((long long)count, "value", "values"), above_mark(pickle));
 }
 
 mb_python *mb_pickle_pop(mb_pickle *pickle) {
@@ -116,7 +123,7 @@ mb_python *mb_pickle_top(mb_pickle *pickle) {
 mb_status mb_pickle_mark(mb_pickle *pickle) {
     if (pickle->mark_count == MOST_MARKS)
         return mb_pickle_fail(pickle, "values are nested more than %d deep", MOST_MARKS);
-    if (!grow((void **)&pickle->marks, &pickle->mark_capacity, sizeof *pickle->marks,
+    if (!grow(pickle, (void **)&pickle->marks, &pickle->mark_capacity, sizeof *pickle->marks,
               pickle->mark_count + 1))
         return mb_pickle_no_memory(pickle);
     pickle->marks[pickle->mark_count++] = pickle->stack.count;
@@ -143,7 +150,8 @@ mb_status mb_pickle_memoize(mb_pickle *pickle, uint64_t index) {
     if (index > pickle->size) // picklers count up from 0, with at least one byte per index
         return mb_pickle_fail(pickle, "expected a memo index of at most %zu, found %llu",
                               pickle->size, (unsigned long long)index);
-    if (!grow((void **)&memo->items, &memo->capacity, sizeof *memo->items, (size_t)index + 1))
+    if (!grow(pickle, (void **)&memo->items, &memo->capacity, sizeof *memo->items,
+              (size_t)index + 1))
         return mb_pickle_no_memory(pickle);
     while (memo->count <= index)
         memo->items[memo->count++] = NULL;
@@ -156,7 +164,8 @@ mb_status mb_pickle_recall(mb_pickle *pickle, uint64_t index) {
     if (index >= pickle->memo.count || pickle->memo.items[index] == NULL)
         return mb_pickle_fail(pickle, "nothing was stored in the memo at %llu",
                               (unsigned long long)index);
-    if (!grow((void **)&stack->items, &stack->capacity, sizeof *stack->items, stack->count + 1))
+    if (!grow(pickle, (void **)&stack->items, &stack->capacity, sizeof *stack->items,
+              stack->count + 1))
         return mb_pickle_no_memory(pickle);
     stack->items[stack->count++] = pickle->memo.items[index];
     return MB_OK;

@@ -29,16 +29,32 @@ int64_t mb_seal_block_size(int extent_count) {
     return size;
 }
 
+// Reads `size` bytes, or as many as there are before the end of the file, at `offset`; -1 with
+// errno.
+static ssize_t read_at(int file, int64_t offset, char *bytes, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(file, bytes + done, size - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
 static mb_status hash_range(int file, const char *path, int64_t start, int64_t end, char *chunk,
                             mb_hasher *hasher, mb_error *error) {
     while (start < end) {
         size_t wanted = end - start < CHUNK ? (size_t)(end - start) : CHUNK;
-        ssize_t got = pread(file, chunk, wanted, start);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return mb_fail(error, got < 0 ? MB_FAILED : MB_BAD_INPUT, "%s: cannot read: %s", path,
-                           got < 0 ? strerror(errno) : "the file became shorter");
+        ssize_t got = read_at(file, start, chunk, wanted);
+        if (got < 0)
+            return mb_fail_errno(error, errno, "%s: cannot read", path);
+        if (got == 0)
+            return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: the file became shorter", path);
         mb_hasher_add(hasher, chunk, (size_t)got);
         start += got;
     }
@@ -127,15 +143,14 @@ static bool take_word(const char **cursor, const char *word) {
     return true;
 }
 
-// Parses a block that ends with a zero byte.
+// Parses a block that ends with a zero byte. There is room for the extents.
 static bool parse(const char *text, parsed_seal *seal) {
     const char *cursor = text;
     if (!take_word(&cursor, MAGIC FORMAT "\nblock ") || !take_number(&cursor, '\n', &seal->block) ||
         !take_word(&cursor, "length ") || !take_number(&cursor, '\n', &seal->length))
         return false;
     int64_t previous_end = seal->block;
-    seal->extents = calloc((size_t)(seal->block / LONGEST_LINE) * 8 + 1, sizeof *seal->extents);
-    while (seal->extents != NULL && take_word(&cursor, "apart ")) {
+    while (take_word(&cursor, "apart ")) {
         mb_extent extent;
         if (!take_number(&cursor, ' ', &extent.start) ||
             !take_number(&cursor, '\n', &extent.length) || extent.start < previous_end ||
@@ -145,32 +160,56 @@ static bool parse(const char *text, parsed_seal *seal) {
         seal->extents[seal->extent_count++] = extent; // fits: a line has at least 10 bytes
     }
     seal->text_length = (size_t)(cursor - text);
-    if (seal->extents == NULL || !take_word(&cursor, "seal ") || strnlen(cursor, 33) < 33 ||
-        cursor[32] != '\n')
+    if (!take_word(&cursor, "seal ") || strnlen(cursor, 33) < 33 || cursor[32] != '\n')
         return false;
     memcpy(seal->hex, cursor, 32);
     seal->hex[32] = '\0';
+    // The digest does not cover the rest of the block, so it must be empty.
+    for (const char *rest = cursor + 33, *end = text + seal->block; rest < end; rest++)
+        if (*rest != '\0')
+            return false;
     return true;
 }
 
-// Reads the block; its first 512 bytes say how long it is. The caller frees it.
-static char *read_block(int file, int64_t file_size, int64_t *size) {
+static mb_status damaged(const char *path, mb_error *error) {
+    return mb_fail(error, MB_BAD_INPUT,
+                   "%s: offset 0: the seal of the corpus is truncated or damaged", path);
+}
+
+// Reads the first `size` bytes of the file.
+static mb_status read_start(int file, const char *path, char *bytes, size_t size, mb_error *error) {
+    ssize_t got = read_at(file, 0, bytes, size);
+    if (got < 0)
+        return mb_fail_errno(error, errno, "%s: cannot read", path);
+    return (size_t)got == size ? MB_OK : damaged(path, error);
+}
+
+// Reads the block; its first 512 bytes say how long it is. The caller frees it, and the extents,
+// for which it makes room.
+static mb_status read_block(int file, const char *path, int64_t file_size, char **block,
+                            parsed_seal *seal, mb_error *error) {
     char start[SMALLEST_BLOCK + 1] = {0};
     const char *cursor = start;
-    bool known = pread(file, start, SMALLEST_BLOCK, 0) == SMALLEST_BLOCK &&
-                 take_word(&cursor, MAGIC FORMAT "\nblock ") && take_number(&cursor, '\n', size) &&
-                 *size >= SMALLEST_BLOCK && *size <= LARGEST_BLOCK && *size <= file_size;
-    char *block = known ? calloc(1, (size_t)*size + 1) : NULL;
-    if (block != NULL && pread(file, block, (size_t)*size, 0) != *size) {
-        free(block);
-        return NULL;
-    }
-    return block;
+    int64_t size;
+    mb_status status = read_start(file, path, start, SMALLEST_BLOCK, error);
+    if (status != MB_OK)
+        return status;
+    if (!take_word(&cursor, MAGIC FORMAT "\nblock ") || !take_number(&cursor, '\n', &size) ||
+        size < SMALLEST_BLOCK || size > LARGEST_BLOCK || size > file_size)
+        return damaged(path, error);
+    seal->block = size;
+    *block = calloc(1, (size_t)size + 1);
+    seal->extents = calloc((size_t)(size / LONGEST_LINE) * 8 + 1, sizeof *seal->extents);
+    if (*block == NULL || seal->extents == NULL)
+        return mb_out_of_memory(error, path);
+    return read_start(file, path, *block, (size_t)size, error);
 }
 
 static mb_status check_magic(int file, const char *path, mb_error *error) {
     char start[sizeof MAGIC + 8] = {0};
-    ssize_t got = pread(file, start, sizeof start - 1, 0);
+    ssize_t got = read_at(file, 0, start, sizeof start - 1);
+    if (got < 0)
+        return mb_fail_errno(error, errno, "%s: cannot read", path);
     if (got == 0)
         return mb_fail(error, MB_BAD_INPUT, "%s: expected a merbench corpus, found an empty file",
                        path);
@@ -193,17 +232,16 @@ static mb_status check_open_file(int file, const char *path, int64_t file_size, 
     if (status != MB_OK)
         return status;
     parsed_seal found = {0};
-    char hex[33];
-    char *block = read_block(file, file_size, &found.block);
-    if (block == NULL || !parse(block, &found)) {
-        status = mb_fail(error, MB_BAD_INPUT,
-                         "%s: offset 0: the seal of the corpus is truncated or damaged", path);
-    } else if (found.length != file_size) {
+    char hex[33], *block = NULL;
+    status = read_block(file, path, file_size, &block, &found, error);
+    if (status == MB_OK && !parse(block, &found)) {
+        status = damaged(path, error);
+    } else if (status == MB_OK && found.length != file_size) {
         status = mb_fail(error, MB_BAD_INPUT,
                          "%s: the corpus is %s: expected %" PRId64 " bytes, found %" PRId64, path,
                          found.length > file_size ? "truncated" : "followed by foreign data",
                          found.length, file_size);
-    } else {
+    } else if (status == MB_OK) {
         status = digest(file, path, block, found.text_length, found.block, found.length,
                         found.extents, found.extent_count, hex, error);
         if (status == MB_OK && strcmp(hex, found.hex) != 0)
@@ -220,14 +258,12 @@ static mb_status check_open_file(int file, const char *path, int64_t file_size, 
 mb_status mb_seal_check(const char *path, mb_error *error) {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
-    if (file < 0 || fstat(file, &info) != 0) {
-        mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
-        if (file >= 0)
-            close(file);
-        return MB_BAD_INPUT;
-    }
+    if (file < 0)
+        return mb_fail_errno(error, errno, "%s: cannot open", path);
     mb_status status;
-    if (S_ISREG(info.st_mode))
+    if (fstat(file, &info) != 0)
+        status = mb_fail_errno(error, errno, "%s: cannot open", path);
+    else if (S_ISREG(info.st_mode))
         status = check_open_file(file, path, info.st_size, error);
     else
         status =

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/corpus_file.h"
+
 enum { COLUMN_CHUNK = 128 }; // columns that are summed at a time, in double
 
 static int64_t ceiling(int64_t length, int64_t divisor) {
@@ -98,35 +100,49 @@ static mb_status check_frames(const mb_corpus *corpus, const mb_feature *feature
     return MB_OK;
 }
 
-// Makes the frames of one utterance.
-static void map_utterance(const mb_feature *feature, const sequence_recipe *recipe,
-                          int32_t utterance, const sequence *made, float *compressed) {
+typedef struct sequence_maker {
+    const mb_feature *feature;
+    const sequence_recipe *recipe;
+    const sequence *made;
+    float *compressed; // an intermediate result
+} sequence_maker;
+
+// Makes the frames of some utterances.
+static void map_utterances(void *context, int32_t first, int32_t count, const float *frames) {
+    const sequence_maker *maker = context;
+    const mb_feature *feature = maker->feature;
+    const sequence *made = maker->made;
     int32_t dimension = feature->dimension;
-    const float *frames = feature->values + feature->offsets[utterance] * dimension;
-    float *result = made->values + made->offsets[utterance] * dimension;
-    int64_t length = frames_of(feature, utterance);
-    int64_t target = made->offsets[utterance + 1] - made->offsets[utterance];
-    int64_t own = recipe->scale == 0 ? 1 : ceiling(length, recipe->scale);
-    if (own == target) {
-        map_frames(frames, length, dimension, target, result);
-        return;
+    for (int32_t i = first; i < first + count; i++) {
+        const float *own_frames =
+            frames + (feature->offsets[i] - feature->offsets[first]) * dimension;
+        float *result = made->values + made->offsets[i] * dimension;
+        int64_t length = frames_of(feature, i);
+        int64_t target = made->offsets[i + 1] - made->offsets[i];
+        int64_t own = maker->recipe->scale == 0 ? 1 : ceiling(length, maker->recipe->scale);
+        if (own == target) {
+            map_frames(own_frames, length, dimension, target, result);
+            continue;
+        }
+        map_frames(own_frames, length, dimension, own, maker->compressed);
+        map_frames(maker->compressed, own, dimension, target, result);
     }
-    map_frames(frames, length, dimension, own, compressed);
-    map_frames(compressed, own, dimension, target, result);
 }
 
-static mb_status make_sequence(const mb_feature *feature, const sequence_recipe *recipe,
-                               int32_t utterance_count, mb_stream *stream, mb_error *error) {
+static mb_status make_sequence(const mb_corpus *corpus, const mb_feature *feature,
+                               const sequence_recipe *recipe, mb_stream *stream, mb_error *error) {
     sequence made = {.offsets = NULL};
-    mb_status status = allocate(feature, recipe, utterance_count, &made, error);
+    mb_status status = allocate(feature, recipe, corpus->utterance_count, &made, error);
     float *compressed = NULL;
     if (status == MB_OK) {
         size_t numbers = (size_t)made.longest * (size_t)feature->dimension;
         compressed = calloc(numbers + 1, sizeof *compressed);
         status = compressed == NULL ? mb_out_of_memory(error, "compressed frames") : MB_OK;
     }
-    for (int32_t i = 0; status == MB_OK && i < utterance_count; i++)
-        map_utterance(feature, recipe, i, &made, compressed);
+    if (status == MB_OK) {
+        sequence_maker maker = {feature, recipe, &made, compressed};
+        status = mb_corpus_use(corpus, feature, &(mb_feature_user){map_utterances, &maker}, error);
+    }
     free(compressed);
     if (status != MB_OK || recipe->scale == 0) { // one frame per utterance needs no offsets
         free(made.offsets);
@@ -160,7 +176,7 @@ mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[]
     for (int32_t i = 0; i < count && status == MB_OK; i++) {
         if (feature_names[i] == NULL)
             continue;
-        status = mb_corpus_load(corpus, feature_names[i], &features[i], error);
+        status = mb_corpus_load_offsets(corpus, feature_names[i], &features[i], error);
         if (status == MB_OK)
             status = check_frames(corpus, features[i], error);
     }
@@ -179,8 +195,7 @@ mb_status mb_sequences_make(mb_corpus *corpus, const char *const feature_names[]
         if (same >= 0)
             sequences->streams[i] = sequences->streams[same];
         else
-            status = make_sequence(features[i], &recipe, corpus->utterance_count,
-                                   &sequences->streams[i], error);
+            status = make_sequence(corpus, features[i], &recipe, &sequences->streams[i], error);
     }
     if (status != MB_OK)
         mb_sequences_free(sequences);

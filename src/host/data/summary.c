@@ -43,7 +43,7 @@ mb_status mb_summarize_lengths(const mb_corpus *corpus, const mb_feature *featur
     *lengths = (mb_length_summary){.minimum = INT64_MAX};
     mb_h5 *h5;
     int64_t *offsets;
-    mb_status status = mb_h5_open(corpus->path, &h5, error);
+    mb_status status = mb_h5_open_corpus(corpus->path, &h5, error);
     if (status != MB_OK)
         return status;
     status = mb_corpus_read_offsets(h5, corpus, feature, &offsets, error);

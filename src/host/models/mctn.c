@@ -198,7 +198,7 @@ static mb_status check(const mb_model_config *config, mb_error *error) {
         return mb_fail(
             error, MB_BAD_INPUT,
             "features: model mctn needs sequences of one length in all modalities, found %d "
-            "steps of audio, %d of text, %d of video",
+            "for audio, %d for text, %d for video",
             config->steps[MB_AUDIO], config->steps[MB_TEXT], config->steps[MB_VIDEO]);
     return MB_OK;
 }

@@ -1,5 +1,4 @@
 // Parity of data rules: sequences mapped to other lengths, alignment, compression.
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,8 @@
 #include "parity/files.h"
 
 static const double limit = 1e-6;
+
+enum { LARGEST_SIZE = 1 << 20 }; // of an axis
 
 typedef struct frames {
     float *values; // (steps, dimension)
@@ -19,16 +20,18 @@ static mb_status read_frames(const mb_fixture *fixture, const char *name, frames
     int rank = 0;
     int64_t dims[8];
     *read = (frames){NULL, 0, 0};
-    mb_status status = mb_h5_read_floats(fixture->h5, name, &read->values, &rank, dims, error);
+    mb_status status = mb_fixture_numbers(fixture, name, &read->values, &rank, dims, error);
     if (status == MB_OK && rank == 1) { // a vector: one frame
         dims[1] = dims[0];
         dims[0] = 1;
         rank = 2;
     }
-    if (status == MB_OK &&
-        (rank != 2 || dims[0] < 1 || dims[1] < 1 || dims[0] > 1 << 20 || dims[1] > 1 << 20))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected frames (steps, dimension)",
-                         fixture->path, name);
+    bool right = status == MB_OK && rank == 2;
+    for (int i = 0; right && i < 2; i++)
+        right = dims[i] >= 1 && dims[i] <= LARGEST_SIZE;
+    if (status == MB_OK && !right)
+        status = mb_fixture_wrong_shape(fixture, name, rank, dims, error,
+                                        "frames (steps, dimension), 1 to %d", LARGEST_SIZE);
     if (status == MB_OK) {
         read->steps = (int32_t)dims[0];
         read->dimension = (int32_t)dims[1];
@@ -121,6 +124,9 @@ static mb_status ragged_open(const mb_fixture *fixture, ragged *made, mb_error *
     int count = 0;
     *made = (ragged){.names = NULL};
     mb_status status = mb_h5_list(fixture->h5, "/input/text", &made->names, &count, error);
+    if (status == MB_OK && count == 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: /input/text: expected utterances, found none",
+                         fixture->path);
     made->corpus = (mb_corpus){.path = (char *)fixture->path,
                                .rules = mb_dataset_find("MELD"),
                                .utterance_count = count,
@@ -183,11 +189,12 @@ static mb_status check_pipeline(const mb_fixture *fixture, ragged *made, mb_feat
     snprintf(group, sizeof group, "/pipeline_%s", mb_feature_type_names[type]);
     mb_status status = mb_sequences_make(&made->corpus, mb_modality_names, MB_MODALITY_COUNT, type,
                                          &sequences, error);
+    if (status != MB_OK)
+        return status;
     for (int m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++)
         status = compare_pipeline(fixture, made, &sequences.streams[m],
                                   mb_path_of(group, mb_modality_names[m]).text, report, error);
-    if (status == MB_OK)
-        mb_sequences_free(&sequences);
+    mb_sequences_free(&sequences);
     return status;
 }
 

@@ -1,23 +1,20 @@
 #include "parity/fixture.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "merbench/tally.h"
+
 mb_path mb_path_of(const char *group, const char *name) {
     mb_path path;
-    snprintf(path.text, sizeof path.text, "%s/%s", group, name);
+    snprintf(path.text, sizeof path.text, "%s%s/%s", group[0] == '/' ? "" : "/", group, name);
     return path;
 }
 
 static mb_status number(const mb_fixture *fixture, const char *attribute, double minimum,
-                        double maximum, double *value, mb_error *error) {
-    mb_status status = mb_h5_attribute_number(fixture->h5, "/", attribute, value, error);
-    if (status == MB_OK && !(*value >= minimum && *value <= maximum))
-        return mb_fail(error, MB_BAD_INPUT, "%s: attribute %s: expected %g to %g, found %g",
-                       fixture->path, attribute, minimum, maximum, *value);
-    return status;
+                        double maximum, bool whole, double *value, mb_error *error) {
+    return mb_fixture_attribute(fixture, "/", attribute, minimum, maximum, whole, value, error);
 }
 
 static mb_status find_model(mb_fixture *fixture, mb_error *error) {
@@ -52,15 +49,17 @@ static mb_status read_config(mb_fixture *fixture, mb_error *error) {
     double classes = 0, values = 0;
     mb_status status = read_feature_type(fixture, error);
     if (status == MB_OK)
-        status = number(fixture, "output_dim1", 0, 4096, &classes, error);
+        status = number(fixture, "output_dim1", 0, MB_TALLY_CLASSES, true, &classes, error);
     if (status == MB_OK)
-        status = number(fixture, "output_dim2", 0, 1, &values, error);
+        status = number(fixture, "output_dim2", 0, 1, true, &values, error);
     if (status == MB_OK)
-        status = number(fixture, "lr", 0, 1e3, &fixture->learning_rate, error);
+        status = number(fixture, "lr", 0, 1e3, false, &fixture->learning_rate, error);
     if (status == MB_OK)
-        status = number(fixture, "l2", 0, 1e3, &fixture->weight_decay, error);
+        status = number(fixture, "l2", 0, 1e3, false, &fixture->weight_decay, error);
     if (status == MB_OK)
-        status = number(fixture, "grad_clip", -1, 1e6, &fixture->grad_clip, error);
+        status = number(fixture, "grad_clip", -1, 1e6, false, &fixture->grad_clip, error);
+    if (status != MB_OK)
+        return status;
     config->class_count = (int32_t)classes;
     config->value_count = (int32_t)values;
     mb_model_defaults(fixture->model, config);
@@ -68,14 +67,15 @@ static mb_status read_config(mb_fixture *fixture, mb_error *error) {
         const mb_option *option = &fixture->model->options[i];
         if (mb_h5_has_attribute(fixture->h5, "/", option->name))
             status = number(fixture, option->name, option->minimum, option->maximum,
-                            &config->options[i], error);
+                            option->kind != MB_OPTION_REAL, &config->options[i], error);
     }
     return status;
 }
 
 mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error) {
     *fixture = (mb_fixture){.path = path};
-    return mb_h5_open(path, &fixture->h5, error);
+    mb_status status = mb_h5_guard(path, false, error);
+    return status == MB_OK ? mb_h5_open(path, &fixture->h5, error) : status;
 }
 
 mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error) {
@@ -93,14 +93,12 @@ static mb_status sample_shape(const mb_fixture *fixture, const char *name, int r
                               const int64_t *dims, int32_t *steps, int32_t *dimension,
                               mb_error *error) {
     int expected = leading + (fixture->config.feature_type == MB_UTT ? 1 : 2);
-    if (rank != expected)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d dimensions, found %d",
-                       fixture->path, name, expected, rank);
+    bool right = rank == expected;
     for (int i = 0; i < rank; i++)
-        if (dims[i] < 1 || dims[i] > 1 << 24)
-            return mb_fail(error, MB_BAD_INPUT,
-                           "%s: %s: dimension %d: expected a size of 1 to %d, found %lld",
-                           fixture->path, name, i, 1 << 24, (long long)dims[i]);
+        right = right && dims[i] >= 1 && dims[i] <= 1 << 24;
+    if (!right)
+        return mb_fixture_wrong_shape(fixture, name, rank, dims, error, "%d dimensions of 1 to %d",
+                                      expected, 1 << 24);
     *dimension = (int32_t)dims[rank - 1];
     *steps = fixture->config.feature_type == MB_UTT ? 1 : (int32_t)dims[rank - 2];
     return MB_OK;
@@ -112,7 +110,7 @@ mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading
         float *values = NULL;
         int rank = 0;
         int64_t dims[8];
-        mb_status status = mb_h5_read_floats(fixture->h5, path.text, &values, &rank, dims, error);
+        mb_status status = mb_fixture_numbers(fixture, path.text, &values, &rank, dims, error);
         free(values);
         if (status == MB_OK)
             status = sample_shape(fixture, path.text, rank, leading, dims,
@@ -132,22 +130,19 @@ static mb_status read_modality(const mb_fixture *fixture, const char *inputs, in
     int rank = 0;
     int64_t dims[8], count = 1;
     int32_t steps = 0, dimension = 0;
-    mb_status status =
-        mb_h5_read_floats(fixture->h5, path.text, &data->values[m], &rank, dims, error);
+    mb_status status = mb_fixture_numbers(fixture, path.text, &data->values[m], &rank, dims, error);
     if (status == MB_OK)
         status = sample_shape(fixture, path.text, rank, leading, dims, &steps, &dimension, error);
     if (status != MB_OK)
         return status;
     for (int i = 0; i < leading; i++)
         count *= dims[i];
-    if (m > 0 && count != data->count)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d samples, found %lld",
-                       fixture->path, path.text, data->count, (long long)count);
-    if (count > 1 << 24 || steps != fixture->config.steps[m] ||
-        dimension != fixture->config.dims[m])
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected samples of %d x %d, found %d x %d",
-                       fixture->path, path.text, fixture->config.steps[m], fixture->config.dims[m],
-                       steps, dimension);
+    if (count > 1 << 24 || (m > 0 && count != data->count))
+        return mb_fixture_wrong_shape(fixture, path.text, rank, dims, error, "%d samples",
+                                      m > 0 ? data->count : 1 << 24);
+    if (steps != fixture->config.steps[m] || dimension != fixture->config.dims[m])
+        return mb_fixture_wrong_shape(fixture, path.text, rank, dims, error, "samples of %d x %d",
+                                      fixture->config.steps[m], fixture->config.dims[m]);
     data->count = (int32_t)count;
     data->dataset.streams[m] = (mb_stream){.dimension = dimension, .values = data->values[m]};
     if (fixture->config.feature_type == MB_UTT)
@@ -161,32 +156,13 @@ static mb_status read_modality(const mb_fixture *fixture, const char *inputs, in
     return MB_OK;
 }
 
+// A model without classes does not use the labels, so they may be any.
 static mb_status read_emotions(const mb_fixture *fixture, const char *inputs, mb_fixture_data *data,
                                mb_error *error) {
-    mb_path path = mb_path_of(inputs, "emo");
-    int rank = 0;
-    int64_t dims[8], count = 1, *emotions = NULL;
-    mb_status status = mb_h5_read_integers(fixture->h5, path.text, &emotions, &rank, dims, error);
-    for (int i = 0; status == MB_OK && i < rank; i++)
-        count *= dims[i];
-    data->emotions = malloc(((size_t)data->count + 1) * sizeof *data->emotions);
-    if (status == MB_OK && data->emotions == NULL)
-        status = mb_out_of_memory(error, path.text);
-    if (status == MB_OK && count != data->count)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %d labels, found %lld",
-                         fixture->path, path.text, data->count, (long long)count);
-    int64_t classes = fixture->config.class_count;
-    for (int64_t i = 0; status == MB_OK && i < count; i++) {
-        data->emotions[i] = classes > 0 ? (int32_t)emotions[i] : 0;
-        if (classes > 0 && (emotions[i] < 0 || emotions[i] >= classes))
-            status = mb_fail(error, MB_BAD_INPUT,
-                             "%s: %s[%lld]: expected a class below %lld, found "
-                             "%lld",
-                             fixture->path, path.text, (long long)i, (long long)classes,
-                             (long long)emotions[i]);
-    }
-    free(emotions);
-    return status;
+    int32_t classes = fixture->config.class_count;
+    return mb_fixture_labels(fixture, mb_path_of(inputs, "emo").text, data->count,
+                             classes > 0 ? 0 : INT32_MIN, classes > 0 ? classes : INT32_MAX,
+                             &data->emotions, error);
 }
 
 mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int leading,
@@ -215,28 +191,4 @@ void mb_fixture_data_free(mb_fixture_data *data) {
     free(data->emotions);
     free(data->valences);
     *data = (mb_fixture_data){0};
-}
-
-mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t count,
-                            float **values, mb_error *error) {
-    int rank = 0;
-    int64_t dims[8], found = 1;
-    mb_status status = mb_h5_read_floats(fixture->h5, name, values, &rank, dims, error);
-    if (status != MB_OK)
-        return status;
-    for (int i = 0; i < rank; i++)
-        found *= dims[i];
-    if (found == count)
-        return MB_OK;
-    free(*values);
-    *values = NULL;
-    return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected %lld numbers, found %lld", fixture->path,
-                   name, (long long)count, (long long)found);
-}
-
-double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limit) {
-    double fp64_rel = 0.0;
-    if (mb_h5_has_attribute(fixture->h5, name, "fp64_rel"))
-        mb_h5_attribute_number(fixture->h5, name, "fp64_rel", &fp64_rel, NULL);
-    return fmax(fmax(limit, fixture->least_limit), 20.0 * fp64_rel);
 }

@@ -38,11 +38,30 @@ mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int lea
                           mb_fixture_data *data, mb_error *error);
 void mb_fixture_data_free(mb_fixture_data *data);
 
-// Reads a dataset that must have `count` numbers.
+// Reads a dataset of numbers, which must all be finite; *values is malloc'ed.
+mb_status mb_fixture_numbers(const mb_fixture *fixture, const char *name, float **values, int *rank,
+                             int64_t dims[8], mb_error *error);
+// The same, of a dataset that must have `count` numbers.
 mb_status mb_fixture_floats(const mb_fixture *fixture, const char *name, int64_t count,
                             float **values, mb_error *error);
-// max(limit, least_limit, 20 * fp64_rel of the dataset).
-double mb_fixture_limit(const mb_fixture *fixture, const char *name, double limit);
+// Reads a dataset of integers from `least` to `most`; *values is malloc'ed.
+mb_status mb_fixture_integers(const mb_fixture *fixture, const char *name, int64_t least,
+                              int64_t most, int64_t **values, int *rank, int64_t dims[8],
+                              mb_error *error);
+// Reads `count` labels from `least` to `classes` - 1; *labels is malloc'ed.
+mb_status mb_fixture_labels(const mb_fixture *fixture, const char *name, int32_t count,
+                            int32_t least, int32_t classes, int32_t **labels, mb_error *error);
+// Reads a number of an object ("/" is the root) that must be in a range.
+mb_status mb_fixture_attribute(const mb_fixture *fixture, const char *object, const char *attribute,
+                               double minimum, double maximum, bool whole, double *value,
+                               mb_error *error);
+// Fails because a dataset has another shape than the format says: "4 numbers".
+mb_status mb_fixture_wrong_shape(const mb_fixture *fixture, const char *name, int rank,
+                                 const int64_t *dims, mb_error *error, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+// *limit: max(least, least_limit, 20 * fp64_rel of the dataset).
+mb_status mb_fixture_limit(const mb_fixture *fixture, const char *name, double least, double *limit,
+                           mb_error *error);
 
 // A name inside the file: "GROUP/NAME".
 typedef struct mb_path {

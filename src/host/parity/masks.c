@@ -36,13 +36,24 @@ static void list_close(mask_list *list) {
     mb_h5_free_names(list->names, list->count);
 }
 
+// Reads a mask: 0 for a dropped element, 1 for a kept one.
+static mb_status read_named_mask(const mb_fixture *fixture, const char *name, int64_t count,
+                                 float **mask, mb_error *error) {
+    mb_path path = mb_path_of("/noise/dropout", name);
+    mb_status status = mb_fixture_floats(fixture, path.text, count, mask, error);
+    for (int64_t i = 0; status == MB_OK && i < count; i++)
+        if ((*mask)[i] != 0.0f && (*mask)[i] != 1.0f)
+            status = mb_fail(error, MB_BAD_INPUT, "%s: %s: number %lld: expected 0 or 1, found %g",
+                             fixture->path, path.text, (long long)i, (double)(*mask)[i]);
+    return status; // the caller frees the mask
+}
+
 static mb_status read_mask(const mb_fixture *fixture, mask_list *list, const char *site,
                            int64_t count, float **mask, mb_error *error) {
     for (int i = 0; i < list->count; i++)
         if (!list->used[i] && strcmp(list->sites[i], site) == 0) {
             list->used[i] = true;
-            return mb_fixture_floats(fixture, mb_path_of("/noise/dropout", list->names[i]).text,
-                                     count, mask, error);
+            return read_named_mask(fixture, list->names[i], count, mask, error);
         }
     return mb_fail(error, MB_BAD_INPUT, "%s: /noise/dropout: no mask for site '%s'", fixture->path,
                    site);

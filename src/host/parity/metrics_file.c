@@ -3,18 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "merbench/dataset.h"
+#include "merbench/corpus.h"
 #include "merbench/metrics.h"
 #include "parity/files.h"
 
 static const double limit = 1e-6;
 
-// The labels and predictions of a group; NULL for those that it lacks.
+enum { LARGEST_COUNT = 1 << 24, MOST_FOLDS = 100 };
+
+// The labels and predictions of a group; NULL for a head that its dataset lacks.
 typedef struct predictions {
     int32_t n;
-    int32_t *emotions;
-    float *logits, *valences, *values;
-    int32_t classes; // width of the logits
+    int32_t *emotions; // (n)
+    float *logits;     // (n, classes)
+    float *valences;   // (n)
+    float *values;     // (n)
+    int32_t classes;
 } predictions;
 
 static void predictions_free(predictions *p) {
@@ -24,54 +28,52 @@ static void predictions_free(predictions *p) {
     free(p->values);
 }
 
-// Reads (n) or (n, classes); every dataset of a group must have the same n.
-static mb_status read_floats(const mb_fixture *fixture, const char *group, const char *name,
-                             predictions *p, float **values, int32_t *width, mb_error *error) {
+// Reads (n, classes). `classes` 0: any number. The first dataset of a group decides about n.
+static mb_status read_logits(const mb_fixture *fixture, const char *group, const char *name,
+                             int32_t classes, predictions *p, mb_error *error) {
     mb_path path = mb_path_of(group, name);
     int rank = 0;
     int64_t dims[8];
-    if (!mb_h5_has(fixture->h5, path.text))
-        return MB_OK;
-    mb_status status = mb_h5_read_floats(fixture->h5, path.text, values, &rank, dims, error);
+    mb_status status = mb_fixture_numbers(fixture, path.text, &p->logits, &rank, dims, error);
     if (status != MB_OK)
         return status;
-    if (rank < 1 || rank > 2 || dims[0] < 1 || dims[0] > 1 << 24 || (p->n > 0 && dims[0] != p->n))
-        return mb_fail(error, MB_BAD_INPUT,
-                       "%s: %s: expected as many rows as the other datasets of the group",
-                       fixture->path, path.text);
+    int32_t least = classes > 0 ? classes : 1, most = classes > 0 ? classes : MB_TALLY_CLASSES;
+    if (rank != 2 || dims[0] < 1 || dims[0] > LARGEST_COUNT || dims[1] < least || dims[1] > most)
+        return mb_fixture_wrong_shape(fixture, path.text, rank, dims, error,
+                                      "1 to %d rows of %d to %d classes", LARGEST_COUNT, least,
+                                      most);
     p->n = (int32_t)dims[0];
-    if (width != NULL)
-        *width = rank == 2 ? (int32_t)dims[1] : 1;
-    return MB_OK;
+    p->classes = (int32_t)dims[1];
+    return mb_fixture_labels(fixture, mb_path_of(group, "emo_labels").text, p->n,
+                             MB_EMOTION_MISSING, p->classes, &p->emotions, error);
 }
 
-static mb_status read_emotions(const mb_fixture *fixture, const char *group, predictions *p,
-                               mb_error *error) {
-    float *labels = NULL;
-    mb_status status = read_floats(fixture, group, "emo_labels", p, &labels, NULL, error);
-    if (status == MB_OK && labels != NULL) {
-        p->emotions = malloc((size_t)p->n * sizeof *p->emotions);
-        if (p->emotions == NULL)
-            status = mb_out_of_memory(error, "labels");
-        for (int32_t i = 0; status == MB_OK && i < p->n; i++)
-            p->emotions[i] = (int32_t)labels[i];
-    }
-    free(labels);
-    return status;
+static mb_status read_values(const mb_fixture *fixture, const char *group, const char *name,
+                             predictions *p, mb_error *error) {
+    mb_path path = mb_path_of(group, name);
+    int rank = 0;
+    int64_t dims[8];
+    mb_status status = mb_fixture_numbers(fixture, path.text, &p->values, &rank, dims, error);
+    if (status != MB_OK)
+        return status;
+    if (rank != 1 || dims[0] < 1 || dims[0] > LARGEST_COUNT || (p->n > 0 && dims[0] != p->n))
+        return mb_fixture_wrong_shape(fixture, path.text, rank, dims, error, "%s%d values",
+                                      p->n > 0 ? "" : "1 to ", p->n > 0 ? p->n : LARGEST_COUNT);
+    p->n = (int32_t)dims[0];
+    return mb_fixture_floats(fixture, mb_path_of(group, "val_labels").text, p->n, &p->valences,
+                             error);
 }
 
+// Reads both heads of a dataset with these rules, with their labels.
 static mb_status read_predictions(const mb_fixture *fixture, const char *group, const char *logits,
-                                  const char *values, predictions *p, mb_error *error) {
+                                  const char *values, const mb_dataset_rules *rules, bool any,
+                                  predictions *p, mb_error *error) {
     *p = (predictions){0};
-    mb_status status = read_floats(fixture, group, logits, p, &p->logits, &p->classes, error);
-    if (status == MB_OK)
-        status = read_floats(fixture, group, values, p, &p->values, NULL, error);
-    if (status == MB_OK)
-        status = read_floats(fixture, group, "val_labels", p, &p->valences, NULL, error);
-    if (status == MB_OK)
-        status = read_emotions(fixture, group, p, error);
-    if (status == MB_OK && p->n == 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: no predictions", fixture->path, group);
+    mb_status status = MB_OK;
+    if (rules->class_count > 0)
+        status = read_logits(fixture, group, logits, any ? 0 : rules->class_count, p, error);
+    if (status == MB_OK && rules->value_count > 0)
+        status = read_values(fixture, group, values, p, error);
     return status;
 }
 
@@ -131,7 +133,8 @@ static mb_status check_family(const mb_fixture *fixture, const char *family,
     for (int i = 0; status == MB_OK && i < count; i++) {
         mb_path group = mb_path_of(family, sets[i]);
         predictions p;
-        status = read_predictions(fixture, group.text, "emo_logits", "val_preds", &p, error);
+        status = read_predictions(fixture, group.text, "emo_logits", "val_preds", rules, false, &p,
+                                  error);
         if (status == MB_OK)
             status = compare_scores(fixture, rules, group.text, &p, report, error);
         predictions_free(&p);
@@ -142,32 +145,32 @@ static mb_status check_family(const mb_fixture *fixture, const char *family,
 
 // ---- averages over folds ----------------------------------------------------------------------
 
+// Averages the folds (folds, n, width), or (folds, n) if the width is 1.
 static mb_status compare_average(const mb_fixture *fixture, const char *group, const char *name,
-                                 const float *expected, int64_t n, int32_t width,
+                                 const float *expected, int32_t n, int32_t width,
                                  mb_parity_report *report, mb_error *error) {
-    float *folds = NULL;
+    float *folds = NULL, *average = NULL;
     int rank = 0;
-    int64_t dims[8], count = 1;
+    int64_t dims[8], row = (int64_t)n * width;
     mb_path path = mb_path_of(group, name);
-    if (expected == NULL)
-        return MB_OK;
-    mb_status status = mb_h5_read_floats(fixture->h5, path.text, &folds, &rank, dims, error);
-    for (int i = 0; status == MB_OK && i < rank; i++)
-        count *= dims[i];
-    if (status == MB_OK &&
-        (rank < 2 || dims[0] < 1 || dims[0] > 100 || count != dims[0] * n * width))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: %s: expected folds of %lld x %d numbers",
-                         fixture->path, path.text, (long long)n, width);
-    float *average = malloc((size_t)(n * width) * sizeof *average);
-    if (status == MB_OK && average == NULL)
+    mb_status status = mb_fixture_numbers(fixture, path.text, &folds, &rank, dims, error);
+    if (status != MB_OK)
+        return status;
+    bool right = rank == 2 || rank == 3;
+    right = right && dims[0] >= 1 && dims[0] <= MOST_FOLDS && dims[1] == n &&
+            (rank == 2 ? 1 : dims[2]) == width;
+    if (!right)
+        status = mb_fixture_wrong_shape(fixture, path.text, rank, dims, error,
+                                        "1 to %d folds of %d x %d numbers", MOST_FOLDS, n, width);
+    else if ((average = malloc((size_t)row * sizeof *average)) == NULL)
         status = mb_out_of_memory(error, "averages");
     if (status == MB_OK) {
-        const float *of_folds[100];
+        const float *of_folds[MOST_FOLDS];
         for (int64_t f = 0; f < dims[0]; f++)
-            of_folds[f] = folds + f * n * width;
-        mb_average_folds((int32_t)dims[0], (int32_t)n, width, of_folds, 0, average);
+            of_folds[f] = folds + f * row;
+        mb_average_folds((int32_t)dims[0], n, width, of_folds, 0, average);
         mb_parity_compare_elements(mb_parity_group_of(report, "fold averages"), path.text, average,
-                                   expected, n * width, limit);
+                                   expected, row, limit);
     }
     free(folds);
     free(average);
@@ -176,14 +179,15 @@ static mb_status compare_average(const mb_fixture *fixture, const char *group, c
 
 static mb_status check_average(const mb_fixture *fixture, const char *group,
                                mb_parity_report *report, mb_error *error) {
+    mb_dataset_rules rules = *mb_dataset_find("MER2023"); // both heads, any number of classes
     predictions p;
-    mb_status status = read_predictions(fixture, group, "avg_logits", "avg_val_preds", &p, error);
+    mb_status status =
+        read_predictions(fixture, group, "avg_logits", "avg_val_preds", &rules, true, &p, error);
     if (status == MB_OK)
         status =
             compare_average(fixture, group, "fold_logits", p.logits, p.n, p.classes, report, error);
     if (status == MB_OK)
         status = compare_average(fixture, group, "fold_val_preds", p.values, p.n, 1, report, error);
-    mb_dataset_rules rules = *mb_dataset_find("MER2023"); // both heads, any number of classes
     rules.class_count = p.classes;
     if (status == MB_OK)
         status = compare_scores(fixture, &rules, group, &p, report, error);

@@ -43,6 +43,8 @@ mb_status mb_parity_file(mb_device *device, const char *path, mb_parity_report *
         fixture.least_limit = MB_PARITY_TF32_LIMIT;
     if (status == MB_OK)
         status = check(device, &fixture, report, error);
+    if (fixture.h5 != NULL && mb_h5_check(fixture.h5, NULL) != MB_OK) // whatever else was found
+        status = mb_h5_check(fixture.h5, error);
     mb_fixture_close(&fixture);
     return status;
 }

@@ -38,7 +38,7 @@ typedef struct mb_parity_report {
 
 // MB_OK: every comparison is within its limit. MB_BAD_INPUT: one is not (*report tells which),
 // or the file cannot be used. MB_UNSUPPORTED: an unknown model or kind of file; the message
-// says which.
+// says which. MB_FAILED: no memory, or the file could not be read.
 mb_status mb_parity_file(mb_device *device, const char *path, mb_parity_report *report,
                          mb_error *error);
 

@@ -68,11 +68,13 @@ void mb_parity_add_finding(mb_parity_report *report, const char *format, ...) {
     va_end(arguments);
 }
 
-mb_status mb_parity_verdict(const mb_parity_report *report) {
-    int32_t failed = report->finding[0] != '\0', compared = 0;
+mb_status mb_parity_verdict(mb_parity_report *report) {
+    int32_t failed = 0, compared = 0;
     for (int32_t i = 0; i < report->group_count; i++) {
         failed += report->groups[i].failed;
         compared += report->groups[i].compared;
     }
-    return failed > 0 || compared == 0 ? MB_BAD_INPUT : MB_OK;
+    if (compared == 0)
+        mb_parity_add_finding(report, "expected values to compare with, found none");
+    return failed > 0 || report->finding[0] != '\0' ? MB_BAD_INPUT : MB_OK;
 }

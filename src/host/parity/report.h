@@ -21,7 +21,8 @@ void mb_parity_compare_number(mb_parity_group *group, const char *name, double f
 void mb_parity_add_finding(mb_parity_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// MB_OK if something was compared and everything holds, otherwise MB_BAD_INPUT.
-mb_status mb_parity_verdict(const mb_parity_report *report);
+// MB_OK if something was compared and everything holds, otherwise MB_BAD_INPUT. That nothing was
+// compared is a finding.
+mb_status mb_parity_verdict(mb_parity_report *report);
 
 #endif

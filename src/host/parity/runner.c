@@ -119,10 +119,23 @@ mb_status mb_runner_set_masks(mb_runner *runner, const float *masks, mb_error *e
     return upload(runner, runner->masks, masks, count * sizeof *masks, error);
 }
 
-void mb_runner_borrow(mb_runner *runner, const mb_runner *owner) {
+mb_status mb_runner_borrow(mb_runner *runner, const mb_runner *owner, const char *path,
+                           mb_error *error) {
+    const mb_plan_info *own = mb_plan_get(runner->plan), *other = mb_plan_get(owner->plan);
+    bool same = own->parameter_count == other->parameter_count;
+    for (int32_t i = 0; same && i < own->parameter_count; i++)
+        same = own->parameters[i].offset == other->parameters[i].offset &&
+               mb_shape_elements(&own->parameters[i].shape, 0) ==
+                   mb_shape_elements(&other->parameters[i].shape, 0);
+    if (!same)
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: /test: expected samples of the same dimensions as in /train, found "
+                       "others",
+                       path);
     runner->device->backend->release(runner->device, runner->parameters);
     runner->parameters = owner->parameters;
     runner->borrowed = true;
+    return MB_OK;
 }
 
 mb_status mb_runner_run(mb_runner *runner, const mb_dataset *data, const int32_t *indices,

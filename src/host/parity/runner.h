@@ -29,8 +29,9 @@ mb_status mb_runner_load(mb_runner *runner, const mb_fixture *fixture, const cha
                          mb_error *error);
 // Uploads the stored masks and noise of the plan.
 mb_status mb_runner_set_masks(mb_runner *runner, const float *masks, mb_error *error);
-// Uses the parameters of another runner of the same model.
-void mb_runner_borrow(mb_runner *runner, const mb_runner *owner);
+// Uses the parameters of another runner of the same model. MB_BAD_INPUT: that has other parameters.
+mb_status mb_runner_borrow(mb_runner *runner, const mb_runner *owner, const char *path,
+                           mb_error *error);
 
 // Executes the plan on `rows` samples. A plan that trains makes Adam step `step`, counted from 0.
 mb_status mb_runner_run(mb_runner *runner, const mb_dataset *data, const int32_t *indices,

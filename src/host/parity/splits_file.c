@@ -1,11 +1,12 @@
 // Parity of folds: five folds of a given permutation, and folds by session.
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "merbench/folds.h"
 #include "parity/files.h"
+
+enum { LARGEST_COUNT = 1 << 24 }; // of utterances
 
 // Compares rows with the dataset "GROUP/NAME_k".
 static mb_status compare_rows(const mb_fixture *fixture, const char *group, const char *name, int k,
@@ -16,11 +17,16 @@ static mb_status compare_rows(const mb_fixture *fixture, const char *group, cons
     mb_path path = mb_path_of(group, dataset);
     int64_t *expected = NULL, dims[8];
     int rank = 0;
-    mb_status status = mb_h5_read_integers(fixture->h5, path.text, &expected, &rank, dims, error);
+    mb_status status =
+        mb_fixture_integers(fixture, path.text, 0, LARGEST_COUNT, &expected, &rank, dims, error);
     if (status != MB_OK)
         return status;
-    int64_t different = rank != 1 || dims[0] != count;
-    for (int32_t i = 0; different == 0 && i < count; i++)
+    if (rank != 1 || dims[0] != count) {
+        free(expected);
+        return mb_fixture_wrong_shape(fixture, path.text, rank, dims, error, "%d rows", count);
+    }
+    int64_t different = 0;
+    for (int32_t i = 0; i < count; i++)
         different += expected[i] != rows[i];
     free(expected);
     mb_parity_compare_number(mb_parity_group_of(report, "folds"), path.text, (double)different, 0.0,
@@ -35,17 +41,21 @@ static mb_status check_permutation(const mb_fixture *fixture, const char *group,
     int32_t bounds[6];
     mb_path path = mb_path_of(group, "permutation");
     mb_status status =
-        mb_h5_read_integers(fixture->h5, path.text, &permutation, &rank, dims, error);
+        mb_fixture_integers(fixture, path.text, 0, LARGEST_COUNT, &permutation, &rank, dims, error);
     if (status != MB_OK)
         return status;
-    if (rank != 1 || dims[0] < 5 || dims[0] > 1 << 24) {
+    if (rank != 1 || dims[0] < 5 || dims[0] > LARGEST_COUNT) {
         free(permutation);
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected a vector of at least 5 positions",
-                       fixture->path, path.text);
+        return mb_fixture_wrong_shape(fixture, path.text, rank, dims, error,
+                                      "a vector of 5 to %d positions", LARGEST_COUNT);
     }
     int32_t n = (int32_t)dims[0];
+    for (int32_t i = 0; status == MB_OK && i < n; i++)
+        if (permutation[i] >= n)
+            status = mb_fail(error, MB_BAD_INPUT, "%s: %s[%d]: expected 0 to %d, found %lld",
+                             fixture->path, path.text, i, n - 1, (long long)permutation[i]);
     int32_t *rows = malloc((size_t)n * sizeof *rows);
-    if (rows == NULL)
+    if (status == MB_OK && rows == NULL)
         status = mb_out_of_memory(error, path.text);
     mb_folds_of_permutation(n, bounds);
     for (int k = 0; status == MB_OK && k < 5; k++) {

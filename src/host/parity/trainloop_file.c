@@ -47,13 +47,23 @@ static mb_status find_rules(training_loop *loop, mb_error *error) {
     return status;
 }
 
+// The heads of the model are those of the dataset, by whose rules it is scored.
+static mb_status check_heads(const training_loop *loop, mb_error *error) {
+    const mb_model_config *config = &loop->fixture->config;
+    if (config->class_count == loop->rules->class_count &&
+        config->value_count == loop->rules->value_count)
+        return MB_OK;
+    return mb_fail(error, MB_BAD_INPUT,
+                   "%s: /: expected output_dim1 %d and output_dim2 %d, as %s has, found %d and %d",
+                   loop->fixture->path, loop->rules->class_count, loop->rules->value_count,
+                   loop->rules->name, config->class_count, config->value_count);
+}
+
 static mb_status read_count(const training_loop *loop, const char *attribute, int32_t most,
                             int32_t *count, mb_error *error) {
     double value = 0;
-    mb_status status = mb_h5_attribute_number(loop->fixture->h5, "/", attribute, &value, error);
-    if (status == MB_OK && !(value >= 1 && value <= most))
-        status = mb_fail(error, MB_BAD_INPUT, "%s: attribute %s: expected 1 to %d, found %g",
-                         loop->fixture->path, attribute, most, value);
+    mb_status status =
+        mb_fixture_attribute(loop->fixture, "/", attribute, 1, most, true, &value, error);
     *count = status == MB_OK ? (int32_t)value : 0;
     return status;
 }
@@ -62,17 +72,14 @@ static mb_status read_order(const training_loop *loop, const char *name, int64_t
                             int32_t *count, mb_error *error) {
     int rank = 0;
     int64_t dims[8];
-    mb_status status = mb_h5_read_integers(loop->fixture->h5, name, order, &rank, dims, error);
+    mb_status status = mb_fixture_integers(loop->fixture, name, 0, loop->train.count - 1, order,
+                                           &rank, dims, error);
     if (status != MB_OK)
         return status;
     if (rank != 2 || dims[0] != loop->epochs || dims[1] < 1 || dims[1] > loop->train.count)
-        return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected shape (%d, 1 to %d)",
-                       loop->fixture->path, name, loop->epochs, loop->train.count);
-    for (int64_t i = 0; i < dims[0] * dims[1]; i++)
-        if ((*order)[i] < 0 || (*order)[i] >= loop->train.count)
-            return mb_fail(error, MB_BAD_INPUT, "%s: %s: expected samples 0 to %d, found %lld",
-                           loop->fixture->path, name, loop->train.count - 1,
-                           (long long)(*order)[i]);
+        return mb_fixture_wrong_shape(loop->fixture, name, rank, dims, error,
+                                      "%d epochs of 1 to %d samples", loop->epochs,
+                                      loop->train.count);
     *count = (int32_t)dims[1];
     return MB_OK;
 }
@@ -207,11 +214,14 @@ static mb_status compare_predictions(training_loop *loop, const char *name, cons
     if (found == NULL || !mb_h5_has(loop->fixture->h5, name))
         return MB_OK;
     float *reference = NULL;
+    double limit = 0;
     int64_t count = (int64_t)loop->test.count * width;
     mb_status status = mb_fixture_floats(loop->fixture, name, count, &reference, error);
     if (status == MB_OK)
+        status = mb_fixture_limit(loop->fixture, name, prediction_limit, &limit, error);
+    if (status == MB_OK)
         mb_parity_compare(mb_parity_group_of(loop->report, "predictions"), name, found, reference,
-                          count, mb_fixture_limit(loop->fixture, name, prediction_limit));
+                          count, limit);
     free(reference);
     return status;
 }
@@ -321,7 +331,8 @@ static mb_status check_fold(training_loop *loop, int32_t fold, mb_error *error) 
     free(loop->eval_order);
     loop->train_order = loop->eval_order = NULL;
     if (status == MB_OK)
-        status = mb_h5_attribute_number(loop->fixture->h5, name, "best_epoch", &best_epoch, error);
+        status = mb_fixture_attribute(loop->fixture, name, "best_epoch", 0, loop->epochs - 1, true,
+                                      &best_epoch, error);
     if (status == MB_OK && loop->best_epoch != (int32_t)best_epoch)
         mb_parity_add_finding(loop->report,
                               "%s: expected best epoch %d as in the reference, found %d", name,
@@ -363,19 +374,22 @@ static mb_status check_final(training_loop *loop, mb_error *error) {
     return status;
 }
 
-// Opens an evaluator of the trained parameters, for samples of the fixture's current shapes.
+// Opens an evaluator of the trained parameters, for samples of the fixture's current shapes. These
+// may have other numbers of frames than the training samples, but not other dimensions.
 static mb_status evaluator_open(training_loop *loop, mb_device *device, mb_runner *evaluator,
                                 mb_error *error) {
     mb_status status = mb_runner_open(device, loop->fixture, MB_PLAN_EVALUATE, MB_DROPOUT_OFF,
                                       loop->batch, evaluator, error);
     if (status == MB_OK)
-        mb_runner_borrow(evaluator, &loop->trainer);
+        status = mb_runner_borrow(evaluator, &loop->trainer, loop->fixture->path, error);
     return status;
 }
 
 static mb_status loop_open(training_loop *loop, mb_device *device, mb_error *error) {
     loop->cache = (mb_device_cache){.device = device};
     mb_status status = find_rules(loop, error);
+    if (status == MB_OK)
+        status = check_heads(loop, error);
     if (status == MB_OK)
         status = read_count(loop, "folds", 1000, &loop->folds, error);
     if (status == MB_OK)

@@ -23,12 +23,12 @@ void mb_grid_print_text(const mb_grid *grid, FILE *out);
 void mb_grid_print_markdown(const mb_grid *grid, FILE *out);
 void mb_grid_print_latex(const mb_grid *grid, FILE *out);
 
-// Return an escaped copy, malloc'ed; NULL when out of memory. Control characters, as defined in
-// base/utf8.h, are replaced with '?'.
-char *mb_text_plain(const char *text);
+// Return an escaped copy, malloc'ed; NULL when out of memory. What a terminal would obey is escaped
+// as by base/plain.h first.
 char *mb_text_markdown(const char *text);
 char *mb_text_latex(const char *text);
-void mb_text_csv(const char *text, FILE *out);  // prints it, with quotes if RFC 4180 requires them
-void mb_text_json(const char *text, FILE *out); // prints it with quotes; control characters as \u
+// Prints a field: the same escapes, quotes if RFC 4180 requires them, and an apostrophe before what
+// a spreadsheet would execute.
+void mb_text_csv(const char *text, FILE *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "report/table_data.h"
 #include "sweep/setting.h"
 #include "sweep/trial.h"
@@ -106,11 +107,8 @@ static mb_status join(const settings *list, const bool *shown, char **text, mb_e
         fprintf(stream, "%s%s=%s", space, list->items[i].name, list->items[i].value);
         space = " ";
     }
-    if (fclose(stream) == 0)
-        return MB_OK;
-    free(*text);
-    *text = NULL;
-    return mb_out_of_memory(error, "settings of a trial");
+    return mb_memory_stream_end(stream, text) ? MB_OK
+                                              : mb_out_of_memory(error, "settings of a trial");
 }
 
 mb_status mb_settings_text(const char *json, char **text, mb_error *error) {

@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "merbench/metrics.h"
 #include "report/table_data.h"
+#include "sweep/plan_replace.h"
 
 // ---- options ----------------------------------------------------------------------------------
 
@@ -201,6 +202,8 @@ mb_status mb_table_collect(mb_ledger *ledger, const mb_table_options *options, m
         status = mb_ledger_get_plans(ledger, &table->plans, &table->plan_count, error);
     if (status == MB_OK)
         status = find_plan(ledger, table, error);
+    if (status == MB_OK && (table->replaced = mb_plan_replaced_text(table->plan->json)) == NULL)
+        status = mb_out_of_memory(error, "a plan");
     return status == MB_OK ? collect_cells(ledger, table, error) : status;
 }
 
@@ -221,6 +224,7 @@ void mb_table_free(mb_table *table) {
         free(cell->choices);
     }
     free(table->cells);
+    free(table->replaced);
     free_headings(table->rows, table->row_count);
     free_headings(table->columns, table->column_count);
     mb_ledger_plans_free(table->plans, table->plan_count);

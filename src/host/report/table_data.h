@@ -82,6 +82,7 @@ typedef struct mb_table {
     int32_t metric; // index in scores.def
     const mb_score_facts *facts;
     const mb_ledger_plan *plan; // owned by `plans`
+    char *replaced;             // what 'merbench run' has replaced in it, in words; "": nothing
     mb_ledger_plan *plans;
     int32_t plan_count;
     bool several_datasets, several_models, several_protocols;

@@ -3,12 +3,13 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/json.h"
 #include "report/grid.h"
 #include "report/table_data.h"
 
 static void json_text(const char *key, const char *text, FILE *out) {
     fprintf(out, "\"%s\": ", key);
-    mb_text_json(text, out);
+    mb_json_put_text(text, out);
     fputs(", ", out);
 }
 
@@ -24,11 +25,11 @@ static void json_number(const char *key, double value, FILE *out) {
 static void json_settings(const mb_table_value *value, FILE *out) {
     fputs("\"settings\": ", out);
     if (value->setting_count < 2)
-        mb_text_json(value->setting_count > 0 ? value->settings[0].text : "", out);
+        mb_json_put_text(value->setting_count > 0 ? value->settings[0].text : "", out);
     for (int32_t i = 0; value->setting_count > 1 && i < value->setting_count; i++) {
         fprintf(out, "%s{\"fold\": %" PRId32 ", \"settings\": ", i > 0 ? ", " : "[",
                 value->settings[i].fold);
-        mb_text_json(value->settings[i].text, out);
+        mb_json_put_text(value->settings[i].text, out);
         fputc('}', out);
     }
     fputs(value->setting_count > 1 ? "], " : ", ", out);
@@ -42,7 +43,7 @@ static void json_choices(const mb_table_cell *cell, bool shown, FILE *out) {
         json_text("setting", cell->choices[i], out);
         json_number("selection", choice->selection, out);
         fputs("\"doubt\": ", out);
-        mb_text_json(choice->doubt, out);
+        mb_json_put_text(choice->doubt, out);
         fputc('}', out);
     }
     fputs("], ", out);
@@ -63,7 +64,7 @@ static void json_failures(const char *key, const mb_table_value *value, bool div
             fprintf(out, "%" PRId32 ", \"cause\": ", failure->epoch);
         else
             fputs("null, \"cause\": ", out);
-        mb_text_json(failure->cause, out);
+        mb_json_put_text(failure->cause, out);
         fputc('}', out);
         comma = ", ";
     }
@@ -74,7 +75,7 @@ static void json_devices(const mb_table_value *value, FILE *out) {
     fputs("\"devices\": {", out);
     for (int32_t i = 0; i < value->device_count; i++) {
         fputs(i > 0 ? ", " : "", out);
-        mb_text_json(value->devices[i].text, out);
+        mb_json_put_text(value->devices[i].text, out);
         fprintf(out, ": %" PRId32, value->devices[i].runs);
     }
     fputs("}, ", out);
@@ -84,7 +85,7 @@ static void json_parts(const mb_table_value *value, FILE *out) {
     fputs("\"parts\": [", out);
     for (int32_t p = 0; p < value->part_count; p++) {
         fputs(p > 0 ? ", {\"name\": " : "{\"name\": ", out);
-        mb_text_json(value->parts[p].name, out);
+        mb_json_put_text(value->parts[p].name, out);
         for (int32_t s = 0; s < MB_SCORE_COUNT; s++) {
             const mb_table_mean *mean = &value->parts[p].scores[s];
             fprintf(out, ", \"%s\": {", mb_score_names[s]);
@@ -141,6 +142,7 @@ void mb_table_print_json(const mb_table *table, FILE *out) {
     fputs("{\n  ", out);
     json_text("plan", table->plan->name, out);
     json_text("digest", table->plan->digest, out);
+    json_text("replaced", table->replaced, out);
     json_text("metric", mb_score_names[table->metric], out);
     json_text("deviation", mb_deviation_names[table->options.deviation], out);
     fprintf(out, "\"higher_is_better\": %s,\n  \"entries\": [",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "merbench/dataset.h"
 #include "report/dialect.h"
 
@@ -93,9 +94,9 @@ static bool print_kind(const mb_table *table, int32_t kind, const mb_dialect *di
         }
     }
     if (done && count > MOST_ENTRIES)
-        mb_print_line(dialect->line, out, "%s: and %" PRId32 " more entr%s (--format json)",
+        mb_print_line(dialect->line, out, "%s: and %" PRId32 " more %s (--format json)",
                       kinds[kind].name, count - MOST_ENTRIES,
-                      count - MOST_ENTRIES == 1 ? "y" : "ies");
+                      mb_plural(count - MOST_ENTRIES, "entry", "entries"));
     return done;
 }
 
@@ -160,8 +161,8 @@ bool mb_print_notes(const mb_table *table, const mb_dialect *dialect, FILE *out)
     if (finished < asked)
         mb_print_line(dialect->line, out,
                       "unfinished: %" PRId32 " of %" PRId32
-                      " trials are finished; the same 'merbench run' command continues",
-                      finished, asked);
+                      " %s finished; the same 'merbench run' command continues",
+                      finished, asked, mb_plural(asked, "trial is", "trials are"));
     if (table->facts->scored != MB_SCORED_BOTH && shows(table, selects_by_both))
         mb_print_line(
             dialect->line, out, "%s",

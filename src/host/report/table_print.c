@@ -1,11 +1,13 @@
 // Prints tables as documents in text, Markdown or LaTeX: a title, the entries, details and notes.
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/plain.h"
 #include "report/dialect.h"
 
 static const mb_dialect dialects[] = {
-    [MB_TABLE_TEXT] = {.escape = mb_text_plain,
+    [MB_TABLE_TEXT] = {.escape = mb_plain,
                        .print = mb_grid_print_text,
                        .plus_minus = " ± ",
                        .nothing = "—",
@@ -36,7 +38,7 @@ void mb_print_line(const char *const around[2], FILE *out, const char *format, .
     va_list arguments;
     fputs(around[0], out);
     va_start(arguments, format);
-    vfprintf(out, format, arguments);
+    mb_print_plain_list(out, format, arguments);
     va_end(arguments);
     fputs(around[1], out);
 }
@@ -69,6 +71,8 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
                       : table->options.phase == MB_TABLE_SEARCH
                           ? "of the best setting of the search"
                           : "of the chosen setting");
+    if (done && table->replaced[0] != '\0')
+        mb_print_line(dialect->line, out, "quick try: %s", table->replaced);
     return done;
 }
 
@@ -101,7 +105,10 @@ mb_status mb_table_print(mb_ledger *ledger, const mb_table_options *options, FIL
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = mb_table_collect(ledger, options, &table, error);
+    memset(&table, 0, sizeof table);
+    status = mb_ledger_check_lookups(ledger, error);
+    if (status == MB_OK)
+        status = mb_table_collect(ledger, options, &table, error);
     mb_status ended = mb_ledger_end(ledger, true, status == MB_OK ? error : NULL);
     if (status == MB_OK)
         status = ended;

@@ -4,16 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
+#include "base/plural.h"
 #include "report/table_data.h"
-
-// Ends a text that was opened with open_memstream; false when out of memory.
-static bool end_text(FILE *stream, char **text) {
-    if (fclose(stream) == 0)
-        return true;
-    free(*text);
-    *text = NULL;
-    return false;
-}
 
 static void print_folds(const int32_t *folds, int32_t count, FILE *out) {
     fprintf(out, count == 1 ? "fold" : "folds");
@@ -28,7 +21,7 @@ char *mb_fold_list(const int32_t *folds, int32_t count) {
     if (stream == NULL)
         return NULL;
     print_folds(folds, count, stream);
-    return end_text(stream, &text) ? text : NULL;
+    return mb_memory_stream_end(stream, &text) ? text : NULL;
 }
 
 // ---- runs -------------------------------------------------------------------------------------
@@ -58,7 +51,7 @@ bool mb_failures_text(const mb_table_value *value, bool diverged, int32_t most, 
     }
     if (count > most)
         fprintf(stream, "; and %" PRId32 " more", count - most);
-    return end_text(stream, text);
+    return mb_memory_stream_end(stream, text);
 }
 
 // "cpu avx2: 10 runs, cpu avx512: 1 run"
@@ -68,9 +61,9 @@ bool mb_devices_text(const mb_table_value *value, char **text) {
     if (stream == NULL)
         return false;
     for (int32_t i = 0; value->device_count > 1 && i < value->device_count; i++)
-        fprintf(stream, "%s%s: %" PRId32 " run%s", i > 0 ? ", " : "", value->devices[i].text,
-                value->devices[i].runs, value->devices[i].runs == 1 ? "" : "s");
-    return end_text(stream, text);
+        fprintf(stream, "%s%s: %" PRId32 " %s", i > 0 ? ", " : "", value->devices[i].text,
+                value->devices[i].runs, mb_plural(value->devices[i].runs, "run", "runs"));
+    return mb_memory_stream_end(stream, text);
 }
 
 // ---- choices ----------------------------------------------------------------------------------
@@ -105,7 +98,7 @@ bool mb_doubts_text(const mb_table_cell *cell, char **text) {
         if (recorded->choices[i].doubt[0] != '\0')
             print_doubt(recorded, i, by_fold, folds, stream);
     free(folds);
-    return stream != NULL && end_text(stream, text);
+    return stream != NULL && mb_memory_stream_end(stream, text);
 }
 
 bool mb_settings_of_value_text(const mb_table_value *value, char **text) {
@@ -120,5 +113,5 @@ bool mb_settings_of_value_text(const mb_table_value *value, char **text) {
             fprintf(stream, "fold %" PRId32 ": ", setting->fold);
         fputs(setting->text, stream);
     }
-    return end_text(stream, text);
+    return mb_memory_stream_end(stream, text);
 }

@@ -1,40 +1,29 @@
-// Escapes texts from a ledger for terminals, Markdown, LaTeX, CSV and JSON.
+// Escapes texts from a ledger, which may come from a stranger, for Markdown, LaTeX and CSV.
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "report/grid.h"
 
-typedef const char *(*escape)(char character);
+typedef const char *(*notation)(char character);
 
-// A ledger may come from a stranger, so its texts must not be able to control the terminal.
-static char *escaped(const char *text, escape replacement_of) {
-    char *result = NULL;
+// Escapes what a terminal would obey, and then what has a meaning in a notation.
+static char *escaped(const char *text, notation replacement_of) {
+    char *plain = mb_plain(text), *result = NULL;
     size_t length = 0;
-    FILE *stream = open_memstream(&result, &length);
-    if (stream == NULL)
-        return NULL;
-    const char *end = text + strlen(text);
-    while (text < end) {
-        const char *start = text;
-        int32_t character = mb_utf8_next(&text, end);
-        const char *replacement = replacement_of(*start);
-        if (character < 0 || mb_is_control(character))
-            fputc('?', stream);
-        else if (replacement != NULL)
+    FILE *stream = plain != NULL ? open_memstream(&result, &length) : NULL;
+    for (const char *c = plain; stream != NULL && *c != '\0'; c++) {
+        const char *replacement = replacement_of(*c);
+        if (replacement != NULL)
             fputs(replacement, stream);
         else
-            fwrite(start, 1, (size_t)(text - start), stream);
+            fputc(*c, stream);
     }
-    if (fclose(stream) == 0)
-        return result;
-    free(result);
-    return NULL;
-}
-
-static const char *keep(char character) {
-    (void)character;
-    return NULL;
+    free(plain);
+    return mb_memory_stream_end(stream, &result) ? result : NULL;
 }
 
 static const char *for_markdown(char character) {
@@ -95,10 +84,6 @@ static const char *for_latex(char character) {
     }
 }
 
-char *mb_text_plain(const char *text) {
-    return escaped(text, keep);
-}
-
 char *mb_text_markdown(const char *text) {
     return escaped(text, for_markdown);
 }
@@ -107,43 +92,28 @@ char *mb_text_latex(const char *text) {
     return escaped(text, for_latex);
 }
 
+// Spreadsheets execute a field that begins like this as a formula, also without quotes around it
+// and with the full-width forms of these characters.
+static bool begins_a_formula(const char *text) {
+    static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(text, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
 void mb_text_csv(const char *text, FILE *out) {
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
-// Prints the code units of UTF-16: characters beyond 0xffff take two.
-static void put_escape(int32_t character, FILE *out) {
-    if (character > 0xffff) {
-        fprintf(out, "\\u%04x", (unsigned)(0xd800 + ((character - 0x10000) >> 10)));
-        character = 0xdc00 + (character & 0x3ff);
-    }
-    fprintf(out, "\\u%04x", (unsigned)character);
-}
-
-void mb_text_json(const char *text, FILE *out) {
-    fputc('"', out);
-    const char *end = text + strlen(text);
-    while (text < end) {
+    bool quoted = strpbrk(text, ",\"") != NULL;
+    fputs(quoted ? "\"" : "", out);
+    fputs(begins_a_formula(text) ? "'" : "", out);
+    for (const char *end = text + strlen(text); text < end;) {
         const char *start = text;
         int32_t character = mb_utf8_next(&text, end);
-        if (character < 0 || character == 0xfffd) // invalid bytes, and the replacement character
-            fputs("\\ufffd", out);
-        else if (mb_is_control(character))
-            put_escape(character, out);
-        else if (character == '"' || character == '\\')
-            fprintf(out, "\\%c", (int)character);
+        char escape[MB_ESCAPE_SIZE];
+        if (mb_escape(character, *start, escape) > 0)
+            fputs(escape, out);
         else
-            fwrite(start, 1, (size_t)(text - start), out);
+            fprintf(out, "%s%.*s", character == '"' ? "\"" : "", (int)(text - start), start);
     }
-    fputc('"', out);
+    fputs(quoted ? "\"" : "", out);
 }

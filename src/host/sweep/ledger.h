@@ -18,17 +18,25 @@ typedef struct mb_ledger mb_ledger;
 
 // MB_LEDGER_WRITE creates the file if it does not exist and locks it against other writers, which
 // get a message that names this process. Readers can open it at any time, thanks to the write-ahead
-// log. A closed ledger is a single file. A ledger that was created but not used is
-// removed again. A ledger with an older schema can be read, but not written. MB_LEDGER_COPY reads,
-// and lets the connection write to other files.
-typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE, MB_LEDGER_COPY } mb_ledger_mode;
+// log, except where the file system cannot share memory or lock ranges. A closed ledger is a single
+// file. A ledger that was created but not used is removed again. A ledger with an older schema can
+// be read, but not written.
+typedef enum mb_ledger_mode { MB_LEDGER_READ, MB_LEDGER_WRITE } mb_ledger_mode;
 
 // MB_BAD_INPUT: the file is not a SQLite database, not a ledger, or its schema version is newer or,
 // for writing, older than this program's.
-// MB_FAILED: in use by another process, read-only folder, full disk.
+// It is also MB_BAD_INPUT if the log beside the file is not its own.
+// MB_FAILED: in use by another process, read-only folder, full disk, no locks.
 mb_status mb_ledger_open(const char *path, mb_ledger_mode mode, mb_ledger **ledger,
                          mb_error *error);
 void mb_ledger_close(mb_ledger *ledger); // rolls back an open group; NULL is fine
+
+// What looks wrong but does not prevent reading or writing: lines, each with its newline; "" =
+// none.
+const char *mb_ledger_warnings(const mb_ledger *ledger);
+// Whether the file that is written to is still at its path. MB_FAILED: it was moved or removed.
+// What is recorded is saved, and the message says where. The end of each group looks, too.
+mb_status mb_ledger_look(mb_ledger *ledger, mb_error *error);
 
 const char *mb_ledger_path(const mb_ledger *ledger); // as given to mb_ledger_open, for messages
 int mb_ledger_schema(const mb_ledger *ledger);       // the schema version of the file
@@ -36,10 +44,28 @@ int mb_ledger_newest_schema(void);                   // the one that this progra
 
 // Looks for damage in the whole file, which takes time. MB_BAD_INPUT: the message has the first.
 mb_status mb_ledger_check(mb_ledger *ledger, mb_error *error);
+// Compares the tables that reports are made of with their indices, so that no row is overlooked.
+mb_status mb_ledger_check_lookups(mb_ledger *ledger, mb_error *error);
 
-// Copies a ledger, which may have an older schema, into a new file with this program's schema.
-// MB_FAILED: the new file exists already or cannot be written.
-mb_status mb_ledger_upgrade(const char *path, const char *new_path, mb_error *error);
+// What was found in the whole file.
+typedef struct mb_ledger_findings {
+    int64_t count;                   // of findings
+    int64_t good_runs, damaged_runs; // rows that can be found
+    bool torn;                       // rows are missing; how many is not known
+} mb_ledger_findings;
+// Lists all damage: `found` is called with a line for each finding.
+mb_status mb_ledger_examine(mb_ledger *ledger, void (*found)(void *context, const char *line),
+                            void *context, mb_ledger_findings *findings, mb_error *error);
+
+typedef struct mb_ledger_saved {
+    int64_t trials, runs; // in the new file
+    int64_t lost_rows;    // that were damaged
+} mb_ledger_saved;
+// Copies a ledger, which may have an older schema, into a new file with this program's schema. If
+// it is tolerant, rows that are damaged are left out, and so are runs that lack some. MB_FAILED:
+// the new file exists already or cannot be written.
+mb_status mb_ledger_copy(const char *path, const char *new_path, bool tolerant,
+                         mb_ledger_saved *saved, mb_error *error);
 
 // Group the writes in between into one transaction, so that recording thousands of trials and links
 // takes one flush to disk instead of thousands. Groups can be nested. If `keep` is false,

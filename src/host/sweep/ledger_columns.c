@@ -26,13 +26,12 @@ static const char *type_name(int type) {
 }
 
 // "row run=3 epoch=0"
-static void row_text(mb_query *query, char *text, size_t size) {
+void mb_ledger_row_text(sqlite3_stmt *row, mb_ledger_table_index table, char *text, size_t size) {
     size_t length = (size_t)snprintf(text, size, "row");
-    for (int i = 0; i < mb_ledger_tables[query->table].keys && length < size; i++) {
-        const char *value = (const char *)sqlite3_column_text(query->statement, i);
+    for (int i = 0; i < mb_ledger_tables[table].keys && length < size; i++) {
+        const char *value = (const char *)sqlite3_column_text(row, i);
         length += (size_t)snprintf(text + length, size - length, " %s=%.32s",
-                                   sqlite3_column_name(query->statement, i),
-                                   value != NULL ? value : "NULL");
+                                   sqlite3_column_name(row, i), value != NULL ? value : "NULL");
     }
 }
 
@@ -41,11 +40,26 @@ static void note_damage(mb_query *query, int column, const char *expected, const
     char row[112];
     if (query->damage[0] != '\0')
         return;
-    row_text(query, row, sizeof row);
+    mb_ledger_row_text(query->statement, query->table, row, sizeof row);
     snprintf(query->damage, sizeof query->damage,
              "table %s, column %s, %s: expected %s, found %.40s",
              mb_ledger_tables[query->table].name, sqlite3_column_name(query->statement, column),
              row, expected, found);
+}
+
+void mb_query_verify(mb_query *query) {
+    if (query->ledger->schema < MB_LEDGER_DIGESTS || !mb_ledger_has_digest(query->table))
+        return;
+    int result =
+        mb_ledger_verify(query->statement, query->table, sqlite3_column_count(query->statement));
+    char row[112];
+    if (result == SQLITE_NOMEM)
+        query->result = result;
+    if (result != SQLITE_MISMATCH || query->changed_row[0] != '\0')
+        return;
+    mb_ledger_row_text(query->statement, query->table, row, sizeof row);
+    snprintf(query->changed_row, sizeof query->changed_row, "table %s, %s",
+             mb_ledger_tables[query->table].name, row);
 }
 
 static bool has_type(mb_query *query, int column, int type) {
@@ -57,6 +71,11 @@ static bool has_type(mb_query *query, int column, int type) {
 }
 
 mb_status mb_query_check(mb_query *query, mb_error *error) {
+    if (query->damage[0] == '\0' && query->changed_row[0] != '\0')
+        return mb_fail(error, MB_BAD_INPUT,
+                       "%s: the file is damaged: %s: %s: expected the digest of its values, found "
+                       "another",
+                       query->ledger->path, query->what, query->changed_row);
     if (query->damage[0] == '\0')
         return query->result == SQLITE_NOMEM ? mb_out_of_memory(error, query->what) : MB_OK;
     return mb_fail(error, MB_BAD_INPUT, "%s: the file is damaged: %s: %s", query->ledger->path,

@@ -22,11 +22,37 @@ static const char *system_reason(mb_ledger *ledger, char *buffer, size_t size) {
     return buffer;
 }
 
+// The errno of the last call that failed on the file or its log.
+static int last_errno(mb_ledger *ledger) {
+    int number = 0;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(ledger->database, NULL, SQLITE_FCNTL_LAST_ERRNO, &number);
+    sqlite3_file_control(ledger->database, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (number == 0 && log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
+}
+
+// A disk that cannot be read is no damage to the file, though SQLite calls it so.
+bool mb_ledger_found_damage(mb_ledger *ledger) {
+    int code = sqlite3_errcode(ledger->database);
+    return (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_disk_failed(ledger);
+}
+
+bool mb_ledger_disk_failed(mb_ledger *ledger) {
+    int number = last_errno(ledger);
+    return number == EIO || number == ENXIO;
+}
+
 mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error) {
     char buffer[160];
     const char *message = sqlite3_errmsg(ledger->database);
     const char *reason = system_reason(ledger, buffer, sizeof buffer);
-    switch (sqlite3_errcode(ledger->database)) {
+    int code = sqlite3_errcode(ledger->database);
+    if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !mb_ledger_found_damage(ledger))
+        return mb_fail(error, MB_FAILED, "%s: %s: cannot be read: %s", ledger->path, what,
+                       strerror(EIO));
+    switch (code) {
     case SQLITE_NOTADB:
         return mb_fail(error, MB_BAD_INPUT,
                        "%s: expected a results database of merbench, found a file that SQLite "
@@ -40,7 +66,10 @@ mb_status mb_ledger_failure(mb_ledger *ledger, const char *what, mb_error *error
     case SQLITE_FULL:
         return mb_fail(error, MB_FAILED, "%s: %s: the disk is full%s", ledger->path, what, reason);
     case SQLITE_BUSY:
-        return mb_fail(error, MB_FAILED, "%s: %s: in use by another process", ledger->path, what);
+        return ledger->has_writer
+                   ? mb_ledger_in_use(ledger, error)
+                   : mb_fail(error, MB_FAILED, "%s: %s: locked by another program that has it open",
+                             ledger->path, what);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -77,7 +106,7 @@ static char *statement_text(mb_ledger_statement index) {
     sqlite3_str *text = sqlite3_str_new(NULL);
     if (statements[index].kind == INSERT) {
         sqlite3_str_appendf(text, "INSERT INTO %s VALUES (", mb_ledger_tables[table].name);
-        mb_ledger_add_columns(text, table, true);
+        mb_ledger_add_values(text, table);
         sqlite3_str_appendall(text, ") ");
     } else if (statements[index].kind == SELECT) {
         const char *name = mb_ledger_tables[table].name;
@@ -111,6 +140,7 @@ mb_status mb_query_open(mb_query *query, mb_ledger *ledger, mb_ledger_statement 
     *query = (mb_query){.ledger = ledger,
                         .what = statements[statement].what,
                         .table = statements[statement].table,
+                        .selects = statements[statement].kind == SELECT,
                         .result = SQLITE_OK};
     mb_status status =
         ledger->statements[statement] == NULL ? prepare(ledger, statement, error) : MB_OK;
@@ -186,6 +216,8 @@ mb_status mb_query_next(mb_query *query, bool *row, mb_error *error) {
     *row = result == SQLITE_ROW;
     if (result != SQLITE_ROW && result != SQLITE_DONE)
         return mb_ledger_failure(query->ledger, query->what, error);
+    if (*row && query->selects)
+        mb_query_verify(query);
     return MB_OK;
 }
 

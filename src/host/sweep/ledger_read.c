@@ -103,7 +103,7 @@ static mb_status open_run_row(mb_query *query, mb_ledger *ledger, const char *tr
 // The columns that are needed to read the rest of a run.
 typedef struct run_row {
     int64_t id;
-    int32_t class_count;
+    int32_t class_count, prediction_count;
 } run_row;
 
 static mb_status get_run_row(mb_ledger *ledger, const char *trial_key, int32_t fold,
@@ -113,6 +113,7 @@ static mb_status get_run_row(mb_ledger *ledger, const char *trial_key, int32_t f
     if (status == MB_OK) {
         run->id = mb_query_integer(&query, runs_id);
         run->class_count = mb_query_integer32(&query, runs_class_count);
+        run->prediction_count = mb_query_integer32(&query, runs_prediction_count);
         result->status = read_status(&query);
         result->broken_epoch = read_broken_epoch(&query);
         mb_query_text(&query, runs_cause, result->cause, sizeof result->cause);
@@ -199,6 +200,7 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_r
                                  mb_error *error) {
     mb_query query;
     bool row = true;
+    int32_t count = 0;
     mb_status status = mb_query_open(&query, ledger, SQL_GET_PREDICTIONS, error);
     if (status == MB_OK)
         mb_query_bind_integer(&query, ":run", run->id);
@@ -206,11 +208,16 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_r
         status = mb_query_next(&query, &row, error);
         if (status != MB_OK || !row)
             break;
+        count++;
         mb_predictions *predictions = predictions_of_row(&query, result, error);
         status =
             predictions != NULL ? read_predictions(&query, run, predictions, error) : MB_FAILED;
     }
-    return mb_query_close(&query, status, error);
+    status = mb_query_close(&query, status, error);
+    if (status == MB_OK && count != run->prediction_count)
+        status = mb_ledger_damaged(
+            ledger, "a run does not have the number of predictions that it states", error);
+    return status;
 }
 
 mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,

@@ -31,6 +31,7 @@ static mb_status put_row(mb_ledger *ledger, const char *trial_key, const mb_ledg
         mb_query_bind_text(&query, ":trial", trial_key);
         mb_query_bind_integer(&query, ":diverged", scores->diverged);
         mb_query_bind_integer(&query, ":broken", scores->broken);
+        mb_query_bind_integer(&query, ":part_count", scores->part_count);
         mb_query_bind_real(&query, ":selection", scores->selection);
         mb_query_bind_text(&query, ":score_part", scores->score_part);
         mb_query_bind_scores(&query, "", &scores->score);
@@ -73,7 +74,7 @@ mb_status mb_ledger_put_scores(mb_ledger *ledger, const char *trial_key,
 // ---- reading ----------------------------------------------------------------------------------
 
 static mb_status get_row(mb_ledger *ledger, const char *trial_key, bool *there,
-                         mb_ledger_scores *scores, mb_error *error) {
+                         mb_ledger_scores *scores, int32_t *part_count, mb_error *error) {
     mb_query query;
     *there = false;
     mb_status status = mb_query_open(&query, ledger, SQL_GET_SCORES, error);
@@ -84,6 +85,7 @@ static mb_status get_row(mb_ledger *ledger, const char *trial_key, bool *there,
     if (*there) {
         scores->diverged = mb_query_integer(&query, trial_scores_diverged) != 0;
         scores->broken = mb_query_integer32(&query, trial_scores_broken);
+        *part_count = mb_query_integer32(&query, trial_scores_part_count);
         scores->selection = mb_query_real(&query, trial_scores_selection);
         mb_query_text(&query, trial_scores_score_part, scores->score_part,
                       sizeof scores->score_part);
@@ -93,8 +95,8 @@ static mb_status get_row(mb_ledger *ledger, const char *trial_key, bool *there,
     return mb_query_close(&query, status, error);
 }
 
-static mb_status get_parts(mb_ledger *ledger, const char *trial_key, mb_ledger_scores *scores,
-                           mb_error *error) {
+static mb_status get_parts(mb_ledger *ledger, const char *trial_key, int32_t part_count,
+                           mb_ledger_scores *scores, mb_error *error) {
     mb_query query;
     bool row = true;
     mb_status status = mb_query_open(&query, ledger, SQL_GET_PART_SCORES, error);
@@ -115,15 +117,20 @@ static mb_status get_parts(mb_ledger *ledger, const char *trial_key, mb_ledger_s
         mb_query_text(&query, part_scores_name, part->name, sizeof part->name);
         mb_query_scores(&query, part_scores_scores, &part->scores);
     }
-    return mb_query_close(&query, status, error);
+    status = mb_query_close(&query, status, error);
+    if (status == MB_OK && scores->part_count != part_count)
+        status = mb_ledger_damaged(
+            ledger, "a trial does not have the number of scored parts that it states", error);
+    return status;
 }
 
 mb_status mb_ledger_get_scores(mb_ledger *ledger, const char *trial_key, bool *there,
                                mb_ledger_scores *scores, mb_error *error) {
     memset(scores, 0, sizeof *scores);
-    mb_status status = get_row(ledger, trial_key, there, scores, error);
+    int32_t part_count = 0;
+    mb_status status = get_row(ledger, trial_key, there, scores, &part_count, error);
     if (status == MB_OK && *there)
-        status = get_parts(ledger, trial_key, scores, error);
+        status = get_parts(ledger, trial_key, part_count, scores, error);
     if (status != MB_OK)
         mb_ledger_scores_free(scores);
     return status;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/hash.h"
 #include "sweep/ledger_internal.h"
@@ -53,9 +54,14 @@ mb_status mb_ledger_put_plan(mb_ledger *ledger, const char *digest, const char *
     if (status != MB_OK)
         return status;
     mb_query query;
+    int64_t ran = 0;
+    status = mb_query_number(ledger, SQL_NEXT_RAN, &ran, error);
+    if (status != MB_OK)
+        return finish(ledger, status, error);
     status = mb_query_open(&query, ledger, SQL_PUT_PLAN, error);
     if (status == MB_OK) {
         mb_query_bind_text(&query, ":digest", digest);
+        mb_query_bind_integer(&query, ":ran", ran);
         mb_query_bind_text(&query, ":name", name);
         mb_query_bind_text(&query, ":json", json);
         status = mb_query_run(&query, error);
@@ -207,10 +213,25 @@ mb_status mb_ledger_put_joined(mb_ledger *ledger, const mb_ledger_trial *trial,
 
 // ---- runs -------------------------------------------------------------------------------------
 
+// "2026-01-31 23:59:59", in UTC
+static void write_time(char text[32]) {
+    struct tm parts;
+    time_t now = time(NULL);
+    if (gmtime_r(&now, &parts) == NULL || strftime(text, 32, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        text[0] = '\0';
+}
+
+static int32_t count_predictions(const mb_run_result *result) {
+    return (result->select_predictions.count > 0) + (result->held_predictions.count > 0) +
+           result->test_count;
+}
+
 static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_t *id,
                              mb_error *error) {
     const mb_run_result *result = run->result;
     mb_query query;
+    char finished[32];
+    write_time(finished);
     mb_status status = mb_query_open(&query, ledger, SQL_PUT_RUN, error);
     if (status == MB_OK) {
         mb_query_bind_text(&query, ":trial", run->trial_key);
@@ -223,8 +244,10 @@ static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_
         mb_query_bind_real(&query, ":seconds", result->seconds);
         mb_query_bind_text(&query, ":device", run->device);
         mb_query_bind_text(&query, ":version", run->version);
+        mb_query_bind_text(&query, ":finished", finished);
         mb_query_bind_integer(&query, ":class_count", run->class_count);
         mb_query_bind_integer(&query, ":value_count", run->value_count);
+        mb_query_bind_integer(&query, ":prediction_count", count_predictions(result));
         mb_query_bind_scores(&query, "select_", &result->select);
         mb_query_bind_scores(&query, "held_", &result->held);
         if (result->broken_epoch >= 0)

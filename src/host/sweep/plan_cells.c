@@ -10,6 +10,7 @@ enum { MAX_CELLS = 10000, MAX_LIST = 64 };
 typedef struct name_list {
     int count;
     int positions[MAX_LIST];
+    bool good; // nothing was refused
 } name_list;
 
 static mb_status read_name(const mb_json *at, const char *what, const char *const *known,
@@ -32,16 +33,20 @@ static mb_status read_name(const mb_json *at, const char *what, const char *cons
 
 static mb_status read_names(const mb_json *at, const char *what, const char *const *known,
                             int known_count, name_list *list, mb_error *error) {
-    list->count = 0;
-    if (!cJSON_IsArray(at->value))
-        return read_name(at, what, known, known_count, list, error);
     int count = 0;
-    mb_status status = mb_json_count(at, MAX_LIST, &count, error);
-    if (status != MB_OK)
-        return status;
+    bool several = cJSON_IsArray(at->value);
+    *list = (name_list){0};
+    mb_status status = several ? mb_json_count(at, MAX_LIST, &count, error)
+                               : read_name(at, what, known, known_count, list, error);
+    list->good = status == MB_OK;
+    if (!several || !list->good)
+        return mb_json_go_on(at, status);
     for (mb_json name = mb_json_first(at); name.value != NULL && status == MB_OK;
-         name = mb_json_next(&name))
+         name = mb_json_next(&name)) {
         status = read_name(&name, what, known, known_count, list, error);
+        list->good = list->good && status == MB_OK;
+        status = mb_json_go_on(at, status);
+    }
     return status;
 }
 
@@ -65,31 +70,41 @@ static model_list known_models(void) {
 typedef struct cell_entry {
     const char *label;
     const char *features[MB_MODALITY_COUNT];
-    bool same; // "feature": the same feature for every modality
+    bool features_good; // none was refused
+    bool same;          // "feature": the same feature for every modality
     mb_feature_type feature_type;
     name_list corpora, models;
 } cell_entry;
 
+static mb_status read_feature(const mb_json *at, const char **feature, cell_entry *cell,
+                              mb_error *error) {
+    mb_status status = mb_json_text(at, feature, error);
+    cell->features_good = cell->features_good && status == MB_OK;
+    return mb_json_go_on(at, status);
+}
+
 static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error *error) {
     mb_json feature = mb_json_member(entry, "feature"),
             features = mb_json_member(entry, "features");
-    if ((feature.value != NULL) == (features.value != NULL))
-        return mb_json_refuse(
-            entry, error,
-            "expected \"features\" (one per modality) or \"feature\" (the same in "
-            "all three), found %s",
-            feature.value != NULL ? "both" : "neither");
+    mb_status status = MB_OK;
     cell->same = feature.value != NULL;
-    if (cell->same) {
-        mb_status status = mb_json_text(&feature, &cell->features[0], error);
+    if (cell->same == (features.value != NULL))
+        status = mb_json_refuse(entry, error,
+                                "expected \"features\" (one per modality) or \"feature\" (the same "
+                                "in all three), found %s",
+                                cell->same ? "both" : "neither");
+    else if (!cell->same)
+        status = mb_json_keys(&features, mb_modality_names, error);
+    cell->features_good = status == MB_OK;
+    status = mb_json_go_on(entry, status);
+    if (status == MB_OK && cell->same) {
+        status = read_feature(&feature, &cell->features[0], cell, error);
         cell->features[1] = cell->features[2] = cell->features[0];
-        return status;
     }
-    mb_status status = mb_json_keys(&features, mb_modality_names, error);
-    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
+    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK && !cell->same; m++) {
         mb_json at = mb_json_member(&features, mb_modality_names[m]);
         if (at.value != NULL)
-            status = mb_json_text(&at, &cell->features[m], error);
+            status = read_feature(&at, &cell->features[m], cell, error);
     }
     return status;
 }
@@ -98,27 +113,45 @@ static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error 
 // must be a feature for all three.
 static mb_status read_modalities(const mb_json *entry, cell_entry *cell, mb_error *error) {
     mb_json modalities = mb_json_member(entry, "modalities");
-    name_list list = {MB_MODALITY_COUNT, {0, 1, 2}};
+    mb_json features = mb_json_member(entry, "features");
+    name_list list = {MB_MODALITY_COUNT, {0, 1, 2}, true};
     mb_status status = MB_OK;
     if (modalities.value != NULL)
         status =
             read_names(&modalities, "modality", mb_modality_names, MB_MODALITY_COUNT, &list, error);
-    if (status != MB_OK)
+    cell->features_good = cell->features_good && list.good;
+    if (!cell->features_good)
         return status;
     const char *kept[MB_MODALITY_COUNT] = {NULL};
-    for (int i = 0; i < list.count; i++) {
+    for (int i = 0; i < list.count && status == MB_OK; i++) {
         int m = list.positions[i];
         kept[m] = cell->features[m];
-        if (kept[m] == NULL) {
-            mb_json features = mb_json_member(entry, "features");
-            return mb_json_refuse(&features, error,
+        if (kept[m] != NULL)
+            continue;
+        cell->features_good = false;
+        status = mb_json_go_on(
+            entry, mb_json_refuse(&features, error,
                                   "expected a feature for %s, found none; \"modalities\" lists "
                                   "the modalities that the model gets",
-                                  mb_modality_names[m]);
-        }
+                                  mb_modality_names[m]));
     }
     memcpy(cell->features, kept, sizeof kept);
-    return MB_OK;
+    return status;
+}
+
+static mb_status read_corpora(const mb_json *entry, const mb_sweep_plan *plan, name_list *list,
+                              mb_error *error) {
+    mb_json corpus = mb_json_member(entry, "corpus");
+    if (plan->corpus_count == 0) // was refused already
+        return MB_OK;
+    const char **names = calloc((size_t)plan->corpus_count, sizeof *names);
+    if (names == NULL)
+        return mb_out_of_memory(error, "names of corpora");
+    for (int32_t i = 0; i < plan->corpus_count; i++)
+        names[i] = plan->corpora[i].name;
+    mb_status status = read_names(&corpus, "corpus", names, plan->corpus_count, list, error);
+    free(names);
+    return status;
 }
 
 static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
@@ -126,26 +159,21 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
     static const char *const keys[] = {
         "label",        "corpus", "feature",  "features", "modalities",
         "feature_type", "model",  "settings", "grid",     NULL};
-    mb_status status = mb_json_keys(entry, keys, error);
-    mb_json label = mb_json_member(entry, "label");
-    if (status == MB_OK && label.value != NULL)
-        status = mb_json_text(&label, &cell->label, error);
-    const char **names = calloc((size_t)plan->corpus_count + 1, sizeof *names);
-    if (names == NULL)
-        return mb_out_of_memory(error, "names of corpora");
-    for (int32_t i = 0; i < plan->corpus_count; i++)
-        names[i] = plan->corpora[i].name;
-    mb_json corpus = mb_json_member(entry, "corpus"), model = mb_json_member(entry, "model");
-    if (status == MB_OK)
-        status = read_names(&corpus, "corpus", names, plan->corpus_count, &cell->corpora, error);
-    free(names);
-    if (status == MB_OK)
-        status = read_names(&model, "model", models->names, models->count, &cell->models, error);
+    mb_status status = mb_json_go_on(entry, mb_json_keys(entry, keys, error));
+    if (status != MB_OK || !cJSON_IsObject(entry->value))
+        return status;
+    mb_json label = mb_json_member(entry, "label"), model = mb_json_member(entry, "model");
     mb_json type_at = mb_json_member(entry, "feature_type");
     int type = MB_UTT;
+    if (label.value != NULL)
+        status = mb_json_go_on(entry, mb_json_text(&label, &cell->label, error));
+    if (status == MB_OK)
+        status = read_corpora(entry, plan, &cell->corpora, error);
+    if (status == MB_OK)
+        status = read_names(&model, "model", models->names, models->count, &cell->models, error);
     if (status == MB_OK && type_at.value != NULL)
-        status =
-            mb_json_choice(&type_at, mb_feature_type_names, MB_FEATURE_TYPE_COUNT, &type, error);
+        status = mb_json_go_on(entry, mb_json_choice(&type_at, mb_feature_type_names,
+                                                     MB_FEATURE_TYPE_COUNT, &type, error));
     cell->feature_type = (mb_feature_type)type;
     if (status == MB_OK)
         status = read_features(entry, cell, error);
@@ -155,7 +183,7 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
 // The default label of a cell: its features.
 static char *make_label(const cell_entry *entry) {
     char *label = NULL;
-    const char *names[MB_MODALITY_COUNT] = {NULL};
+    const char *names[MB_MODALITY_COUNT] = {"", "", ""};
     int count = 0;
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         if (entry->features[m] != NULL && !(entry->same && count > 0))
@@ -166,6 +194,7 @@ static char *make_label(const cell_entry *entry) {
     return length < 0 ? NULL : label;
 }
 
+// `model`: NULL if it was refused.
 static mb_status add_cell(const mb_json *root, const mb_json *at, const cell_entry *entry,
                           int32_t corpus, const mb_model *model, mb_sweep_plan *plan,
                           mb_error *error) {
@@ -189,63 +218,82 @@ static mb_status add_cell(const mb_json *root, const mb_json *at, const cell_ent
         if (cell->features[m] == NULL)
             return mb_out_of_memory(error, "features of a cell");
     }
-    return mb_cell_make_settings(root, at, plan, cell, error);
+    return model != NULL ? mb_cell_make_settings(root, at, plan, cell, error) : MB_OK;
 }
 
 static mb_status check_modalities(const mb_json *at, const cell_entry *entry, const mb_model *model,
                                   mb_error *error) {
-    for (int m = 0; m < MB_MODALITY_COUNT && !model->any_modality; m++)
-        if (entry->features[m] == NULL) {
+    mb_status status = MB_OK;
+    for (int m = 0; m < MB_MODALITY_COUNT && !model->any_modality && status == MB_OK; m++)
+        if (entry->features_good && entry->features[m] == NULL) {
             mb_json modalities = mb_json_member(at, "modalities");
-            return mb_json_refuse(&modalities, error,
-                                  "the model %s needs all three modalities; %s is left out",
-                                  model->name, mb_modality_names[m]);
+            status = mb_json_go_on(
+                at, mb_json_refuse(&modalities, error,
+                                   "the model %s needs all three modalities; %s is left out",
+                                   model->name, mb_modality_names[m]));
         }
-    return MB_OK;
+    return status;
 }
 
+static mb_status add_cells(const mb_json *root, const mb_json *at, const cell_entry *entry,
+                           const mb_model *const *models, mb_sweep_plan *plan, mb_error *error) {
+    mb_status status = MB_OK;
+    int model_count = entry->models.count > 0 ? entry->models.count : 1;
+    for (int c = 0; c < entry->corpora.count; c++)
+        for (int i = 0; i < model_count && status == MB_OK; i++) {
+            const mb_model *model = entry->models.count > 0 ? models[i] : NULL;
+            if (model != NULL)
+                status = check_modalities(at, entry, model, error);
+            if (status == MB_OK)
+                status = add_cell(root, at, entry, entry->corpora.positions[c], model, plan, error);
+        }
+    return status;
+}
+
+// *models_good: no model was refused.
 static mb_status expand_entry(const mb_json *root, const mb_json *at, const model_list *models,
-                              mb_sweep_plan *plan, bool *used, mb_error *error) {
+                              mb_sweep_plan *plan, bool *used, bool *models_good, mb_error *error) {
     cell_entry entry = {0};
+    int32_t first = plan->cell_count, refused = plan->findings.count;
     mb_status status = read_entry(at, plan, models, &entry, error);
-    if (status != MB_OK)
-        return status;
     const mb_model *chosen[MAX_LIST];
     for (int i = 0; i < entry.models.count; i++) {
         chosen[i] = models->models[entry.models.positions[i]];
         used[entry.models.positions[i]] = true;
     }
-    status = mb_check_hyper_names(at, chosen, entry.models.count, error);
-    for (int c = 0; c < entry.corpora.count; c++)
-        for (int i = 0; i < entry.models.count && status == MB_OK; i++) {
-            status = check_modalities(at, &entry, chosen[i], error);
-            if (status == MB_OK)
-                status =
-                    add_cell(root, at, &entry, entry.corpora.positions[c], chosen[i], plan, error);
-        }
+    *models_good = *models_good && entry.models.good;
+    bool good;
+    if (status == MB_OK && entry.models.good)
+        status = mb_check_hyper_names(at, chosen, entry.models.count, &good, error);
+    else if (status == MB_OK)
+        status = mb_check_hyper_names(at, models->models, models->count, &good, error);
+    if (status == MB_OK)
+        status = add_cells(root, at, &entry, chosen, plan, error);
+    for (int32_t c = first; c < plan->cell_count && plan->findings.count > refused; c++)
+        plan->cells[c].setting_count = 0;
     return status;
 }
 
 mb_status mb_plan_read_cells(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
     model_list models = known_models();
-    bool used[MAX_LIST] = {false};
+    bool used[MAX_LIST] = {false}, good = true;
     mb_json cells = mb_json_member(root, "cells");
     int count = 0;
-    // Checks shape and names first, because making the cells reads the settings of the plan.
-    mb_status status = mb_check_hyper_names(root, models.models, models.count, error);
+    mb_status status = mb_check_hyper_names(root, models.models, models.count, &good, error);
     if (status == MB_OK)
-        status = mb_json_count(&cells, MAX_CELLS, &count, error);
-    if (status != MB_OK)
-        return status;
-    for (mb_json entry = mb_json_first(&cells); entry.value != NULL && status == MB_OK;
+        status = mb_json_go_on(root, mb_json_count(&cells, MAX_CELLS, &count, error));
+    for (mb_json entry = mb_json_first(&cells);
+         entry.value != NULL && count > 0 && count <= MAX_CELLS && status == MB_OK;
          entry = mb_json_next(&entry))
-        status = expand_entry(root, &entry, &models, plan, used, error);
-    if (status != MB_OK)
-        return status;
+        status = expand_entry(root, &entry, &models, plan, used, &good, error);
+    // The settings of the plan are those of models that it has. That is not known if a model was
+    // refused.
     const mb_model *chosen[MAX_LIST];
     int chosen_count = 0;
     for (int i = 0; i < models.count; i++)
         if (used[i])
             chosen[chosen_count++] = models.models[i];
-    return mb_check_hyper_names(root, chosen, chosen_count, error);
+    if (status == MB_OK && good && chosen_count > 0)
+        status = mb_check_hyper_names(root, chosen, chosen_count, &good, error);
+    return status;
 }

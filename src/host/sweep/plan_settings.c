@@ -15,9 +15,10 @@ typedef struct axis {
 } axis;
 
 static mb_status check_names(const mb_json *object, const mb_model *const *models,
-                             int32_t model_count, mb_error *error) {
-    const cJSON *member;
-    cJSON_ArrayForEach(member, object->value) {
+                             int32_t model_count, bool *good, mb_error *error) {
+    mb_status status = MB_OK;
+    for (const cJSON *member = object->value != NULL ? object->value->child : NULL;
+         member != NULL && status == MB_OK; member = member->next) {
         bool known = false;
         for (int32_t i = 0; i < model_count && !known; i++)
             known = mb_hyper_find(models[i], member->string) >= 0;
@@ -29,46 +30,64 @@ static mb_status check_names(const mb_json *object, const mb_model *const *model
             names[i] = mb_hyper_get(models[0], i)->name;
         char what[96];
         snprintf(what, sizeof what, "setting of the model %.40s", models[0]->name);
-        return mb_json_unknown(object, what, member->string, names, count, error);
+        *good = false;
+        status =
+            mb_json_go_on(object, mb_json_unknown_key(object, what, member, names, count, error));
     }
-    return MB_OK;
+    return status;
+}
+
+// Checks what "settings" and "grid" are.
+static mb_status check_shapes(const mb_json *settings, const mb_json *grid, bool *good,
+                              mb_error *error) {
+    mb_status status = MB_OK;
+    bool paper = cJSON_IsString(grid->value) && strcmp(grid->value->valuestring, "paper") == 0;
+    if (settings->value != NULL && !cJSON_IsObject(settings->value))
+        status = mb_json_expect(settings, "an object", error);
+    *good = *good && status == MB_OK;
+    status = mb_json_go_on(settings, status);
+    if (status == MB_OK && grid->value != NULL && !paper && !cJSON_IsObject(grid->value))
+        status = mb_json_expect(grid, "an object or \"paper\"", error);
+    *good = *good && status == MB_OK;
+    return mb_json_go_on(grid, status);
 }
 
 mb_status mb_check_hyper_names(const mb_json *object, const mb_model *const *models,
-                               int32_t model_count, mb_error *error) {
+                               int32_t model_count, bool *good, mb_error *error) {
     mb_json settings = mb_json_member(object, "settings"), grid = mb_json_member(object, "grid");
-    if (settings.value != NULL && !cJSON_IsObject(settings.value))
-        return mb_json_expect(&settings, "an object", error);
-    bool paper = cJSON_IsString(grid.value) && strcmp(grid.value->valuestring, "paper") == 0;
-    if (grid.value != NULL && !paper && !cJSON_IsObject(grid.value))
-        return mb_json_expect(&grid, "an object or \"paper\"", error);
-    mb_status status = MB_OK;
-    if (settings.value != NULL)
-        status = check_names(&settings, models, model_count, error);
-    if (status != MB_OK || grid.value == NULL || paper)
+    *good = true;
+    mb_status status = check_shapes(&settings, &grid, good, error);
+    if (status == MB_OK && cJSON_IsObject(settings.value))
+        status = check_names(&settings, models, model_count, good, error);
+    if (status != MB_OK || !cJSON_IsObject(grid.value))
         return status;
-    status = check_names(&grid, models, model_count, error);
+    status = check_names(&grid, models, model_count, good, error);
     for (mb_json at = mb_json_first(&grid); at.value != NULL && status == MB_OK;
          at = mb_json_next(&at))
-        if (mb_json_member(&settings, at.key).value != NULL)
-            status = mb_json_refuse(&at, error, "is in \"settings\", too");
+        if (mb_json_member(&settings, at.key).value != NULL) {
+            *good = false;
+            status = mb_json_go_on(object, mb_json_refuse(&at, error, "is in \"settings\", too"));
+        }
     return status;
 }
 
+// Whether another value of the list is refused or not, each of them is looked at.
 static mb_status read_axis(const mb_option *option, const mb_json *list, axis *a, mb_error *error) {
     int count = 0;
-    mb_status status = mb_json_count(list, MAX_VALUES, &count, error);
-    if (status != MB_OK)
-        return status;
+    mb_status status = mb_json_count(list, MAX_VALUES, &count, error), result = status;
     for (mb_json at = mb_json_first(list); at.value != NULL && status == MB_OK;
          at = mb_json_next(&at)) {
-        status = mb_hyper_read(option, &at, &a->values[at.index], error);
-        for (int j = 0; j < at.index && status == MB_OK; j++)
-            if (a->values[j] == a->values[at.index])
+        status = mb_hyper_read(option, &at, &a->values[a->count], error);
+        for (int j = 0; j < a->count && status == MB_OK; j++)
+            if (a->values[j] == a->values[a->count])
                 status = mb_json_expect(&at, "different values", error);
+        if (status == MB_OK)
+            a->count++;
+        else
+            result = status;
+        status = mb_json_go_on(list, status);
     }
-    a->count = count;
-    return status;
+    return result;
 }
 
 // Looks up the hyper-parameter in `object`, the entry of the cell or the plan. *found tells whether
@@ -175,21 +194,29 @@ static mb_status draw_settings(const axis *axes, int32_t count, const mb_sweep_p
     return MB_OK;
 }
 
+static mb_status check_total(int64_t total, const mb_json *entry, mb_search_method method,
+                             mb_error *error) {
+    if (method == MB_SEARCH_NONE && total > 1)
+        return mb_json_refuse(entry, error,
+                              "expected one setting or a \"search\", found %lld settings without a "
+                              "search",
+                              (long long)total);
+    if (method != MB_SEARCH_RANDOM && total > MAX_SETTINGS)
+        return mb_json_refuse(entry, error,
+                              "expected a grid of at most %d settings, found %lld; a search with "
+                              "the method \"random\" draws some of them",
+                              MAX_SETTINGS, (long long)total);
+    return MB_OK;
+}
+
 static mb_status make_settings(const axis *axes, int32_t count, const mb_json *entry,
                                const mb_sweep_plan *plan, mb_sweep_cell *cell, mb_error *error) {
     int64_t total = 1;
     for (int32_t i = 0; i < count; i++)
         total = total > INT64_MAX / axes[i].count ? INT64_MAX : total * axes[i].count;
-    if (plan->method == MB_SEARCH_NONE && total > 1)
-        return mb_json_refuse(entry, error,
-                              "expected one setting or a \"search\", found %lld settings without a "
-                              "search",
-                              (long long)total);
-    if (plan->method != MB_SEARCH_RANDOM && total > MAX_SETTINGS)
-        return mb_json_refuse(entry, error,
-                              "expected a grid of at most %d settings, found %lld; a search with "
-                              "the method \"random\" draws some of them",
-                              MAX_SETTINGS, (long long)total);
+    mb_status status = check_total(total, entry, plan->method, error);
+    if (status != MB_OK)
+        return mb_json_go_on(entry, status);
     int64_t wanted = plan->method == MB_SEARCH_RANDOM ? plan->draws : total, before = 0;
     for (int32_t i = 0; i < plan->cell_count; i++)
         before += plan->cells[i].setting_count;
@@ -214,10 +241,14 @@ mb_status mb_cell_make_settings(const mb_json *root, const mb_json *entry,
     if (axes == NULL)
         return mb_out_of_memory(error, "settings of a cell");
     mb_status status = MB_OK;
-    for (int32_t i = 0; i < count && status == MB_OK; i++)
+    bool good = true;
+    for (int32_t i = 0; i < count && status == MB_OK; i++) {
         status =
             make_axis(mb_hyper_get(cell->model, i), root, entry, plan->protocol, &axes[i], error);
-    if (status == MB_OK)
+        good = good && status == MB_OK;
+        status = mb_json_go_on(entry, status);
+    }
+    if (status == MB_OK && good)
         status = make_settings(axes, count, entry, plan, cell, error);
     free(axes);
     return status;

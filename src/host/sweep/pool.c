@@ -48,7 +48,6 @@ mb_status mb_pool_open(const mb_pool_config *config, mb_pool **pool, mb_error *e
         return mb_out_of_memory(error, "worker threads");
     (*pool)->config = *config;
     atomic_init(&(*pool)->stop, 0);
-    atomic_init(&(*pool)->steps, 0);
     atomic_init(&(*pool)->announcements, 0);
     init_locks(*pool);
     (*pool)->workers = calloc((size_t)config->threads, sizeof *(*pool)->workers);
@@ -162,6 +161,7 @@ mb_outcome *mb_pool_take(mb_pool *pool, double seconds, mb_error *error) {
         if (pool->first == NULL)
             pool->last = NULL;
         pool->finished_count--;
+        pool->finished_cost -= outcome->job.cost;
         pool->pending--;
         if (outcome->status != MB_OK && !outcome->does_not_fit && error != NULL)
             *error = pool->error;
@@ -179,5 +179,32 @@ int64_t mb_pool_pending(mb_pool *pool) {
 }
 
 long long mb_pool_steps(mb_pool *pool) {
-    return atomic_load(&pool->steps);
+    long long steps = 0;
+    for (int32_t i = 0; i < pool->config.threads; i++)
+        steps += atomic_load(&pool->workers[i].steps);
+    return steps;
+}
+
+// Adds the array that a worker trains.
+static void add_flight(const mb_worker *w, mb_pool_flight *flight) {
+    long long done = atomic_load(&w->steps) - w->steps_at_start;
+    double fraction = done < w->array_steps ? (double)done / (double)w->array_steps : 1;
+    if (flight->runs == 0 || fraction < flight->least_done) {
+        flight->least_done = fraction;
+        flight->steps = w->array_steps / w->run_count;
+    }
+    if (fraction > flight->most_done)
+        flight->most_done = fraction;
+    flight->cost += fraction * w->array_cost;
+    flight->runs += w->run_count;
+}
+
+mb_pool_flight mb_pool_get_flight(mb_pool *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    mb_pool_flight flight = {.cost = pool->finished_cost};
+    for (int32_t i = 0; i < pool->config.threads; i++)
+        if (pool->workers[i].run_count > 0)
+            add_flight(&pool->workers[i], &flight);
+    pthread_mutex_unlock(&pool->mutex);
+    return flight;
 }

@@ -28,6 +28,7 @@ typedef struct mb_job {
     bool selection_only;         // as in mb_run_spec
     int32_t group;               // from 0; jobs of one group can be trained as one array
     double cost;                 // multiply-accumulates; equal in a group
+    int64_t steps;               // training steps
     int64_t memory, host_memory; // bytes of device and page-locked memory that training needs
 } mb_job;
 
@@ -84,5 +85,15 @@ int64_t mb_pool_pending(mb_pool *pool);
 
 // Training steps done by all threads, including the runs in flight.
 long long mb_pool_steps(mb_pool *pool);
+
+// The runs in flight.
+typedef struct mb_pool_flight {
+    int32_t runs;
+    double cost;                  // of what they have done, and of outcomes not taken yet
+    double least_done, most_done; // fraction of its training steps that a run has done
+    int64_t steps;                // training steps of the run that has done the least
+} mb_pool_flight;
+
+mb_pool_flight mb_pool_get_flight(mb_pool *pool);
 
 #endif

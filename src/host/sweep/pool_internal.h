@@ -12,7 +12,13 @@ typedef struct mb_worker {
     mb_device_cache cache; // holds the device
     pthread_t thread;
     bool training;
-    int32_t helpers; // idle workers that assist it
+    int32_t helpers;    // idle workers that assist it
+    atomic_llong steps; // training steps that it has done
+    // The array that it trains; run_count 0: none.
+    int32_t run_count;
+    double array_cost;
+    int64_t array_steps;      // of all runs
+    long long steps_at_start; // `steps`, when it began
     // Arrays of config.array_size entries:
     mb_outcome **taken;
     mb_run_spec *specs;
@@ -26,7 +32,6 @@ struct mb_pool {
     pthread_cond_t result;    // an outcome is finished
     atomic_int announcements; // the number of announcements so far
     atomic_int stop;
-    atomic_llong steps;
     mb_job_heap waiting;
     int64_t memory_used, host_memory_used; // bytes, by the runs in flight
     int32_t *fitting;    // by group: the size of the largest array that fits; 0 = not known
@@ -34,6 +39,7 @@ struct mb_pool {
     int64_t added, pending;
     mb_outcome *first, *last; // queue of finished outcomes
     int64_t finished_count;   // length of the queue
+    double finished_cost;     // of its jobs
     mb_error error;           // of the first job that failed
     int32_t started;          // number of running threads
     mb_worker *workers;       // (threads)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "merbench/executor.h"
 #include "sweep/pool_internal.h"
 
@@ -91,8 +92,8 @@ static mb_status train(mb_worker *w, mb_outcome **jobs, int32_t count, mb_error 
     if (status == MB_OK)
         announce_next(w);
     if (status == MB_OK)
-        status = pool->config.train(&w->cache, w->specs, count, &pool->stop, &pool->steps,
-                                    w->results, error);
+        status = pool->config.train(&w->cache, w->specs, count, &pool->stop, &w->steps, w->results,
+                                    error);
     for (int32_t i = 0; i < count; i++) {
         jobs[i]->status = status;
         if (status == MB_OK)
@@ -114,12 +115,29 @@ static void deliver(mb_pool *pool, mb_outcome *job) {
         pool->first = job;
     pool->last = job;
     pool->finished_count++;
+    pool->finished_cost += job->job.cost;
+}
+
+// Notes for progress displays which array a worker trains.
+static void begin(mb_worker *w, mb_outcome **jobs, int32_t count) {
+    pthread_mutex_lock(&w->pool->mutex);
+    w->run_count = count;
+    w->array_cost = 0;
+    w->array_steps = 0;
+    w->steps_at_start = atomic_load(&w->steps);
+    for (int32_t i = 0; i < count; i++) {
+        w->array_cost += jobs[i]->job.cost;
+        w->array_steps += jobs[i]->job.steps;
+    }
+    pthread_mutex_unlock(&w->pool->mutex);
 }
 
 // Delivers the outcomes of the jobs of an array.
-static void finish(mb_pool *pool, mb_outcome **jobs, int32_t count, mb_status status,
+static void finish(mb_worker *w, mb_outcome **jobs, int32_t count, mb_status status,
                    const mb_error *error) {
+    mb_pool *pool = w->pool;
     pthread_mutex_lock(&pool->mutex);
+    w->run_count = 0;
     if (status != MB_OK && !error->out_of_memory && pool->error.message[0] == '\0')
         pool->error = *error;
     int32_t first = status != MB_OK && error->run < count ? error->run : 0; // the run that failed
@@ -177,6 +195,7 @@ static void train_waves(mb_worker *w, int32_t count) {
         mb_outcome **jobs = w->taken + done;
         int32_t wave = count - done < most ? count - done : most;
         mb_error error = {.message = ""};
+        begin(w, jobs, wave);
         mb_status status = train(w, jobs, wave, &error);
         if (status != MB_OK && error.out_of_memory && wave > 1) {
             most = wave / 2;
@@ -194,7 +213,7 @@ static void train_waves(mb_worker *w, int32_t count) {
             wave += count - done;
             done = count;
         }
-        finish(pool, jobs, wave, status, &error);
+        finish(w, jobs, wave, status, &error);
     }
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
+#include "base/plural.h"
 #include "sweep/compare.h"
 #include "sweep/pool.h"
 #include "sweep/score.h"
@@ -25,9 +27,10 @@ typedef struct replay {
     const mb_corpus *corpus;
     int32_t reported, compared;
     int32_t fold_count;
-    replay_fold *folds;    // (fold_count)
-    mb_run_result *again;  // (fold_count)
-    char difference[1024]; // the first difference, with its fold
+    replay_fold *folds;                     // (fold_count)
+    mb_run_result *again;                   // (fold_count)
+    char difference[512];                   // the first difference, with its fold
+    char devices[2 * MB_DEVICE_TEXT + 128]; // on which its fold was trained
 } replay;
 
 // ---- comparison -------------------------------------------------------------------------------
@@ -37,8 +40,8 @@ static void keep_difference(replay *r, int32_t fold, const char *difference) {
         return;
     const replay_fold *f = &r->folds[fold];
     bool same = strcmp(f->device, f->now) == 0;
-    snprintf(r->difference, sizeof r->difference,
-             "fold %d: %s\n(recorded on %s, trained again on %s: %s)", fold, difference, f->device,
+    snprintf(r->difference, sizeof r->difference, "fold %d: %s", fold, difference);
+    snprintf(r->devices, sizeof r->devices, "recorded on %s, trained again on %s: %s", f->device,
              f->now,
              same ? "the bits should be the same"
                   : "devices differ in rounding; only the same device gives the same bits");
@@ -60,8 +63,9 @@ static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
     char difference[384] = "";
     mb_runs_equal(&stored, &r->again[fold], &spec, difference, sizeof difference);
     r->compared++;
-    fprintf(r->out, "fold %d: %d epochs, %s%s\n", fold, stored.epochs_done,
-            difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
+    mb_print_plain_to(r->out, "fold %d: %d %s, %s%s\n", fold, stored.epochs_done,
+                      mb_plural(stored.epochs_done, "epoch", "epochs"),
+                      difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
     keep_difference(r, fold, difference);
     mb_run_result_free(&stored);
     return MB_OK;
@@ -77,7 +81,7 @@ static mb_status report_folds(replay *r, mb_error *error) {
         if (f->recorded)
             status = compare_fold(r, r->reported, error);
         else
-            fprintf(r->out, "fold %d: not recorded\n", r->reported);
+            mb_print_plain_to(r->out, "fold %d: not recorded\n", r->reported);
         fflush(r->out);
     }
     return status;
@@ -96,8 +100,8 @@ static mb_status compare_scores(replay *r, mb_error *error) {
     if (comparable && status == MB_OK) {
         if (!mb_trial_scores_equal(&stored, &again, difference, sizeof difference))
             snprintf(r->difference, sizeof r->difference, "scores: %s", difference);
-        fprintf(r->out, "scores: %s%s\n",
-                difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
+        mb_print_plain_to(r->out, "scores: %s%s\n",
+                          difference[0] == '\0' ? "identical" : "DIFFERENT: ", difference);
     }
     mb_ledger_scores_free(&stored);
     mb_ledger_scores_free(&again);
@@ -200,8 +204,8 @@ static mb_status train_like(replay *r, int32_t first, mb_error *error) {
         if (is_pending(&r->folds[k], recorded))
             memcpy(r->folds[k].now, now.text, sizeof now.text);
     if (status == MB_OK && strcmp(recorded, now.text) != 0)
-        fprintf(r->out, "fold %d was recorded on %s; it is trained again on %s\n", first, recorded,
-                now.text);
+        mb_print_plain_to(r->out, "fold %d was recorded on %s; it is trained again on %s\n", first,
+                          recorded, now.text);
     if (status == MB_OK)
         status = train_folds(r, recorded, &device, error);
     if (device != NULL)
@@ -233,9 +237,10 @@ static mb_status replay_folds(replay *r, mb_error *error) {
         return status;
     if (r->compared == 0)
         return mb_fail(error, MB_BAD_INPUT, "trial %s: no run is recorded yet", r->key);
-    if (r->difference[0] != '\0')
-        return mb_fail(error, MB_BAD_INPUT, "trial %s: %s", r->key, r->difference);
-    return MB_OK;
+    if (r->difference[0] == '\0')
+        return MB_OK;
+    status = mb_fail(error, MB_BAD_INPUT, "trial %s: %s", r->key, r->difference);
+    return r->devices[0] == '\0' ? status : mb_fail_more(error, status, "\n(%s)", r->devices);
 }
 
 // Makes the specification of every fold.
@@ -248,8 +253,9 @@ static mb_status open_folds(replay *r, mb_store *store, const mb_replay_trials *
         if (status == MB_OK)
             status = mb_trial_spec_load(store, spec, error);
         if (status == MB_OK && spec->folds->fold_count != r->fold_count)
-            status = mb_fail(error, MB_BAD_INPUT, "trial %s: expected %d folds, found %d", r->key,
-                             spec->folds->fold_count, r->fold_count);
+            status = mb_fail(error, MB_BAD_INPUT, "trial %s: expected %d %s, found %d", r->key,
+                             spec->folds->fold_count,
+                             mb_plural(spec->folds->fold_count, "fold", "folds"), r->fold_count);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/plural.h"
 #include "sweep/replay.h"
 
 static mb_status try_corpus(const mb_trial *trial, const char *path, bool *match, mb_error *why) {
@@ -27,7 +28,7 @@ static mb_status search_folder(const mb_trial *trial, const char *folder, char *
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_corpus_file, alphasort);
     if (count < 0)
-        return mb_fail(error, MB_BAD_INPUT, "%s: cannot read: %s", folder, strerror(errno));
+        return mb_fail_errno(error, errno, "%s: cannot read", folder);
     mb_status status = MB_OK;
     for (int i = 0; i < count; i++) {
         char *candidate = NULL;
@@ -39,7 +40,11 @@ static mb_status search_folder(const mb_trial *trial, const char *folder, char *
             } else {
                 ++*looked;
                 mb_error why;
-                (void)try_corpus(trial, candidate, &match, &why);
+                if (try_corpus(trial, candidate, &match, &why) == MB_FAILED) {
+                    status = MB_FAILED; // another file is no answer if this one cannot be read
+                    if (error != NULL)
+                        *error = why;
+                }
             }
         }
         if (match)
@@ -61,7 +66,7 @@ mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths,
         bool match = false;
         mb_status status = MB_OK;
         if (stat(paths[i], &info) != 0)
-            return mb_fail(error, MB_BAD_INPUT, "%s: cannot open: %s", paths[i], strerror(errno));
+            return mb_fail_errno(error, errno, "%s: cannot open", paths[i]);
         if (S_ISDIR(info.st_mode))
             status = search_folder(trial, paths[i], path, &looked, error);
         else
@@ -72,10 +77,11 @@ mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths,
             return mb_out_of_memory(error, "the name of a file");
     }
     if (*path == NULL)
-        return mb_fail(error, MB_BAD_INPUT,
-                       "none of the %d files *.h5 in %s is the corpus of the trial: %s with the "
-                       "digest %s and the same features; --data gives other folders",
-                       looked, path_count == 1 ? paths[0] : "the folders", trial->dataset,
-                       trial->corpus_digest);
+        return mb_fail(
+            error, MB_BAD_INPUT,
+            "the corpus of the trial is not in %s (%d %s *.h5): %s with the digest %s and "
+            "the same features; --data gives other folders",
+            path_count == 1 ? paths[0] : "the folders", looked, mb_plural(looked, "file", "files"),
+            trial->dataset, trial->corpus_digest);
     return MB_OK;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
+
 // The mean over folds of the scores on the selection parts or on the held-out parts.
 static mb_scores mean_scores(const mb_run_result *results, int32_t count, bool held) {
     mb_scores scores;
@@ -55,8 +57,8 @@ static mb_status score_test(const mb_corpus *corpus, const mb_fold_set *folds, i
         if (p == NULL || p->count != n || (classes > 0 && p->logits == NULL) ||
             (rules->value_count > 0 && p->values == NULL))
             return mb_fail(error, MB_BAD_INPUT,
-                           "fold %d: expected predictions for the %d rows of %s, found %d", k, n,
-                           test->name, p == NULL ? 0 : p->count);
+                           "fold %d: expected predictions for the %d %s of %s, found %d", k, n,
+                           mb_plural(n, "row", "rows"), test->name, p == NULL ? 0 : p->count);
     }
     workspace w;
     if (!workspace_open(&w, n, classes, fold_count)) {

@@ -8,24 +8,11 @@
 #include "base/hash.h"
 #include "sweep/sweep_state.h"
 
-enum { MAX_TRIALS = 2000000 };
-
 mb_status sweep_check_interrupt(mb_sweep *sweep, mb_error *error) {
     if (!mb_interrupt_came(&sweep->interrupt))
         return MB_OK;
     sweep->interrupted = true;
     return mb_fail(error, MB_FAILED, "interrupted (%s)", strsignal(sweep->interrupt.signal));
-}
-
-static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
-    int64_t trials = 0;
-    for (int32_t c = 0; c < plan->cell_count; c++)
-        trials += (int64_t)plan->cells[c].setting_count * plan->search_seeds.count +
-                  plan->final_seeds.count;
-    if (trials > MAX_TRIALS)
-        return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %d trials, found %lld",
-                       plan->file, MAX_TRIALS, (long long)trials);
-    return MB_OK;
 }
 
 mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_sweep **sweep, mb_error *error) {
@@ -35,18 +22,16 @@ mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_sweep **sweep, mb_error *e
     pthread_mutex_init(&(*sweep)->lists, NULL);
     (*sweep)->plan = plan;
     (*sweep)->store = mb_store_create(plan->protocol);
-    (*sweep)->cells = calloc((size_t)plan->cell_count, sizeof *(*sweep)->cells);
+    (*sweep)->cells = calloc((size_t)plan->cell_count + 1, sizeof *(*sweep)->cells);
     mb_status status = MB_OK;
     if ((*sweep)->store == NULL || (*sweep)->cells == NULL)
         status = mb_out_of_memory(error, "a sweep");
-    if (status == MB_OK)
-        status = check_trials(plan, error);
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
-        sweep_cell *cell = &(*sweep)->cells[c];
-        cell->plan = &plan->cells[c];
-        cell->best = -1;
-        status = sweep_check_cell(*sweep, cell, error);
+        (*sweep)->cells[c].plan = &plan->cells[c];
+        (*sweep)->cells[c].best = -1;
     }
+    if (status == MB_OK)
+        status = sweep_check_plan(*sweep, error);
     if (status != MB_OK) {
         mb_sweep_close(*sweep);
         *sweep = NULL;

@@ -15,8 +15,9 @@
 
 typedef struct mb_sweep mb_sweep;
 
-// Opens the corpora and checks the whole plan against them, without reading features. The plan must
-// outlive the sweep.
+// Opens the corpora and checks the whole plan against them, without reading features. A plan in
+// which something was refused (plan->findings) is checked and fails: the message has what the plan
+// and the corpora are to blame for. The plan must outlive the sweep.
 mb_status mb_sweep_open(const mb_sweep_plan *plan, mb_sweep **sweep, mb_error *error);
 void mb_sweep_close(mb_sweep *sweep); // NULL is fine
 
@@ -57,6 +58,7 @@ typedef struct mb_sweep_totals {
     int64_t array_host_bytes; // page-locked memory of the array that needs most of it
     int64_t array_bytes;      // of the largest possible array, with at most MB_POOL_MOST_RUNS runs
     long long steps;          // model-steps trained
+    mb_pool_flight flight;    // the runs in flight
 } mb_sweep_totals;
 
 // A line for each choice so far that has no ground: "cells[2]: no setting has ...". "" if
@@ -69,6 +71,12 @@ void mb_sweep_get_totals(const mb_sweep *sweep, mb_sweep_totals *totals);
 // be called between mb_sweep_prepare and mb_sweep_train.
 mb_status mb_sweep_list_too_large(const mb_sweep *sweep, int64_t memory, mb_sweep_warn warn,
                                   void *context, mb_error *error);
+
+// Estimates how many seconds the missing runs will take on a device that shares the host's memory:
+// measures some of them, for about a second in all. Nothing is recorded. 0: not known, because
+// there are none or none could be measured. The sweep must have been prepared.
+mb_status mb_sweep_estimate(mb_sweep *sweep, const mb_pool_config *config, double *seconds,
+                            mb_error *error);
 
 // Called several times a second while the sweep trains.
 typedef void (*mb_sweep_listener)(void *context, const mb_sweep_totals *totals);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "base/plural.h"
 #include "sweep/sweep_state.h"
 
 enum { MOST_NAMED = 4 }; // settings, and cells
@@ -75,8 +77,8 @@ static void print_name(const mb_sweep *sweep, const named *name, FILE *text) {
     char *setting = mb_setting_json(cell->model, &cell->settings[name->setting]);
     fputs("\n  ", text);
     print_cell(cell, text);
-    fprintf(text, ", %s: %lld run%s of ", setting != NULL ? setting : "", (long long)name->runs,
-            name->runs == 1 ? "" : "s");
+    fprintf(text, ", %s: %lld %s of ", setting != NULL ? setting : "", (long long)name->runs,
+            mb_plural(name->runs, "run", "runs"));
     print_bytes(name->memory, text);
     free(setting);
 }
@@ -85,12 +87,13 @@ static void print_name(const mb_sweep *sweep, const named *name, FILE *text) {
 static void print_names(const mb_sweep *sweep, const names *n, int64_t memory, FILE *text) {
     mb_sweep_totals totals;
     mb_sweep_get_totals(sweep, &totals);
-    fprintf(text, "%lld of %lld runs %s not fit into memory", (long long)n->runs,
-            (long long)totals.runs, n->runs == 1 ? "does" : "do");
+    fprintf(text, "%lld of %lld %s not fit into memory", (long long)n->runs, (long long)totals.runs,
+            n->runs == 1 && totals.runs > 1 ? "runs does"
+                                            : mb_plural(n->runs, "run does", "runs do"));
     if (memory > 0) {
         fputs(", of which ", text);
         print_bytes(memory, text);
-        fputs(" are available", text);
+        fprintf(text, " are available%s", mb_memory_limit_note());
     }
     for (int i = 0; i < n->count; i++)
         print_name(sweep, &n->list[i], text);
@@ -132,6 +135,14 @@ mb_status mb_sweep_list_too_large(const mb_sweep *sweep, int64_t memory, mb_swee
     return MB_OK;
 }
 
+// Fails with a message of several lines.
+static mb_status fail_with(char *lines, mb_error *error) {
+    mb_fail(error, MB_FAILED, "%s", strsep(&lines, "\n"));
+    for (char *line; (line = strsep(&lines, "\n")) != NULL;)
+        mb_fail_more(error, MB_FAILED, "\n%s", line);
+    return MB_FAILED;
+}
+
 mb_status mb_sweep_check_aside(const mb_sweep *sweep, mb_error *error) {
     names n = {.count = 0};
     char message[sizeof error->message] = "";
@@ -146,11 +157,11 @@ mb_status mb_sweep_check_aside(const mb_sweep *sweep, mb_error *error) {
         return mb_out_of_memory(error, "the list of runs that do not fit");
     print_names(sweep, &n, sweep->memory, text);
     print_unchosen(sweep, text);
-    fprintf(
-        text,
-        "\n%lld of %lld runs are done and recorded; where there is more memory, the same command "
-        "goes on from there",
-        (long long)totals.runs_done, (long long)totals.runs);
+    fprintf(text,
+            "\n%lld of %lld %s done and recorded; where there is more memory, the same command "
+            "goes on from there",
+            (long long)totals.runs_done, (long long)totals.runs,
+            mb_plural(totals.runs, "run is", "runs are"));
     fclose(text);
-    return mb_fail(error, MB_FAILED, "%s", message);
+    return fail_with(message, error);
 }

@@ -1,10 +1,12 @@
-// Checks a plan against its corpora, as far as possible before training.
+// Checks a plan against its corpora.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
 #include "sweep/sweep_state.h"
+
+enum { MAX_TRIALS = 2000000 };
 
 mb_status sweep_fail_in_cell(const mb_sweep *sweep, const sweep_cell *cell, mb_status status,
                              mb_error *error) {
@@ -43,51 +45,138 @@ static mb_status check_selection(mb_selection selection, const mb_dataset_rules 
                    mb_selection_names[selection], rules->name, values ? "classes" : "values");
 }
 
-static mb_status check_model(const mb_sweep_cell *plan, const mb_corpus *corpus, mb_error *error) {
-    mb_model_config config = {.feature_type = plan->feature_type,
-                              .class_count = corpus->rules->class_count,
-                              .value_count = corpus->rules->value_count};
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+// ---- cells ------------------------------------------------------------------------------------
+
+// Collects what was refused in a cell, so that the checks go on.
+static mb_status collect(const mb_sweep *sweep, const sweep_cell *cell, mb_status status,
+                         mb_findings *findings, mb_error *error) {
+    if (status == MB_OK)
+        return MB_OK;
+    sweep_fail_in_cell(sweep, cell, status, error);
+    if (status == MB_BAD_INPUT)
+        mb_findings_add(findings, error);
+    return mb_findings_go_on(findings, status);
+}
+
+// *known: the corpus has all of them.
+static mb_status check_features(const mb_sweep *sweep, const sweep_cell *cell,
+                                mb_model_config *config, bool *known, mb_findings *findings,
+                                mb_error *error) {
+    const mb_sweep_cell *plan = cell->plan;
+    mb_status status = MB_OK;
+    *known = true;
+    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
         if (plan->features[m] == NULL)
             continue;
-        const mb_feature *feature = mb_corpus_feature(corpus, plan->features[m]);
-        if (feature == NULL)
-            return unknown_feature(corpus, mb_modality_names[m], plan->features[m], error);
-        config.dims[m] = feature->dimension;
+        const mb_feature *feature = mb_corpus_feature(cell->corpus, plan->features[m]);
+        if (feature == NULL) {
+            bool same = !*known && m > 0 && plan->features[m - 1] != NULL &&
+                        strcmp(plan->features[m - 1], plan->features[m]) == 0;
+            *known = false;
+            if (same) // "feature": once is enough
+                continue;
+            status = unknown_feature(cell->corpus, mb_modality_names[m], plan->features[m], error);
+            status = collect(sweep, cell, status, findings, error);
+            continue;
+        }
+        config->dims[m] = feature->dimension;
         // The real lengths are known only when the features are loaded. The estimate of the cost,
         // still before any training, builds the graph with them.
-        config.steps[m] = plan->feature_type == MB_UTT ? 1 : 64;
+        config->steps[m] = plan->feature_type == MB_UTT ? 1 : 64;
     }
+    return status;
+}
+
+static mb_status check_model(const mb_sweep_cell *plan, mb_model_config *config, mb_error *error) {
     mb_training training;
     for (int32_t i = 0; i < plan->setting_count; i++) {
-        mb_setting_apply(plan->model, &plan->settings[i], &config, &training);
-        mb_status status = mb_model_check(plan->model, &config, error);
+        mb_setting_apply(plan->model, &plan->settings[i], config, &training);
+        mb_status status = mb_model_check(plan->model, config, error);
         if (status != MB_OK)
             return status;
     }
     return MB_OK;
 }
 
-mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error) {
+static mb_status check_cell(mb_sweep *sweep, sweep_cell *cell, mb_findings *findings,
+                            mb_error *error) {
     const mb_sweep_plan *plan = sweep->plan;
-    const mb_plan_corpus *named = &plan->corpora[cell->plan->corpus];
-    mb_status status = mb_store_corpus(sweep->store, named->path, &cell->corpus, error);
-    if (status != MB_OK)
-        return mb_fail_in(error, status, "%s: corpora.%s: ", plan->file, named->name);
     const mb_dataset_rules *rules = cell->corpus->rules;
-    status =
+    mb_model_config config = {.feature_type = cell->plan->feature_type,
+                              .class_count = rules->class_count,
+                              .value_count = rules->value_count};
+    mb_status status =
         check_selection(plan->selection_given ? plan->selection : rules->selection, rules, error);
+    status = collect(sweep, cell, status, findings, error);
+    bool known = false;
     if (status == MB_OK)
-        status = check_model(cell->plan, cell->corpus, error);
+        status = check_features(sweep, cell, &config, &known, findings, error);
+    if (status == MB_OK && known)
+        status = collect(sweep, cell, check_model(cell->plan, &config, error), findings, error);
     // Under mertools each seed has its own random folds, but those of any one seed show whether the
     // corpus can be split into folds.
     const mb_fold_set *folds;
     uint32_t seed = plan->protocol == MB_PROTOCOL_STRICT ? plan->fold_seed
                     : plan->search_seeds.count > 0       ? plan->search_seeds.seeds[0]
-                                                         : plan->final_seeds.seeds[0];
+                    : plan->final_seeds.count > 0        ? plan->final_seeds.seeds[0]
+                                                         : 1; // seeds were refused
     if (status == MB_OK)
         status = mb_store_folds(sweep->store, cell->corpus, seed, &folds, error);
     if (status == MB_OK)
         cell->fold_count = folds->fold_count;
-    return status == MB_OK ? MB_OK : sweep_fail_in_cell(sweep, cell, status, error);
+    return collect(sweep, cell, status, findings, error);
+}
+
+// ---- the plan ---------------------------------------------------------------------------------
+
+static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
+    int64_t trials = 0;
+    for (int32_t c = 0; c < plan->cell_count; c++)
+        trials += (int64_t)plan->cells[c].setting_count * plan->search_seeds.count +
+                  plan->final_seeds.count;
+    if (trials > MAX_TRIALS)
+        return mb_fail(error, MB_BAD_INPUT, "%s: expected at most %d trials, found %lld",
+                       plan->file, MAX_TRIALS, (long long)trials);
+    return MB_OK;
+}
+
+// Opens the corpora of the cells, each once. Cells whose corpus cannot be used have none.
+static mb_status open_corpora(mb_sweep *sweep, mb_findings *findings, mb_error *error) {
+    const mb_sweep_plan *plan = sweep->plan;
+    const mb_corpus **corpora = calloc((size_t)plan->corpus_count + 1, sizeof *corpora);
+    bool *tried = calloc((size_t)plan->corpus_count + 1, sizeof *tried);
+    mb_status status = MB_OK;
+    if (corpora == NULL || tried == NULL)
+        status = mb_out_of_memory(error, "corpora of a plan");
+    for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
+        int32_t corpus = plan->cells[c].corpus;
+        const mb_plan_corpus *named = &plan->corpora[corpus];
+        if (!tried[corpus] && named->path != NULL)
+            status = mb_store_corpus(sweep->store, named->path, &corpora[corpus], error);
+        if (status != MB_OK)
+            mb_fail_in(error, status, "%s: corpora.%s: ", plan->file, named->name);
+        if (status == MB_BAD_INPUT)
+            mb_findings_add(findings, error);
+        status = mb_findings_go_on(findings, status);
+        tried[corpus] = true;
+        sweep->cells[c].corpus = corpora[corpus];
+    }
+    free(corpora);
+    free(tried);
+    return status;
+}
+
+mb_status sweep_check_plan(mb_sweep *sweep, mb_error *error) {
+    mb_findings findings = sweep->plan->findings;
+    mb_status status = check_trials(sweep->plan, error);
+    if (status == MB_BAD_INPUT)
+        mb_findings_add(&findings, error);
+    status = mb_findings_go_on(&findings, status);
+    if (status == MB_OK)
+        status = open_corpora(sweep, &findings, error);
+    for (int32_t c = 0; c < sweep->plan->cell_count && status == MB_OK; c++) {
+        if (sweep->cells[c].corpus != NULL)
+            status = check_cell(sweep, &sweep->cells[c], &findings, error);
+    }
+    return mb_findings_result(&findings, status, error);
 }

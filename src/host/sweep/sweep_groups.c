@@ -148,6 +148,7 @@ mb_status sweep_group_job(mb_sweep *sweep, const mb_run_spec *spec, const mb_set
     if (together * host_bytes > sweep->totals.array_host_bytes)
         sweep->totals.array_host_bytes = together * host_bytes;
     job->cost = group->cost.multiply_accumulates;
+    job->steps = (int64_t)mb_steps_per_epoch(spec) * spec->training.epochs;
     job->memory = bytes_of(sweep, group);
     job->host_memory = host_bytes;
     return MB_OK;

@@ -7,153 +7,61 @@
 
 #include "base/hash.h"
 #include "sweep/plan_cells.h"
+#include "sweep/plan_search.h"
 
 const char *const mb_protocol_names[MB_PROTOCOL_COUNT] = {"mertools", "strict"};
 
-enum { METHOD_COUNT = MB_SEARCH_RANDOM + 1 };
-static const char *const method_names[METHOD_COUNT] = {"none", "grid", "random"};
-
-enum { MAX_SEEDS = 1000, MAX_DRAWS = 10000 };
+enum { MAX_CORPORA = 1000 };
 
 const mb_json_limits mb_plan_limits = {.bytes = 16 << 20, .values = 1000000, .depth = 32};
 
-static mb_status read_integer(const mb_json *object, const char *key, int32_t minimum,
-                              int32_t maximum, int32_t *value, mb_error *error) {
-    mb_json at = mb_json_member(object, key);
-    if (at.value == NULL)
-        return MB_OK;
-    int64_t number = 0;
-    mb_status status = mb_json_integer(&at, minimum, maximum, &number, error);
-    *value = (int32_t)number;
-    return status;
-}
-
-static mb_status read_seed(const mb_json *at, uint32_t *seed, mb_error *error) {
-    int64_t number = 0;
-    mb_status status = mb_json_integer(at, 0, UINT32_MAX, &number, error);
-    *seed = (uint32_t)number;
-    return status;
-}
-
-static mb_status read_seeds(const mb_json *at, mb_seed_list *list, mb_error *error) {
-    int count = 0;
-    mb_status status = mb_json_count(at, MAX_SEEDS, &count, error);
-    if (status != MB_OK)
-        return status;
-    list->seeds = calloc((size_t)count, sizeof *list->seeds);
-    if (list->seeds == NULL)
-        return mb_out_of_memory(error, "seeds of a plan");
-    for (mb_json seed = mb_json_first(at); seed.value != NULL; seed = mb_json_next(&seed)) {
-        uint32_t *value = &list->seeds[seed.index];
-        status = read_seed(&seed, value, error);
-        for (int j = 0; j < seed.index && status == MB_OK; j++)
-            if (list->seeds[j] == *value)
-                status = mb_json_refuse(&seed, error, "seed %u is in the list twice", *value);
-        if (status != MB_OK)
-            return status;
-    }
-    list->count = count;
-    return MB_OK;
-}
-
+// An unknown name is refused and leaves *choice as it is.
 static mb_status read_choice(const mb_json *object, const char *key, const char *const *names,
                              int count, int *choice, mb_error *error) {
     mb_json at = mb_json_member(object, key);
     return at.value == NULL ? MB_OK : mb_json_choice(&at, names, count, choice, error);
 }
 
-static mb_status read_fold_seed(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
+static mb_status read_shuffle(const mb_json *root, bool strict, mb_sweep_plan *plan,
+                              mb_error *error) {
+    mb_json at = mb_json_member(root, "shuffle");
+    plan->shuffle_given = at.value != NULL;
+    if (!plan->shuffle_given)
+        return MB_OK;
+    mb_status status = mb_json_boolean(&at, &plan->shuffle, error);
+    if (status == MB_OK && strict && !plan->shuffle)
+        status = mb_json_refuse(&at, error, "the strict protocol shuffles in every epoch");
+    return mb_json_go_on(&at, status);
+}
+
+static mb_status read_fold_seed(const mb_json *root, bool mertools, mb_sweep_plan *plan,
+                                mb_error *error) {
     mb_json at = mb_json_member(root, "fold_seed");
     plan->fold_seed = 1;
-    if (at.value == NULL)
-        return MB_OK;
-    if (plan->protocol != MB_PROTOCOL_STRICT)
-        return mb_json_refuse(&at, error,
-                              "only valid with the protocol \"strict\"; under mertools random "
-                              "folds are drawn with the seed of each trial");
-    return read_seed(&at, &plan->fold_seed, error);
+    if (at.value != NULL && mertools)
+        return mb_json_go_on(
+            root, mb_json_refuse(&at, error,
+                                 "only valid with the protocol \"strict\"; under mertools random "
+                                 "folds are drawn with the seed of each trial"));
+    return mb_plan_read_seed(root, "fold_seed", &plan->fold_seed, error);
 }
 
 static mb_status read_protocol(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
     int protocol = MB_PROTOCOL_MERTOOLS, selection = 0;
     mb_status status =
         read_choice(root, "protocol", mb_protocol_names, MB_PROTOCOL_COUNT, &protocol, error);
+    bool known = status == MB_OK; // otherwise nothing is refused because of the protocol
+    bool strict = known && protocol == MB_PROTOCOL_STRICT;
+    status = mb_json_go_on(root, status);
     if (status == MB_OK)
-        status = read_choice(root, "selection", mb_selection_names, MB_SELECTION_COUNT, &selection,
-                             error);
+        status = mb_json_go_on(root, read_choice(root, "selection", mb_selection_names,
+                                                 MB_SELECTION_COUNT, &selection, error));
     plan->protocol = (mb_protocol)protocol;
     plan->selection = (mb_selection)selection;
     plan->selection_given = mb_json_member(root, "selection").value != NULL;
-    mb_json shuffle = mb_json_member(root, "shuffle");
-    plan->shuffle_given = shuffle.value != NULL;
-    if (status == MB_OK && plan->shuffle_given)
-        status = mb_json_boolean(&shuffle, &plan->shuffle, error);
-    if (status == MB_OK && plan->shuffle_given && plan->protocol == MB_PROTOCOL_STRICT &&
-        !plan->shuffle)
-        status = mb_json_refuse(&shuffle, error, "the strict protocol shuffles in every epoch");
-    return status == MB_OK ? read_fold_seed(root, plan, error) : status;
-}
-
-static mb_status check_search_keys(const mb_json *search, const mb_sweep_plan *plan,
-                                   mb_error *error) {
-    static const char *const of_random[] = {"draws", "seed"};
-    for (int i = 0; i < 2; i++) {
-        mb_json at = mb_json_member(search, of_random[i]);
-        if (at.value != NULL && plan->method != MB_SEARCH_RANDOM)
-            return mb_json_refuse(&at, error, "only valid with the method \"random\"");
-    }
-    mb_json seeds = mb_json_member(search, "seeds");
-    if (seeds.value != NULL && plan->method == MB_SEARCH_NONE)
-        return mb_json_refuse(&seeds, error, "without a search, seeds belong in \"final\"");
-    return MB_OK;
-}
-
-static mb_status read_search(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
-    static const char *const keys[] = {"method", "draws", "seeds", "seed", NULL};
-    mb_json search = mb_json_member(root, "search");
-    plan->draws = 50;
-    plan->search_seed = 1;
-    if (search.value == NULL)
-        return MB_OK;
-    mb_status status = mb_json_keys(&search, keys, error);
-    if (status != MB_OK)
-        return status;
-    mb_json method_at = mb_json_member(&search, "method");
-    int method = 0;
-    status = mb_json_choice(&method_at, method_names, METHOD_COUNT, &method, error);
-    plan->method = (mb_search_method)method;
     if (status == MB_OK)
-        status = check_search_keys(&search, plan, error);
-    if (status == MB_OK)
-        status = read_integer(&search, "draws", 1, MAX_DRAWS, &plan->draws, error);
-    mb_json seed = mb_json_member(&search, "seed");
-    if (status == MB_OK && seed.value != NULL)
-        status = read_seed(&seed, &plan->search_seed, error);
-    mb_json seeds = mb_json_member(&search, "seeds");
-    if (status != MB_OK || plan->method == MB_SEARCH_NONE)
-        return status;
-    if (seeds.value != NULL)
-        return read_seeds(&seeds, &plan->search_seeds, error);
-    plan->search_seeds.seeds = malloc(sizeof *plan->search_seeds.seeds);
-    if (plan->search_seeds.seeds == NULL)
-        return mb_out_of_memory(error, "seeds of a plan");
-    plan->search_seeds.seeds[0] = 1;
-    plan->search_seeds.count = 1;
-    return MB_OK;
-}
-
-static mb_status read_final(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
-    static const char *const keys[] = {"seeds", NULL};
-    mb_json final = mb_json_member(root, "final");
-    if (final.value == NULL) {
-        if (plan->method == MB_SEARCH_NONE)
-            return mb_json_refuse(root, error,
-                                  "expected \"search\" or \"final\" seeds, found nothing to train");
-        return MB_OK;
-    }
-    mb_status status = mb_json_keys(&final, keys, error);
-    mb_json seeds = mb_json_member(&final, "seeds");
-    return status == MB_OK ? read_seeds(&seeds, &plan->final_seeds, error) : status;
+        status = read_shuffle(root, strict, plan, error);
+    return status == MB_OK ? read_fold_seed(root, known && !strict, plan, error) : status;
 }
 
 // The path of a corpus. A relative path starts at `data_folder` or, if that is NULL, at the folder
@@ -173,69 +81,92 @@ static char *resolve(const char *path, const char *data_folder, const char *file
     return length < 0 ? NULL : result;
 }
 
+// A corpus whose path is refused keeps its name, so that the cells know it.
+static mb_status read_corpus(const mb_json *at, const char *data_folder, mb_sweep_plan *plan,
+                             mb_error *error) {
+    const char *path = NULL;
+    mb_plan_corpus *corpus = &plan->corpora[plan->corpus_count++];
+    corpus->name = strdup(at->key);
+    if (corpus->name == NULL)
+        return mb_out_of_memory(error, "corpora of a plan");
+    mb_status status = at->key[0] == '\0'
+                           ? mb_json_refuse(at->parent, error, "a corpus needs a name")
+                           : mb_json_text(at, &path, error);
+    if (status != MB_OK)
+        return mb_json_go_on(at, status);
+    corpus->path = resolve(path, data_folder, plan->file);
+    return corpus->path != NULL ? MB_OK : mb_out_of_memory(error, "corpora of a plan");
+}
+
 static mb_status read_corpora(const mb_json *root, const char *data_folder, mb_sweep_plan *plan,
                               mb_error *error) {
     mb_json corpora = mb_json_member(root, "corpora");
     int count = cJSON_IsObject(corpora.value) ? cJSON_GetArraySize(corpora.value) : 0;
+    mb_status status = MB_OK;
     if (count == 0)
-        return mb_json_expect(&corpora, "an object with a name and a file for every corpus", error);
+        status =
+            mb_json_expect(&corpora, "an object with a name and a file for every corpus", error);
+    else if (count > MAX_CORPORA)
+        status = mb_json_refuse(&corpora, error, "expected at most %d corpora, found %d",
+                                MAX_CORPORA, count);
+    if (status != MB_OK)
+        return mb_json_go_on(root, status);
     plan->corpora = calloc((size_t)count, sizeof *plan->corpora);
     if (plan->corpora == NULL)
         return mb_out_of_memory(error, "corpora of a plan");
-    for (mb_json at = mb_json_first(&corpora); at.value != NULL; at = mb_json_next(&at)) {
-        const char *path = "";
-        mb_status status = mb_json_text(&at, &path, error);
-        if (status != MB_OK)
-            return status;
-        if (at.key[0] == '\0')
-            return mb_json_refuse(&corpora, error, "a corpus needs a name");
-        mb_plan_corpus *corpus = &plan->corpora[plan->corpus_count++];
-        corpus->name = strdup(at.key);
-        corpus->path = resolve(path, data_folder, plan->file);
-        if (corpus->name == NULL || corpus->path == NULL)
-            return mb_out_of_memory(error, "corpora of a plan");
-    }
-    return MB_OK;
+    for (mb_json at = mb_json_first(&corpora); at.value != NULL && status == MB_OK;
+         at = mb_json_next(&at))
+        status = read_corpus(&at, data_folder, plan, error);
+    return status;
 }
 
-static mb_status read_head(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
+static mb_status read_name(const mb_json *root, mb_sweep_plan *plan, mb_error *error) {
     const char *name = "";
     mb_json at = mb_json_member(root, "name");
-    mb_status status = mb_json_text(&at, &name, error);
-    if (status != MB_OK)
-        return status;
+    mb_status status = mb_json_go_on(&at, mb_json_text(&at, &name, error));
     plan->name = strdup(name);
-    if (plan->name == NULL)
-        return mb_out_of_memory(error, "name of a plan");
-    plan->epochs = 100;
-    plan->batch_size = 32;
-    status = read_protocol(root, plan, error);
-    if (status == MB_OK)
-        status = read_integer(root, "epochs", 1, 100000, &plan->epochs, error);
-    if (status == MB_OK)
-        status = read_integer(root, "batch_size", 1, 65536, &plan->batch_size, error);
-    if (status == MB_OK)
-        status = read_search(root, plan, error);
-    return status == MB_OK ? read_final(root, plan, error) : status;
+    return plan->name != NULL ? status : mb_out_of_memory(error, "name of a plan");
 }
 
-mb_status mb_sweep_plan_read(const char *file, const cJSON *document, const char *data_folder,
-                             mb_sweep_plan *plan, mb_error *error) {
-    static const char *const keys[] = {"name",    "protocol",  "epochs",       "batch_size",
-                                       "shuffle", "selection", "weight_decay", "settings",
-                                       "grid",    "corpora",   "cells",        "search",
-                                       "final",   "comment",   "fold_seed",    NULL};
+static mb_status read_all(const mb_json *root, const char *data_folder, mb_sweep_plan *plan,
+                          mb_error *error) {
+    static const char *const keys[] = {
+        "name",         "protocol", "epochs",    "batch_size", "shuffle", "selection",
+        "weight_decay", "settings", "grid",      "corpora",    "cells",   "search",
+        "final",        "comment",  "fold_seed", "replaced",   NULL};
+    plan->epochs = 100;
+    plan->batch_size = 32;
+    mb_status status = mb_json_keys(root, keys, error);
+    if (!cJSON_IsObject(root->value))
+        return status;
+    status = mb_json_go_on(root, status);
+    if (status == MB_OK)
+        status = read_name(root, plan, error);
+    if (status == MB_OK)
+        status = read_protocol(root, plan, error);
+    if (status == MB_OK)
+        status = mb_plan_read_integer(root, "epochs", 1, 100000, &plan->epochs, error);
+    if (status == MB_OK)
+        status = mb_plan_read_integer(root, "batch_size", 1, 65536, &plan->batch_size, error);
+    if (status == MB_OK)
+        status = mb_plan_read_search(root, plan, error);
+    if (status == MB_OK)
+        status = read_corpora(root, data_folder, plan, error);
+    return status == MB_OK ? mb_plan_read_cells(root, plan, error) : status;
+}
+
+// `text`: that of the document, or NULL.
+static mb_status read_plan(const char *file, const cJSON *document, const char *text, size_t length,
+                           const char *data_folder, mb_sweep_plan *plan, mb_error *error) {
     *plan = (mb_sweep_plan){.file = strdup(file)};
     if (plan->file == NULL)
         return mb_out_of_memory(error, "name of a plan");
+    const mb_json_source source = {
+        .document = document, .text = text, .length = length, .findings = &plan->findings};
     mb_json root = mb_json_root(file, document);
-    mb_status status = mb_json_keys(&root, keys, error);
-    if (status == MB_OK)
-        status = read_head(&root, plan, error);
-    if (status == MB_OK)
-        status = read_corpora(&root, data_folder, plan, error);
-    if (status == MB_OK)
-        status = mb_plan_read_cells(&root, plan, error);
+    root.source = &source;
+    mb_status status =
+        mb_findings_result(&plan->findings, read_all(&root, data_folder, plan, error), error);
     if (status != MB_OK)
         return status;
     plan->json = mb_json_canonical(document);
@@ -245,14 +176,22 @@ mb_status mb_sweep_plan_read(const char *file, const cJSON *document, const char
     return MB_OK;
 }
 
+mb_status mb_sweep_plan_read(const char *file, const cJSON *document, const char *data_folder,
+                             mb_sweep_plan *plan, mb_error *error) {
+    return read_plan(file, document, NULL, 0, data_folder, plan, error);
+}
+
 mb_status mb_sweep_plan_load(const char *path, const char *data_folder, mb_sweep_plan *plan,
                              mb_error *error) {
     *plan = (mb_sweep_plan){0};
-    cJSON *document = NULL;
-    mb_status status = mb_json_load(path, &mb_plan_limits, &document, error);
+    cJSON *document;
+    char *text;
+    size_t length;
+    mb_status status = mb_json_load_text(path, &mb_plan_limits, &text, &length, &document, error);
     if (status == MB_OK)
-        status = mb_sweep_plan_read(path, document, data_folder, plan, error);
+        status = read_plan(path, document, text, length, data_folder, plan, error);
     cJSON_Delete(document);
+    free(text);
     return status;
 }
 

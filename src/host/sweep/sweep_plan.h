@@ -30,7 +30,7 @@ typedef struct mb_seed_list {
 // A corpus of the plan.
 typedef struct mb_plan_corpus {
     char *name;
-    char *path; // with the data folder prepended
+    char *path; // with the data folder prepended; NULL: was refused
 } mb_plan_corpus;
 
 // A cell of the result table: one corpus, one model, one set of features. An entry of the plan's
@@ -38,8 +38,8 @@ typedef struct mb_plan_corpus {
 typedef struct mb_sweep_cell {
     char where[64]; // path in the plan, for messages: "cells[2]"
     char *label;
-    int32_t corpus; // index in mb_sweep_plan.corpora
-    const mb_model *model;
+    int32_t corpus;        // index in mb_sweep_plan.corpora
+    const mb_model *model; // NULL: was refused
     mb_feature_type feature_type;
     char *features[MB_MODALITY_COUNT]; // NULL: the model does not get this modality
     int32_t setting_count;
@@ -67,11 +67,15 @@ typedef struct mb_sweep_plan {
     mb_seed_list final_seeds;  // of the final trials; empty: the search trials are the result
     int32_t cell_count;
     mb_sweep_cell *cells;
+    // What was refused. Then the plan has the cells that can be told, for further checks, but cells
+    // that were refused have no settings, and there may be no seeds.
+    mb_findings findings;
 } mb_sweep_plan;
 
-// Reads a plan and checks everything that can be checked without the corpora. Relative paths of
-// corpora start at `data_folder` or, if that is NULL, at the plan's own folder. The plan must be
-// freed also after a failure.
+// Reads a plan and checks everything that can be checked without the corpora. The message of a
+// failure has all that was refused, except that JSON is refused at its first mistake. Relative
+// paths of corpora start at `data_folder` or, if that is NULL, at the plan's own folder. The plan
+// must be freed also after a failure.
 mb_status mb_sweep_plan_load(const char *path, const char *data_folder, mb_sweep_plan *plan,
                              mb_error *error);
 // The same from a parsed document.

@@ -120,11 +120,12 @@ struct mb_sweep {
     mb_sweep_totals totals;
 };
 
+// sweep_check.c: checks the plan against its corpora, as far as possible before training. The
+// message of a failure has all that was refused, also by the plan itself.
+mb_status sweep_check_plan(mb_sweep *sweep, mb_error *error);
+
 // sweep.c: fails when an interrupt has come. The caller must undo what it has recorded.
 mb_status sweep_check_interrupt(mb_sweep *sweep, mb_error *error);
-
-// sweep_check.c: opens a cell's corpus and checks the cell against it.
-mb_status sweep_check_cell(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
 
 // sweep_trials.c: makes the trial with this cell, setting and seed.
 void sweep_describe(const mb_sweep *sweep, int32_t cell, int32_t setting, uint32_t seed,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "sweep/choice.h"
 #include "sweep/compare.h"
 #include "sweep/score.h"
@@ -29,8 +30,9 @@ static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_out
         int32_t tests = results[k].test_count;
         if (tests != 0 && tests != trial->folds->test_count)
             return mb_fail(error, MB_BAD_INPUT,
-                           "trial %s, fold %d: expected %d test sets in the ledger, found %d",
-                           trial->key, k, trial->folds->test_count, tests);
+                           "trial %s, fold %d: expected %d %s in the ledger, found %d", trial->key,
+                           k, trial->folds->test_count,
+                           mb_plural(trial->folds->test_count, "test set", "test sets"), tests);
     }
     results[outcome->job.fold] = outcome->result;
     return MB_OK;
@@ -209,18 +211,18 @@ static mb_status handle_next(training *t, double seconds, bool *taken, mb_error 
 // Appends to the message of a failure how many runs are recorded, since these are kept.
 static mb_status append_progress(const mb_sweep *sweep, mb_status status, mb_error *error) {
     mb_sweep_totals totals;
-    mb_error first = *error;
     mb_sweep_get_totals(sweep, &totals);
-    return mb_fail(
-        error, status,
-        "%s\n%lld of %lld runs are done and recorded; the same command goes on from there",
-        first.message, (long long)totals.runs_done, (long long)totals.runs);
+    return mb_fail_more(error, status,
+                        "\n%lld of %lld %s done and recorded; the same command goes on from there",
+                        (long long)totals.runs_done, (long long)totals.runs,
+                        mb_plural(totals.runs, "run is", "runs are"));
 }
 
 static void report(training *t, mb_sweep_listener listener, void *context) {
     mb_sweep_totals totals;
     mb_sweep_get_totals(t->sweep, &totals);
     totals.steps = mb_pool_steps(t->pool);
+    totals.flight = mb_pool_get_flight(t->pool);
     t->sweep->totals.steps = totals.steps;
     if (listener != NULL)
         listener(context, &totals);
@@ -248,11 +250,11 @@ static mb_status interrupted(training *t, mb_error *error) {
     mb_sweep_get_totals(t->sweep, &totals);
     if (totals.runs_done == totals.runs && !t->sweep->interrupted)
         return MB_OK;
-    return mb_fail(
-        error, MB_FAILED,
-        "interrupted (%s): %lld of %lld runs are done and recorded; the same command goes "
-        "on from there",
-        strsignal(t->sweep->interrupt.signal), (long long)totals.runs_done, (long long)totals.runs);
+    return mb_fail(error, MB_FAILED,
+                   "interrupted (%s): %lld of %lld %s done and recorded; the same command goes on "
+                   "from there",
+                   strsignal(t->sweep->interrupt.signal), (long long)totals.runs_done,
+                   (long long)totals.runs, mb_plural(totals.runs, "run is", "runs are"));
 }
 
 static mb_status train(training *t, mb_sweep_listener listener, void *context, mb_error *error) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/plural.h"
 #include "data/audit.h"
 #include "sweep/sweep_state.h"
 
@@ -19,7 +19,6 @@ typedef struct warner {
 static mb_status pass_on(const warner *to, char *line) {
     if (line == NULL)
         return mb_out_of_memory(to->error, "warnings");
-    mb_make_plain(line, "");
     to->warn(to->context, line);
     free(line);
     return MB_OK;
@@ -78,10 +77,10 @@ static void list_folds(const mb_fold_set *folds, int32_t batch_size, char *text,
             continue;
         size_t length = strlen(text);
         if (folds->fold_count > 1)
-            snprintf(text + length, size - length, "%s fold %d (%d training rows)",
-                     length == 0 ? " of" : ",", k, rows);
+            snprintf(text + length, size - length, "%s fold %d (%d training %s)",
+                     length == 0 ? " of" : ",", k, rows, mb_plural(rows, "row", "rows"));
         else
-            snprintf(text, size, " (%d training rows)", rows);
+            snprintf(text, size, " (%d training %s)", rows, mb_plural(rows, "row", "rows"));
     }
 }
 
@@ -104,7 +103,7 @@ static mb_status warn_of_breaks(mb_sweep *sweep, int32_t index, const warner *to
     if (list[0] == '\0')
         return MB_OK;
     if (others > 0)
-        snprintf(more, sizeof more, " and %d more cell%s", others, others == 1 ? "" : "s");
+        snprintf(more, sizeof more, " and %d more %s", others, mb_plural(others, "cell", "cells"));
     bool scored = plan->protocol == MB_PROTOCOL_MERTOOLS && !mb_toolkit_stops(cell->corpus->rules);
     if (asprintf(&line,
                  "%s: %s%s: warning: %s on %s: the runs%s %s in epoch 1: their last batch has one "

@@ -1,6 +1,11 @@
 // Estimates the cost of a run from its plans.
 #include "train/array_memory.h"
 
+int32_t mb_steps_per_epoch(const mb_run_spec *spec) {
+    int32_t batch = spec->training.batch_size;
+    return (spec->fold->train.count + batch - 1) / batch;
+}
+
 typedef struct estimate {
     mb_run_cost *cost;
     mb_array_sizes sizes;
@@ -28,12 +33,11 @@ static void add_evaluation(estimate *e, const mb_part *part, const mb_plan *plan
 
 static void estimate_run(const mb_run_spec *spec, const mb_run_plans *plans, mb_run_cost *cost) {
     const mb_plan_info *info = mb_plan_get(plans->train);
-    int32_t batch = spec->training.batch_size, count = spec->fold->train.count;
     estimate e = {.cost = cost,
                   .sizes = {.parameter_floats = info->parameter_floats,
                             .arena_floats = info->arena_floats,
-                            .steps = (count + batch - 1) / batch,
-                            .utterances = count,
+                            .steps = mb_steps_per_epoch(spec),
+                            .utterances = spec->fold->train.count,
                             .selected = spec->fold->select.count,
                             .class_count = spec->config.class_count,
                             .value_count = spec->config.value_count}};

@@ -63,10 +63,6 @@ static void training_close(mb_trainer *trainer) {
 
 // ---- one epoch --------------------------------------------------------------------------------
 
-static int32_t steps_of(const mb_run_spec *spec) {
-    return (spec->fold->train.count + spec->training.batch_size - 1) / spec->training.batch_size;
-}
-
 // Once this is true, the device may leave work undone, and nothing that it computes means anything.
 static bool stopped(const mb_trainer *trainer) {
     return mb_stopped(trainer->stop);
@@ -109,7 +105,7 @@ static bool is_lost(const mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_run_spec *spec = &array->specs[a];
     const mb_tally *tally = &array->host_tallies[a];
     const float *losses = array->host_losses + (int64_t)a * array->most_steps;
-    int32_t steps = steps_of(spec);
+    int32_t steps = mb_steps_per_epoch(spec);
     bool lost = isnan(tally->loss) &&
                 tally->broken == spec->fold->select.count *
                                      (spec->config.class_count + spec->config.value_count);
@@ -196,7 +192,7 @@ static mb_status train_steps(mb_trainer *trainer, mb_error *error) {
 static void record_losses(mb_trainer *trainer, int32_t a, int32_t epoch) {
     const mb_array *array = &trainer->array;
     const float *losses = array->host_losses + (int64_t)a * array->most_steps;
-    int32_t steps = steps_of(&array->specs[a]);
+    int32_t steps = mb_steps_per_epoch(&array->specs[a]);
     double sum = 0.0;
     for (int32_t s = 0; trainer->active[a] && s < steps; s++) {
         sum += (double)losses[s];

@@ -21,6 +21,7 @@ complains 'arrays of runs on cuda cudasim sm_90'
 same_bits first.db second.db
 expect 0 run half.json --results third.db --device auto --gpu 2 --dry-run
 prints 'device                 cuda cudasim sm_90'
+prints 'time                   not estimated for this device'
 missing third.db
 key=$("$MERBENCH" replay second.db --list | sed -n '1s/ .*//p')
 for gpu in 0 1 2; do

@@ -1,0 +1,33 @@
+# Whether this build has the tests, which need cmocka and a C++ compiler: sets MERBENCH_HAVE_TESTS and, where it has,
+# CMOCKA, the library to link with.
+set(MERBENCH_TESTS AUTO CACHE STRING "The tests: ON, OFF, or AUTO, where there are cmocka and a C++ compiler")
+set_property(CACHE MERBENCH_TESTS PROPERTY STRINGS AUTO ON OFF)
+
+set(MERBENCH_HAVE_TESTS OFF)
+set(reason "")
+if(NOT MERBENCH_TESTS)
+  set(reason "MERBENCH_TESTS is ${MERBENCH_TESTS}")
+else()
+  pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+  if(NOT CMAKE_CXX_COMPILER)
+    unset(CMAKE_CXX_COMPILER CACHE) # one may have been installed since
+  endif()
+  include(CheckLanguage)
+  check_language(CXX)
+  if(NOT CMOCKA_FOUND)
+    set(reason "cmocka was not found; 'scripts/setup.sh test' installs it")
+  elseif(NOT CMAKE_CXX_COMPILER)
+    set(reason "no C++ compiler was found; 'scripts/setup.sh test' installs one")
+  else()
+    set(MERBENCH_HAVE_TESTS ON)
+    set(CMOCKA PkgConfig::CMOCKA)
+  endif()
+endif()
+
+if(MERBENCH_HAVE_TESTS)
+  message(STATUS "Tests: yes")
+elseif(MERBENCH_TESTS STREQUAL "AUTO" OR NOT MERBENCH_TESTS)
+  message(STATUS "Tests: no, ${reason}")
+else()
+  message(FATAL_ERROR "MERBENCH_TESTS is ${MERBENCH_TESTS}, but ${reason}")
+endif()

@@ -1,0 +1,234 @@
+#include "cli/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "data/corpus_file.h"
+#include "merbench/corpus.h"
+
+extern char **environ;
+
+// The arguments of the child: this one, 'corpus' or 'hdf5', the process that waits for it, the
+// file.
+static const char argument[] = "--open-hdf5-file-first";
+enum { KIND = 2, PARENT, FILE_NAME, CHILD_ARGUMENTS };
+
+// Opening the corpus with the most utterances takes some 10 ms and little more than the file's own
+// size. The address space has room for the program and its libraries.
+enum { CPU_SECONDS = 10, WAIT_SECONDS = 30, LEAST_MEMORY = 1 << 30, MEMORY_RATIO = 4 };
+
+// Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { LIMITS_MEMORY = 0 };
+#else
+enum { LIMITS_MEMORY = 1 };
+#endif
+
+// What the child writes to the pipe. The magic number tells it from anything else.
+typedef struct outcome {
+    uint32_t magic;
+    mb_status status;
+    char message[sizeof((mb_error *)0)->message];
+} outcome;
+enum { MAGIC = 0x6d62707a };
+
+// ---- the child --------------------------------------------------------------------------------
+
+static bool is_child_of(const char *parent) {
+    return getppid() == (pid_t)strtol(parent, NULL, 10);
+}
+
+bool mb_probe_is_child(int argc, char **argv) {
+    return argc == CHILD_ARGUMENTS && strcmp(argv[1], argument) == 0 && is_child_of(argv[PARENT]);
+}
+
+// Lowers a limit; true if it was higher before.
+static bool lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard) {
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur <= soft)
+        return false;
+    limit.rlim_cur = soft;
+    limit.rlim_max = limit.rlim_max < hard ? limit.rlim_max : hard;
+    return setrlimit(resource, &limit) == 0;
+}
+
+static rlim_t memory_for(const char *path) {
+    struct stat info;
+    rlim_t size = stat(path, &info) == 0 ? (rlim_t)info.st_size : 0;
+    return LEAST_MEMORY + MEMORY_RATIO * size;
+}
+
+int mb_probe_child(char **argv) {
+    const char *path = argv[FILE_NAME];
+    outcome result = {.magic = MAGIC};
+    mb_error error = {.message = ""};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!is_child_of(argv[PARENT]))
+        return MB_FAILED; // the parent ended before that
+    lower(RLIMIT_CORE, 0, 0);
+    lower(RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 1);
+    rlim_t memory = memory_for(path);
+    bool limited = LIMITS_MEMORY && lower(RLIMIT_AS, memory, memory);
+    result.status =
+        strcmp(argv[KIND], "corpus") == 0 ? mb_corpus_try(path, &error) : mb_h5_walk(path, &error);
+    if (limited && error.out_of_memory)
+        result.status = mb_fail(&error, MB_BAD_INPUT,
+                                "%s: expected a file that can be opened in %" PRIu64
+                                " MiB of memory, found one that needs more",
+                                path, (uint64_t)memory >> 20);
+    memcpy(result.message, error.message, sizeof result.message);
+    return write(STDOUT_FILENO, &result, sizeof result) == sizeof result ? MB_OK : MB_FAILED;
+}
+
+// ---- the parent -------------------------------------------------------------------------------
+
+typedef struct child {
+    pid_t id;
+    int pipe;
+    double deadline;
+} child;
+
+static mb_status cannot_start(const char *path, int cause, mb_error *error) {
+    return mb_fail(error, MB_FAILED, "%s: cannot start the process that opens the file first: %s",
+                   path, strerror(cause));
+}
+
+// The child inherits the blocked signals: this process decides when it ends.
+static mb_status start(const char *path, const char *kind, child *started, mb_error *error) {
+    int ends[2];
+    char parent[16];
+    char *arguments[] = {"merbench", (char *)argument, (char *)kind, parent, (char *)path, NULL};
+    posix_spawn_file_actions_t actions;
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return cannot_start(path, errno, error);
+    int cause = posix_spawn_file_actions_init(&actions);
+    if (cause == 0) {
+        cause = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (cause == 0)
+            cause = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+        if (cause == 0)
+            cause =
+                posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (cause == 0)
+            cause = posix_spawn(&started->id, "/proc/self/exe", &actions, NULL, arguments, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(ends[1]);
+    started->pipe = ends[0];
+    started->deadline = mb_seconds() + WAIT_SECONDS;
+    if (cause == 0)
+        return MB_OK;
+    close(ends[0]);
+    return cannot_start(path, cause, error);
+}
+
+typedef enum ending { COMPLETE, ENDED, TIMED_OUT, INTERRUPTED } ending;
+
+// Reads the outcome until it is complete, the child ends or is to be ended.
+static ending listen_to(const child *running, mb_interrupt *interrupt, outcome *result) {
+    enum { POLL_MILLISECONDS = 20 };
+    size_t got = 0;
+    for (;;) {
+        struct pollfd ready = {.fd = running->pipe, .events = POLLIN};
+        int count = poll(&ready, 1, POLL_MILLISECONDS);
+        if (mb_interrupt_came(interrupt))
+            return INTERRUPTED;
+        if (mb_seconds() > running->deadline)
+            return TIMED_OUT;
+        if (count <= 0)
+            continue;
+        ssize_t more = read(running->pipe, (char *)result + got, sizeof *result - got);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0)
+            return ENDED;
+        got += (size_t)more;
+        if (got == sizeof *result)
+            return result->magic == MAGIC ? COMPLETE : ENDED;
+    }
+}
+
+// A child that has ended its work is not waited for: with the outcome known, it may be killed. -1:
+// not known, since this process has left the ends of children to the system.
+static int collect(const child *running, ending how) {
+    int status = -1;
+    pid_t done = 0;
+    while (how == ENDED && (done = waitpid(running->id, &status, WNOHANG)) == 0 &&
+           mb_seconds() < running->deadline)
+        usleep(1000);
+    if (done == 0) {
+        kill(running->id, SIGKILL);
+        done = waitpid(running->id, &status, 0);
+    }
+    return done == running->id ? status : -1;
+}
+
+static mb_status refuse(const char *path, const char *what, const char *detail, mb_error *error) {
+    return mb_fail(error, MB_BAD_INPUT,
+                   "%s: the HDF5 library %s%s when it opens this file, which is damaged or made to "
+                   "do that; a child process tried it, nothing of the file was used",
+                   path, what, detail);
+}
+
+static mb_status judge(const char *path, ending how, int status, const outcome *result,
+                       const mb_interrupt *interrupt, mb_error *error) {
+    char detail[64] = "";
+    if (how == INTERRUPTED)
+        return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
+                       strsignal(interrupt->signal), path);
+    if (how == COMPLETE && result->status == MB_OK)
+        return MB_OK;
+    if (how == COMPLETE)
+        return mb_fail(error, result->status, "%.*s", (int)sizeof result->message, result->message);
+    if (how == TIMED_OUT || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
+        snprintf(detail, sizeof detail, " within %d s",
+                 how == TIMED_OUT ? (int)WAIT_SECONDS : (int)CPU_SECONDS);
+        return refuse(path, "does not end", detail, error);
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return mb_fail(error, MB_FAILED, "%s: the process that opens the file first was killed",
+                       path);
+    if (WIFSIGNALED(status))
+        snprintf(detail, sizeof detail, " (%s)", strsignal(WTERMSIG(status)));
+    return refuse(path, "crashes", detail, error);
+}
+
+static mb_status open_first(const char *path, bool corpus, mb_error *error) {
+    child running;
+    outcome result = {.magic = 0};
+    mb_interrupt interrupt;
+    mb_interrupt_begin(&interrupt);
+    mb_status status = start(path, corpus ? "corpus" : "hdf5", &running, error);
+    if (status == MB_OK) {
+        ending how = listen_to(&running, &interrupt, &result);
+        int ended = collect(&running, how);
+        close(running.pipe);
+        status = judge(path, how, ended, &result, &interrupt, error);
+    }
+    mb_interrupt_end(&interrupt);
+    return status;
+}
+
+void mb_probe_start(void) {
+    mb_set_file_guard(open_first);
+}
