@@ -75,13 +75,14 @@ start run long.json --results long.db --threads 1
 until_there 'long.db-wal'
 sleep 0.3
 stops HUP 1
-complains '0 of 1 runs'
+complains '0 of 1 run is done'
 missing long.db-wal
 
 # ---- a corpus of 120 MiB is written
 start synth --like cmumosei --scale 0.2 -o large.h5
 until_there 'large.h5.tmp*'
-stops TERM 143
+stops TERM 1
+complains 'interrupted (Terminated) while the corpus was written'
 check 'no part of the corpus stays' [ -z "$(compgen -G 'large.h5*')" ]
 
 finish

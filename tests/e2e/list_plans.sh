@@ -119,8 +119,8 @@ cp results.db strange.db
 must "$LEDGER_SQL" strange.db "UPDATE plans SET name = char(27, 10) || name WHERE digest = '$quick';
     UPDATE cells SET label = char(8238) || label"
 expect 0 plans strange.db
-prints '??searched'
-prints '?text '
+prints '\x1b\x0asearched'
+prints '\u202etext '
 check 'no control characters' [ "$(tr -d '\n' <"$STDOUT" | grep -c '[[:cntrl:]]')" = 0 ]
 expect 0 plans strange.db --json
 prints '\u001b\u000asearched'

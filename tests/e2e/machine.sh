@@ -104,7 +104,7 @@ short_of_memory() {
         LAST="ulimit -v $space; merbench $*"
         [ "$STATUS" != 0 ] || break
         ends_well 1
-        matches 'out of memory|Cannot allocate memory|cannot start (a )?thread'
+        matches 'out of memory|Cannot allocate memory|cannot start (a )?thread|does not fit into memory'
         missing x.h5
         space=$((space + step))
         count=$((count + 1))
@@ -126,6 +126,6 @@ cat >large.json <<'JSON'
  "search": {"method": "none"}, "final": {"seeds": [1]}}
 JSON
 capture bash -c 'ulimit -v 300000; exec "$@"' - "$MERBENCH" run large.json --results run.db --threads 1
-says 'out of memory: the run needs'
+says '1 of 1 run does not fit into memory, of which '
 says 'limit: '
 finish

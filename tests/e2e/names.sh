@@ -82,7 +82,7 @@ if command -v sqlite3 >/dev/null; then
     sql="char(27) || '[31m' || char(155) || '32m' || char(13) || 'x' || char(10) || 'y' || char(8238) || char(8294)
         || char(8232) || char(127)"
     key=$("$MERBENCH" replay r.db --list | sed -n '1s/ .*//p')
-    must sqlite3 r.db "update cells set label = $sql; update plans set name = $sql; update runs set device = $sql;
+    must "$LEDGER_SQL" r.db "update cells set label = $sql; update plans set name = $sql; update runs set device = $sql;
         update epochs set train_loss = train_loss * 1.5 where epoch = 1"
     for format in text markdown latex csv json; do
         expect 0 table r.db --format $format
@@ -98,7 +98,7 @@ if command -v sqlite3 >/dev/null; then
     complains "recorded on $ESCAPED"
     expect 0 doctor r.db
     clean
-    must sqlite3 r.db "update cells set label = '=HYPERLINK(\"http://x\",\"y\")'"
+    must "$LEDGER_SQL" r.db "update cells set label = '=HYPERLINK(\"http://x\",\"y\")'"
     expect 0 table r.db --format csv
     prints ',"'"'"'=HYPERLINK(""http://x"",""y"")",'
 else

@@ -27,7 +27,7 @@ cli: report sweep parity train executor device models graph data score base
 '
 # room: its headers in include/merbench
 headers='
-base: status.h philox.h stream.h terms.h
+base: status.h philox.h stop.h stream.h terms.h
 score: tally.h metrics.h run_result.h scores.def
 graph: graph.h plan.h slots.def
 data: dataset.h corpus.h sequences.h folds.h

@@ -24,7 +24,6 @@
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -398,7 +397,6 @@ CALL(ssize_t, getrandom, (void *bytes, size_t size, unsigned flags), (bytes, siz
 CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1)
 CALL(int, pipe, (int files[2]), (files), -1)
 CALL(int, pipe2, (int files[2], int flags), (files, flags), -1)
-CALL(pid_t, fork, (void), (), -1)
 CALL(pid_t, waitpid, (pid_t child, int *status, int options), (child, status, options), -1)
 
 CALL(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL)
@@ -439,12 +437,12 @@ size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
     return 0;
 }
 
-int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
-                const posix_spawnattr_t *attributes, char *const arguments[],
-                char *const environment[]) {
-    REAL(posix_spawn);
-    return fails("posix_spawn") ? EAGAIN
-                                : real(child, path, actions, attributes, arguments, environment);
+pid_t fork(void) {
+    REAL(fork);
+    pid_t child = fails("fork") ? -1 : real();
+    if (child == 0)
+        chosen = NONE; // as in programs that this one starts
+    return child;
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),

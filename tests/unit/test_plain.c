@@ -136,8 +136,9 @@ static void test_messages(void **state) {
 static void test_long_messages(void **state) {
     (void)state;
     mb_error error;
-    char *name = calloc(1, 3 * 1000 + 1);
-    for (int i = 0; i < 1000; i++)
+    enum { CHARACTERS = sizeof error.message / 3 + 1 };
+    char *name = calloc(1, 3 * CHARACTERS + 1);
+    for (int i = 0; i < CHARACTERS; i++)
         memcpy(name + 3 * i, "中", 3);
     mb_fail(&error, MB_BAD_INPUT, "%s", name);
     assert_true(mb_is_plain(error.message) && strlen(error.message) > sizeof error.message - 4);

@@ -125,7 +125,8 @@ static void test_cut(void **state) {
         {"a👨\u200d👩\u200d👧b", 2, "a"},
         {"a👨\u200d👩\u200d👧b", 3, "a👨\u200d👩\u200d👧"},
         {"1\ufe0f\u20e3", 1, ""},
-        {"\xff\xe4", 1, "\xff"},
+        {"\xff\xe4", 3, ""}, // escapes: \xff\xe4
+        {"\xff\xe4", 4, "\xff"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[64];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "base/utf8.h"
 
 int mb_escape(int32_t character, char byte, char escape[MB_ESCAPE_SIZE]) {
@@ -205,11 +206,7 @@ char *mb_plain(const char *text) {
     if (stream == NULL)
         return NULL;
     put_escaped(&(sink){.stream = stream}, text, text + strlen(text));
-    bool failed = ferror(stream) != 0;
-    if (fclose(stream) == 0 && !failed)
-        return result;
-    free(result);
-    return NULL;
+    return mb_memory_stream_end(stream, &result) ? result : NULL;
 }
 
 void mb_format_plain_list(char *text, size_t size, const char *format, va_list arguments) {

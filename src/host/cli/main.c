@@ -106,8 +106,6 @@ int main(int argc, char **argv) {
     mb_error error = {.message = ""};
     if (!open_standard_files())
         return MB_FAILED;
-    if (mb_probe_is_child(argc, argv))
-        return mb_probe_child(argv);
     if (getpid() == 1)
         end_first_process_at_signals();
     mb_probe_start();

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +20,8 @@
 #include "data/corpus_file.h"
 #include "merbench/corpus.h"
 
-extern char **environ;
-
-// The arguments of the child: this one, 'corpus' or 'hdf5', the process that waits for it, the
-// file.
-static const char argument[] = "--open-hdf5-file-first";
-enum { KIND = 2, PARENT, FILE_NAME, CHILD_ARGUMENTS };
-
 // Opening the corpus with the most utterances takes some 10 ms and little more than the file's own
-// size. The address space has room for the program and its libraries.
+// size.
 enum { CPU_SECONDS = 10, WAIT_SECONDS = 30, LEAST_MEMORY = 1 << 30, MEMORY_RATIO = 4 };
 
 // Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
@@ -51,15 +43,10 @@ typedef struct outcome {
 } outcome;
 enum { MAGIC = 0x6d62707a };
 
+// The exit code of a child that could not write it. A sanitizer ends a child that crashes with 1.
+enum { NO_OUTCOME = 70 };
+
 // ---- the child --------------------------------------------------------------------------------
-
-static bool is_child_of(const char *parent) {
-    return getppid() == (pid_t)strtol(parent, NULL, 10);
-}
-
-bool mb_probe_is_child(int argc, char **argv) {
-    return argc == CHILD_ARGUMENTS && strcmp(argv[1], argument) == 0 && is_child_of(argv[PARENT]);
-}
 
 // Lowers a limit; true if it was higher before.
 static bool lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard) {
@@ -71,32 +58,46 @@ static bool lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard) {
     return setrlimit(resource, &limit) == 0;
 }
 
+// The address space that this process has already, in bytes; 0 = not known.
+static rlim_t address_space(void) {
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%llu", &pages) != 1)
+        pages = 0;
+    if (file != NULL)
+        fclose(file);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
 static rlim_t memory_for(const char *path) {
     struct stat info;
     rlim_t size = stat(path, &info) == 0 ? (rlim_t)info.st_size : 0;
     return LEAST_MEMORY + MEMORY_RATIO * size;
 }
 
-int mb_probe_child(char **argv) {
-    const char *path = argv[FILE_NAME];
+// Opens the file, writes the outcome to the pipe and ends. What this process prints is no use to
+// anybody: a crash is told by its parent.
+static _Noreturn void open_and_end(const char *path, bool corpus, pid_t parent, int pipe) {
     outcome result = {.magic = MAGIC};
     mb_error error = {.message = ""};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!is_child_of(argv[PARENT]))
-        return MB_FAILED; // the parent ended before that
+    if (getppid() != parent)
+        _exit(NO_OUTCOME); // the parent ended before that
+    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nothing >= 0)
+        dup2(nothing, STDERR_FILENO);
     lower(RLIMIT_CORE, 0, 0);
     lower(RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 1);
-    rlim_t memory = memory_for(path);
-    bool limited = LIMITS_MEMORY && lower(RLIMIT_AS, memory, memory);
-    result.status =
-        strcmp(argv[KIND], "corpus") == 0 ? mb_corpus_try(path, &error) : mb_h5_walk(path, &error);
+    rlim_t memory = memory_for(path), now = LIMITS_MEMORY ? address_space() : 0;
+    bool limited = now > 0 && lower(RLIMIT_AS, now + memory, now + memory);
+    result.status = corpus ? mb_corpus_try(path, &error) : mb_h5_walk(path, &error);
     if (limited && error.out_of_memory)
         result.status = mb_fail(&error, MB_BAD_INPUT,
                                 "%s: expected a file that can be opened in %" PRIu64
                                 " MiB of memory, found one that needs more",
                                 path, (uint64_t)memory >> 20);
     memcpy(result.message, error.message, sizeof result.message);
-    return write(STDOUT_FILENO, &result, sizeof result) == sizeof result ? MB_OK : MB_FAILED;
+    _exit(write(pipe, &result, sizeof result) == sizeof result ? MB_OK : NO_OUTCOME);
 }
 
 // ---- the parent -------------------------------------------------------------------------------
@@ -112,37 +113,28 @@ static mb_status cannot_start(const char *path, int cause, mb_error *error) {
                    path, strerror(cause));
 }
 
-// The child inherits the blocked signals: this process decides when it ends.
-static mb_status start(const char *path, const char *kind, child *started, mb_error *error) {
+// The child has the blocked signals of this thread: this process decides when it ends. It is a copy
+// of this process, which needs no name of the program: that is not known where there is no /proc,
+// and another program's where a loader was called.
+static mb_status start(const char *path, bool corpus, child *started, mb_error *error) {
     int ends[2];
-    char parent[16];
-    char *arguments[] = {"merbench", (char *)argument, (char *)kind, parent, (char *)path, NULL};
-    posix_spawn_file_actions_t actions;
-    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    pid_t parent = getpid();
     if (pipe2(ends, O_CLOEXEC) != 0)
         return cannot_start(path, errno, error);
-    int cause = posix_spawn_file_actions_init(&actions);
-    if (cause == 0) {
-        cause = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (cause == 0)
-            cause = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-        if (cause == 0)
-            cause =
-                posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        if (cause == 0)
-            cause = posix_spawn(&started->id, "/proc/self/exe", &actions, NULL, arguments, environ);
-        posix_spawn_file_actions_destroy(&actions);
-    }
+    started->id = fork();
+    if (started->id == 0)
+        open_and_end(path, corpus, parent, ends[1]);
+    int cause = errno;
     close(ends[1]);
     started->pipe = ends[0];
     started->deadline = mb_seconds() + WAIT_SECONDS;
-    if (cause == 0)
+    if (started->id > 0)
         return MB_OK;
     close(ends[0]);
     return cannot_start(path, cause, error);
 }
 
-typedef enum ending { COMPLETE, ENDED, TIMED_OUT, INTERRUPTED } ending;
+typedef enum ending { COMPLETE, ENDED, TIMED_OUT, INTERRUPTED, UNREAD } ending;
 
 // Reads the outcome until it is complete, the child ends or is to be ended.
 static ending listen_to(const child *running, mb_interrupt *interrupt, outcome *result) {
@@ -161,7 +153,7 @@ static ending listen_to(const child *running, mb_interrupt *interrupt, outcome *
         if (more < 0 && errno == EINTR)
             continue;
         if (more <= 0)
-            return ENDED;
+            return more == 0 ? ENDED : UNREAD;
         got += (size_t)more;
         if (got == sizeof *result)
             return result->magic == MAGIC ? COMPLETE : ENDED;
@@ -205,20 +197,22 @@ static mb_status judge(const char *path, ending how, int status, const outcome *
                  how == TIMED_OUT ? (int)WAIT_SECONDS : (int)CPU_SECONDS);
         return refuse(path, "does not end", detail, error);
     }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return mb_fail(error, MB_FAILED, "%s: the process that opens the file first was killed",
-                       path);
+    if ((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+        (WIFEXITED(status) && WEXITSTATUS(status) == NO_OUTCOME) || how == UNREAD)
+        return mb_fail(error, MB_FAILED, "%s: the process that opens the file first %s", path,
+                       how == ENDED && WIFSIGNALED(status) ? "was killed"
+                                                           : "could not tell how that went");
     if (WIFSIGNALED(status))
         snprintf(detail, sizeof detail, " (%s)", strsignal(WTERMSIG(status)));
     return refuse(path, "crashes", detail, error);
 }
 
 static mb_status open_first(const char *path, bool corpus, mb_error *error) {
-    child running;
+    child running = {.pipe = -1};
     outcome result = {.magic = 0};
     mb_interrupt interrupt;
     mb_interrupt_begin(&interrupt);
-    mb_status status = start(path, corpus ? "corpus" : "hdf5", &running, error);
+    mb_status status = start(path, corpus, &running, error);
     if (status == MB_OK) {
         ending how = listen_to(&running, &interrupt, &result);
         int ended = collect(&running, how);

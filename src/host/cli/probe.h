@@ -10,8 +10,4 @@
 // Has every HDF5 file opened by a child first, from now on.
 void mb_probe_start(void);
 
-// Whether this process is such a child; then main returns what mb_probe_child returns.
-bool mb_probe_is_child(int argc, char **argv);
-int mb_probe_child(char **argv);
-
 #endif

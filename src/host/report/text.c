@@ -23,7 +23,7 @@ static char *escaped(const char *text, notation replacement_of) {
             fputc(*c, stream);
     }
     free(plain);
-    return mb_memory_stream_end(stream, &result) ? result : NULL;
+    return stream != NULL && mb_memory_stream_end(stream, &result) ? result : NULL;
 }
 
 static const char *for_markdown(char character) {

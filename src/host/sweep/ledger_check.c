@@ -27,10 +27,10 @@ static const char *finding_text(const char *text) {
     return text == NULL ? "" : end != NULL ? end + 1 : text;
 }
 
-// SQLite takes a page that it has no memory for as a finding, too.
-static bool lacks_memory(const char *finding) {
+// SQLite takes a page that it cannot read for a finding, too. Returns why it could not, or 0.
+static int error_code(const char *finding) {
     const char *code = strstr(finding, "error code=");
-    return code != NULL && strtol(strchr(code, '=') + 1, NULL, 10) == SQLITE_NOMEM;
+    return code != NULL ? (int)strtol(strchr(code, '=') + 1, NULL, 10) & 0xff : 0;
 }
 
 // Every row of the result is a finding, but a first column of "ok".
@@ -46,7 +46,7 @@ static mb_status list_rows(examination *e, const char *sql, const char *what, mb
         char line[512];
         if (strcmp(text, "ok") == 0)
             continue;
-        if (lacks_memory(text)) {
+        if (error_code(text) == SQLITE_NOMEM) {
             sqlite3_finalize(row);
             return mb_out_of_memory(error, "looking for damage");
         }
@@ -83,8 +83,11 @@ static mb_status check_with(mb_ledger *ledger, const char *const *statements, in
     mb_status status = MB_OK;
     for (int i = 0; i < count && status == MB_OK && findings.count == 0; i++)
         status = list_rows(&e, statements[i], "", error);
-    return status == MB_OK && findings.count > 0 ? mb_ledger_damaged(ledger, f.line, error)
-                                                 : status;
+    if (status != MB_OK || findings.count == 0)
+        return status;
+    if (error_code(f.line) == SQLITE_IOERR)
+        return mb_fail(error, MB_FAILED, "%s: looking for damage: %s", ledger->path, f.line);
+    return mb_ledger_damaged(ledger, f.line, error);
 }
 
 mb_status mb_ledger_check(mb_ledger *ledger, mb_error *error) {

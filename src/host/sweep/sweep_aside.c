@@ -38,6 +38,7 @@ typedef struct names {
     named list[MOST_NAMED];
     int count;
     int64_t runs, others; // all; those of settings that are not in the list
+    int64_t largest;      // bytes that a run needs
 } names;
 
 static void add_name(const mb_sweep *sweep, const mb_job *job, names *n) {
@@ -46,6 +47,7 @@ static void add_name(const mb_sweep *sweep, const mb_job *job, names *n) {
     while (i < n->count && (n->list[i].cell != trial->cell || n->list[i].setting != trial->setting))
         i++;
     n->runs++;
+    n->largest = job->memory > n->largest ? job->memory : n->largest;
     if (i == MOST_NAMED) {
         n->others++;
         return;
@@ -90,7 +92,7 @@ static void print_names(const mb_sweep *sweep, const names *n, int64_t memory, F
     fprintf(text, "%lld of %lld %s not fit into memory", (long long)n->runs, (long long)totals.runs,
             n->runs == 1 && totals.runs > 1 ? "runs does"
                                             : mb_plural(n->runs, "run does", "runs do"));
-    if (memory > 0) {
+    if (memory > 0 && n->largest > memory) {
         fputs(", of which ", text);
         print_bytes(memory, text);
         fprintf(text, " are available%s", mb_memory_limit_note());
