@@ -128,4 +128,7 @@ JSON
 capture bash -c 'ulimit -v 300000; exec "$@"' - "$MERBENCH" run large.json --results run.db --threads 1
 says '1 of 1 run does not fit into memory, of which '
 says 'limit: '
+capture bash -c 'ulimit -v 300000; exec "$@"' - "$MERBENCH" run large.json --results run.db --threads 2 --dry-run
+says 'it will not be trained, all others will'
+matches '^time +not estimated: no run could be measured'
 finish

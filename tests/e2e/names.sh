@@ -104,4 +104,12 @@ if command -v sqlite3 >/dev/null; then
 else
     skip 'no sqlite3: texts of a ledger'
 fi
+
+# ---- a text that is cut, is cut between two characters
+cat >cut.json <<'PLAN'
+{"name": "p", "epochs": "a中中中中中中中中中中中中中中中中中中中中中中中中中中中中中中中", "corpora": {"q": "q.h5"}}
+PLAN
+expect 3 run cut.json --dry-run
+says 'expected'
+says_not '\x'
 finish

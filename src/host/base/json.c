@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json_found.h"
+#include "base/plain.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
 
@@ -45,7 +46,7 @@ void mb_json_path(const mb_json *at, char *path, size_t size) {
     mb_json_path(at->parent, path, size);
     size_t length = strlen(path);
     if (at->key != NULL)
-        snprintf(path + length, size - length, "%s%.100s", length > 0 ? "." : "", at->key);
+        mb_format_plain(path + length, size - length, "%s%.100s", length > 0 ? "." : "", at->key);
     else
         snprintf(path + length, size - length, "[%d]", at->index);
 }
@@ -70,7 +71,7 @@ static mb_status refuse(const mb_json *at, const cJSON *key, const char *message
     char path[512], body[2048];
     mb_findings *findings = at->source != NULL ? at->source->findings : NULL;
     mb_json_path(at, path, sizeof path);
-    snprintf(body, sizeof body, "%s%s%s", path, path[0] != '\0' ? ": " : "", message);
+    mb_format_plain(body, sizeof body, "%s%s%s", path, path[0] != '\0' ? ": " : "", message);
     if (findings == NULL)
         return fail_at(at, key, body, error);
     if (mb_findings_count(findings, body)) {
@@ -85,7 +86,7 @@ mb_status mb_json_refuse(const mb_json *at, mb_error *error, const char *format,
     char message[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    mb_format_plain_list(message, sizeof message, format, arguments);
     va_end(arguments);
     return refuse(at, NULL, message, error);
 }
@@ -100,7 +101,7 @@ static void describe(const cJSON *value, char *text, size_t size) {
     if (value == NULL) {
         snprintf(text, size, "nothing");
     } else if (cJSON_IsString(value)) {
-        snprintf(text, size, "\"%.60s\"", value->valuestring);
+        mb_format_plain(text, size, "\"%.60s\"", value->valuestring);
     } else if (cJSON_IsNumber(value)) {
         mb_json_number_text(value->valuedouble, number);
         snprintf(text, size, "%s", number);

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/json_found.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 
 enum { LONGEST_NUMBER = 60 }; // cJSON truncates at 63
@@ -38,7 +39,7 @@ static mb_status refuse(const scan *s, const char *at, const char *format, ...) 
     char message[256];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    mb_format_plain_list(message, sizeof message, format, arguments);
     va_end(arguments);
     size_t line, column;
     mb_text_position(s->text, at, s->end, &line, &column);

@@ -179,7 +179,10 @@ static void print_peak(const run_options *options, const mb_sweep_totals *totals
     }
     snprintf(label, sizeof label, "peak with %d %s", options->threads,
              mb_plural(options->threads, "thread", "threads"));
-    print_bytes(label, (double)totals->shared_bytes + (double)totals->run_bytes * options->threads);
+    // No more runs are in flight than fit.
+    double runs = (double)totals->run_bytes * options->threads;
+    double limit = (double)run_memory(options, totals->shared_bytes);
+    print_bytes(label, (double)totals->shared_bytes + (limit > 0 && limit < runs ? limit : runs));
     puts("(plus about 40 MiB for the program and its libraries)");
 }
 

@@ -145,10 +145,11 @@ static ending listen_to(const child *running, mb_interrupt *interrupt, outcome *
         int count = poll(&ready, 1, POLL_MILLISECONDS);
         if (mb_interrupt_came(interrupt))
             return INTERRUPTED;
-        if (mb_seconds() > running->deadline)
-            return TIMED_OUT;
-        if (count <= 0)
+        if (count <= 0) {
+            if (mb_seconds() > running->deadline)
+                return TIMED_OUT;
             continue;
+        }
         ssize_t more = read(running->pipe, (char *)result + got, sizeof *result - got);
         if (more < 0 && errno == EINTR)
             continue;
@@ -161,7 +162,7 @@ static ending listen_to(const child *running, mb_interrupt *interrupt, outcome *
 }
 
 // A child that has ended its work is not waited for: with the outcome known, it may be killed. -1:
-// not known, since this process has left the ends of children to the system.
+// not known.
 static int collect(const child *running, ending how) {
     int status = -1;
     pid_t done = 0;
@@ -183,25 +184,23 @@ static mb_status refuse(const char *path, const char *what, const char *detail, 
 }
 
 static mb_status judge(const char *path, ending how, int status, const outcome *result,
-                       const mb_interrupt *interrupt, mb_error *error) {
+                       mb_error *error) {
     char detail[64] = "";
-    if (how == INTERRUPTED)
-        return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
-                       strsignal(interrupt->signal), path);
     if (how == COMPLETE && result->status == MB_OK)
         return MB_OK;
     if (how == COMPLETE)
         return mb_fail(error, result->status, "%.*s", (int)sizeof result->message, result->message);
-    if (how == TIMED_OUT || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
-        snprintf(detail, sizeof detail, " within %d s",
-                 how == TIMED_OUT ? (int)WAIT_SECONDS : (int)CPU_SECONDS);
+    if (how == TIMED_OUT) // without computing: the disk, or a machine that has other work
+        return mb_fail(error, MB_FAILED, "%s: could not be opened within %d s", path, WAIT_SECONDS);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        snprintf(detail, sizeof detail, " within %d s", CPU_SECONDS);
         return refuse(path, "does not end", detail, error);
     }
-    if ((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
-        (WIFEXITED(status) && WEXITSTATUS(status) == NO_OUTCOME) || how == UNREAD)
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (killed || how == UNREAD || status == -1 ||
+        (WIFEXITED(status) && WEXITSTATUS(status) == NO_OUTCOME))
         return mb_fail(error, MB_FAILED, "%s: the process that opens the file first %s", path,
-                       how == ENDED && WIFSIGNALED(status) ? "was killed"
-                                                           : "could not tell how that went");
+                       killed && how == ENDED ? "was killed" : "could not tell how that went");
     if (WIFSIGNALED(status))
         snprintf(detail, sizeof detail, " (%s)", strsignal(WTERMSIG(status)));
     return refuse(path, "crashes", detail, error);
@@ -217,12 +216,16 @@ static mb_status open_first(const char *path, bool corpus, mb_error *error) {
         ending how = listen_to(&running, &interrupt, &result);
         int ended = collect(&running, how);
         close(running.pipe);
-        status = judge(path, how, ended, &result, &interrupt, error);
+        status = judge(path, how, ended, &result, error);
     }
     mb_interrupt_end(&interrupt);
+    if (interrupt.signal != 0) // also one that came at the very end
+        return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
+                       strsignal(interrupt.signal), path);
     return status;
 }
 
 void mb_probe_start(void) {
+    signal(SIGCHLD, SIG_DFL); // whoever ignores it is not told how a child ended
     mb_set_file_guard(open_first);
 }

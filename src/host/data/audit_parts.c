@@ -2,6 +2,7 @@
 // tell good predictions from bad ones.
 #include <stdio.h>
 
+#include "base/plain.h"
 #include "data/audit.h"
 #include "data/summary.h"
 #include "merbench/folds.h"
@@ -107,7 +108,7 @@ mb_status mb_audit_parts(const mb_corpus *corpus, mb_audit *audit, mb_error *err
     part_checks checks = start(audit, corpus->rules->name);
     for (int32_t s = 0; s < corpus->split_count; s++) {
         char name[64];
-        snprintf(name, sizeof name, "'%.60s'", corpus->splits[s].name);
+        mb_format_plain(name, sizeof name, "'%.60s'", corpus->splits[s].name);
         check_rows(corpus, name, &corpus->splits[s], &checks);
     }
     mb_status status = MB_OK;

@@ -247,14 +247,26 @@ static mb_status read_corpus(const char *path, mb_corpus *corpus, mb_error *erro
     return status;
 }
 
-mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
+static mb_status open_corpus(const char *path, bool guarded, mb_corpus *corpus, mb_error *error) {
     *corpus = (mb_corpus){.path = strdup(path)};
     if (corpus->path == NULL)
         return mb_out_of_memory(error, path);
     mb_status status = mb_seal_check(path, error);
-    if (status == MB_OK)
+    if (status == MB_OK && guarded)
         status = mb_h5_guard(path, true, error);
     return status == MB_OK ? read_corpus(path, corpus, error) : status;
+}
+
+mb_status mb_corpus_open(const char *path, mb_corpus *corpus, mb_error *error) {
+    return open_corpus(path, true, corpus, error);
+}
+
+mb_status mb_corpus_open_again(const mb_corpus *known, mb_corpus *corpus, mb_error *error) {
+    mb_status status = open_corpus(known->path, false, corpus, error);
+    if (status == MB_OK && strcmp(corpus->digest, known->digest) != 0)
+        status = mb_fail(error, MB_BAD_INPUT, "%s: the file was changed while it was in use",
+                         known->path);
+    return status;
 }
 
 // Loading values makes no calls that could fail in another way: reading has looked at the header of

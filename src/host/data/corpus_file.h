@@ -15,6 +15,10 @@
 // seal is not checked.
 mb_status mb_corpus_try(const char *path, mb_error *error);
 
+// Opens a corpus once more that this process has open. The guard of the program is not asked again,
+// since all but the values of features has been read. MB_BAD_INPUT: the file is another one now.
+mb_status mb_corpus_open_again(const mb_corpus *known, mb_corpus *corpus, mb_error *error);
+
 // Checks the rules that every corpus must follow: names, labels, splits, the descriptions of the
 // features, and the offsets of the features that are loaded. Messages start with `file`.
 mb_status mb_corpus_check(const mb_corpus *corpus, const char *file, mb_error *error);

@@ -95,7 +95,7 @@ static mb_status read_file(piece_reader *reader, mb_error *error) {
     mb_h5 *h5;
     mb_h5_rows *rows = NULL;
     snprintf(object, sizeof object, "/features/%s/values", feature->name);
-    mb_status status = mb_h5_open(corpus->path, &h5, error);
+    mb_status status = mb_h5_open_corpus(corpus->path, &h5, error);
     if (status != MB_OK)
         return status;
     status = mb_h5_rows_open(h5, object, &rows, dims, error);

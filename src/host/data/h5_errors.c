@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "data/h5_object.h"
 
 // The drivers of HDF5 put the errno of a call of the system into the text of their entry: "file
@@ -51,7 +52,7 @@ mb_status mb_h5_fail(const mb_h5 *h5, mb_error *error, const char *format, ...) 
     char text[sizeof error->message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    mb_format_plain_list(text, sizeof text, format, arguments);
     va_end(arguments);
     return mb_fail(error, MB_BAD_INPUT, "%s: %s", h5->path, text);
 }

@@ -62,12 +62,14 @@ static mb_status read_attributes(const walk *w, const char *name, hid_t object) 
 
 // ---- datasets ---------------------------------------------------------------------------------
 
-static bool is_bulk(hid_t dataset) {
+// Whether the values are many and are copied as they are.
+static bool is_bulk(hid_t dataset, hid_t type) {
     hid_t creation = H5Dget_create_plist(dataset);
     bool contiguous = creation >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS;
     if (creation >= 0)
         H5Pclose(creation);
-    return contiguous && H5Dget_storage_size(dataset) > BULK;
+    bool standard = H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_STD_I64LE) > 0;
+    return contiguous && standard && H5Dget_storage_size(dataset) > BULK;
 }
 
 static mb_status read_dataset(const walk *w, const char *name, hid_t dataset) {
@@ -79,7 +81,7 @@ static mb_status read_dataset(const walk *w, const char *name, hid_t dataset) {
     char **texts = NULL;
     int count = 0;
     mb_status status = MB_OK;
-    if (is_number(class) && is_bulk(dataset))
+    if (is_number(class) && is_bulk(dataset, type))
         status = mb_h5_shape(w->h5, name, &rank, dims, w->error);
     else if (class == H5T_FLOAT)
         status = mb_h5_read_floats(w->h5, name, &floats, &rank, dims, w->error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "data/npz.h"
 
 static const double no_value = -10; // stands for a missing valence in the toolkit
@@ -105,7 +106,7 @@ static void note_ignored(const mb_python *value, mb_ignored_labels *ignored) {
     else if (value->kind == MB_PYTHON_REAL)
         number = value->real;
     else if (value->kind == MB_PYTHON_TEXT)
-        snprintf(text, sizeof text, "'%.28s'", value->text);
+        mb_format_plain(text, sizeof text, "'%.28s'", value->text);
     if (!isnan(number) && number != no_value)
         snprintf(text, sizeof text, "%.9g", number);
     if (text[0] == '\0')

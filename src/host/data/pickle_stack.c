@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/plural.h"
 #include "data/pickle_machine.h"
 
@@ -40,7 +41,7 @@ mb_status mb_pickle_fail(mb_pickle *pickle, const char *format, ...) {
     char what[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    mb_format_plain_list(what, sizeof what, format, arguments);
     va_end(arguments);
     return mb_fail(pickle->error, MB_BAD_INPUT, "%s: offset %zu: %s", pickle->file,
                    pickle->offset + pickle->opcode, what);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain.h"
+
 mb_parity_group *mb_parity_group_of(mb_parity_report *report, const char *name) {
     for (int32_t i = 0; i < report->group_count; i++)
         if (strcmp(report->groups[i].name, name) == 0)
@@ -64,7 +66,7 @@ void mb_parity_add_finding(mb_parity_report *report, const char *format, ...) {
         return;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(report->finding, sizeof report->finding, format, arguments);
+    mb_format_plain_list(report->finding, sizeof report->finding, format, arguments);
     va_end(arguments);
 }
 

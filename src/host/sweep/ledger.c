@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/output_target.h"
+#include "base/plain.h"
 #include "sweep/ledger_internal.h"
 
 const char *mb_ledger_path(const mb_ledger *ledger) {
@@ -307,23 +308,27 @@ static mb_status open_for_writing(mb_ledger *ledger, mb_error *error) {
 
 static mb_status warn_of(mb_ledger *ledger, mb_error *error) {
     bool writes = ledger->mode == MB_LEDGER_WRITE;
+    char *path = mb_plain(ledger->path);
+    if (path == NULL)
+        return mb_out_of_memory(error, "opening a results database");
     sqlite3_str *text = sqlite3_str_new(NULL);
     if (ledger->lost_log)
         sqlite3_str_appendf(text,
                             "%s: its last writer did not end, and its log (%s-wal) is not here or "
                             "cannot be read; if the file was copied or moved without it, the last "
                             "runs are missing\n",
-                            ledger->path, ledger->path);
+                            path, path);
     if (writes && ledger->alone)
         sqlite3_str_appendf(text,
                             "%s: on this file system, others cannot read it while this process "
                             "writes\n",
-                            ledger->path);
+                            path);
     if (writes && ledger->unsynced)
         sqlite3_str_appendf(text,
                             "%s: on this file system, nothing can be flushed to the disk; a power "
                             "failure may damage it\n",
-                            ledger->path);
+                            path);
+    free(path);
     bool any = sqlite3_str_length(text) > 0;
     ledger->warnings = sqlite3_str_finish(text);
     return any && ledger->warnings == NULL ? mb_out_of_memory(error, "opening a results database")

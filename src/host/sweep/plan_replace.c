@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "base/plural.h"
 
 static const char replaced_key[] = "replaced";
@@ -143,7 +144,7 @@ char *mb_plan_replaced_text(const char *json) {
     if (mb_json_parse("plan", json, strlen(json), &mb_plan_limits, &plan, &error) == MB_OK)
         print_values(plan, out);
     cJSON_Delete(plan);
-    if (fclose(out) == 0 && !error.out_of_memory)
+    if (mb_memory_stream_end(out, &text) && !error.out_of_memory)
         return text;
     free(text);
     return NULL;

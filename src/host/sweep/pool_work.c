@@ -159,8 +159,10 @@ static bool may_fit_alone(const mb_pool *pool, const mb_outcome *job) {
 }
 
 // Puts a job back, to be tried once more when no other run is in flight.
-static void try_later(mb_pool *pool, mb_outcome *job) {
+static void try_later(mb_worker *w, mb_outcome *job) {
+    mb_pool *pool = w->pool;
     pthread_mutex_lock(&pool->mutex);
+    w->run_count = 0;
     pool->memory_used -= job->reserved;
     pool->host_memory_used -= job->job.host_memory;
     job->again = true;
@@ -203,12 +205,14 @@ static void train_waves(mb_worker *w, int32_t count) {
             continue;
         }
         if (status != MB_OK && error.out_of_memory && may_fit_alone(pool, jobs[0])) {
-            try_later(pool, jobs[0]);
+            try_later(w, jobs[0]);
             done++;
             continue;
         }
         done += wave;
-        if (done < count && (status != MB_OK || atomic_load(&pool->stop))) {
+        // A run that does not fit says nothing of the next one: memory may be free again.
+        bool failed = status != MB_OK && !error.out_of_memory;
+        if (done < count && (failed || atomic_load(&pool->stop))) {
             give_up(w->taken + done, count - done, status);
             wave += count - done;
             done = count;

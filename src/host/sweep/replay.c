@@ -154,6 +154,8 @@ static mb_status take_next(replay *r, mb_pool *pool, mb_error *error) {
         r->again[fold] = outcome->result;
         r->folds[fold].trained = true;
     } else {
+        if (outcome->does_not_fit)
+            mb_fail(error, status, "the run does not fit into memory");
         mb_fail_in(error, status, "fold %d: ", fold);
         mb_run_result_free(&outcome->result);
     }

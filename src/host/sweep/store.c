@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/corpus_file.h"
+
 typedef struct stored_corpus {
     mb_corpus corpus;
     struct stored_corpus *next;
@@ -159,10 +161,7 @@ static mb_status make(mb_store *store, const mb_corpus *corpus,
     mb_sequences sequences = {0};
     mb_status status = MB_OK;
     if (entry == NULL) {
-        status = mb_corpus_open(corpus->path, &reader, error);
-        if (status == MB_OK && strcmp(reader.digest, corpus->digest) != 0)
-            status = mb_fail(error, MB_BAD_INPUT, "%s: the file was changed while it was in use",
-                             corpus->path);
+        status = mb_corpus_open_again(corpus, &reader, error);
         if (status == MB_OK)
             status = mb_sequences_make(&reader, names, MB_MODALITY_COUNT, type, &sequences, error);
         mb_corpus_close(&reader);

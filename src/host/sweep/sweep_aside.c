@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/memory_stream.h"
+#include "base/plain.h"
 #include "base/plural.h"
 #include "sweep/sweep_state.h"
 
@@ -95,7 +97,7 @@ static void print_names(const mb_sweep *sweep, const names *n, int64_t memory, F
     if (memory > 0 && n->largest > memory) {
         fputs(", of which ", text);
         print_bytes(memory, text);
-        fprintf(text, " are available%s", mb_memory_limit_note());
+        fprintf(text, " are available%s", sweep->device_memory ? "" : mb_memory_limit_note());
     }
     for (int i = 0; i < n->count; i++)
         print_name(sweep, &n->list[i], text);
@@ -104,11 +106,15 @@ static void print_names(const mb_sweep *sweep, const names *n, int64_t memory, F
 }
 
 // "\nwithout them no setting is chosen in cells[1] (tfn), cells[3] (lmf) and 2 more"
-static void print_unchosen(const mb_sweep *sweep, FILE *text) {
+static void print_unchosen(const mb_sweep *sweep, const names *n, FILE *text) {
     int count = 0;
     for (int32_t c = 0; c < sweep->plan->cell_count; c++)
         if (!sweep->cells[c].chosen && count++ < MOST_NAMED) {
-            fputs(count == 1 ? "\nwithout them no setting is chosen in " : ", ", text);
+            if (count == 1)
+                fprintf(text, "\nwithout %s no setting is chosen in ",
+                        n->runs == 1 ? "it" : "them");
+            else
+                fputs(", ", text);
             print_cell(&sweep->plan->cells[c], text);
         }
     if (count > MOST_NAMED)
@@ -128,11 +134,12 @@ mb_status mb_sweep_list_too_large(const mb_sweep *sweep, int64_t memory, mb_swee
     FILE *text = open_memstream(&lines, &length);
     if (text == NULL)
         return mb_out_of_memory(error, "warnings");
-    fprintf(text, "%s: warning: ", sweep->plan->file);
+    mb_print_plain_to(text, "%s: warning: ", sweep->plan->file);
     print_names(sweep, &n, memory, text);
-    fputs("\n  they will not be trained, all others will", text);
-    if (fclose(text) == 0)
-        warn(context, lines);
+    fprintf(text, "\n  %s will not be trained, all others will", n.runs == 1 ? "it" : "they");
+    if (!mb_memory_stream_end(text, &lines))
+        return mb_out_of_memory(error, "warnings");
+    warn(context, lines);
     free(lines);
     return MB_OK;
 }
@@ -158,7 +165,7 @@ mb_status mb_sweep_check_aside(const mb_sweep *sweep, mb_error *error) {
     if (text == NULL)
         return mb_out_of_memory(error, "the list of runs that do not fit");
     print_names(sweep, &n, sweep->memory, text);
-    print_unchosen(sweep, text);
+    print_unchosen(sweep, &n, text);
     fprintf(text,
             "\n%lld of %lld %s done and recorded; where there is more memory, the same command "
             "goes on from there",

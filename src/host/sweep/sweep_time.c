@@ -29,10 +29,17 @@ typedef struct estimate {
     int32_t measured_count;
 } estimate;
 
-static void list_kinds(estimate *e) {
+// Runs that are larger than the memory will not be trained.
+static bool fits(const mb_job *job, const mb_pool_config *config) {
+    return config->memory == 0 || job->memory <= config->memory;
+}
+
+static void list_kinds(estimate *e, const mb_pool_config *config) {
     const mb_sweep *sweep = e->sweep;
     for (int32_t i = 0; i < sweep->job_count; i++) {
         const mb_job *job = &sweep->jobs[i];
+        if (!fits(job, config))
+            continue;
         kind *k = &e->kinds[job->group];
         k->job = job;
         k->model = sweep->groups[job->group].model;
@@ -114,11 +121,15 @@ static double sum_of_times(const estimate *e) {
 
 // The number of runs that train at once.
 static int32_t runs_at_once(const mb_sweep *sweep, const mb_pool_config *config) {
-    int64_t most = config->threads, memory = sweep->totals.run_bytes;
+    int64_t most = config->threads, memory = 0, count = 0;
+    for (int32_t i = 0; i < sweep->job_count; i++)
+        if (fits(&sweep->jobs[i], config)) {
+            memory = sweep->jobs[i].memory > memory ? sweep->jobs[i].memory : memory;
+            count++;
+        }
     if (config->memory > 0 && memory > 0 && config->memory / memory < most)
         most = config->memory / memory;
-    if (sweep->job_count < most)
-        most = sweep->job_count;
+    most = count < most ? count : most;
     return most > 1 ? (int32_t)most : 1;
 }
 
@@ -147,13 +158,13 @@ mb_status mb_sweep_estimate(mb_sweep *sweep, const mb_pool_config *config, doubl
     e.kinds = calloc((size_t)sweep->group_count, sizeof *e.kinds);
     if (e.kinds == NULL)
         return mb_out_of_memory(error, "an estimate");
-    list_kinds(&e);
+    list_kinds(&e, config);
     mb_status status = mb_pool_open(&own, &e.pool, error);
     if (status == MB_OK)
         status = measure_kinds(&e, error);
     mb_sweep_totals totals;
     mb_sweep_get_totals(sweep, &totals);
-    if (status == MB_OK)
+    if (status == MB_OK && e.work > 0)
         *seconds = sum_of_times(&e) / e.at_once * (1 + totals.cost_to_come / e.work);
     mb_pool_close(e.pool);
     free(e.kinds);
