@@ -19,7 +19,7 @@ static const char usage[] =
     "values of the reference toolkit. Errors are relative L2 errors per tensor; each line shows\n"
     "the tensor that is worst in relation to its limit. Dropout cases use the stored masks. Files\n"
     "of data rules (mapping, alignment, folds) and of metrics are checked in the same way, and so\n"
-    "are JSON files of verdicts beside published numbers. With\n"
+    "are JSON files of verdicts beside published numbers and of labels on a common scale. With\n"
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =

@@ -1,4 +1,4 @@
-// Fixtures in JSON: {"fixture": KIND, "tolerance": "relative 1e-9", "cases": [...]}.
+// Fixtures in JSON: {"fixture": KIND, "cases": [...], ...}.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +10,12 @@ static const mb_json_limits limits = {.bytes = 64 << 20, .values = 4000000, .dep
 
 typedef struct kind {
     const char *name;
-    mb_status (*check)(const mb_json *cases, double tolerance, mb_parity_report *report,
-                       mb_error *error);
+    mb_status (*check)(const mb_json *root, mb_parity_report *report, mb_error *error);
 } kind;
 
 static const kind kinds[] = {
-    {"statistics/published", mb_parity_published_cases},
+    {"harmonise", mb_parity_harmonise},
+    {"statistics/published", mb_parity_published},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
@@ -42,8 +42,13 @@ mb_status mb_parity_json_value(const mb_json *at, double *value, mb_error *error
     return mb_json_number(at, -INFINITY, INFINITY, value, error);
 }
 
-// "relative 1e-9; ..."
-static mb_status read_tolerance(const mb_json *root, double *tolerance, mb_error *error) {
+mb_status mb_parity_json_cases(const mb_json *root, mb_json *cases, mb_error *error) {
+    int count;
+    *cases = mb_json_member(root, "cases");
+    return mb_json_count(cases, 1 << 20, &count, error);
+}
+
+mb_status mb_parity_json_tolerance(const mb_json *root, double *tolerance, mb_error *error) {
     static const char prefix[] = "relative ";
     mb_json at = mb_json_member(root, "tolerance");
     const char *text = NULL;
@@ -60,8 +65,7 @@ static mb_status read_tolerance(const mb_json *root, double *tolerance, mb_error
 
 static mb_status check(const mb_json *root, mb_parity_report *report, mb_error *error) {
     const char *name = NULL;
-    double tolerance = 0;
-    mb_json at = mb_json_member(root, "fixture"), cases = mb_json_member(root, "cases");
+    mb_json at = mb_json_member(root, "fixture");
     mb_status status = mb_json_text(&at, &name, error);
     if (status != MB_OK)
         return status;
@@ -72,12 +76,7 @@ static mb_status check(const mb_json *root, mb_parity_report *report, mb_error *
     if (found == NULL)
         return mb_fail(error, MB_UNSUPPORTED, "%s: fixtures of the kind \"%s\" are not supported",
                        root->file, name);
-    status = read_tolerance(root, &tolerance, error);
-    int count;
-    if (status == MB_OK)
-        status = mb_json_count(&cases, 1 << 20, &count, error);
-    if (status == MB_OK)
-        status = found->check(&cases, tolerance, report, error);
+    status = found->check(root, report, error);
     return status == MB_OK ? mb_parity_verdict(report) : status;
 }
 

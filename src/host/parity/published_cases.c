@@ -78,10 +78,15 @@ static mb_status check_case(const mb_json *object, double tolerance, mb_parity_r
     return compare(object, &found, tolerance, report, error);
 }
 
-mb_status mb_parity_published_cases(const mb_json *cases, double tolerance,
-                                    mb_parity_report *report, mb_error *error) {
-    mb_status status = MB_OK;
-    for (mb_json at = mb_json_first(cases); at.value != NULL && status == MB_OK;
+mb_status mb_parity_published(const mb_json *root, mb_parity_report *report, mb_error *error) {
+    mb_json cases;
+    double tolerance = 0;
+    mb_status status = mb_parity_json_tolerance(root, &tolerance, error);
+    if (status == MB_OK)
+        status = mb_parity_json_cases(root, &cases, error);
+    if (status != MB_OK)
+        return status;
+    for (mb_json at = mb_json_first(&cases); at.value != NULL && status == MB_OK;
          at = mb_json_next(&at))
         status = check_case(&at, tolerance, report, error);
     return status;
