@@ -23,7 +23,8 @@ train: executor device models graph data score base
 parity: train executor device models graph data score base
 sweep: train executor device models graph data score base
 report: sweep data score base
-cli: report sweep parity train executor device models graph data score base
+paper: report sweep data score base
+cli: paper report sweep parity train executor device models graph data score base
 '
 # room: its headers in include/merbench
 headers='

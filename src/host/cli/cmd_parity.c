@@ -12,13 +12,14 @@
 #include "parity/parity.h"
 
 static const char usage[] =
-    "usage: merbench parity FILE.h5... [--json] [OPTIONS]\n"
+    "usage: merbench parity FILE... [--json] [OPTIONS]\n"
     "\n"
     "Runs the model of each file on the stored inputs and parameters, and compares outputs,\n"
     "losses, every gradient and twenty Adam steps (or a whole training loop) with the stored\n"
     "values of the reference toolkit. Errors are relative L2 errors per tensor; each line shows\n"
     "the tensor that is worst in relation to its limit. Dropout cases use the stored masks. Files\n"
-    "of data rules (mapping, alignment, folds) and of metrics are checked in the same way. With\n"
+    "of data rules (mapping, alignment, folds) and of metrics are checked in the same way, and so\n"
+    "are JSON files of verdicts beside published numbers and of labels on a common scale. With\n"
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =

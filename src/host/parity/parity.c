@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "parity/files.h"
+#include "parity/json_file.h"
 
 static mb_status check_model(mb_device *device, mb_fixture *fixture, mb_parity_report *report,
                              mb_error *error) {
@@ -37,6 +38,8 @@ static mb_status check(mb_device *device, mb_fixture *fixture, mb_parity_report 
 mb_status mb_parity_file(mb_device *device, const char *path, mb_parity_report *report,
                          mb_error *error) {
     *report = (mb_parity_report){.group_count = 0};
+    if (mb_parity_is_json(path))
+        return mb_parity_json_file(path, report, error);
     mb_fixture fixture;
     mb_status status = mb_fixture_open(path, &fixture, error);
     if (device->precision == MB_PRECISION_TF32)
