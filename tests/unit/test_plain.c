@@ -109,6 +109,17 @@ static void test_cut(void **state) {
     assert_string_equal(text, "abcd"); // no part of an escape, and nothing after it
     mb_format_plain(text, 1, "%s", "x");
     assert_string_equal(text, "");
+    // A precision cuts between two characters, too, and the text behind it is not read.
+    char *raw = malloc(4);
+    assert_non_null(raw);
+    memcpy(raw, "a中", 4);
+    for (int count = 0; count <= 4; count++) {
+        mb_format_plain(text, sizeof text, "%.*s", count, raw);
+        assert_string_equal(text, count == 0 ? "" : count < 4 ? "a" : "a中");
+    }
+    free(raw);
+    mb_format_plain(text, sizeof text, "%.2s", "ÿþý"); // bytes that begin no character
+    assert_string_equal(text, "\xff");
     mb_format_plain(text, 0, "%s", "x");
 }
 

@@ -114,18 +114,23 @@ static directive take_directive(const char **format, values *from) {
     return d;
 }
 
+// The length without a character of which a precision has left only the beginning.
+static size_t whole_characters(const char *text, size_t length) {
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        unsigned char byte = (unsigned char)text[length - back];
+        size_t needed = byte < 0xc2 || byte > 0xf4 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+        if ((byte & 0xc0) != 0x80) // the first byte of a character
+            return needed > back ? length - back : length;
+    }
+    return length;
+}
+
+// With a precision, the text need not end with a zero.
 static void put_text(sink *to, const directive *d, const char *text) {
     text = text != NULL ? text : "(null)";
     size_t length = d->precision >= 0 ? strnlen(text, (size_t)d->precision) : strlen(text);
-    // A precision must not cut a character into bytes that are no longer UTF-8.
-    if (text[length] != '\0' && ((unsigned char)text[length] & 0xc0) == 0x80)
-        for (size_t back = 1; back <= 3 && back <= length; back++) {
-            const char *start = text + length - back, *next = start;
-            if (mb_utf8_next(&next, start + strnlen(start, 4)) >= 0x80 && next > text + length) {
-                length -= back;
-                break;
-            }
-        }
+    if (d->precision >= 0 && length == (size_t)d->precision)
+        length = whole_characters(text, length);
     char *copy = d->width > 0 ? strndup(text, length) : NULL;
     int missing = copy != NULL ? d->width - mb_text_width(copy) : 0;
     free(copy); // without memory, the text is not padded
