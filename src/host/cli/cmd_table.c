@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/ledger_file.h"
 #include "merbench/metrics.h"
+#include "paper/layout_print.h"
 #include "report/table.h"
 
 static const char *const formats[] = {"text", "markdown", "latex", "csv", "json"};
@@ -28,7 +29,8 @@ static const char notes[] =
     "example: merbench table results.db --format latex -o table.tex";
 
 typedef struct arguments {
-    const char *results, *output;
+    const char *results, *output, *layout, *folder;
+    int32_t published; // mb_published_form
     bool force;
     mb_table_options options;
 } arguments;
@@ -59,6 +61,12 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
          .choice = &deviation, .choices = mb_deviation_names, .choice_count = 2},
         {"all-settings", NULL, "every setting of the search, with its selection value",
          .letter = 'a', .given = &given->options.all_settings},
+        {"layout", "FILE", "rows, columns, metrics and published numbers (docs/layout-format.md)",
+         .letter = 'l', .text = &given->layout},
+        {"published", "FORM",
+         "{}: with --layout, the paper's numbers, differences and verdicts (default beside)",
+         .choice = &given->published, .choices = mb_published_form_names, .choice_count = 3},
+        {"published-folder", "DIR", "where the paper's numbers are", .text = &given->folder},
         {"output", "FILE", "write to FILE instead of standard output", .letter = 'o',
          .text = &given->output},
         {"force", NULL, "replace FILE if it exists", .given = &given->force},
@@ -69,7 +77,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
                                   .options = options,
                                   .operands = {"RESULTS.db"},
                                   .least = 1};
-    *given = (arguments){0};
+    *given = (arguments){.published = MB_PUBLISHED_BESIDE};
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
     *help_shown = operands.help_shown;
@@ -87,6 +95,20 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
     return MB_OK;
 }
 
+static mb_status print_layout(mb_ledger *ledger, const arguments *given, FILE *out,
+                              mb_error *error) {
+    const mb_layout_options options = {.table = given->options,
+                                       .published = (mb_published_form)given->published,
+                                       .folder = given->folder};
+    mb_layout layout;
+    mb_status status = mb_layout_load(given->layout, &layout, error);
+    if (status != MB_OK)
+        return status;
+    status = mb_layout_print(ledger, &layout, &options, out, error);
+    mb_layout_free(&layout);
+    return status;
+}
+
 // Makes the whole table in memory before the first byte is written.
 static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error *error) {
     char *text = NULL;
@@ -94,7 +116,9 @@ static mb_status print_table(mb_ledger *ledger, const arguments *given, mb_error
     FILE *stream = open_memstream(&text, &length);
     if (stream == NULL)
         return mb_out_of_memory(error, "a table");
-    mb_status status = mb_table_print(ledger, &given->options, stream, error);
+    mb_status status = given->layout != NULL
+                           ? print_layout(ledger, given, stream, error)
+                           : mb_table_print(ledger, &given->options, stream, error);
     if (!mb_memory_stream_end(stream, &text) && status == MB_OK)
         status = mb_out_of_memory(error, "a table");
     if (status == MB_OK && given->output != NULL)

@@ -16,6 +16,8 @@ typedef struct mb_dialect {
     const char *legend;               // explains the marks
 } mb_dialect;
 
+const mb_dialect *mb_dialect_of(mb_table_format format); // text, Markdown or LaTeX
+
 // A mean as text, in the units of its score.
 typedef struct mb_mean_text {
     char mean[40], deviation[40]; // deviation: "" if there are fewer than two seeds

@@ -34,6 +34,10 @@ static const mb_dialect dialects[] = {
                         .legend = "bold: best, underlined: second best of its column"},
 };
 
+const mb_dialect *mb_dialect_of(mb_table_format format) {
+    return &dialects[format];
+}
+
 void mb_print_line(const char *const around[2], FILE *out, const char *format, ...) {
     va_list arguments;
     fputs(around[0], out);
@@ -77,7 +81,7 @@ static bool print_title(const mb_table *table, const mb_dialect *dialect, FILE *
 }
 
 static bool print_document(const mb_table *table, FILE *out) {
-    const mb_dialect *dialect = &dialects[table->options.format];
+    const mb_dialect *dialect = mb_dialect_of(table->options.format);
     if (!print_title(table, dialect, out))
         return false;
     fputc('\n', out);
