@@ -93,8 +93,7 @@ static mb_status make_values(const char *text, made *m, mb_layout *layout, mb_la
     *values = (mb_layout_values){.layout = NULL};
     if (load(text, layout, error) != MB_OK)
         fail_msg("%s", error->message);
-    return mb_layout_values_make(layout, &m->table, MB_FIXTURES "/../../configs/paper/published",
-                                 values, error);
+    return mb_layout_values_make(layout, &m->table, values, error);
 }
 
 #define TWO_BY_TWO                                                                                 \

@@ -29,7 +29,7 @@ static const char notes[] =
     "example: merbench table results.db --format latex -o table.tex";
 
 typedef struct arguments {
-    const char *results, *output, *layout, *folder;
+    const char *results, *output, *layout;
     int32_t published; // mb_published_form
     bool force;
     mb_table_options options;
@@ -66,7 +66,6 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
         {"published", "FORM",
          "{}: with --layout, the paper's numbers, differences and verdicts (default beside)",
          .choice = &given->published, .choices = mb_published_form_names, .choice_count = 3},
-        {"published-folder", "DIR", "where the paper's numbers are", .text = &given->folder},
         {"output", "FILE", "write to FILE instead of standard output", .letter = 'o',
          .text = &given->output},
         {"force", NULL, "replace FILE if it exists", .given = &given->force},
@@ -98,8 +97,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
 static mb_status print_layout(mb_ledger *ledger, const arguments *given, FILE *out,
                               mb_error *error) {
     const mb_layout_options options = {.table = given->options,
-                                       .published = (mb_published_form)given->published,
-                                       .folder = given->folder};
+                                       .published = (mb_published_form)given->published};
     mb_layout layout;
     mb_status status = mb_layout_load(given->layout, &layout, error);
     if (status != MB_OK)

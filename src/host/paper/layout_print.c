@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/plain.h"
-#include "paper/layout_values.h"
+#include "paper/layout_export.h"
 #include "report/dialect.h"
 
 const char *const mb_published_form_names[3] = {"off", "beside", "diff"};
@@ -225,8 +225,12 @@ mb_status mb_layout_print(mb_ledger *ledger, const mb_layout *layout,
     status = status == MB_OK ? ended : status;
     mb_layout_values values = {.layout = NULL};
     if (status == MB_OK)
-        status = mb_layout_values_make(layout, &table, options->folder, &values, error);
-    if (status == MB_OK)
+        status = mb_layout_values_make(layout, &table, &values, error);
+    if (status == MB_OK && options->table.format == MB_TABLE_CSV)
+        mb_layout_print_csv(&values, out);
+    else if (status == MB_OK && options->table.format == MB_TABLE_JSON)
+        mb_layout_print_json(&values, out);
+    else if (status == MB_OK)
         status = print_document(&values, options, out, error);
     mb_layout_values_free(&values);
     mb_table_free(&table);

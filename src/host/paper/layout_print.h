@@ -17,7 +17,6 @@ extern const char *const mb_published_form_names[3]; // "off", "beside", "diff"
 typedef struct mb_layout_options {
     mb_table_options table; // its metric is not used: the layout names metrics
     mb_published_form published;
-    const char *folder; // with the published numbers
 } mb_layout_options;
 
 // MB_BAD_INPUT: as mb_table_print, and what places.h and layout_values.h say.

@@ -103,7 +103,7 @@ static int32_t rank_of(const mb_layout_values *values, int32_t row, int32_t colu
 
 // ---- all --------------------------------------------------------------------------------------
 
-mb_status mb_layout_values_make(const mb_layout *layout, const mb_table *table, const char *folder,
+mb_status mb_layout_values_make(const mb_layout *layout, const mb_table *table,
                                 mb_layout_values *values, mb_error *error) {
     int32_t columns = layout->column_count, count = layout->row_count * columns;
     mb_places places;
@@ -115,7 +115,7 @@ mb_status mb_layout_values_make(const mb_layout *layout, const mb_table *table, 
     if (values->list == NULL)
         status = mb_out_of_memory(error, "a table");
     if (status == MB_OK && layout->table > 0)
-        status = mb_published_load(folder, layout->table, &values->published, error);
+        status = mb_published_load(layout->table, &values->published, error);
     for (int32_t i = 0; i < count && status == MB_OK; i++) {
         mb_layout_value *value = &values->list[i];
         value->ours = (mb_mean){NAN, NAN, 0};

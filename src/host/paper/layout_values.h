@@ -24,9 +24,9 @@ typedef struct mb_layout_values {
     mb_layout_value *list;  // (rows, columns)
 } mb_layout_values;
 
-// `folder` has the published numbers. MB_BAD_INPUT: a line names a row or column that the published
+// MB_BAD_INPUT: a line names a row or column that the published
 // table has not. Free in any case.
-mb_status mb_layout_values_make(const mb_layout *layout, const mb_table *table, const char *folder,
+mb_status mb_layout_values_make(const mb_layout *layout, const mb_table *table,
                                 mb_layout_values *values, mb_error *error);
 void mb_layout_values_free(mb_layout_values *values);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "paper/embedded.h"
 
 static const mb_json_limits limits = {.bytes = 4 << 20, .values = 200000, .depth = 8};
 enum { MOST_COLUMNS = 64, MOST_ROWS = 1024, MOST_NOTES = 64 };
@@ -225,28 +226,31 @@ static mb_status read_lists(const reading *r, const mb_json *root) {
     return status;
 }
 
-mb_status mb_published_load(const char *folder, int32_t table, mb_published *published,
-                            mb_error *error) {
+mb_status mb_published_read(const char *file, const char *text, size_t length, int32_t table,
+                            mb_published *published, mb_error *error) {
     *published = (mb_published){.table = table};
     memory *own = calloc(1, sizeof *own);
-    char *path = NULL;
-    if (own == NULL || asprintf(&path, "%s/table%02d.json", folder, (int)table) < 0) {
-        free(own);
+    if (own == NULL)
         return mb_out_of_memory(error, "published numbers");
-    }
     published->memory = own;
     reading r = {.published = published, .own = own, .error = error};
-    mb_status status = mb_json_load(path, &limits, &own->document, error);
+    mb_status status = mb_json_parse(file, text, length, &limits, &own->document, error);
     if (status == MB_OK) {
-        mb_json root = mb_json_root(path, own->document);
+        mb_json root = mb_json_root(file, own->document);
         status = read_head(&r, &root, table);
         if (status == MB_OK)
             status = read_lists(&r, &root);
     }
-    free(path);
     if (status != MB_OK)
         mb_published_free(published);
     return status;
+}
+
+mb_status mb_published_load(int32_t table, mb_published *published, mb_error *error) {
+    char name[64];
+    const mb_embedded_text *text = &mb_published_texts[table - 1];
+    snprintf(name, sizeof name, "published numbers of Table %d", (int)table);
+    return mb_published_read(name, text->text, text->length, table, published, error);
 }
 
 void mb_published_free(mb_published *published) {

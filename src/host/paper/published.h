@@ -1,8 +1,10 @@
-// The numbers that the paper prints in a table (configs/paper/published).
+// The numbers that the paper prints in a table (configs/paper/published). The program has them
+// within.
 #ifndef MB_PAPER_PUBLISHED_H
 #define MB_PAPER_PUBLISHED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "merbench/status.h"
@@ -44,10 +46,12 @@ typedef struct mb_published {
     void *memory; // own
 } mb_published;
 
-// Reads FOLDER/tableNN.json. MB_BAD_INPUT: it cannot be used; the message has the place. After a
-// failure there is nothing to free.
-mb_status mb_published_load(const char *folder, int32_t table, mb_published *published,
-                            mb_error *error);
+// The numbers of a table, 1 to 20. After a failure there is nothing to free.
+mb_status mb_published_load(int32_t table, mb_published *published, mb_error *error);
+// The same from another text. MB_BAD_INPUT: it cannot be used; the message has the place and begins
+// with `file`.
+mb_status mb_published_read(const char *file, const char *text, size_t length, int32_t table,
+                            mb_published *published, mb_error *error);
 void mb_published_free(mb_published *published);
 
 // Indices, or -1.

@@ -1,0 +1,14 @@
+// Files that the build puts into the program (cmake/embed.cmake), so that it finds them anywhere.
+#ifndef MB_PAPER_EMBEDDED_H
+#define MB_PAPER_EMBEDDED_H
+
+#include <stddef.h>
+
+typedef struct mb_embedded_text {
+    const char *text; // ends with a zero, which does not count
+    size_t length;
+} mb_embedded_text;
+
+extern const mb_embedded_text mb_published_texts[]; // tables 1, 2, ...
+
+#endif
