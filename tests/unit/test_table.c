@@ -309,7 +309,12 @@ static void headings_tell_what_differs(void **state) {
     cells[1].dataset = sims;
     assert_int_equal(mb_ledger_put_plan(ledger, "b", "both", "{}", cells, 2, &error), MB_OK);
     assert_int_equal(mb_table_collect(ledger, &options, &table, &error), MB_OK);
-    assert_string_equal(table.columns[1], "SIMS lmf strict");
+    assert_string_equal(table.columns[1], "SIMS strict"); // of several datasets, models are rows
+    char row[128];
+    snprintf(row, sizeof row, "%s, lmf", both);
+    assert_string_equal(table.rows[1], row);
+    assert_string_equal(table.cells[1].label, both);
+    assert_int_equal(table.cells[1].row, 1);
     mb_table_free(&table);
     assert_int_equal(mb_ledger_put_plan(ledger, "c", "no cells", "{}", NULL, 0, &error), MB_OK);
     char *printed = print(ledger, options);

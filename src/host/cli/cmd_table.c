@@ -18,9 +18,10 @@ static const char *const phases[] = {"final", "search"};
 
 static const char usage[] =
     "usage: merbench table RESULTS.db [OPTIONS]\n\n"
-    "Prints the table of a plan: feature combinations by datasets and models, mean and standard\n"
-    "deviation over the seeds. Notes say which runs diverged or had numbers that are not finite,\n"
-    "and which choices of a setting are doubtful. A sweep may be running meanwhile.";
+    "Prints the table of a plan: feature combinations by datasets or, on one dataset, by models,\n"
+    "with mean and standard deviation over the seeds; --layout prints other rows and columns.\n"
+    "Notes say which runs diverged or had numbers that are not finite, and which choices of a\n"
+    "setting are doubtful. A sweep may be running meanwhile.";
 
 static const char notes[] =
     "The best and the second best entry of a column are marked; only entries with all of their\n"

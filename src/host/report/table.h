@@ -1,5 +1,6 @@
-// Tables of a sweep: feature combinations (rows) by datasets and models (columns), mean ± standard
-// deviation over seeds. The same results give the same bytes.
+// Tables of a sweep: feature combinations (rows) by datasets or models (columns), mean ± standard
+// deviation over seeds. With several of both, a row is a combination and a model. The same results
+// give the same bytes.
 #ifndef MB_REPORT_TABLE_H
 #define MB_REPORT_TABLE_H
 

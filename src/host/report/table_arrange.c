@@ -91,12 +91,16 @@ static int32_t heading(char ***headings, int32_t *count, const char *text) {
     return grown[*count] != NULL ? (*count)++ : -1;
 }
 
+// Several models are columns, unless there are several datasets: then they are rows.
+static bool models_are_rows(const mb_table *table) {
+    return table->several_datasets && table->several_models;
+}
+
 static int32_t column_of(mb_table *table, const mb_ledger_cell *cell) {
-    bool dataset = table->several_datasets || !table->several_models;
+    bool model = table->several_models && !table->several_datasets;
     char *text;
-    if (asprintf(&text, "%s%s%s%s%s", dataset ? cell->dataset : "",
-                 dataset && table->several_models ? " " : "",
-                 table->several_models ? cell->model : "", table->several_protocols ? " " : "",
+    if (asprintf(&text, "%s%s%s", model ? cell->model : cell->dataset,
+                 table->several_protocols ? " " : "",
                  table->several_protocols ? cell->protocol : "") < 0)
         return -1;
     int32_t column = heading(&table->columns, &table->column_count, text);
@@ -111,20 +115,26 @@ static bool taken(const mb_table *table, int32_t before, int32_t row, int32_t co
     return false;
 }
 
-// The row with the label of the cell. If the row has an entry in this column already, a number is
-// appended to the label.
+// The row with the label of the cell, "label, model" where models are rows. If the row has an entry
+// in this column already, a number is appended to the label.
 static int32_t row_of(mb_table *table, int32_t index) {
-    const mb_table_cell *cell = &table->cells[index];
+    mb_table_cell *cell = &table->cells[index];
+    bool model = models_are_rows(table);
     for (int number = 1;; number++) {
         char *text;
-        int length = number == 1 ? asprintf(&text, "%s", cell->cell->label)
-                                 : asprintf(&text, "%s #%d", cell->cell->label, number);
+        int length = number == 1 ? asprintf(&cell->label, "%s", cell->cell->label)
+                                 : asprintf(&cell->label, "%s #%d", cell->cell->label, number);
         if (length < 0)
+            cell->label = NULL;
+        if (cell->label == NULL || asprintf(&text, "%s%s%s", cell->label, model ? ", " : "",
+                                            model ? cell->cell->model : "") < 0)
             return -1;
         int32_t row = heading(&table->rows, &table->row_count, text);
         free(text);
         if (row < 0 || !taken(table, index, row, cell->column))
             return row;
+        free(cell->label);
+        cell->label = NULL;
     }
 }
 
@@ -222,6 +232,7 @@ void mb_table_free(mb_table *table) {
         for (int32_t j = 0; cell->choices != NULL && j < cell->cell->choice_count; j++)
             free(cell->choices[j]);
         free(cell->choices);
+        free(cell->label);
     }
     free(table->cells);
     free(table->replaced);

@@ -56,7 +56,7 @@ static bool csv_remarks(const mb_table *table, const mb_table_cell *cell,
 static bool csv_line(const mb_table *table, const mb_table_cell *cell, const mb_table_value *value,
                      const mb_part_names *parts, FILE *out) {
     csv_text(table->plan->name, out);
-    csv_text(table->rows[cell->row], out);
+    csv_text(cell->label, out);
     csv_text(cell->cell->dataset, out);
     csv_text(cell->cell->model, out);
     csv_text(cell->cell->protocol, out);

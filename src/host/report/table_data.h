@@ -69,6 +69,7 @@ typedef struct mb_table_value {
 
 typedef struct mb_table_cell {
     const mb_ledger_cell *cell;
+    char *label;    // that of the cell, with " #2" where it stands twice
     char **choices; // (cell->choice_count): the chosen settings as readable texts
     bool split;     // folds chose different settings
     int32_t row, column;

@@ -103,7 +103,7 @@ static void json_parts(const mb_table_value *value, FILE *out) {
 static void json_value(const mb_table *table, const mb_table_cell *cell,
                        const mb_table_value *value, FILE *out) {
     fputs("    {", out);
-    json_text("label", table->rows[cell->row], out);
+    json_text("label", cell->label, out);
     json_text("dataset", cell->cell->dataset, out);
     json_text("model", cell->cell->model, out);
     json_text("protocol", cell->cell->protocol, out);
