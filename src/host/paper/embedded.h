@@ -9,6 +9,7 @@ typedef struct mb_embedded_text {
     size_t length;
 } mb_embedded_text;
 
-extern const mb_embedded_text mb_published_texts[]; // tables 1, 2, ...
+extern const mb_embedded_text
+    mb_paper_texts[]; // features.json, then the published tables from 1 on
 
 #endif

@@ -248,7 +248,7 @@ mb_status mb_published_read(const char *file, const char *text, size_t length, i
 
 mb_status mb_published_load(int32_t table, mb_published *published, mb_error *error) {
     char name[64];
-    const mb_embedded_text *text = &mb_published_texts[table - 1];
+    const mb_embedded_text *text = &mb_paper_texts[table];
     snprintf(name, sizeof name, "published numbers of Table %d", (int)table);
     return mb_published_read(name, text->text, text->length, table, published, error);
 }
