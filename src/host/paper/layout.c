@@ -231,17 +231,21 @@ static mb_status read_layout(const reading *r, const mb_json *root) {
     return status == MB_OK ? read_lines(r, root) : status;
 }
 
-mb_status mb_layout_load(const char *path, mb_layout *layout, mb_error *error) {
-    *layout = (mb_layout){.metric = MB_SCORE_waf, .best = 1};
+static mb_status begin(const char *file, mb_layout *layout, mb_error *error) {
     memory *own = calloc(1, sizeof *own);
-    layout->memory = own;
-    if (own == NULL || (own->file = strdup(path)) == NULL) {
+    *layout = (mb_layout){.metric = MB_SCORE_waf, .best = 1, .memory = own};
+    if (own == NULL || (own->file = strdup(file)) == NULL) {
         mb_layout_free(layout);
-        return mb_out_of_memory(error, path);
+        return mb_out_of_memory(error, file);
     }
     layout->file = own->file;
+    return MB_OK;
+}
+
+// Reads the document, if that could be parsed.
+static mb_status finish(mb_layout *layout, mb_status status, mb_error *error) {
+    memory *own = layout->memory;
     reading r = {.layout = layout, .own = own, .error = error};
-    mb_status status = mb_json_load(path, &limits, &own->document, error);
     if (status == MB_OK) {
         mb_json root = mb_json_root(layout->file, own->document);
         status = read_layout(&r, &root);
@@ -249,6 +253,24 @@ mb_status mb_layout_load(const char *path, mb_layout *layout, mb_error *error) {
     if (status != MB_OK)
         mb_layout_free(layout);
     return status;
+}
+
+mb_status mb_layout_load(const char *path, mb_layout *layout, mb_error *error) {
+    mb_status status = begin(path, layout, error);
+    if (status != MB_OK)
+        return status;
+    memory *own = layout->memory;
+    return finish(layout, mb_json_load(path, &limits, &own->document, error), error);
+}
+
+mb_status mb_layout_read(const char *file, const char *text, size_t length, mb_layout *layout,
+                         mb_error *error) {
+    mb_status status = begin(file, layout, error);
+    if (status != MB_OK)
+        return status;
+    memory *own = layout->memory;
+    status = mb_json_parse(file, text, length, &limits, &own->document, error);
+    return finish(layout, status, error);
 }
 
 void mb_layout_free(mb_layout *layout) {

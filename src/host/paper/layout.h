@@ -5,6 +5,7 @@
 #define MB_PAPER_LAYOUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "merbench/status.h"
@@ -42,6 +43,9 @@ typedef struct mb_layout {
 
 // Reads a file. MB_BAD_INPUT: the message has the place. After a failure there is nothing to free.
 mb_status mb_layout_load(const char *path, mb_layout *layout, mb_error *error);
+// The same from a text; messages begin with `file`.
+mb_status mb_layout_read(const char *file, const char *text, size_t length, mb_layout *layout,
+                         mb_error *error);
 void mb_layout_free(mb_layout *layout);
 
 #endif

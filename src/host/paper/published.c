@@ -88,6 +88,10 @@ static mb_status read_names(const reading *r, const mb_json *object, const char 
     return status == MB_OK ? mb_json_text(&printed_at, printed, r->error) : status;
 }
 
+static const char *text_of(const mb_json *object, const char *key) {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object->value, key));
+}
+
 static mb_status read_column(const reading *r, const mb_json *object) {
     mb_published *p = r->published;
     static const char *const choices[] = {"higher", "lower"};
@@ -103,6 +107,9 @@ static mb_status read_column(const reading *r, const mb_json *object) {
         status = read_indices(r, object, "over", mb_published_find_column, &column.over,
                               &column.over_count);
     column.lower_is_better = choice == 1;
+    column.corpus = text_of(object, "corpus");
+    column.part = text_of(object, "part");
+    column.metric = text_of(object, "metric");
     if (status == MB_OK)
         p->columns[p->column_count++] = column;
     return status;
@@ -124,7 +131,7 @@ static mb_status read_cell(const reading *r, const mb_json *pair, mb_published_c
 static mb_status read_row(const reading *r, const mb_json *object) {
     mb_published *p = r->published;
     mb_published_cell *cells = r->own->cells + (size_t)p->row_count * (size_t)p->column_count;
-    mb_published_row row = {.cells = cells};
+    mb_published_row row = {.cells = cells, .keys = object->value};
     mb_json values = mb_json_member(object, "values");
     mb_status status = read_names(r, object, &row.id, &row.printed);
     if (status == MB_OK && mb_published_find_row(p, row.id) >= 0)

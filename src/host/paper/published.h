@@ -3,6 +3,7 @@
 #ifndef MB_PAPER_PUBLISHED_H
 #define MB_PAPER_PUBLISHED_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@ typedef struct mb_published_cell {
 
 typedef struct mb_published_column {
     const char *id, *printed;
+    const char *corpus, *part, *metric; // NULL where it has none
     bool lower_is_better;
     int32_t over_count;  // of the columns that a mean is taken over; 0 = it is no mean of columns
     const int32_t *over; // their indices
@@ -26,6 +28,7 @@ typedef struct mb_published_column {
 typedef struct mb_published_row {
     const char *id, *printed;
     const mb_published_cell *cells; // (columns)
+    const cJSON *keys; // what the row is made of: "feature", "fusion", "feature_set" ...
 } mb_published_row;
 
 // Says what is doubtful about numbers.

@@ -1,0 +1,228 @@
+#include "paper/paper_plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct making {
+    const mb_paper_request *request;
+    const mb_published *published;
+    const mb_paper_features *features;
+    mb_paper_plan *made;
+    cJSON *cells, *rows;
+} making;
+
+// ---- tables -----------------------------------------------------------------------------------
+
+bool mb_paper_can(int32_t table, const char **why) {
+    static const struct {
+        int32_t table;
+        const char *why;
+    } others[] = {{1, "it has counts of a corpus, no scores"},
+                  {4, "it has counts of corpora, no scores"},
+                  {10, "it needs the model attention_topn"},
+                  {11, "it needs runs across corpora"},
+                  {12, "it needs runs across corpora and predictions of another system"},
+                  {14, "it needs noisy copies of features"},
+                  {15, "it needs noisy copies of features"},
+                  {16, "it needs fine-tuned encoders"},
+                  {17, "it has costs, no scores"},
+                  {18, "it lists encoders, no scores"},
+                  {19, "it needs runs across corpora"},
+                  {20, "it needs runs across corpora"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].table == table) {
+            *why = others[i].why;
+            return false;
+        }
+    return true;
+}
+
+// ---- cells ------------------------------------------------------------------------------------
+
+static const char *key(const mb_published_row *row, const char *name) {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row->keys, name));
+}
+
+// The features of a row, by modality; *single: the only one. False: it needs something else.
+static bool features_of(const making *m, const mb_published_row *row,
+                        const mb_paper_feature *of[MB_MODALITY_COUNT],
+                        const mb_paper_feature **single) {
+    const cJSON *named = cJSON_GetObjectItemCaseSensitive(row->keys, "features");
+    int32_t count = 0;
+    *single = mb_paper_feature_find(m->features, key(row, "feature"));
+    if (*single != NULL)
+        return key(row, "pretrained_on") == NULL ||
+               strcmp(key(row, "pretrained_on"), "kinetics-400") == 0;
+    if (key(row, "feature_set") != NULL)
+        return mb_paper_feature_set(m->features, key(row, "feature_set"), of);
+    for (int32_t i = 0; i < MB_MODALITY_COUNT; i++) {
+        of[i] = mb_paper_feature_find(
+            m->features,
+            cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(named, mb_modality_names[i])));
+        count += of[i] != NULL;
+        *single = of[i] != NULL ? of[i] : *single;
+    }
+    *single = count == 1 ? *single : NULL;
+    return count == 1 || count == MB_MODALITY_COUNT;
+}
+
+// Adds the features under the names that the corpus has for them. False: it lacks one.
+static bool add_features(const making *m, const mb_published_row *row, const mb_corpus *corpus,
+                         cJSON *cell) {
+    const mb_paper_feature *of[MB_MODALITY_COUNT] = {NULL}, *single = NULL;
+    const char *level = key(row, "level"), *variant = key(row, "variant");
+    bool sequences = level != NULL && strcmp(level, "sequence") == 0;
+    if (!features_of(m, row, of, &single))
+        return false;
+    if (single != NULL) {
+        const char *name = mb_paper_feature_in(m->features, corpus, single, sequences, variant);
+        return name != NULL && cJSON_AddStringToObject(cell, "feature", name) != NULL;
+    }
+    cJSON *names = cJSON_AddObjectToObject(cell, "features");
+    for (int32_t i = 0; i < MB_MODALITY_COUNT; i++) {
+        const char *name = mb_paper_feature_in(m->features, corpus, of[i], sequences, variant);
+        if (name == NULL || cJSON_AddStringToObject(names, mb_modality_names[i], name) == NULL)
+            return false;
+    }
+    return !sequences || cJSON_AddStringToObject(cell, "feature_type", "frm_align") != NULL;
+}
+
+// Adds the cell of a row and a corpus, if the corpus has the features.
+static bool add_cell(making *m, const mb_published_row *row, const mb_paper_corpus *corpus) {
+    const char *model = key(row, "fusion");
+    cJSON *cell = cJSON_CreateObject();
+    cJSON_AddStringToObject(cell, "label", row->id);
+    cJSON_AddStringToObject(cell, "corpus", corpus->corpus->rules->name);
+    cJSON_AddStringToObject(cell, "model", model != NULL ? model : "attention");
+    if (!add_features(m, row, corpus->corpus, cell)) {
+        cJSON_Delete(cell);
+        return false;
+    }
+    cJSON_AddItemToArray(m->cells, cell);
+    m->made->cells++;
+    return true;
+}
+
+// ---- the plan ---------------------------------------------------------------------------------
+
+static cJSON *list_seeds(const uint32_t *seeds, int32_t count) {
+    cJSON *list = cJSON_CreateArray();
+    for (int32_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(seeds[i]));
+    return list;
+}
+
+static void make_plan(making *m) {
+    const mb_paper_request *request = m->request;
+    const uint32_t first = 1;
+    char name[32];
+    snprintf(name, sizeof name, "table%02d", (int)request->table);
+    cJSON *plan = cJSON_CreateObject(), *corpora, *search, *final;
+    cJSON_AddStringToObject(plan, "name", name);
+    cJSON_AddStringToObject(plan, "protocol", request->protocol);
+    cJSON_AddNumberToObject(plan, "epochs", request->epochs);
+    cJSON_AddStringToObject(plan, "grid", "paper");
+    corpora = cJSON_AddObjectToObject(plan, "corpora");
+    for (int32_t c = 0; c < request->corpus_count; c++)
+        cJSON_AddStringToObject(corpora, request->corpora[c].corpus->rules->name,
+                                request->corpora[c].path);
+    m->cells = cJSON_AddArrayToObject(plan, "cells");
+    search = cJSON_AddObjectToObject(plan, "search");
+    cJSON_AddStringToObject(search, "method", request->draws > 0 ? "random" : "grid");
+    if (request->draws > 0)
+        cJSON_AddNumberToObject(search, "draws", request->draws);
+    cJSON_AddItemToObject(search, "seeds", list_seeds(&first, 1));
+    final = cJSON_AddObjectToObject(plan, "final");
+    cJSON_AddItemToObject(final, "seeds", list_seeds(request->seeds, request->seed_count));
+    m->made->plan = plan;
+}
+
+// ---- the layout -------------------------------------------------------------------------------
+
+// "high/mfn": the group is "high".
+static void add_group(const mb_published_row *row, cJSON *line) {
+    const char *slash = strchr(row->id, '/');
+    char group[64];
+    if (slash == NULL)
+        return;
+    snprintf(group, sizeof group, "%.*s", (int)(slash - row->id), row->id);
+    cJSON_AddStringToObject(line, "group", group);
+}
+
+static void add_column(const mb_published *published, const mb_published_column *column,
+                       cJSON *columns) {
+    cJSON *line = cJSON_CreateObject();
+    cJSON_AddStringToObject(line, "head", column->printed);
+    cJSON_AddStringToObject(line, "published", column->id);
+    if (column->metric != NULL)
+        cJSON_AddStringToObject(line, "metric", column->metric);
+    if (column->corpus != NULL)
+        cJSON_AddStringToObject(line, "dataset", column->corpus);
+    if (column->corpus != NULL && column->part != NULL)
+        cJSON_AddStringToObject(line, "part",
+                                strcmp(column->part, "cv") == 0 ? "folds" : column->part);
+    if (column->corpus == NULL && column->over_count > 0) {
+        cJSON *over = cJSON_AddArrayToObject(line, "over");
+        for (int32_t i = 0; i < column->over_count; i++)
+            cJSON_AddItemToArray(over,
+                                 cJSON_CreateString(published->columns[column->over[i]].printed));
+    }
+    cJSON_AddItemToArray(columns, line);
+}
+
+static void make_layout(making *m) {
+    cJSON *layout = cJSON_CreateObject();
+    cJSON_AddStringToObject(layout, "title", m->published->title);
+    cJSON_AddNumberToObject(layout, "published", m->published->table);
+    cJSON_AddNumberToObject(layout, "best", 3);
+    cJSON_AddTrueToObject(layout, "partial");
+    cJSON *columns = cJSON_AddArrayToObject(layout, "columns");
+    for (int32_t c = 0; c < m->published->column_count; c++)
+        add_column(m->published, &m->published->columns[c], columns);
+    m->rows = cJSON_AddArrayToObject(layout, "rows");
+    for (int32_t r = 0; r < m->published->row_count; r++) {
+        const mb_published_row *row = &m->published->rows[r];
+        cJSON *line = cJSON_CreateObject();
+        cJSON_AddStringToObject(line, "head", row->printed);
+        add_group(row, line);
+        cJSON_AddStringToObject(line, "label", row->id);
+        cJSON_AddStringToObject(line, "published", row->id);
+        cJSON_AddItemToArray(m->rows, line);
+    }
+    m->made->layout = layout;
+}
+
+// ---- both -------------------------------------------------------------------------------------
+
+// Whether a column of the table shows a corpus.
+static bool shows(const mb_published *published, const char *dataset) {
+    for (int32_t c = 0; c < published->column_count; c++)
+        if (published->columns[c].corpus != NULL &&
+            strcmp(published->columns[c].corpus, dataset) == 0)
+            return true;
+    return false;
+}
+
+mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published *published,
+                             const mb_paper_features *features, mb_paper_plan *plan,
+                             mb_error *error) {
+    *plan = (mb_paper_plan){.cells = 0};
+    const char *why;
+    if (!mb_paper_can(request->table, &why))
+        return mb_fail(error, MB_UNSUPPORTED, "Table %d: %s, which is not supported yet",
+                       (int)request->table, why);
+    making m = {.request = request, .published = published, .features = features, .made = plan};
+    make_plan(&m);
+    for (int32_t r = 0; r < published->row_count; r++)
+        for (int32_t c = 0; c < request->corpus_count; c++)
+            if (shows(published, request->corpora[c].corpus->rules->name))
+                add_cell(&m, &published->rows[r], &request->corpora[c]);
+    make_layout(&m);
+    return MB_OK;
+}
+
+void mb_paper_plan_free(mb_paper_plan *plan) {
+    cJSON_Delete(plan->plan);
+    cJSON_Delete(plan->layout);
+    *plan = (mb_paper_plan){.cells = 0};
+}
