@@ -186,6 +186,7 @@ import=(import mertools "$FIXTURES/mertools/mer2023" --dataset MER2023)
 
 both '' 10 model tfn --dims audio=3,text=4,video=5 --classes 6
 both '' 20 info q.h5
+both '' 20 info q.h5 --json
 both '' 25 doctor q.h5
 both '' 25 doctor old.db
 both '' 40 table old.db --all-settings

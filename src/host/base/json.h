@@ -115,6 +115,8 @@ mb_status mb_json_choice(const mb_json *at, const char *const *names, int count,
 
 // Prints a string with its quotes. Control characters, as defined in utf8.h, become \u escapes.
 void mb_json_put_text(const char *text, FILE *out);
+// From now on, mb_json_print fails if a document lacks something because there was no memory.
+void mb_json_watch_memory(void);
 // Prints a document and a newline to stdout, with the same escapes, and frees it. A document of
 // NULL means that cJSON was out of memory; `what` is for that message.
 mb_status mb_json_print(cJSON *document, const char *what, mb_error *error);

@@ -32,12 +32,30 @@ void mb_json_put_text(const char *text, FILE *out) {
     fputc('"', out);
 }
 
+// ---- documents --------------------------------------------------------------------------------
+
+// cJSON leaves out what it has no memory for, and whoever adds a member is told by a result that
+// nobody would look at in each of a hundred lines. So its allocations are watched.
+static _Thread_local bool lacked_memory;
+
+static void *allocate(size_t size) {
+    void *memory = malloc(size);
+    lacked_memory |= memory == NULL;
+    return memory;
+}
+
+void mb_json_watch_memory(void) {
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = allocate, .free_fn = free});
+}
+
 // cJSON escapes what is below a blank; what else must be escaped occurs in strings alone.
 mb_status mb_json_print(cJSON *document, const char *what, mb_error *error) {
     char *printed = document != NULL ? cJSON_Print(document) : NULL;
     cJSON_Delete(document);
-    if (printed == NULL)
+    if (printed == NULL || lacked_memory) {
+        free(printed);
         return mb_out_of_memory(error, what);
+    }
     const char *text = printed, *end = printed + strlen(printed);
     while (text < end) {
         const char *start = text;

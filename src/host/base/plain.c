@@ -1,7 +1,6 @@
 #include "base/plain.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory_stream.h"
@@ -131,9 +130,7 @@ static void put_text(sink *to, const directive *d, const char *text) {
     size_t length = d->precision >= 0 ? strnlen(text, (size_t)d->precision) : strlen(text);
     if (d->precision >= 0 && length == (size_t)d->precision)
         length = whole_characters(text, length);
-    char *copy = d->width > 0 ? strndup(text, length) : NULL;
-    int missing = copy != NULL ? d->width - mb_text_width(copy) : 0;
-    free(copy); // without memory, the text is not padded
+    int missing = d->width > 0 ? d->width - mb_width_of(text, length) : 0;
     put_blanks(to, d->left ? 0 : missing);
     put_escaped(to, text, text + length);
     put_blanks(to, d->left ? missing : 0);

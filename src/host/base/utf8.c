@@ -69,8 +69,8 @@ bool mb_is_plain(const char *text) {
 // bytes of that beginning. A grapheme is what readers see as one character: a letter with its
 // accents, joined emoji, the two letters of a flag. It takes at most two columns, and exactly two
 // if a selector asks for the form of an emoji.
-static int32_t measure(const char *text, int32_t most, size_t *fitting) {
-    const char *at = text, *end = text + strlen(text), *grapheme = text;
+static int32_t measure(const char *text, const char *end, int32_t most, size_t *fitting) {
+    const char *at = text, *grapheme = text;
     int32_t width = 0, taken = 0; // columns before the current grapheme, and of it
     utf8proc_int32_t last = -1, state = 0;
     while (at < end && width + taken <= most) {
@@ -94,13 +94,17 @@ static int32_t measure(const char *text, int32_t most, size_t *fitting) {
     return width + (all ? taken : 0);
 }
 
-int32_t mb_text_width(const char *text) {
+int32_t mb_width_of(const char *text, size_t length) {
     size_t bytes;
-    return measure(text, INT32_MAX, &bytes);
+    return measure(text, text + length, INT32_MAX, &bytes);
+}
+
+int32_t mb_text_width(const char *text) {
+    return mb_width_of(text, strlen(text));
 }
 
 void mb_cut_text(char *text, int32_t columns) {
     size_t bytes;
-    measure(text, columns, &bytes);
+    measure(text, text + strlen(text), columns, &bytes);
     text[bytes] = '\0';
 }

@@ -31,6 +31,7 @@ bool mb_is_plain(const char *text);
 // The number of columns that the text takes on a terminal, with escapes for such characters
 // (plain.h).
 int32_t mb_text_width(const char *text);
+int32_t mb_width_of(const char *text, size_t length); // the same of its first bytes
 
 // Cuts the text to what fits into so many columns, between two characters as readers see them.
 void mb_cut_text(char *text, int32_t columns);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/plain.h"
 #include "base/suggest.h"
 #include "cli/cli.h"
@@ -109,6 +110,7 @@ int main(int argc, char **argv) {
     if (getpid() == 1)
         end_first_process_at_signals();
     mb_probe_start();
+    mb_json_watch_memory();
     (void)mallopt(M_MMAP_THRESHOLD, LARGE); // a run's tables return to the system with it
     move_help(argc, argv);
     if (argc < 2) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "parity/json_file.h"
 
@@ -20,6 +21,9 @@ static const kind kinds[] = {
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
 bool mb_parity_is_json(const char *path) {
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) // a pipe may never have a byte
+        return false;
     FILE *file = fopen(path, "rb");
     char first[16] = "";
     size_t count = file != NULL ? fread(first, 1, sizeof first - 1, file) : 0;
