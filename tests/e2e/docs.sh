@@ -63,6 +63,8 @@ not_run 'bench/compare.sh --sweep configs/quickstart.json --data demo --python /
 not_run 'bench/compare.sh --sweep bench/plans/ten-models.json --python /path/to/python-with-torch' 'needs Python with torch'
 not_run 'scripts/test.sh --container' 'needs root and container tools'
 not_run 'scripts/test.sh --container --only container' 'needs root and container tools'
+not_run 'merbench paper 9 --data data --results paper.db --dry-run' 'needs features of the paper'
+not_run 'merbench paper 9 --data data --results paper.db' 'needs features of the paper'
 not_run 'docker run --rm merbench:cpu --version' 'needs docker'
 not_run 'run="docker run --rm --user $(id -u):$(id -g) -v $PWD/demo:/work merbench:cpu"' 'needs docker'
 not_run '$run synth --like quickstart -o quickstart.h5' 'needs docker'
