@@ -220,6 +220,8 @@ static mb_status open_first(const char *path, bool corpus, mb_error *error) {
     }
     mb_interrupt_end(&interrupt);
     if (interrupt.signal != 0) // also one that came at the very end
+        raise(interrupt.signal);
+    if (interrupt.signal != 0) // it has not ended this process, which goes on in an orderly way
         return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
                        strsignal(interrupt.signal), path);
     return status;
