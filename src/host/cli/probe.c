@@ -84,8 +84,10 @@ static _Noreturn void open_and_end(const char *path, bool corpus, pid_t parent, 
     if (getppid() != parent)
         _exit(NO_OUTCOME); // the parent ended before that
     int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nothing >= 0)
-        dup2(nothing, STDERR_FILENO);
+    if (nothing < 0 || dup2(nothing, STDOUT_FILENO) < 0 || dup2(nothing, STDERR_FILENO) < 0) {
+        close(STDOUT_FILENO); // what the parent has not printed yet is not printed twice
+        close(STDERR_FILENO);
+    }
     lower(RLIMIT_CORE, 0, 0);
     lower(RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 1);
     rlim_t memory = memory_for(path), now = LIMITS_MEMORY ? address_space() : 0;
