@@ -20,8 +20,7 @@
 #include "data/corpus_file.h"
 #include "merbench/corpus.h"
 
-// Opening the corpus with the most utterances takes some 10 ms and little more than the file's own
-// size.
+// Opening a good corpus takes milliseconds and little more memory than the file's own size.
 enum { CPU_SECONDS = 10, WAIT_SECONDS = 30, LEAST_MEMORY = 1 << 30, MEMORY_RATIO = 4 };
 
 // Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
@@ -221,12 +220,11 @@ static mb_status open_first(const char *path, bool corpus, mb_error *error) {
         status = judge(path, how, ended, &result, error);
     }
     mb_interrupt_end(&interrupt);
-    if (interrupt.signal != 0) // also one that came at the very end
-        raise(interrupt.signal);
-    if (interrupt.signal != 0) // it has not ended this process, which goes on in an orderly way
-        return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
-                       strsignal(interrupt.signal), path);
-    return status;
+    if (interrupt.signal == 0)
+        return status;
+    raise(interrupt.signal); // also one that came at the very end; usually it ends this process
+    return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
+                   strsignal(interrupt.signal), path);
 }
 
 void mb_probe_start(void) {
