@@ -26,7 +26,7 @@ TESTS=$(realpath -- "$3") || exit 2
 [ -x "$MERBENCH" ] || { echo "$MERBENCH is not an executable" >&2; exit 2; }
 # Deletes only the contents of a scratch folder, never those of any other folder.
 case $SCRATCH in
-/ | "$HOME" | "$TESTS" | "$PWD") echo "$SCRATCH cannot be the scratch folder" >&2; exit 2 ;;
+/ | "${HOME:-/}" | "$TESTS" | "$PWD") echo "$SCRATCH cannot be the scratch folder" >&2; exit 2 ;;
 esac
 chmod -R u+rwX -- "$SCRATCH" 2>/dev/null
 find "$SCRATCH" -mindepth 1 -delete || exit 2

@@ -52,8 +52,7 @@ for attempt in 'INT doctor hang.h5' 'TERM doctor hang.h5' 'INT parity fixture.h5
     began=$SECONDS
     if [ -n "$(children $PID)" ]; then
         kill -$signal -- $PID
-        ended 1
-        says 'interrupted ('
+        ended $((128 + $(kill -l "$signal")))
         says_not 'q.h5: unsupported'
     else
         skip "the library does not hang on this file"

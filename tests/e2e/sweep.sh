@@ -213,7 +213,7 @@ cat >search.json <<END
 END
 expect 1 run search.json --results search.db --threads 2 --no-table
 complains 'cells[0] (tfn), {'
-complains ': 2 runs of 12.04 TiB'
+complains ': 2 runs of 12.0 TiB'
 complains 'without them no setting is chosen in cells[0] (tfn)'
 expect 1 run search.json --results search.db --threads 2
 prints 'search 2/4'

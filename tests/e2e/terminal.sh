@@ -4,6 +4,8 @@
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
+export SHELL=/bin/sh
+
 if ! command -v script >/dev/null; then
     skip 'no script(1)'
     check 'nothing to be tested' true
@@ -100,7 +102,7 @@ check_redraws narrow.log 1 40
 mkfifo keys
 LAST='Ctrl-C on a terminal'
 set -m # otherwise it ignores SIGINT
-TERM=xterm script -qefc "stty cols 80 rows 24; ${RUN/plan.json/long.json} --results c.db" c.log <keys >/dev/null &
+TERM=xterm script -qefc "stty cols 80 rows 24; exec ${RUN/plan.json/long.json} --results c.db" c.log <keys >/dev/null &
 set +m
 exec 7>keys
 for _ in $(seq 300); do

@@ -170,11 +170,26 @@ static void test_rates(void **state) {
     }
 }
 
+static void test_bytes(void **state) {
+    (void)state;
+    static const struct {
+        double bytes;
+        const char *text;
+    } cases[] = {{0, "0 bytes"},         {1023, "1023 bytes"},    {1024, "1.0 KiB"},
+                 {80217113, "76.5 MiB"}, {2147483648, "2.0 GiB"}, {5e15, "4547.5 TiB"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[MB_QUANTITY_TEXT];
+        mb_bytes_text(cases[i].bytes, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_fits), cmocka_unit_test(test_every_width),
         cmocka_unit_test(test_bar),       cmocka_unit_test(test_long_parts),
         cmocka_unit_test(test_durations), cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

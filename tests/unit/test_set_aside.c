@@ -122,7 +122,7 @@ static void test_estimate(void **state) {
     write_plan(plan, sizeof plan, "mer.h5", "8, 16, 32, 64, 128, 256", "1", "");
     scarce.hidden = 0;
     assert_int_equal(start(plan, "estimate.db", 2, 1000, &totals, &error), MB_FAILED);
-    expect_text(&error, "30 of 30 runs do not fit into memory, of which 0.98 KiB are available");
+    expect_text(&error, "30 of 30 runs do not fit into memory, of which 1000 bytes are available");
     expect_text(&error, "\n  and 10 more\n");
     assert_int_equal(totals.runs_done, 0);
 }

@@ -72,3 +72,11 @@ void mb_rate_text(double per_second, const char *units, char text[MB_QUANTITY_TE
         snprintf(text, MB_QUANTITY_TEXT, "%.24s a %.*s", duration, (int)strlen(units) - 1, units);
     }
 }
+
+void mb_bytes_text(double bytes, char text[MB_QUANTITY_TEXT]) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    for (; bytes >= 1024 && unit < 4; unit++)
+        bytes /= 1024;
+    snprintf(text, MB_QUANTITY_TEXT, "%.*f %s", unit == 0 ? 0 : 1, bytes, units[unit]);
+}

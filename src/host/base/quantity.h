@@ -1,4 +1,4 @@
-// Durations and rates as people say them.
+// Durations, rates and sizes as people say them.
 #ifndef MB_BASE_QUANTITY_H
 #define MB_BASE_QUANTITY_H
 
@@ -13,5 +13,8 @@ void mb_rough_duration_text(double seconds, char text[MB_QUANTITY_TEXT]);
 // "6600 runs/s", "1.7 runs/s", "22 s a run"; "?" unless the rate is positive. `units` is a plural
 // with -s: "runs".
 void mb_rate_text(double per_second, const char *units, char text[MB_QUANTITY_TEXT]);
+
+// "500 bytes", "76.5 MiB", "2.0 GiB".
+void mb_bytes_text(double bytes, char text[MB_QUANTITY_TEXT]);
 
 #endif

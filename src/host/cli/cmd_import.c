@@ -139,9 +139,9 @@ static void print_ignored(const mb_dataset_rules *rules, const mb_ignored_labels
     mb_print_plain_to(
         stderr,
         "merbench import: warning: ignored-labels: %s: the dataset has no %s, those of the "
-        "label file are ignored: the first is %s, %d utterance%s another\n",
+        "label file are ignored: the first is %s, %d %s another\n",
         rules->name, classes ? "classes" : "valences", ignored->first, ignored->different,
-        ignored->different == 1 ? " has" : "s have");
+        mb_plural(ignored->different, "utterance has", "utterances have"));
 }
 
 static mb_status import(const arguments *given, mb_error *error) {

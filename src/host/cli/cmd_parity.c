@@ -23,7 +23,7 @@ static const char usage[] =
     "--precision tf32 the limits are wider in cases without training.";
 
 static const char notes[] =
-    "exit codes: 0 everything holds, 1 the disk could not be read or memory was short,\n"
+    "exit codes: 0 everything holds, 1 a file could not be checked (a slow disk, no memory),\n"
     "            3 a limit is exceeded or a file cannot be used,\n"
     "            4 nothing fails, but a model or a kind of file is not supported";
 
@@ -81,24 +81,24 @@ static void add_report(cJSON *files, const char *path, mb_status status,
 }
 
 static mb_status check_files(mb_device *device, int count, char **paths, cJSON *files) {
-    int failed = 0, unsupported = 0, checked = 0;
-    bool stopped = false; // out of memory, interrupted
-    for (; checked < count && !stopped; checked++) {
+    int failed = 0, unsupported = 0;
+    bool unchecked = false;
+    for (int i = 0; i < count; i++) {
         mb_parity_report report;
         mb_error error = {.message = ""};
-        mb_status status = mb_parity_file(device, paths[checked], &report, &error);
-        stopped = status == MB_FAILED;
+        mb_status status = mb_parity_file(device, paths[i], &report, &error);
+        unchecked |= status == MB_FAILED;
         failed += status != MB_OK && status != MB_UNSUPPORTED;
         unsupported += status == MB_UNSUPPORTED;
         if (files != NULL)
-            add_report(files, paths[checked], status, &report, &error);
+            add_report(files, paths[i], status, &report, &error);
         else
-            print_report(paths[checked], status, &report, &error);
+            print_report(paths[i], status, &report, &error);
     }
-    if (count > 1 && files == NULL && !stopped)
+    if (count > 1 && files == NULL)
         printf("%d files: %d hold, %d fail, %d unsupported\n", count, count - failed - unsupported,
                failed, unsupported);
-    if (stopped)
+    if (unchecked)
         return MB_FAILED;
     return failed > 0 ? MB_BAD_INPUT : unsupported > 0 ? MB_UNSUPPORTED : MB_OK;
 }

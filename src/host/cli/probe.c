@@ -20,8 +20,7 @@
 #include "data/corpus_file.h"
 #include "merbench/corpus.h"
 
-// Opening the corpus with the most utterances takes some 10 ms and little more than the file's own
-// size.
+// Opening a good corpus takes milliseconds and little more memory than the file's own size.
 enum { CPU_SECONDS = 10, WAIT_SECONDS = 30, LEAST_MEMORY = 1 << 30, MEMORY_RATIO = 4 };
 
 // Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
@@ -84,8 +83,10 @@ static _Noreturn void open_and_end(const char *path, bool corpus, pid_t parent, 
     if (getppid() != parent)
         _exit(NO_OUTCOME); // the parent ended before that
     int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nothing >= 0)
-        dup2(nothing, STDERR_FILENO);
+    if (nothing < 0 || dup2(nothing, STDOUT_FILENO) < 0 || dup2(nothing, STDERR_FILENO) < 0) {
+        close(STDOUT_FILENO); // what the parent has not printed yet is not printed twice
+        close(STDERR_FILENO);
+    }
     lower(RLIMIT_CORE, 0, 0);
     lower(RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 1);
     rlim_t memory = memory_for(path), now = LIMITS_MEMORY ? address_space() : 0;
@@ -219,10 +220,11 @@ static mb_status open_first(const char *path, bool corpus, mb_error *error) {
         status = judge(path, how, ended, &result, error);
     }
     mb_interrupt_end(&interrupt);
-    if (interrupt.signal != 0) // also one that came at the very end
-        return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
-                       strsignal(interrupt.signal), path);
-    return status;
+    if (interrupt.signal == 0)
+        return status;
+    raise(interrupt.signal); // also one that came at the very end; usually it ends this process
+    return mb_fail(error, MB_FAILED, "interrupted (%s) while %s was opened",
+                   strsignal(interrupt.signal), path);
 }
 
 void mb_probe_start(void) {

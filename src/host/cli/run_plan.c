@@ -72,11 +72,9 @@ static mb_status warn_of_size(const mb_run_options *options, const mb_sweep *swe
 // ---- dry run ----------------------------------------------------------------------------------
 
 static void print_bytes(const char *label, double bytes) {
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-    int unit = 0;
-    for (; bytes >= 1024 && unit < 4; unit++)
-        bytes /= 1024;
-    printf("%-22s %.*f %s\n", label, unit == 0 ? 0 : 1, bytes, units[unit]);
+    char text[MB_QUANTITY_TEXT];
+    mb_bytes_text(bytes, text);
+    printf("%-22s %s\n", label, text);
 }
 
 // The page-locked memory for as many runs as fit into both the host's and the device's memory.

@@ -9,6 +9,7 @@
 #include "base/memory_stream.h"
 #include "base/plain.h"
 #include "base/plural.h"
+#include "base/quantity.h"
 #include "sweep/sweep_state.h"
 
 enum { MOST_NAMED = 4 }; // settings, and cells
@@ -62,32 +63,24 @@ static void add_name(const mb_sweep *sweep, const mb_job *job, names *n) {
     found->memory = job->memory > found->memory ? job->memory : found->memory;
 }
 
-static void print_bytes(int64_t bytes, FILE *text) {
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-    double number = (double)bytes / 1024;
-    int unit = 0;
-    for (; number >= 1024 && unit < 3; unit++)
-        number /= 1024;
-    fprintf(text, "%.2f %s", number, units[unit]);
-}
-
 static void print_cell(const mb_sweep_cell *cell, FILE *text) {
     fprintf(text, "%s (%s)", cell->where, cell->model->name);
 }
 
-// "\n  cells[1] (tfn), {...}: 2 runs of 4.38 GiB"
+// "\n  cells[1] (tfn), {...}: 2 runs of 4.4 GiB"
 static void print_name(const mb_sweep *sweep, const named *name, FILE *text) {
     const mb_sweep_cell *cell = &sweep->plan->cells[name->cell];
     char *setting = mb_setting_json(cell->model, &cell->settings[name->setting]);
+    char memory[MB_QUANTITY_TEXT];
+    mb_bytes_text((double)name->memory, memory);
     fputs("\n  ", text);
     print_cell(cell, text);
-    fprintf(text, ", %s: %lld %s of ", setting != NULL ? setting : "", (long long)name->runs,
-            mb_plural(name->runs, "run", "runs"));
-    print_bytes(name->memory, text);
+    fprintf(text, ", %s: %lld %s of %s", setting != NULL ? setting : "", (long long)name->runs,
+            mb_plural(name->runs, "run", "runs"), memory);
     free(setting);
 }
 
-// "3 of 10 runs do not fit into memory, of which 2.00 GiB are available", and which.
+// "3 of 10 runs do not fit into memory, of which 2.0 GiB are available", and which.
 static void print_names(const mb_sweep *sweep, const names *n, int64_t memory, FILE *text) {
     mb_sweep_totals totals;
     mb_sweep_get_totals(sweep, &totals);
@@ -95,9 +88,10 @@ static void print_names(const mb_sweep *sweep, const names *n, int64_t memory, F
             n->runs == 1 && totals.runs > 1 ? "runs does"
                                             : mb_plural(n->runs, "run does", "runs do"));
     if (memory > 0 && n->largest > memory) {
-        fputs(", of which ", text);
-        print_bytes(memory, text);
-        fprintf(text, " are available%s", sweep->device_memory ? "" : mb_memory_limit_note());
+        char available[MB_QUANTITY_TEXT];
+        mb_bytes_text((double)memory, available);
+        fprintf(text, ", of which %s are available%s", available,
+                sweep->device_memory ? "" : mb_memory_limit_note());
     }
     for (int i = 0; i < n->count; i++)
         print_name(sweep, &n->list[i], text);
