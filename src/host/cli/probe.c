@@ -1,5 +1,6 @@
 #include "cli/probe.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,15 +24,18 @@
 // Opening a good corpus takes milliseconds and little more memory than the file's own size.
 enum { CPU_SECONDS = 10, WAIT_SECONDS = 30, LEAST_MEMORY = 1 << 30, MEMORY_RATIO = 4 };
 
-// Sanitizers need address space without limit. This is how gcc and clang tell that they are there.
+// Sanitizers need address space without limit. AddressSanitizer does not unlock its allocator in a
+// child whose parent has other threads: such a child may wait forever. This is how gcc and clang
+// tell that a sanitizer is there.
 #ifndef __has_feature
 #define __has_feature(name) 0
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { LIMITS_MEMORY = 0 };
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { LIMITS_MEMORY = 0, FORKS_BESIDE_THREADS = 0 };
+#elif defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+enum { LIMITS_MEMORY = 0, FORKS_BESIDE_THREADS = 1 };
 #else
-enum { LIMITS_MEMORY = 1 };
+enum { LIMITS_MEMORY = 1, FORKS_BESIDE_THREADS = 1 };
 #endif
 
 // What the child writes to the pipe. The magic number tells it from anything else.
@@ -207,7 +211,21 @@ static mb_status judge(const char *path, ending how, int status, const outcome *
     return refuse(path, "crashes", detail, error);
 }
 
+// Whether this process has threads beside the calling one.
+static bool has_threads(void) {
+    enum { ONE = 3 }; // "." and ".." are entries too
+    int entries = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    while (tasks != NULL && readdir(tasks) != NULL)
+        entries++;
+    if (tasks != NULL)
+        closedir(tasks);
+    return entries > ONE;
+}
+
 static mb_status open_first(const char *path, bool corpus, mb_error *error) {
+    if (!FORKS_BESIDE_THREADS && has_threads())
+        return MB_OK; // it is opened without a trial
     child running = {.pipe = -1};
     outcome result = {.magic = 0};
     mb_interrupt interrupt;
