@@ -81,7 +81,7 @@ for command in $COMMANDS; do
     expect 0 help "$command"
     same help.txt "$STDOUT"
 
-    if [ "$command" != model ]; then # without a name it lists the models
+    if [[ $command != model && $command != paper ]]; then # without a name they list what there is
         expect 2 "$command"
         complains "merbench $command:"
         quiet
@@ -106,7 +106,7 @@ for command in $COMMANDS; do
     fi
     quiet
 done
-check 'commands that take --device' [ "$(xargs -n 1 <<<"$takers" | sort | xargs)" = 'doctor parity replay run' ]
+check 'commands that take --device' [ "$(xargs -n 1 <<<"$takers" | sort | xargs)" = 'doctor paper parity replay run' ]
 
 # Missing files, with every command that reads one: exit code 3, and the name is in the message.
 expect 3 info absent.h5

@@ -250,7 +250,14 @@ add_block() {
     fi
     case $language in
     '' | sh) add_commands "$document" "$line" "$block" ;;
-    json) # a plan
+    json) # a layout of datasets that the documents have no features of, or a plan
+        if grep -q '"columns": \[' "$block"; then
+            cp "$block" "copy/layout-$line.json"
+            printf 'echo "== %s, line %s" >&2\n! merbench table results.db --layout layout-%s.json >refused 2>&1\n' \
+                "$document" "$line" "$line" >>script
+            printf 'grep -q "no cell" refused || { cat refused >&2; false; }\n' >>script
+            return
+        fi
         cp "$block" "copy/plan-$line.json"
         printf 'echo "== %s, line %s" >&2\nmerbench run plan-%s.json --dry-run\n' "$document" "$line" "$line" >>script
         ;;
