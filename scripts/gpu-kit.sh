@@ -129,7 +129,7 @@ for name in libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
 done
 
 # ---- fixtures, peers, compute-sanitizer
-for name in attention tfn lmf misa mmim mfn graph_mfn mfm mctn mult trainloop; do
+for name in attention attention_topn tfn lmf misa mmim mfn graph_mfn mfm mctn mult trainloop; do
     mkdir "$packed/fixtures/$name"
     cp -- "$root/tests/fixtures/$name"/*.h5 "$packed/fixtures/$name/"
 done

@@ -34,7 +34,7 @@ typedef struct mb_option {
 // Everything a graph depends on.
 typedef struct mb_model_config {
     mb_feature_type feature_type;
-    // By stream. Streams of fusion models are the modalities: MB_AUDIO ...
+    // By stream. Streams are the modalities, MB_AUDIO ..., but for models with most_streams.
     int32_t dims[MB_MAX_STREAMS];   // 0 = absent
     int32_t steps[MB_MAX_STREAMS];  // T, frames after padding; 1 for MB_UTT
     int32_t class_count;            // C
@@ -49,6 +49,8 @@ typedef struct mb_model {
     int32_t option_count;
     bool couples_rows; // whether the outputs or losses of a row depend on the other rows
     bool any_modality; // whether one or two modalities may be absent
+    // 0: the streams are the modalities. Otherwise any streams 0 ... M - 1, M <= most_streams.
+    int32_t most_streams;
     // NULL, or a check that refuses configurations that the model cannot use; the message names the
     // key of the plan.
     mb_status (*check)(const mb_model_config *config, mb_error *error);
@@ -63,10 +65,14 @@ typedef struct mb_model {
 const mb_model *mb_model_find(const char *name);
 const mb_model *const *mb_model_all(void);
 
+// The number of streams that a configuration can have: those of the modalities, also absent ones,
+// or those before the first that has no dimension.
+int32_t mb_model_streams(const mb_model *model, const mb_model_config *config);
+
 // The index of an option of this name, or -1.
 int32_t mb_model_option(const mb_model *model, const char *option_name);
 
-// Checks feature type, modalities and option ranges, then the model's own rules.
+// Checks feature type, streams and option ranges, then the model's own rules.
 mb_status mb_model_check(const mb_model *model, const mb_model_config *config, mb_error *error);
 
 // Sets every option to its initial value.

@@ -9,7 +9,7 @@
 
 #include "graph/ops.h"
 
-enum { MOST_RUNS = 8, MOST_STEPS = 4, MOST_MEMORY = 32 };
+enum { MOST_RUNS = 8, MOST_STEPS = 4, MOST_MEMORY = 64 };
 
 // What a device writes: for each kind, a block of floats per run.
 typedef enum array_kind {
@@ -76,7 +76,7 @@ static inline void *array_place(run_array *array, const void *from, size_t bytes
 }
 
 static inline void array_place_samples(run_array *array, const sample_set *set) {
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+    for (int m = 0; m < set->dataset.stream_count; m++) {
         mb_stream *stream = &array->dataset.streams[m];
         int64_t dimension = set->dataset.streams[m].dimension;
         int64_t frames = set->offsets[m] != NULL ? set->offsets[m][SAMPLES] : SAMPLES;
@@ -94,7 +94,7 @@ static inline void array_place_samples(run_array *array, const sample_set *set) 
 
 // Utterances of different lengths, of 1 to 2 T frames: models read the last T of them.
 static inline void samples_vary(sample_set *set, const mb_model_config *config) {
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+    for (int m = 0; m < set->dataset.stream_count; m++)
         for (int64_t i = 0; set->offsets[m] != NULL && i < SAMPLES; i++)
             set->offsets[m][i + 1] = set->offsets[m][i] + 1 + (i * 5 + 3) % (2 * config->steps[m]);
 }

@@ -36,6 +36,10 @@ static inline mb_model_config small_config(const mb_model *model, mb_feature_typ
                               .value_count = 1};
     for (int m = 0; m < MB_MODALITY_COUNT; m++)
         config.steps[m] = type == MB_UTT ? 1 : type == MB_FRM_ALIGN ? 4 : 3 + m;
+    for (int i = 0; i < model->most_streams; i++) {
+        config.dims[i] = 3 + i % 5;
+        config.steps[i] = 1;
+    }
     mb_model_defaults(model, &config);
     // misa divides its hidden_dim further; the outer product of tfn needs several CUDA blocks.
     int hidden = strcmp(model->name, "misa") == 0 ? 16 : strcmp(model->name, "tfn") == 0 ? 12 : 8;
@@ -110,7 +114,7 @@ static inline void list_models(model_cases *list) {
 static inline void case_samples_open(sample_set *set, const model_case *c) {
     samples_open(set, &c->features);
     samples_vary(set, &c->features);
-    for (int m = 0; c->config.feature_type == MB_UTT && m < MB_MODALITY_COUNT; m++) {
+    for (int m = 0; c->config.feature_type == MB_UTT && m < set->dataset.stream_count; m++) {
         for (int64_t i = 0; set->offsets[m] != NULL && i < SAMPLES; i++)
             set->offsets[m][i + 1] = set->offsets[m][i] + i % (c->features.steps[m] + 1);
         if (c->features.steps[m] == 1) {

@@ -6,6 +6,8 @@ expect 0 parity "$TESTS"/fixtures/{attention,mfn,graph_mfn,mfm}/*.h5 "$TESTS"/fi
 says 'small.h5: holds, model attention'
 says 'adam parameters'
 says 'predictions'
+expect 0 parity "$TESTS"/fixtures/attention_topn/*.h5
+says 'top6_regression.h5: holds, model attention_topn'
 expect 0 parity "$TESTS"/fixtures/mult/*.h5
 says 'dropout.h5: holds, model mult'
 expect 0 parity "$TESTS"/fixtures/{mmim,misa}/*.h5 "$TESTS"/fixtures/trainloop/mmim_mer2023.h5

@@ -18,8 +18,8 @@ enum { SAMPLES = 140 };
 
 typedef struct sample_set {
     mb_dataset dataset;
-    float *values[3], valences[SAMPLES];
-    int64_t *offsets[3];
+    float *values[MB_MAX_STREAMS], valences[SAMPLES];
+    int64_t *offsets[MB_MAX_STREAMS];
     int32_t emotions[SAMPLES];
 } sample_set;
 
@@ -30,12 +30,14 @@ static inline float draw(uint32_t stream, uint64_t index) {
 // Random features of the configuration's dimensions; frame features have T frames each, and memory
 // for twice as many.
 static inline void samples_open(sample_set *set, const mb_model_config *config) {
-    *set = (sample_set){.dataset = {.utterance_count = SAMPLES, .stream_count = 3}};
-    for (int m = 0; m < 3; m++) {
+    *set = (sample_set){.dataset = {.utterance_count = SAMPLES, .stream_count = MB_MODALITY_COUNT}};
+    for (int m = 0; m < MB_MAX_STREAMS; m++) {
         int32_t steps = config->feature_type == MB_UTT ? 1 : config->steps[m];
         size_t count = 2 * (size_t)SAMPLES * (size_t)steps * (size_t)config->dims[m];
         if (config->dims[m] == 0)
             continue;
+        if (m >= set->dataset.stream_count)
+            set->dataset.stream_count = m + 1;
         set->values[m] = malloc(count * sizeof(float));
         for (size_t i = 0; i < count; i++)
             set->values[m][i] = draw((uint32_t)m, i);
@@ -57,7 +59,7 @@ static inline void samples_open(sample_set *set, const mb_model_config *config) 
 }
 
 static inline void samples_close(sample_set *set) {
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < MB_MAX_STREAMS; m++) {
         free(set->values[m]);
         free(set->offsets[m]);
     }

@@ -20,12 +20,12 @@ mb_tensor mb_block_linear(mb_graph *graph, const char *prefix, mb_tensor x, int3
     return mb_linear(graph, x, weight, bias);
 }
 
-mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t modality) {
-    int32_t dimension = config->dims[modality];
+mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t stream) {
+    int32_t dimension = config->dims[stream];
     mb_shape shape = {2, {MB_ROWS, dimension}};
     if (config->feature_type != MB_UTT)
-        shape = (mb_shape){3, {MB_ROWS, config->steps[modality], dimension}};
-    return mb_graph_stream(graph, modality, shape);
+        shape = (mb_shape){3, {MB_ROWS, config->steps[stream], dimension}};
+    return mb_graph_stream(graph, stream, shape);
 }
 
 mb_tensor mb_block_dropout(mb_graph *graph, const char *site, mb_tensor x) {

@@ -37,8 +37,9 @@ enum { MB_OPTION_HIDDEN_DIM, MB_OPTION_DROPOUT, MB_COMMON_OPTION_COUNT };
 // x (..., I) -> (..., out), initialisation L: weight and bias uniform on (-k, k), k = 1/sqrt(I).
 mb_tensor mb_block_linear(mb_graph *graph, const char *prefix, mb_tensor x, int32_t out);
 
-// The features of a modality: (B, D) for utt, (B, T, D) otherwise.
-mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t modality);
+// The features of a stream, which are those of a modality in most models: (B, D) for utt,
+// (B, T, D) otherwise.
+mb_tensor mb_block_features(mb_graph *graph, const mb_model_config *config, int32_t stream);
 
 // Dropout at the run's rate. The site is a call of the reference's module: "prefix.drop#0".
 mb_tensor mb_block_dropout(mb_graph *graph, const char *site, mb_tensor x);

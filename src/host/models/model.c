@@ -48,7 +48,17 @@ static mb_status check_option(const mb_option *option, double value, mb_error *e
     return MB_OK;
 }
 
-mb_status mb_model_check(const mb_model *model, const mb_model_config *config, mb_error *error) {
+int32_t mb_model_streams(const mb_model *model, const mb_model_config *config) {
+    int32_t count = 0;
+    if (model->most_streams == 0)
+        return MB_MODALITY_COUNT;
+    while (count < MB_MAX_STREAMS && config->dims[count] != 0)
+        count++;
+    return count;
+}
+
+static mb_status check_modalities(const mb_model *model, const mb_model_config *config,
+                                  mb_error *error) {
     int32_t present = 0;
     for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
         if (config->dims[m] < 0)
@@ -63,11 +73,35 @@ mb_status mb_model_check(const mb_model *model, const mb_model_config *config, m
         return mb_fail(error, MB_BAD_INPUT,
                        "features: model %s needs audio, text and video, found %d of them",
                        model->name, present);
+    return MB_OK;
+}
+
+static mb_status check_streams(const mb_model *model, const mb_model_config *config,
+                               mb_error *error) {
+    int32_t count = mb_model_streams(model, config);
+    if (count == 0 || count > model->most_streams)
+        return mb_fail(error, MB_BAD_INPUT, "features: model %s takes 1 to %d, found %d",
+                       model->name, model->most_streams, count);
+    for (int32_t i = 0; i < MB_MAX_STREAMS; i++)
+        if (config->dims[i] < 0 || (config->dims[i] > 0 && i >= count))
+            return mb_fail(error, MB_BAD_INPUT,
+                           "features: expected a dimension of at least 1 for each of them, found "
+                           "%d for number %d",
+                           config->dims[i] < 0 ? config->dims[i] : 0,
+                           (config->dims[i] < 0 ? i : count) + 1);
+    return MB_OK;
+}
+
+mb_status mb_model_check(const mb_model *model, const mb_model_config *config, mb_error *error) {
+    mb_status status = model->most_streams > 0 ? check_streams(model, config, error)
+                                               : check_modalities(model, config, error);
+    if (status != MB_OK)
+        return status;
     if (config->class_count == 0 && config->value_count == 0)
         return mb_fail(error, MB_BAD_INPUT,
                        "a model needs classes or a value to predict, the dataset has neither");
     for (int32_t i = 0; i < model->option_count; i++) {
-        mb_status status = check_option(&model->options[i], config->options[i], error);
+        status = check_option(&model->options[i], config->options[i], error);
         if (status != MB_OK)
             return status;
     }

@@ -78,8 +78,19 @@ mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error
     return status == MB_OK ? mb_h5_open(path, &fixture->h5, error) : status;
 }
 
+static mb_status count_streams(mb_fixture *fixture, mb_error *error) {
+    double count = MB_MODALITY_COUNT;
+    int32_t most = fixture->model->most_streams;
+    mb_status status =
+        most > 0 ? number(fixture, "n_features", 1, most, true, &count, error) : MB_OK;
+    fixture->stream_count = (int32_t)count;
+    return status;
+}
+
 mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error) {
     mb_status status = find_model(fixture, error);
+    if (status == MB_OK)
+        status = count_streams(fixture, error);
     return status == MB_OK ? read_config(fixture, error) : status;
 }
 
@@ -88,7 +99,14 @@ void mb_fixture_close(mb_fixture *fixture) {
     *fixture = (mb_fixture){0};
 }
 
-// The shape of the samples of a modality, from dims: (leading..., D) or (leading..., T, D).
+// The dataset of a stream.
+static mb_path stream_path(const mb_fixture *fixture, const char *inputs, int stream) {
+    char name[16];
+    snprintf(name, sizeof name, "feat%d", stream);
+    return mb_path_of(inputs, fixture->model->most_streams > 0 ? name : mb_modality_names[stream]);
+}
+
+// The shape of the samples of a stream, from dims: (leading..., D) or (leading..., T, D).
 static mb_status sample_shape(const mb_fixture *fixture, const char *name, int rank, int leading,
                               const int64_t *dims, int32_t *steps, int32_t *dimension,
                               mb_error *error) {
@@ -105,8 +123,8 @@ static mb_status sample_shape(const mb_fixture *fixture, const char *name, int r
 }
 
 mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading, mb_error *error) {
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        mb_path path = mb_path_of(inputs, mb_modality_names[m]);
+    for (int m = 0; m < fixture->stream_count; m++) {
+        mb_path path = stream_path(fixture, inputs, m);
         float *values = NULL;
         int rank = 0;
         int64_t dims[8];
@@ -124,9 +142,9 @@ mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading
 
 // ---- samples ----------------------------------------------------------------------------------
 
-static mb_status read_modality(const mb_fixture *fixture, const char *inputs, int leading, int m,
-                               mb_fixture_data *data, mb_error *error) {
-    mb_path path = mb_path_of(inputs, mb_modality_names[m]);
+static mb_status read_stream(const mb_fixture *fixture, const char *inputs, int leading, int m,
+                             mb_fixture_data *data, mb_error *error) {
+    mb_path path = stream_path(fixture, inputs, m);
     int rank = 0;
     int64_t dims[8], count = 1;
     int32_t steps = 0, dimension = 0;
@@ -169,22 +187,22 @@ mb_status mb_fixture_read(const mb_fixture *fixture, const char *inputs, int lea
                           mb_fixture_data *data, mb_error *error) {
     *data = (mb_fixture_data){0};
     mb_status status = MB_OK;
-    for (int m = 0; status == MB_OK && m < MB_MODALITY_COUNT; m++)
-        status = read_modality(fixture, inputs, leading, m, data, error);
+    for (int m = 0; status == MB_OK && m < fixture->stream_count; m++)
+        status = read_stream(fixture, inputs, leading, m, data, error);
     if (status == MB_OK)
         status = read_emotions(fixture, inputs, data, error);
     if (status == MB_OK)
         status = mb_fixture_floats(fixture, mb_path_of(inputs, "val").text, data->count,
                                    &data->valences, error);
     data->dataset.utterance_count = data->count;
-    data->dataset.stream_count = MB_MODALITY_COUNT;
+    data->dataset.stream_count = fixture->stream_count;
     data->dataset.emotions = data->emotions;
     data->dataset.valences = data->valences;
     return status;
 }
 
 void mb_fixture_data_free(mb_fixture_data *data) {
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+    for (int m = 0; m < MB_MAX_STREAMS; m++) {
         free(data->values[m]);
         free(data->offsets[m]);
     }

@@ -12,6 +12,7 @@ typedef struct mb_fixture {
     const mb_model *model;  // NULL in files of data rules and metrics
     mb_model_config config; // dims and steps are those of the inputs
     double learning_rate, weight_decay, grad_clip;
+    int32_t stream_count;
     double least_limit; // a lower bound of all limits, but for training
 } mb_fixture;
 
@@ -19,8 +20,9 @@ mb_status mb_fixture_open(const char *path, mb_fixture *fixture, mb_error *error
 // Finds the model. Its options are root attributes of the same names. MB_UNSUPPORTED for an
 // unknown model.
 mb_status mb_fixture_configure(mb_fixture *fixture, mb_error *error);
-// Takes dimensions and steps from a group `inputs` with datasets audio, text and video, whose first
-// `leading` dimensions count samples.
+// Takes dimensions and steps from a group `inputs` with datasets audio, text and video, or feat0,
+// feat1, ... of models whose streams are no modalities. The first `leading` dimensions count
+// samples.
 mb_status mb_fixture_shapes(mb_fixture *fixture, const char *inputs, int leading, mb_error *error);
 void mb_fixture_close(mb_fixture *fixture);
 
@@ -28,8 +30,8 @@ void mb_fixture_close(mb_fixture *fixture);
 typedef struct mb_fixture_data {
     mb_dataset dataset;
     int32_t count; // samples
-    float *values[MB_MODALITY_COUNT];
-    int64_t *offsets[MB_MODALITY_COUNT];
+    float *values[MB_MAX_STREAMS];
+    int64_t *offsets[MB_MAX_STREAMS];
     int32_t *emotions;
     float *valences;
 } mb_fixture_data;
