@@ -24,6 +24,22 @@ complains 'conv1d_kernel_size: expected at most 2, the number of frames of featu
 expect 3 model mult --set num_heads=7
 complains 'num_heads: expected a divisor of hidden_dim'
 
+# With three features, attention under other names: (6912 + 11 * 128) * 128 weights again.
+expect 0 model attention_topn --set hidden_dim=128
+prints 'for utt features of dimensions 1024, 5120, 768, 6 classes, 1 value'
+prints 'parameters                          1067786'
+expect 0 model attention_topn --dims 4,5,6,7,8,9 --json
+prints '"dims":	[4, 5, 6, 7, 8, 9]'
+expect 3 model attention_topn --dims 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1
+complains 'model attention_topn takes 1 to 18, found 19'
+expect 3 model attention_topn --feature-type frm_align
+complains 'feature_type: model attention_topn takes only utt'
+expect 2 model attention_topn --dims audio=4
+complains "model attention_topn takes a list of dimensions"
+expect 2 model attention_topn --dims 4,0
+expect 2 model attention --dims 4,5,6
+complains 'model attention takes dimensions by modality'
+
 expect 2 model atention
 complains "did you mean 'attention'?"
 expect 2 model attention --set hiden_dim=3

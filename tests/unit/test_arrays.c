@@ -97,6 +97,15 @@ static void test_arrays_equal_runs_alone(void **state) {
          25,
          2,
          {20, 5}}, // its losses couple the rows of a batch
+        {"{\"name\": \"p\", \"epochs\": 3, \"corpora\": {\"c\": \"iemocap.h5\"}, \"cells\": ["
+         "{\"corpus\": \"c\", \"model\": \"attention_topn\", \"fusion_modality\": \"AV\", "
+         "\"features\": {\"audio\": [\"synth-audio-UTT\", \"synth-audio-FRA\"], "
+         "\"video\": [\"synth-video-UTT\", \"synth-text-UTT\"]}, "
+         "\"grid\": {\"hidden_dim\": [8], \"dropout\": [0.2, 0.5]}}], "
+         "\"search\": {\"method\": \"grid\", \"seeds\": [1, 2]}, \"final\": {\"seeds\": [3]}}",
+         25,
+         2,
+         {20, 5}}, // six streams, of which two are in twice
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char alone[32], together[32];

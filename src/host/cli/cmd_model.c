@@ -25,6 +25,8 @@ typedef struct request {
     int32_t batch;
     bool json;
     bool type_given;   // --feature-type
+    bool dims_listed;  // --dims D,D,..., of a model whose streams are no modalities
+    bool dims_named;   // --dims audio=D,...
     mb_texts settings; // OPTION=VALUE of the model
 } request;
 
@@ -53,8 +55,33 @@ static mb_status find_model(const char *name, const mb_model **model, mb_error *
 }
 
 static mb_status read_dims(const char *option, char *text, void *target, mb_error *error) {
+    enum { MOST = 1000000 };
     request *r = target;
-    return mb_parse_whole_by_modality(option, text, 0, 1000000, r->config.dims, error);
+    int32_t count = 0;
+    r->dims_listed = strchr(text, '=') == NULL && text[0] >= '0' && text[0] <= '9';
+    r->dims_named = !r->dims_listed;
+    if (r->dims_named)
+        return mb_parse_whole_by_modality(option, text, 0, MOST, r->config.dims, error);
+    memset(r->config.dims, 0, sizeof r->config.dims);
+    for (char *rest = text, *item; (item = strsep(&rest, ",")) != NULL;) {
+        int64_t value = 0;
+        if (!mb_parse_whole(item, 1, MOST, &value))
+            return mb_fail(error, MB_USAGE, "%s: expected dimensions 1..%d, found '%s'", option,
+                           MOST, item);
+        if (count == MB_MAX_STREAMS)
+            return mb_fail(error, MB_USAGE, "%s: expected at most %d dimensions", option, count);
+        r->config.dims[count++] = (int32_t)value;
+    }
+    return MB_OK;
+}
+
+static mb_status check_dims(const request *r, mb_error *error) {
+    bool lists = r->model->most_streams > 0;
+    if (lists ? !r->dims_named : !r->dims_listed)
+        return MB_OK;
+    return mb_fail(error, MB_USAGE, "--dims: model %s takes %s", r->model->name,
+                   lists ? "a list of dimensions, as in '1024,1280,768'"
+                         : "dimensions by modality, as in 'audio=1024,text=5120,video=768'");
 }
 
 static mb_status read_steps(const char *option, char *text, void *target, mb_error *error) {
@@ -107,7 +134,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
     int32_t type = MB_UTT;
     const mb_command_option options[] = {
         {"dims", "M=D,...",
-         "feature dimensions (default audio=1024,text=5120,video=768); 0 leaves a modality out",
+         "feature dimensions (default audio=1024,text=5120,video=768); 0 leaves a modality out; "
+         "of attention_topn D,D,...",
          .given = &needs_model, .read = read_dims, .target = r},
         {"feature-type", "TYPE", "{} (default: the first one that the model accepts)",
          .given = &r->type_given, .choice = &type, .choices = mb_feature_type_names,
@@ -143,6 +171,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
     if (operands.count == 0)
         return MB_OK;
     status = find_model(operands.items[0], &r->model, error);
+    if (status == MB_OK)
+        status = check_dims(r, error);
     if (status == MB_OK)
         mb_model_defaults(r->model, &r->config);
     for (int32_t i = 0; status == MB_OK && i < r->settings.count; i++)
@@ -221,9 +251,10 @@ static void print_text(const request *r, const costs *c) {
     printf("%s: %s\n\noptions\n", r->model->name, r->model->paper);
     for (int32_t i = 0; i < r->model->option_count; i++)
         print_option(&r->model->options[i], r->config.options[i]);
-    printf("\nfor %s features of dimensions %d, %d, %d, %d %s, %d %s, batches of %d\n",
-           mb_feature_type_names[r->config.feature_type], r->config.dims[0], r->config.dims[1],
-           r->config.dims[2], r->config.class_count,
+    printf("\nfor %s features of dimensions ", mb_feature_type_names[r->config.feature_type]);
+    for (int32_t i = 0; i < mb_model_streams(r->model, &r->config); i++)
+        printf("%d, ", r->config.dims[i]);
+    printf("%d %s, %d %s, batches of %d\n", r->config.class_count,
            mb_plural(r->config.class_count, "class", "classes"), r->config.value_count,
            mb_plural(r->config.value_count, "value", "values"), r->batch);
     printf("  parameters                          %lld\n", (long long)c->parameters);
@@ -245,13 +276,18 @@ static void add_value(cJSON *object, const char *key, const mb_option *option, d
 static cJSON *to_json(const request *r, const costs *c) {
     cJSON *document = cJSON_CreateObject();
     cJSON *options = cJSON_AddObjectToObject(document, "options");
-    cJSON *dims = cJSON_AddObjectToObject(document, "dims");
+    bool lists = r->model->most_streams > 0;
+    cJSON *dims = lists ? cJSON_AddArrayToObject(document, "dims")
+                        : cJSON_AddObjectToObject(document, "dims");
     cJSON_AddStringToObject(document, "model", r->model->name);
     cJSON_AddStringToObject(document, "paper", r->model->paper);
     cJSON_AddStringToObject(document, "feature_type",
                             mb_feature_type_names[r->config.feature_type]);
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        cJSON_AddNumberToObject(dims, mb_modality_names[m], r->config.dims[m]);
+    for (int32_t i = 0; i < mb_model_streams(r->model, &r->config); i++)
+        if (lists)
+            cJSON_AddItemToArray(dims, cJSON_CreateNumber(r->config.dims[i]));
+        else
+            cJSON_AddNumberToObject(dims, mb_modality_names[i], r->config.dims[i]);
     for (int32_t i = 0; i < r->model->option_count; i++)
         add_value(options, r->model->options[i].name, &r->model->options[i], r->config.options[i]);
     cJSON_AddNumberToObject(document, "classes", r->config.class_count);
@@ -273,7 +309,7 @@ static mb_status list_models(bool json, mb_error *error) {
         if (json)
             cJSON_AddItemToArray(list, cJSON_CreateString((*model)->name));
         else
-            printf("%-12s %s\n", (*model)->name, (*model)->paper);
+            printf("%-14s %s\n", (*model)->name, (*model)->paper);
     return json ? mb_json_print(list, "model", error) : MB_OK;
 }
 

@@ -20,6 +20,10 @@ static bool is(const char *asked, const char *found) {
     return asked == NULL || strcmp(asked, found) == 0;
 }
 
+static bool is_key(const char *key, size_t length, const char *name) {
+    return strlen(name) == length && memcmp(key, name, length) == 0;
+}
+
 // Whether "audio=..., text=..., video=..." has the feature in a modality; NULL: in any.
 static bool has_feature(const char *features, const char *modality, const char *name) {
     size_t length = strlen(name);
@@ -27,7 +31,8 @@ static bool has_feature(const char *features, const char *modality, const char *
         size_t key = strcspn(at, "=");
         const char *value = at[key] == '=' ? at + key + 1 : at + key;
         size_t end = strcspn(value, ",");
-        bool here = modality == NULL || (strlen(modality) == key && memcmp(at, modality, key) == 0);
+        bool here =
+            modality != NULL ? is_key(at, key, modality) : !is_key(at, key, "fusion_modality");
         if (here && end == length && memcmp(value, name, length) == 0)
             return true;
         at = value + end;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/plan_features.h"
+
 enum { MAX_CELLS = 10000, MAX_LIST = 64 };
 
 // The indices in `known` of a name or of a list of names.
@@ -69,74 +71,22 @@ static model_list known_models(void) {
 // An entry of "cells", which stands for one cell per corpus and model.
 typedef struct cell_entry {
     const char *label;
-    const char *features[MB_MODALITY_COUNT];
-    bool features_good; // none was refused
-    bool same;          // "feature": the same feature for every modality
+    mb_plan_features features;
     mb_feature_type feature_type;
     name_list corpora, models;
 } cell_entry;
 
-static mb_status read_feature(const mb_json *at, const char **feature, cell_entry *cell,
-                              mb_error *error) {
-    mb_status status = mb_json_text(at, feature, error);
-    cell->features_good = cell->features_good && status == MB_OK;
-    return mb_json_go_on(at, status);
-}
-
 static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error *error) {
-    mb_json feature = mb_json_member(entry, "feature"),
-            features = mb_json_member(entry, "features");
-    mb_status status = MB_OK;
-    cell->same = feature.value != NULL;
-    if (cell->same == (features.value != NULL))
-        status = mb_json_refuse(entry, error,
-                                "expected \"features\" (one per modality) or \"feature\" (the same "
-                                "in all three), found %s",
-                                cell->same ? "both" : "neither");
-    else if (!cell->same)
-        status = mb_json_keys(&features, mb_modality_names, error);
-    cell->features_good = status == MB_OK;
-    status = mb_json_go_on(entry, status);
-    if (status == MB_OK && cell->same) {
-        status = read_feature(&feature, &cell->features[0], cell, error);
-        cell->features[1] = cell->features[2] = cell->features[0];
-    }
-    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK && !cell->same; m++) {
-        mb_json at = mb_json_member(&features, mb_modality_names[m]);
-        if (at.value != NULL)
-            status = read_feature(&at, &cell->features[m], cell, error);
-    }
-    return status;
-}
-
-// Removes the features of modalities that "modalities" does not list. Without "modalities" there
-// must be a feature for all three.
-static mb_status read_modalities(const mb_json *entry, cell_entry *cell, mb_error *error) {
     mb_json modalities = mb_json_member(entry, "modalities");
-    mb_json features = mb_json_member(entry, "features");
     name_list list = {MB_MODALITY_COUNT, {0, 1, 2}, true};
-    mb_status status = MB_OK;
-    if (modalities.value != NULL)
+    mb_status status = mb_plan_read_features(entry, &cell->features, error);
+    if (status == MB_OK && modalities.value != NULL)
         status =
             read_names(&modalities, "modality", mb_modality_names, MB_MODALITY_COUNT, &list, error);
-    cell->features_good = cell->features_good && list.good;
-    if (!cell->features_good)
+    cell->features.good = cell->features.good && list.good;
+    if (status != MB_OK || !cell->features.good)
         return status;
-    const char *kept[MB_MODALITY_COUNT] = {NULL};
-    for (int i = 0; i < list.count && status == MB_OK; i++) {
-        int m = list.positions[i];
-        kept[m] = cell->features[m];
-        if (kept[m] != NULL)
-            continue;
-        cell->features_good = false;
-        status = mb_json_go_on(
-            entry, mb_json_refuse(&features, error,
-                                  "expected a feature for %s, found none; \"modalities\" lists "
-                                  "the modalities that the model gets",
-                                  mb_modality_names[m]));
-    }
-    memcpy(cell->features, kept, sizeof kept);
-    return status;
+    return mb_plan_keep_features(entry, list.positions, list.count, &cell->features, error);
 }
 
 static mb_status read_corpora(const mb_json *entry, const mb_sweep_plan *plan, name_list *list,
@@ -157,7 +107,7 @@ static mb_status read_corpora(const mb_json *entry, const mb_sweep_plan *plan, n
 static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
                             const model_list *models, cell_entry *cell, mb_error *error) {
     static const char *const keys[] = {
-        "label",        "corpus", "feature",  "features", "modalities",
+        "label",        "corpus", "feature",  "features", "modalities", "fusion_modality",
         "feature_type", "model",  "settings", "grid",     NULL};
     mb_status status = mb_json_go_on(entry, mb_json_keys(entry, keys, error));
     if (status != MB_OK || !cJSON_IsObject(entry->value))
@@ -177,21 +127,7 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
     cell->feature_type = (mb_feature_type)type;
     if (status == MB_OK)
         status = read_features(entry, cell, error);
-    return status == MB_OK ? read_modalities(entry, cell, error) : status;
-}
-
-// The default label of a cell: its features.
-static char *make_label(const cell_entry *entry) {
-    char *label = NULL;
-    const char *names[MB_MODALITY_COUNT] = {"", "", ""};
-    int count = 0;
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
-        if (entry->features[m] != NULL && !(entry->same && count > 0))
-            names[count++] = entry->features[m];
-    int length = count == 1   ? asprintf(&label, "%s", names[0])
-                 : count == 2 ? asprintf(&label, "%s + %s", names[0], names[1])
-                              : asprintf(&label, "%s + %s + %s", names[0], names[1], names[2]);
-    return length < 0 ? NULL : label;
+    return status;
 }
 
 // `model`: NULL if it was refused.
@@ -208,31 +144,14 @@ static mb_status add_cell(const mb_json *root, const mb_json *at, const cell_ent
     mb_sweep_cell *cell = &cells[plan->cell_count++];
     *cell = (mb_sweep_cell){.corpus = corpus, .model = model, .feature_type = entry->feature_type};
     mb_json_path(at, cell->where, sizeof cell->where);
-    cell->label = entry->label != NULL ? strdup(entry->label) : make_label(entry);
+    cell->label =
+        entry->label != NULL ? strdup(entry->label) : mb_plan_features_label(&entry->features);
     if (cell->label == NULL)
         return mb_out_of_memory(error, "label of a cell");
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        if (entry->features[m] == NULL)
-            continue;
-        cell->features[m] = strdup(entry->features[m]);
-        if (cell->features[m] == NULL)
-            return mb_out_of_memory(error, "features of a cell");
-    }
-    return model != NULL ? mb_cell_make_settings(root, at, plan, cell, error) : MB_OK;
-}
-
-static mb_status check_modalities(const mb_json *at, const cell_entry *entry, const mb_model *model,
-                                  mb_error *error) {
-    mb_status status = MB_OK;
-    for (int m = 0; m < MB_MODALITY_COUNT && !model->any_modality && status == MB_OK; m++)
-        if (entry->features_good && entry->features[m] == NULL) {
-            mb_json modalities = mb_json_member(at, "modalities");
-            status = mb_json_go_on(
-                at, mb_json_refuse(&modalities, error,
-                                   "the model %s needs all three modalities; %s is left out",
-                                   model->name, mb_modality_names[m]));
-        }
-    return status;
+    mb_status status = mb_plan_give_features(&entry->features, cell, error);
+    if (status != MB_OK || model == NULL)
+        return status;
+    return mb_cell_make_settings(root, at, plan, cell, error);
 }
 
 static mb_status add_cells(const mb_json *root, const mb_json *at, const cell_entry *entry,
@@ -243,7 +162,7 @@ static mb_status add_cells(const mb_json *root, const mb_json *at, const cell_en
         for (int i = 0; i < model_count && status == MB_OK; i++) {
             const mb_model *model = entry->models.count > 0 ? models[i] : NULL;
             if (model != NULL)
-                status = check_modalities(at, entry, model, error);
+                status = mb_plan_check_features(at, &entry->features, model, error);
             if (status == MB_OK)
                 status = add_cell(root, at, entry, entry->corpora.positions[c], model, plan, error);
         }

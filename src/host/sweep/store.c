@@ -22,7 +22,8 @@ typedef struct stored_folds {
 typedef struct stored_features {
     const mb_corpus *corpus;
     mb_feature_type type;
-    char *names[MB_MODALITY_COUNT];
+    int32_t count;
+    char *names[MB_MAX_STREAMS]; // (count)
     bool is_dataset;
     mb_sequences sequences; // empty if is_dataset
     mb_dataset dataset;     // valid if is_dataset
@@ -45,7 +46,7 @@ mb_store *mb_store_create(mb_protocol protocol) {
 
 static void free_features(stored_features *entry) {
     mb_sequences_free(&entry->sequences);
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+    for (int32_t m = 0; m < entry->count; m++)
         free(entry->names[m]);
     free(entry);
 }
@@ -121,12 +122,12 @@ static bool same_name(const char *a, const char *b) {
 }
 
 static stored_features *find(const mb_store *store, const mb_corpus *corpus,
-                             const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
+                             const char *const names[], int32_t count, mb_feature_type type,
                              bool is_dataset) {
     for (stored_features *entry = store->features; entry != NULL; entry = entry->next) {
-        bool same =
-            entry->corpus == corpus && entry->type == type && entry->is_dataset == is_dataset;
-        for (int m = 0; m < MB_MODALITY_COUNT && same; m++)
+        bool same = entry->corpus == corpus && entry->count == count && entry->type == type &&
+                    entry->is_dataset == is_dataset;
+        for (int32_t m = 0; m < count && same; m++)
             same = same_name(entry->names[m], names[m]);
         if (same)
             return entry;
@@ -134,14 +135,14 @@ static stored_features *find(const mb_store *store, const mb_corpus *corpus,
     return NULL;
 }
 
-static stored_features *add(mb_store *store, const mb_corpus *corpus,
-                            const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
-                            bool is_dataset) {
+static stored_features *add(mb_store *store, const mb_corpus *corpus, const char *const names[],
+                            int32_t count, mb_feature_type type, bool is_dataset) {
     stored_features *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return NULL;
-    *entry = (stored_features){.corpus = corpus, .type = type, .is_dataset = is_dataset};
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+    *entry =
+        (stored_features){.corpus = corpus, .count = count, .type = type, .is_dataset = is_dataset};
+    for (int32_t m = 0; m < count; m++)
         if (names[m] != NULL && (entry->names[m] = strdup(names[m])) == NULL) {
             free_features(entry);
             return NULL;
@@ -153,19 +154,19 @@ static stored_features *add(mb_store *store, const mb_corpus *corpus,
 
 // Finds or makes the sequences. The features are read through a second mb_corpus, so that they are
 // freed as soon as the sequences are made.
-static mb_status make(mb_store *store, const mb_corpus *corpus,
-                      const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
-                      const mb_sequences **made, mb_error *error) {
-    stored_features *entry = find(store, corpus, names, type, false);
+static mb_status make(mb_store *store, const mb_corpus *corpus, const char *const names[],
+                      int32_t count, mb_feature_type type, const mb_sequences **made,
+                      mb_error *error) {
+    stored_features *entry = find(store, corpus, names, count, type, false);
     mb_corpus reader = {0};
     mb_sequences sequences = {0};
     mb_status status = MB_OK;
     if (entry == NULL) {
         status = mb_corpus_open_again(corpus, &reader, error);
         if (status == MB_OK)
-            status = mb_sequences_make(&reader, names, MB_MODALITY_COUNT, type, &sequences, error);
+            status = mb_sequences_make(&reader, names, count, type, &sequences, error);
         mb_corpus_close(&reader);
-        if (status == MB_OK && (entry = add(store, corpus, names, type, false)) == NULL)
+        if (status == MB_OK && (entry = add(store, corpus, names, count, type, false)) == NULL)
             status = mb_out_of_memory(error, "sequences");
         if (status != MB_OK) {
             mb_sequences_free(&sequences);
@@ -179,22 +180,20 @@ static mb_status make(mb_store *store, const mb_corpus *corpus,
 
 // Fills in the streams of a dataset. Aligned streams depend on the text and are made together;
 // others are made one by one, so that they can be shared.
-static mb_status fill(mb_store *store, const mb_corpus *corpus,
-                      const char *const names[MB_MODALITY_COUNT], mb_feature_type type,
-                      mb_dataset *dataset, mb_error *error) {
+static mb_status fill(mb_store *store, const mb_corpus *corpus, const char *const names[],
+                      int32_t count, mb_feature_type type, mb_dataset *dataset, mb_error *error) {
     const mb_sequences *made = NULL;
     mb_status status = MB_OK;
     if (type == MB_FRM_ALIGN) {
-        status = make(store, corpus, names, type, &made, error);
+        status = make(store, corpus, names, count, type, &made, error);
         if (status == MB_OK)
             memcpy(dataset->streams, made->streams, sizeof dataset->streams);
         return status;
     }
-    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
-        const char *const one[MB_MODALITY_COUNT] = {names[m], NULL, NULL};
+    for (int32_t m = 0; m < count && status == MB_OK; m++) {
         if (names[m] == NULL)
             continue;
-        status = make(store, corpus, one, type, &made, error);
+        status = make(store, corpus, &names[m], 1, type, &made, error);
         if (status == MB_OK)
             dataset->streams[m] = made->streams[0];
     }
@@ -202,16 +201,17 @@ static mb_status fill(mb_store *store, const mb_corpus *corpus,
 }
 
 mb_status mb_store_dataset(mb_store *store, const mb_corpus *corpus,
-                           const char *const feature_names[MB_MODALITY_COUNT], mb_feature_type type,
+                           const char *const feature_names[], int32_t count, mb_feature_type type,
                            const mb_dataset **dataset, mb_error *error) {
-    stored_features *entry = find(store, corpus, feature_names, type, true);
+    stored_features *entry = find(store, corpus, feature_names, count, type, true);
     if (entry == NULL) {
         mb_dataset filled = {.utterance_count = corpus->utterance_count,
-                             .stream_count = MB_MODALITY_COUNT,
+                             .stream_count = count,
                              .emotions = corpus->emotions,
                              .valences = corpus->valences};
-        mb_status status = fill(store, corpus, feature_names, type, &filled, error);
-        if (status == MB_OK && (entry = add(store, corpus, feature_names, type, true)) == NULL)
+        mb_status status = fill(store, corpus, feature_names, count, type, &filled, error);
+        if (status == MB_OK &&
+            (entry = add(store, corpus, feature_names, count, type, true)) == NULL)
             status = mb_out_of_memory(error, "sequences");
         if (status != MB_OK)
             return status;

@@ -21,11 +21,11 @@ mb_status mb_store_corpus(mb_store *store, const char *path, const mb_corpus **c
 mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, uint32_t seed,
                          const mb_fold_set **folds, mb_error *error);
 
-// Finds or makes the dataset of a corpus with the given features: streams in the order audio, text,
-// video; NULL = left out. Features are read from disk when they are first needed. Frames that are
-// not aligned to a text are shared between datasets.
+// Finds or makes the dataset of a corpus with the given features: `count` streams in their
+// order, by default audio, text, video; NULL = left out. Features are read from disk when they are
+// first needed. Frames that are not aligned to a text are shared between datasets.
 mb_status mb_store_dataset(mb_store *store, const mb_corpus *corpus,
-                           const char *const feature_names[MB_MODALITY_COUNT], mb_feature_type type,
+                           const char *const feature_names[], int32_t count, mb_feature_type type,
                            const mb_dataset **dataset, mb_error *error);
 
 // The size of all sequences so far, in bytes.

@@ -66,43 +66,32 @@ void mb_sweep_close(mb_sweep *sweep) {
 
 // ---- recording --------------------------------------------------------------------------------
 
-// "audio=..., text=..., video=..."
-static void feature_text(const mb_sweep_cell *cell, char *text, size_t size) {
-    text[0] = '\0';
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        size_t length = strlen(text);
-        if (cell->features[m] != NULL)
-            snprintf(text + length, size - length, "%s%s=%s", length > 0 ? ", " : "",
-                     mb_modality_names[m], cell->features[m]);
-    }
-}
-
 static mb_status record_plan(mb_sweep *sweep, mb_error *error) {
-    enum { TEXT = 1024 };
     const mb_sweep_plan *plan = sweep->plan;
     mb_ledger_cell *cells = calloc((size_t)plan->cell_count, sizeof *cells);
-    char *texts = calloc((size_t)plan->cell_count, TEXT);
     mb_status status = MB_OK;
-    if (cells == NULL || texts == NULL)
+    if (cells == NULL)
         status = mb_out_of_memory(error, "cells of a plan");
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
         const mb_sweep_cell *cell = &plan->cells[c];
-        feature_text(cell, texts + (size_t)c * TEXT, TEXT);
         cells[c] = (mb_ledger_cell){
             .index = c,
             .label = cell->label,
             .dataset = (char *)sweep->cells[c].corpus->rules->name,
             .model = (char *)cell->model->name,
-            .features = texts + (size_t)c * TEXT,
+            .features = mb_input_text(&cell->order, cell->features),
             .protocol = (char *)mb_protocol_names[plan->protocol],
             .final_seeds = plan->final_seeds.count,
         };
+        if (cells[c].features == NULL)
+            status = mb_out_of_memory(error, "cells of a plan");
     }
     if (status == MB_OK)
         status = mb_ledger_put_plan(sweep->ledger, plan->digest, plan->name, plan->json, cells,
                                     plan->cell_count, error);
+    for (int32_t c = 0; cells != NULL && c < plan->cell_count; c++)
+        free(cells[c].features);
     free(cells);
-    free(texts);
     return status;
 }
 

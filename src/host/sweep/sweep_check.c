@@ -13,7 +13,7 @@ mb_status sweep_fail_in_cell(const mb_sweep *sweep, const sweep_cell *cell, mb_s
     return mb_fail_in(error, status, "%s: %s: ", sweep->plan->file, cell->plan->where);
 }
 
-static mb_status unknown_feature(const mb_corpus *corpus, const char *modality, const char *name,
+static mb_status unknown_feature(const mb_corpus *corpus, const char *where, const char *name,
                                  mb_error *error) {
     const char **names = calloc((size_t)corpus->feature_count + 1, sizeof *names);
     if (names == NULL)
@@ -26,7 +26,7 @@ static mb_status unknown_feature(const mb_corpus *corpus, const char *modality, 
                                                      .known = names,
                                                      .count = corpus->feature_count,
                                                      .quote = '"'});
-    mb_fail_in(error, status, "%s: ", modality);
+    mb_fail_in(error, status, "%s: ", where);
     free(names);
     return status;
 }
@@ -58,6 +58,18 @@ static mb_status collect(const mb_sweep *sweep, const sweep_cell *cell, mb_statu
     return mb_findings_go_on(findings, status);
 }
 
+// "audio", or "audio[1] in CORPUS" of a list.
+static void name_input(const mb_sweep_cell *plan, const mb_corpus *corpus, int32_t stream,
+                       char *text, size_t size) {
+    const char *modality = mb_modality_names[mb_input_modality(&plan->order, stream)];
+    int32_t ranks = plan->order.ranks;
+    if (ranks == 0)
+        snprintf(text, size, "%s", modality);
+    else
+        snprintf(text, size, "%s[%d] in %s", modality, (int)(ranks - 1 - stream % ranks),
+                 corpus->path);
+}
+
 // *known: the corpus has all of them.
 static mb_status check_features(const mb_sweep *sweep, const sweep_cell *cell,
                                 mb_model_config *config, bool *known, mb_findings *findings,
@@ -65,7 +77,7 @@ static mb_status check_features(const mb_sweep *sweep, const sweep_cell *cell,
     const mb_sweep_cell *plan = cell->plan;
     mb_status status = MB_OK;
     *known = true;
-    for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
+    for (int32_t m = 0; m < mb_input_count(&plan->order) && status == MB_OK; m++) {
         if (plan->features[m] == NULL)
             continue;
         const mb_feature *feature = mb_corpus_feature(cell->corpus, plan->features[m]);
@@ -73,9 +85,11 @@ static mb_status check_features(const mb_sweep *sweep, const sweep_cell *cell,
             bool same = !*known && m > 0 && plan->features[m - 1] != NULL &&
                         strcmp(plan->features[m - 1], plan->features[m]) == 0;
             *known = false;
-            if (same) // "feature": once is enough
+            if (same || mb_input_repeats(&plan->order, m)) // once is enough
                 continue;
-            status = unknown_feature(cell->corpus, mb_modality_names[m], plan->features[m], error);
+            char where[256];
+            name_input(plan, cell->corpus, m, where, sizeof where);
+            status = unknown_feature(cell->corpus, where, plan->features[m], error);
             status = collect(sweep, cell, status, findings, error);
             continue;
         }

@@ -202,7 +202,7 @@ void mb_sweep_plan_free(mb_sweep_plan *plan) {
     }
     for (int32_t i = 0; i < plan->cell_count; i++) {
         free(plan->cells[i].label);
-        for (int m = 0; m < MB_MODALITY_COUNT; m++)
+        for (int m = 0; m < MB_MAX_STREAMS; m++)
             free(plan->cells[i].features[m]);
         free(plan->cells[i].settings);
     }

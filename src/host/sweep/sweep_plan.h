@@ -10,6 +10,7 @@
 #include "merbench/folds.h"
 #include "merbench/model.h"
 #include "merbench/sequences.h"
+#include "sweep/inputs.h"
 #include "sweep/setting.h"
 
 typedef enum mb_search_method {
@@ -41,7 +42,8 @@ typedef struct mb_sweep_cell {
     int32_t corpus;        // index in mb_sweep_plan.corpora
     const mb_model *model; // NULL: was refused
     mb_feature_type feature_type;
-    char *features[MB_MODALITY_COUNT]; // NULL: the model does not get this modality
+    mb_input_order order;
+    char *features[MB_MAX_STREAMS]; // by stream; NULL: the model does not get this modality
     int32_t setting_count;
     mb_setting *settings; // in the order of the search; all different
 } mb_sweep_cell;

@@ -14,7 +14,8 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, 
     const mb_sweep_plan *plan = sweep->plan;
     const sweep_cell *cell = &sweep->cells[cell_index];
     const mb_dataset_rules *rules = cell->corpus->rules;
-    *trial = (mb_trial){.feature_type = cell->plan->feature_type,
+    *trial = (mb_trial){.order = cell->plan->order,
+                        .feature_type = cell->plan->feature_type,
                         .model = cell->plan->model,
                         .setting = cell->plan->settings[setting],
                         .protocol = plan->protocol,
@@ -22,7 +23,7 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, 
                         .fold_seed = plan->fold_seed};
     snprintf(trial->dataset, sizeof trial->dataset, "%s", rules->name);
     memcpy(trial->corpus_digest, cell->corpus->digest, sizeof trial->corpus_digest);
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+    for (int32_t m = 0; m < mb_input_count(&cell->plan->order); m++) {
         if (cell->plan->features[m] == NULL)
             continue;
         const mb_feature *feature = mb_corpus_feature(cell->corpus, cell->plan->features[m]);

@@ -17,20 +17,46 @@ static bool add(cJSON *object, const char *key, cJSON *value) {
     return false;
 }
 
+static cJSON *make_feature(const mb_trial *trial, int32_t stream) {
+    cJSON *feature = cJSON_CreateObject();
+    if (add(feature, "name", cJSON_CreateString(trial->features[stream].name)) &&
+        add(feature, "digest", cJSON_CreateString(trial->features[stream].digest)))
+        return feature;
+    cJSON_Delete(feature);
+    return NULL;
+}
+
+// The list of a modality, the best feature first.
+static cJSON *make_list(const mb_trial *trial, int32_t modality) {
+    cJSON *list = cJSON_CreateArray();
+    bool good = list != NULL;
+    for (int32_t rank = 1; rank <= trial->order.ranks && good; rank++) {
+        cJSON *feature = make_feature(trial, mb_input_stream(&trial->order, modality, rank));
+        good = feature != NULL && cJSON_AddItemToArray(list, feature);
+        if (!good)
+            cJSON_Delete(feature);
+    }
+    if (good)
+        return list;
+    cJSON_Delete(list);
+    return NULL;
+}
+
 static bool add_features(cJSON *object, const mb_trial *trial) {
     cJSON *features = cJSON_CreateObject();
+    bool lists = trial->order.ranks > 0;
     if (!add(object, "features", features))
         return false;
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
-        if (trial->features[m].name == NULL)
+    for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
+        int32_t stream = mb_input_stream(&trial->order, m, 1);
+        if (stream < 0 || trial->features[stream].name == NULL)
             continue;
-        cJSON *feature = cJSON_CreateObject();
-        if (!add(features, mb_modality_names[m], feature) ||
-            !add(feature, "name", cJSON_CreateString(trial->features[m].name)) ||
-            !add(feature, "digest", cJSON_CreateString(trial->features[m].digest)))
+        if (!add(features, mb_modality_names[m],
+                 lists ? make_list(trial, m) : make_feature(trial, stream)))
             return false;
     }
-    return true;
+    return !lists ||
+           add(object, "fusion_modality", cJSON_CreateString(mb_fusion_names[trial->order.fusion]));
 }
 
 // The options of the model are in "options", those of the optimiser at the top level.
@@ -104,23 +130,59 @@ static mb_status read_digest(const mb_json *object, const char *key, char digest
     return MB_OK;
 }
 
-static mb_status read_features(const mb_json *root, mb_trial *trial, mb_error *error) {
+static mb_status read_feature(const mb_json *at, mb_trial *trial, int32_t stream, mb_error *error) {
     static const char *const feature_keys[] = {"name", "digest", NULL};
+    const char *name = "";
+    mb_status status = mb_json_keys(at, feature_keys, error);
+    mb_json name_at = mb_json_member(at, "name");
+    if (status == MB_OK)
+        status = mb_json_text(&name_at, &name, error);
+    if (status == MB_OK)
+        status = read_digest(at, "digest", trial->features[stream].digest, error);
+    if (status == MB_OK && (trial->features[stream].name = strdup(name)) == NULL)
+        status = mb_out_of_memory(error, "description of a trial");
+    return status;
+}
+
+// A list for each modality of the fusion_modality, all of the same length.
+static mb_status read_lists(const mb_json *root, const mb_json *features, mb_trial *trial,
+                            mb_error *error) {
+    mb_json fusion_at = mb_json_member(root, "fusion_modality");
+    mb_input_order *order = &trial->order;
+    int fusion = 0, count = 0, expected = 0;
+    mb_status status = mb_json_choice(&fusion_at, mb_fusion_names, MB_FUSION_COUNT, &fusion, error);
+    *order = (mb_input_order){1, (mb_fusion_modality)fusion};
+    for (int32_t m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
+        mb_json list = mb_json_member(features, mb_modality_names[m]);
+        if (mb_input_stream(order, m, 1) < 0 && list.value != NULL)
+            status = mb_json_refuse(&list, error, "the fusion_modality has none of it");
+        if (mb_input_stream(order, m, 1) < 0 || status != MB_OK)
+            continue;
+        status = mb_json_count(&list, MB_MOST_RANKS, &count, error);
+        if (status == MB_OK && expected > 0 && count != expected)
+            status = mb_json_expect(&list, "a list as long as the others", error);
+        expected = count;
+    }
+    order->ranks = status == MB_OK ? expected : 1;
+    for (int32_t i = 0; i < mb_input_count(order) && status == MB_OK; i++) {
+        mb_json list = mb_json_member(features, mb_modality_names[mb_input_modality(order, i)]);
+        mb_json at = mb_json_first(&list);
+        for (int32_t rank = order->ranks - i % order->ranks; rank > 1; rank--)
+            at = mb_json_next(&at);
+        status = read_feature(&at, trial, i, error);
+    }
+    return status;
+}
+
+static mb_status read_features(const mb_json *root, mb_trial *trial, mb_error *error) {
     mb_json features = mb_json_member(root, "features");
     mb_status status = mb_json_keys(&features, mb_modality_names, error);
+    if (status == MB_OK && mb_json_member(root, "fusion_modality").value != NULL)
+        return read_lists(root, &features, trial, error);
     for (int m = 0; m < MB_MODALITY_COUNT && status == MB_OK; m++) {
         mb_json feature = mb_json_member(&features, mb_modality_names[m]);
-        if (feature.value == NULL)
-            continue;
-        const char *name = "";
-        status = mb_json_keys(&feature, feature_keys, error);
-        mb_json name_at = mb_json_member(&feature, "name");
-        if (status == MB_OK)
-            status = mb_json_text(&name_at, &name, error);
-        if (status == MB_OK)
-            status = read_digest(&feature, "digest", trial->features[m].digest, error);
-        if (status == MB_OK && (trial->features[m].name = strdup(name)) == NULL)
-            status = mb_out_of_memory(error, "description of a trial");
+        if (feature.value != NULL)
+            status = read_feature(&feature, trial, m, error);
     }
     return status;
 }
@@ -135,6 +197,10 @@ static mb_status read_model(const mb_json *root, mb_trial *trial, mb_error *erro
     if (trial->model == NULL)
         return mb_fail(error, MB_UNSUPPORTED, "%s: this version has no model \"%.60s\"", root->file,
                        name);
+    if ((trial->model->most_streams > 0) != (trial->order.ranks > 0))
+        return mb_json_refuse(&at, error, "the model \"%.60s\" takes %s", name,
+                              trial->order.ranks > 0 ? "no lists of features"
+                                                     : "lists of features");
     mb_json options = mb_json_member(root, "options");
     int32_t count = mb_hyper_count(trial->model);
     for (int32_t i = 0; i < count && status == MB_OK; i++) {
@@ -239,7 +305,7 @@ mb_status mb_trial_parse(const char *where, const char *description, mb_trial *t
 }
 
 void mb_trial_free(mb_trial *trial) {
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+    for (int m = 0; m < MB_MAX_STREAMS; m++)
         free(trial->features[m].name);
     *trial = (mb_trial){0};
 }
@@ -250,7 +316,7 @@ mb_status mb_trial_match(const mb_trial *trial, const mb_corpus *corpus, mb_erro
         return mb_fail(error, MB_BAD_INPUT, "%s: expected the corpus %s of %s, found %s of %s",
                        corpus->path, trial->corpus_digest, trial->dataset, corpus->digest,
                        corpus->rules->name);
-    for (int m = 0; m < MB_MODALITY_COUNT; m++) {
+    for (int m = 0; m < MB_MAX_STREAMS; m++) {
         if (trial->features[m].name == NULL)
             continue;
         const mb_feature *feature = mb_corpus_feature(corpus, trial->features[m].name);

@@ -7,6 +7,7 @@
 #include "merbench/folds.h"
 #include "merbench/sequences.h"
 #include "merbench/train.h"
+#include "sweep/inputs.h"
 #include "sweep/setting.h"
 
 typedef struct mb_trial {
@@ -15,7 +16,8 @@ typedef struct mb_trial {
     struct {
         char *name; // NULL: the model does not get this modality
         char digest[33];
-    } features[MB_MODALITY_COUNT];
+    } features[MB_MAX_STREAMS]; // by stream
+    mb_input_order order;
     mb_feature_type feature_type;
     const mb_model *model;
     mb_setting setting;

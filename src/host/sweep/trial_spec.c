@@ -12,11 +12,12 @@ mb_status mb_trial_spec_make(mb_store *store, const mb_trial *trial, const mb_co
 mb_status mb_trial_spec_load(mb_store *store, mb_trial_spec *spec, mb_error *error) {
     if (spec->dataset != NULL)
         return MB_OK;
-    const char *names[MB_MODALITY_COUNT];
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+    const char *names[MB_MAX_STREAMS];
+    int32_t count = mb_input_count(&spec->trial->order);
+    for (int32_t m = 0; m < count; m++)
         names[m] = spec->trial->features[m].name;
-    return mb_store_dataset(store, spec->corpus, names, spec->trial->feature_type, &spec->dataset,
-                            error);
+    return mb_store_dataset(store, spec->corpus, names, count, spec->trial->feature_type,
+                            &spec->dataset, error);
 }
 
 mb_run_spec mb_trial_spec_run(const mb_trial_spec *spec, int32_t fold) {
@@ -39,7 +40,7 @@ mb_run_spec mb_trial_spec_run(const mb_trial_spec *spec, int32_t fold) {
         .tests = spec->folds->tests,
         .test_count = spec->folds->test_count,
     };
-    for (int m = 0; m < MB_MODALITY_COUNT; m++)
+    for (int32_t m = 0; m < spec->dataset->stream_count; m++)
         run.config.dims[m] = spec->dataset->streams[m].dimension;
     mb_setting_apply(trial->model, &trial->setting, &run.config, &run.training);
     return run;
