@@ -51,4 +51,23 @@ says '0 runs' # nothing is trained again
 expect 0 paper 9 --data data --results r.db $few --quiet
 matches '^Attention +'
 matches '^high'
+
+# ---- Table 10: Top1 is attention of Table 9, Top2 has two features of each modality
+# shellcheck disable=SC2086
+expect 0 paper 10 --data data --results r.db $few
+says 'table10: 2 runs, 2 done already'
+matches '^Top1 .*(same|different|undecided)'
+matches '^Top2 +—'
+prints 'CMUMOSI lacks whisper-large-v2-UTT (audio, from Top2 on), chinese-roberta-wwm-ext-large-UTT (text'
+check 'the reason is given once' [ "$(grep -c whisper-large "$STDOUT")" -eq 1 ]
+for name in whisper-large-v2-UTT chinese-roberta-wwm-ext-large-UTT manet_UTT; do
+    cp -r "$from" "folder/features/$name"
+done
+expect 0 import mertools folder --dataset CMUMOSI -o data/mosi.h5 --quiet --force
+# shellcheck disable=SC2086
+expect 0 paper 10 --data data --results r.db $few
+says 'table10: 4 runs, '
+matches '^Top2 .*(same|different|undecided)'
+matches '^Top3 +—'
+prints 'CMUMOSI lacks wavlm-large-UTT (audio, from Top3 on)'
 finish

@@ -42,6 +42,10 @@ static void test_bad_layouts(void **state) {
          "published: expected an integer 0..20"},
         {"{\"rows\": [{\"head\": \"a\"}], \"columns\": [{\"head\": \"b\", \"metric\": \"f1\"}]}",
          "columns[0].metric: "},
+        {"{\"rows\": [{\"head\": \"a\"}], \"columns\": [{\"head\": \"b\"}], \"notes\": [\"\"]}",
+         "notes[0]: "},
+        {"{\"rows\": [{\"head\": \"a\"}], \"columns\": [{\"head\": \"b\"}], \"notes\": \"c\"}",
+         "notes: expected a list"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mb_layout layout;

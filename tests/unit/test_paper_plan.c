@@ -72,6 +72,46 @@ static void test_tables(void **state) {
     check(5, 4);  // three features on one corpus, one on the other
     check(8, 2);  // Chinese text, and its translation
     check(13, 1); // all punctuation
+    check(10, 1); // the best of each modality, which is attention with the high set
+}
+
+// The best first, as the ranking has them; what a corpus lacks is named once.
+static void test_ranking(void **state) {
+    (void)state;
+    static const char *const best[] = {"chinese-hubert-large-UTT", "whisper-large-v2-UTT"};
+    static const char *const words[] = {"Baichuan-13B-Base-UTT",
+                                        "chinese-roberta-wwm-ext-large-UTT"};
+    static const char *const faces[] = {"clip-vit-large-patch14-UTT", "manet_UTT"};
+    const char *const *lists[] = {best, words, faces};
+    mb_paper_plan made;
+    make(10, &made);
+    const cJSON *cells = cJSON_GetObjectItem(made.plan, "cells");
+    assert_int_equal(cJSON_GetArraySize(cells), 1);
+    const cJSON *cell = cJSON_GetArrayItem(cells, 0);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cell, "model")), "attention");
+    const cJSON *notes = cJSON_GetObjectItem(made.layout, "notes");
+    assert_int_equal(cJSON_GetArraySize(notes), 3); // of Top1 and of two corpora
+    const char *note = cJSON_GetStringValue(cJSON_GetArrayItem(notes, 1));
+    assert_int_equal(
+        strncmp(note, "CMUMOSI lacks whisper-large-v2-UTT (audio, from Top2 on), ", 58), 0);
+    mb_paper_plan_free(&made);
+
+    for (int m = 0; m < 3; m++)
+        mosi_features[3 + m].name = (char *)lists[m][1];
+    make(10, &made);
+    cells = cJSON_GetObjectItem(made.plan, "cells");
+    assert_int_equal(cJSON_GetArraySize(cells), 2);
+    cell = cJSON_GetArrayItem(cells, 1);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cell, "model")), "attention_topn");
+    for (int m = 0; m < 3; m++) {
+        const cJSON *list =
+            cJSON_GetObjectItem(cJSON_GetObjectItem(cell, "features"), mb_modality_names[m]);
+        assert_int_equal(cJSON_GetArraySize(list), 2);
+        for (int i = 0; i < 2; i++)
+            assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(list, i)), lists[m][i]);
+    }
+    check(10, 2);
+    mb_paper_plan_free(&made);
 }
 
 static void test_feature_types(void **state) {
@@ -105,9 +145,10 @@ static void test_unsupported(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_feature_types),
+        cmocka_unit_test(test_tables), cmocka_unit_test(test_feature_types),
         cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_ranking), // changes the features
+
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,13 @@
 #include "paper/published.h"
 
 static const mb_json_limits limits = {.bytes = 4 << 20, .values = 200000, .depth = 8};
-enum { MOST_ROWS = 10000, MOST_COLUMNS = 1000, MOST_PLACES = 100000, MOST_BEST = 100 };
+enum {
+    MOST_ROWS = 10000,
+    MOST_COLUMNS = 1000,
+    MOST_PLACES = 100000,
+    MOST_BEST = 100,
+    MOST_NOTES = 100
+};
 
 typedef struct memory {
     cJSON *document; // has the texts
@@ -212,9 +218,26 @@ static mb_status read_lines(const reading *r, const mb_json *root) {
     return status == MB_OK ? read_each(r, &rows, read_row) : status;
 }
 
+static mb_status read_notes(const reading *r, const mb_json *root) {
+    mb_json notes = mb_json_member(root, "notes");
+    int count = 0;
+    if (notes.value == NULL)
+        return MB_OK;
+    mb_status status = mb_json_count(&notes, MOST_NOTES, &count, r->error);
+    if (status != MB_OK)
+        return status;
+    r->layout->notes = calloc((size_t)count, sizeof *r->layout->notes);
+    if (r->layout->notes == NULL)
+        return mb_out_of_memory(r->error, "a layout");
+    for (mb_json at = mb_json_first(&notes); at.value != NULL && status == MB_OK;
+         at = mb_json_next(&at))
+        status = mb_json_text(&at, &r->layout->notes[r->layout->note_count++], r->error);
+    return status;
+}
+
 static mb_status read_layout(const reading *r, const mb_json *root) {
     static const char *const keys[] = {"title",   "comment", "published", "metric", "best",
-                                       "partial", "rows",    "columns",   NULL};
+                                       "partial", "rows",    "columns",   "notes",  NULL};
     mb_layout *layout = r->layout;
     mb_json partial = mb_json_member(root, "partial");
     mb_status status = mb_json_keys(root, keys, r->error);
@@ -228,6 +251,8 @@ static mb_status read_layout(const reading *r, const mb_json *root) {
         status = read_integer(r, root, "best", MOST_BEST, &layout->best);
     if (status == MB_OK && partial.value != NULL)
         status = mb_json_boolean(&partial, &layout->partial, r->error);
+    if (status == MB_OK)
+        status = read_notes(r, root);
     return status == MB_OK ? read_lines(r, root) : status;
 }
 
@@ -277,6 +302,7 @@ void mb_layout_free(mb_layout *layout) {
     memory *own = layout->memory;
     free(layout->rows);
     free(layout->columns);
+    free(layout->notes);
     if (own != NULL) {
         cJSON_Delete(own->document);
         free(own->over);

@@ -36,9 +36,10 @@ typedef struct mb_layout {
     int32_t metric;           // index in scores.def
     int32_t best;             // so many of the best of a column and a group are marked
     bool partial;             // a line without cells is no mistake
-    int32_t row_count, column_count;
+    int32_t row_count, column_count, note_count;
     mb_layout_line *rows, *columns;
-    void *memory; // own
+    const char **notes; // below the table
+    void *memory;       // own
 } mb_layout;
 
 // Reads a file. MB_BAD_INPUT: the message has the place. After a failure there is nothing to free.

@@ -176,15 +176,28 @@ static bool print_title(const printing *p) {
     return true;
 }
 
-static void print_notes(const printing *p) {
+static bool print_own_notes(const printing *p) {
+    for (int32_t i = 0; i < p->layout->note_count; i++) {
+        char *safe = p->dialect->escape(p->layout->notes[i]);
+        if (safe == NULL)
+            return false;
+        mb_print_line(p->dialect->line, p->out, "%s", safe);
+        free(safe);
+    }
+    return true;
+}
+
+static bool print_notes(const printing *p) {
     const mb_published *published = &p->values->published;
     if (p->layout->best > 0)
         mb_print_line(p->dialect->line, p->out, "%s", p->dialect->legend);
     if (p->missing)
         mb_print_line(p->dialect->line, p->out, "%s: the plan has no such cell",
                       p->dialect->nothing);
+    if (!print_own_notes(p))
+        return false;
     if (p->form == MB_PUBLISHED_OFF)
-        return;
+        return true;
     mb_print_line(p->dialect->line, p->out, "paper: %s; means of %" PRId32 " runs",
                   published->source, published->runs);
     mb_print_line(
@@ -193,6 +206,7 @@ static void print_notes(const printing *p) {
         "at the level 0.05");
     for (int32_t i = 0; i < p->note_count; i++)
         mb_print_line(p->dialect->line, p->out, "[%" PRId32 "] %s", i + 1, p->notes[i]);
+    return true;
 }
 
 static mb_status print_document(const mb_layout_values *values, const mb_layout_options *options,
@@ -207,8 +221,7 @@ static mb_status print_document(const mb_layout_values *values, const mb_layout_
     if (!print_title(&p) || !print_grid(&p))
         return mb_out_of_memory(error, "a table");
     fputc('\n', out);
-    print_notes(&p);
-    return MB_OK;
+    return print_notes(&p) ? MB_OK : mb_out_of_memory(error, "a table");
 }
 
 mb_status mb_layout_print(mb_ledger *ledger, const mb_layout *layout,

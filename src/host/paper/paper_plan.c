@@ -19,7 +19,6 @@ bool mb_paper_can(int32_t table, const char **why) {
         const char *why;
     } others[] = {{1, "it has counts of a corpus, no scores"},
                   {4, "it has counts of corpora, no scores"},
-                  {10, "it needs the model attention_topn"},
                   {11, "it needs runs across corpora"},
                   {12, "it needs runs across corpora and predictions of another system"},
                   {14, "it needs noisy copies of features"},
@@ -66,12 +65,46 @@ static bool features_of(const making *m, const mb_published_row *row,
     return count == 1 || count == MB_MODALITY_COUNT;
 }
 
+// N of a row of Table 10; 0 = another row.
+static int32_t top_of(const mb_published_row *row) {
+    const cJSON *top = cJSON_GetObjectItemCaseSensitive(row->keys, "top");
+    return cJSON_IsNumber(top) ? top->valueint : 0;
+}
+
+static const char *ranked_in(const making *m, const mb_corpus *corpus, int32_t modality,
+                             int32_t rank) {
+    const mb_paper_feature *feature = mb_paper_feature_ranked(m->features, modality, rank);
+    return feature != NULL ? mb_paper_feature_in(m->features, corpus, feature, false, NULL) : NULL;
+}
+
+// Adds the N best features of each modality, the best first. One of each is a name, no list: then
+// the model is attention, and the trial that of Table 9. False: the corpus lacks one.
+static bool add_ranked(const making *m, int32_t top, const mb_corpus *corpus, cJSON *cell) {
+    cJSON *features = cJSON_AddObjectToObject(cell, "features");
+    for (int32_t i = 0; i < MB_MODALITY_COUNT; i++) {
+        cJSON *list = cJSON_CreateArray();
+        bool complete = true;
+        for (int32_t rank = 1; rank <= top && complete; rank++) {
+            const char *name = ranked_in(m, corpus, i, rank);
+            complete = name != NULL && cJSON_AddItemToArray(list, cJSON_CreateString(name));
+        }
+        cJSON *given = complete && top == 1 ? cJSON_DetachItemFromArray(list, 0) : list;
+        if (given != list)
+            cJSON_Delete(list);
+        if (!cJSON_AddItemToObject(features, mb_modality_names[i], given) || !complete)
+            return false;
+    }
+    return true;
+}
+
 // Adds the features under the names that the corpus has for them. False: it lacks one.
 static bool add_features(const making *m, const mb_published_row *row, const mb_corpus *corpus,
                          cJSON *cell) {
     const mb_paper_feature *of[MB_MODALITY_COUNT] = {NULL}, *single = NULL;
     const char *level = key(row, "level"), *variant = key(row, "variant");
     bool sequences = level != NULL && strcmp(level, "sequence") == 0;
+    if (top_of(row) > 0)
+        return add_ranked(m, top_of(row), corpus, cell);
     if (!features_of(m, row, of, &single))
         return false;
     if (single != NULL) {
@@ -89,7 +122,7 @@ static bool add_features(const making *m, const mb_published_row *row, const mb_
 
 // Adds the cell of a row and a corpus, if the corpus has the features.
 static bool add_cell(making *m, const mb_published_row *row, const mb_paper_corpus *corpus) {
-    const char *model = key(row, "fusion");
+    const char *model = top_of(row) > 1 ? "attention_topn" : key(row, "fusion");
     cJSON *cell = cJSON_CreateObject();
     cJSON_AddStringToObject(cell, "label", row->id);
     cJSON_AddStringToObject(cell, "corpus", corpus->corpus->rules->name);
@@ -192,8 +225,6 @@ static void make_layout(making *m) {
     m->made->layout = layout;
 }
 
-// ---- both -------------------------------------------------------------------------------------
-
 // Whether a column of the table shows a corpus.
 static bool shows(const mb_published *published, const char *dataset) {
     for (int32_t c = 0; c < published->column_count; c++)
@@ -202,6 +233,43 @@ static bool shows(const mb_published *published, const char *dataset) {
             return true;
     return false;
 }
+
+// ---- notes ------------------------------------------------------------------------------------
+
+// "MELD lacks whisper-large-v2-UTT (audio, from Top2 on), ...": why places of Table 10 are empty.
+static void add_lacking(const making *m, int32_t most, const mb_corpus *corpus, cJSON *notes) {
+    char text[4096];
+    size_t length = 0;
+    for (int32_t rank = 1; rank <= most; rank++)
+        for (int32_t i = 0; i < MB_MODALITY_COUNT; i++) {
+            const mb_paper_feature *feature = mb_paper_feature_ranked(m->features, i, rank);
+            if (feature == NULL || ranked_in(m, corpus, i, rank) != NULL || length >= sizeof text)
+                continue;
+            length += (size_t)snprintf(
+                text + length, sizeof text - length, "%s%s %s (%s, from Top%d on)",
+                length == 0 ? corpus->rules->name : "", length == 0 ? " lacks" : ",", feature->utt,
+                mb_modality_names[i], (int)rank);
+        }
+    if (length > 0)
+        cJSON_AddItemToArray(notes, cJSON_CreateString(text));
+}
+
+static void add_notes(making *m) {
+    static const char first[] =
+        "Top1 is the model attention with the high set: its trials are those of Table 9";
+    int32_t most = 0;
+    for (int32_t r = 0; r < m->published->row_count; r++)
+        most = top_of(&m->published->rows[r]) > most ? top_of(&m->published->rows[r]) : most;
+    if (most == 0)
+        return;
+    cJSON *notes = cJSON_AddArrayToObject(m->made->layout, "notes");
+    cJSON_AddItemToArray(notes, cJSON_CreateString(first));
+    for (int32_t c = 0; c < m->request->corpus_count; c++)
+        if (shows(m->published, m->request->corpora[c].corpus->rules->name))
+            add_lacking(m, most, m->request->corpora[c].corpus, notes);
+}
+
+// ---- both -------------------------------------------------------------------------------------
 
 mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published *published,
                              const mb_paper_features *features, mb_paper_plan *plan,
@@ -218,6 +286,7 @@ mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published
             if (shows(published, request->corpora[c].corpus->rules->name))
                 add_cell(&m, &published->rows[r], &request->corpora[c]);
     make_layout(&m);
+    add_notes(&m);
     return MB_OK;
 }
 
