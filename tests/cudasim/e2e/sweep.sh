@@ -39,6 +39,18 @@ unset CUDASIM_MEMORY
 CUDASIM_POOLS=0 expect 0 run whole.json --results plain.db --device cuda --no-table
 same_bits cuda.db plain.db
 
+# Lists of features, one of which is in twice.
+must "$MERBENCH" synth --like cmumosi --scale 0.05 --frames -o c.h5 --dims audio=5,text=9,video=6 >/dev/null
+cat >lists.json <<'END'
+{"name": "sweep", "epochs": 2, "corpora": {"c": "c.h5"}, "grid": {"hidden_dim": [3, 4, 5, 6, 7]},
+ "cells": [{"corpus": "c", "model": "attention_topn", "fusion_modality": "AT",
+   "features": {"audio": ["synth-audio-UTT", "synth-audio-FRA"], "text": ["synth-text-FRA", "synth-text-UTT"]}}],
+ "search": {"method": "grid", "seeds": [1]}, "final": {"seeds": [1, 2, 3]}}
+END
+expect 0 run lists.json --results lists-cpu.db --device cpu --isa portable --no-table
+expect 0 run lists.json --results lists.db --device cuda
+close_entries lists-cpu.db lists.db
+
 expect 0 replay cuda.db --list
 key=$(sed -n '/ final /{s/ .*//p;q}' "$STDOUT")
 expect 0 replay cuda.db "$key"
