@@ -96,7 +96,7 @@ static mb_status compare_scores(replay *r, mb_error *error) {
         return status;
     bool comparable = r->compared == r->fold_count && r->difference[0] == '\0';
     if (comparable)
-        status = mb_score_trial(r->corpus, r->folds[0].spec.folds, r->again, &again, error);
+        status = mb_score_trial(&r->corpus, r->folds[0].spec.folds, r->again, &again, error);
     if (comparable && status == MB_OK) {
         if (!mb_trial_scores_equal(&stored, &again, difference, sizeof difference))
             snprintf(r->difference, sizeof r->difference, "scores: %s", difference);
@@ -251,7 +251,7 @@ static mb_status open_folds(replay *r, mb_store *store, const mb_replay_trials *
     mb_status status = MB_OK;
     for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++) {
         mb_trial_spec *spec = &r->folds[k].spec;
-        status = mb_trial_spec_make(store, &trials->folds[k], r->corpus, spec, error);
+        status = mb_trial_spec_make(store, &trials->folds[k], r->corpus, NULL, spec, error);
         if (status == MB_OK)
             status = mb_trial_spec_load(store, spec, error);
         if (status == MB_OK && spec->folds->fold_count != r->fold_count)

@@ -11,6 +11,7 @@
 #include "merbench/model.h"
 #include "merbench/sequences.h"
 #include "sweep/setting.h"
+#include "sweep/targets.h"
 
 typedef enum mb_search_method {
     MB_SEARCH_NONE, // no search: every cell has one setting
@@ -38,8 +39,10 @@ typedef struct mb_plan_corpus {
 typedef struct mb_sweep_cell {
     char where[64]; // path in the plan, for messages: "cells[2]"
     char *label;
-    int32_t corpus;        // index in mb_sweep_plan.corpora
-    const mb_model *model; // NULL: was refused
+    int32_t corpus;                   // index in mb_sweep_plan.corpora
+    int32_t target_count;             // 0: the corpus itself is scored
+    int32_t targets[MB_MOST_TARGETS]; // indices in mb_sweep_plan.corpora
+    const mb_model *model;            // NULL: was refused
     mb_feature_type feature_type;
     char *features[MB_MODALITY_COUNT]; // NULL: the model does not get this modality
     int32_t setting_count;
