@@ -50,7 +50,16 @@ typedef struct mb_fold_set {
 // Random folds are drawn with `seed` here, too.
 mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
                         mb_fold_set *folds, mb_error *error);
+// The same without test parts, which the corpus then need not have.
+mb_status mb_folds_make_untested(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
+                                 mb_fold_set *folds, mb_error *error);
 void mb_folds_free(mb_fold_set *folds);
+
+// Adds a test part to folds: a split of another corpus, dataset `dataset` of the runs, under the
+// name `name`. MB_BAD_INPUT: the split is missing, is empty or lacks labels.
+mb_status mb_folds_add_target(const mb_corpus *target, const char *split, const char *name,
+                              int32_t dataset, mb_protocol protocol, mb_fold_set *folds,
+                              mb_error *error);
 
 // How the toolkit cuts a permutation of `count` utterances into five folds: fold k has
 // positions bounds[k] ... bounds[k + 1] - 1; all folds have count / 5 positions, the last one

@@ -64,6 +64,21 @@ sed -i 's/"features": {"audio": "synth-audio-FRA"}/"feature": "VT"/' layout.json
 expect 3 table r.db --layout layout.json
 complains 'no cell of the plan'
 
+# ---- lists and targets
+expect 0 synth --like sims --scale 0.05 --frames --dims audio=4,text=5,video=6 -o s.h5
+cat >cross.json <<END
+{"name": "cross", "epochs": 2, "corpora": {"c": "c.h5", "s": "s.h5"}, "settings": {"hidden_dim": 4}, "cells": [
+ {"corpus": "c", "targets": ["s"], "model": "attention_topn", "fusion_modality": "AT", "features": {$A, $T}}],
+ "final": {"seeds": [1]}}
+END
+expect 0 run cross.json --results cross.db
+prints 'CMUMOSI > SIMS'
+expect 0 replay cross.db --list
+key=$(grep -oE '^[0-9a-f]{32}' "$STDOUT")
+expect 0 replay cross.db "$key" --data .
+says 'identical'
+says_not 'not compared'
+
 # ---- refused before training
 refused() { # refused MESSAGE CELL
     plan "$2"

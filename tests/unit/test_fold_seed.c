@@ -119,7 +119,7 @@ static void check_description(const char *description, const drawn *expected) {
     snprintf(path, sizeof path, "%s/mer.h5", folder.path);
     if (mb_trial_parse("description", description, &trial, &error) != MB_OK ||
         mb_store_corpus(store, path, &corpus, &error) != MB_OK ||
-        mb_trial_spec_make(store, &trial, corpus, &spec, &error) != MB_OK)
+        mb_trial_spec_make(store, &trial, corpus, NULL, &spec, &error) != MB_OK)
         fail_msg("%s", error.message);
     assert_int_equal(trial.fold_seed, 3);
     assert_int_equal(spec.folds->fold_count, FOLDS);

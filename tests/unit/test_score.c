@@ -71,7 +71,8 @@ static mb_part_scores parts[MOST_PARTS];
 static mb_ledger_scores score(const sample *s) {
     mb_ledger_scores scores;
     mb_error error = {.message = ""};
-    if (mb_score_trial(&s->corpus, &s->set, s->results, &scores, &error) != MB_OK)
+    const mb_corpus *corpora[] = {&s->corpus};
+    if (mb_score_trial(corpora, &s->set, s->results, &scores, &error) != MB_OK)
         fail_msg("%s", error.message);
     int32_t count = scores.part_count;
     assert_in_range(count, 0, MOST_PARTS);
@@ -213,8 +214,8 @@ static void test_parts(void **state) {
 static void refuse(const sample *s, const char *message) {
     mb_ledger_scores scores;
     mb_error error = {.message = ""};
-    assert_int_equal(mb_score_trial(&s->corpus, &s->set, s->results, &scores, &error),
-                     MB_BAD_INPUT);
+    const mb_corpus *corpora[] = {&s->corpus};
+    assert_int_equal(mb_score_trial(corpora, &s->set, s->results, &scores, &error), MB_BAD_INPUT);
     if (strstr(error.message, message) == NULL)
         fail_msg("%s", error.message);
 }

@@ -172,7 +172,11 @@ static mb_status replay(const replay_options *options, mb_ledger *ledger,
     if (status == MB_OK) {
         mb_print_plain("trial %s: %s, %s, seed %u, corpus %s\n", recorded->key, first->dataset,
                        first->model->name, first->seed, path);
-        mb_replay_options how = {open_device, &options->device, options->threads};
+        mb_replay_options how = {.open = open_device,
+                                 .context = &options->device,
+                                 .paths = options->data.items,
+                                 .path_count = options->data.count,
+                                 .threads = options->threads};
         status = mb_replay_trial(ledger, recorded->key, &trials, path, &how, stdout, error);
     }
     free(path);

@@ -148,7 +148,7 @@ static mb_status make_official(const mb_corpus *corpus, mb_protocol protocol, mb
     if (status == MB_OK)
         status =
             fill_part(&folds->folds[0].select, "val", val->rows, val->count, val, protocol, error);
-    return status == MB_OK ? add_tests(corpus, "test", protocol, folds, error) : status;
+    return status;
 }
 
 // Makes a part of one fold.
@@ -246,14 +246,12 @@ static mb_status make_folded(const mb_corpus *corpus, mb_protocol protocol, uint
                       : order_at_random(corpus, split, seed, &order, error);
     if (status == MB_OK)
         status = make_five(&order, split, protocol, folds, error);
-    if (status == MB_OK && !sessions)
-        status = add_tests(corpus, "test1", protocol, folds, error);
     free(order.rows);
     return status;
 }
 
-mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
-                        mb_fold_set *folds, mb_error *error) {
+mb_status mb_folds_make_untested(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
+                                 mb_fold_set *folds, mb_error *error) {
     *folds = (mb_fold_set){0};
     mb_status status = corpus->rules->splits == MB_SPLIT_OFFICIAL
                            ? make_official(corpus, protocol, folds, error)
@@ -261,6 +259,34 @@ mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t 
     if (status != MB_OK)
         mb_folds_free(folds);
     return status;
+}
+
+mb_status mb_folds_make(const mb_corpus *corpus, mb_protocol protocol, uint32_t seed,
+                        mb_fold_set *folds, mb_error *error) {
+    mb_split_scheme splits = corpus->rules->splits;
+    mb_status status = mb_folds_make_untested(corpus, protocol, seed, folds, error);
+    if (status == MB_OK && splits != MB_SPLIT_SESSIONS)
+        status = add_tests(corpus, splits == MB_SPLIT_OFFICIAL ? "test" : "test1", protocol, folds,
+                           error);
+    if (status != MB_OK)
+        mb_folds_free(folds);
+    return status;
+}
+
+mb_status mb_folds_add_target(const mb_corpus *target, const char *split, const char *name,
+                              int32_t dataset, mb_protocol protocol, mb_fold_set *folds,
+                              mb_error *error) {
+    const mb_split *found;
+    mb_status status = find_split(target, split, SCORE, &found, error);
+    if (status != MB_OK)
+        return status;
+    mb_part *tests = reallocarray(folds->tests, (size_t)folds->test_count + 1, sizeof *tests);
+    if (tests == NULL)
+        return mb_out_of_memory(error, "test parts");
+    folds->tests = tests;
+    mb_part *part = &tests[folds->test_count++];
+    *part = (mb_part){.dataset = dataset};
+    return fill_part(part, name, found->rows, found->count, found, protocol, error);
 }
 
 static void free_part(mb_part *part) {

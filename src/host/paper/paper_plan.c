@@ -25,9 +25,7 @@ bool mb_paper_can(int32_t table, const char **why) {
                   {15, "it needs noisy copies of features"},
                   {16, "it needs fine-tuned encoders"},
                   {17, "it has costs, no scores"},
-                  {18, "it lists encoders, no scores"},
-                  {19, "it needs runs across corpora"},
-                  {20, "it needs runs across corpora"}};
+                  {18, "it lists encoders, no scores"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].table == table) {
             *why = others[i].why;
@@ -120,14 +118,47 @@ static bool add_features(const making *m, const mb_published_row *row, const mb_
     return !sequences || cJSON_AddStringToObject(cell, "feature_type", "frm_align") != NULL;
 }
 
+// Whether a corpus has the features of a cell, under the same names.
+static bool has_features(const mb_corpus *corpus, const cJSON *cell) {
+    const cJSON *one = cJSON_GetObjectItemCaseSensitive(cell, "feature"), *name;
+    const cJSON *several = cJSON_GetObjectItemCaseSensitive(cell, "features");
+    bool all = one == NULL || mb_corpus_feature(corpus, one->valuestring) != NULL;
+    cJSON_ArrayForEach(name, several) {
+        all = all && mb_corpus_feature(corpus, name->valuestring) != NULL;
+    }
+    return all;
+}
+
+static bool is_corpus(const mb_paper_corpus *corpus, const char *dataset) {
+    return strcmp(corpus->corpus->rules->name, dataset) == 0;
+}
+
+// Adds the corpora of the columns to a cell that is trained on another one. False: there is none.
+static bool add_targets(const making *m, const mb_paper_corpus *source, cJSON *cell) {
+    cJSON *targets = cJSON_AddArrayToObject(cell, "targets");
+    for (int32_t i = 0; i < m->published->column_count; i++)
+        for (int32_t c = 0; c < m->request->corpus_count; c++) {
+            const mb_paper_corpus *target = &m->request->corpora[c];
+            const char *dataset = m->published->columns[i].corpus;
+            if (dataset != NULL && target != source && is_corpus(target, dataset) &&
+                has_features(target->corpus, cell))
+                cJSON_AddItemToArray(targets, cJSON_CreateString(dataset));
+        }
+    return cJSON_GetArraySize(targets) > 0;
+}
+
 // Adds the cell of a row and a corpus, if the corpus has the features.
 static bool add_cell(making *m, const mb_published_row *row, const mb_paper_corpus *corpus) {
     const char *model = top_of(row) > 1 ? "attention_topn" : key(row, "fusion");
+    const char *source = key(row, "source");
+    if (source != NULL && !is_corpus(corpus, source))
+        return false;
     cJSON *cell = cJSON_CreateObject();
     cJSON_AddStringToObject(cell, "label", row->id);
     cJSON_AddStringToObject(cell, "corpus", corpus->corpus->rules->name);
     cJSON_AddStringToObject(cell, "model", model != NULL ? model : "attention");
-    if (!add_features(m, row, corpus->corpus, cell)) {
+    if (!add_features(m, row, corpus->corpus, cell) ||
+        (source != NULL && !add_targets(m, corpus, cell))) {
         cJSON_Delete(cell);
         return false;
     }
@@ -182,16 +213,18 @@ static void add_group(const mb_published_row *row, cJSON *line) {
     cJSON_AddStringToObject(line, "group", group);
 }
 
+// The columns of a table whose rows have a source are targets: parts of the runs.
 static void add_column(const mb_published *published, const mb_published_column *column,
                        cJSON *columns) {
+    bool target = published->row_count > 0 && key(&published->rows[0], "source") != NULL;
     cJSON *line = cJSON_CreateObject();
     cJSON_AddStringToObject(line, "head", column->printed);
     cJSON_AddStringToObject(line, "published", column->id);
     if (column->metric != NULL)
         cJSON_AddStringToObject(line, "metric", column->metric);
     if (column->corpus != NULL)
-        cJSON_AddStringToObject(line, "dataset", column->corpus);
-    if (column->corpus != NULL && column->part != NULL)
+        cJSON_AddStringToObject(line, target ? "part" : "dataset", column->corpus);
+    if (!target && column->corpus != NULL && column->part != NULL)
         cJSON_AddStringToObject(line, "part",
                                 strcmp(column->part, "cv") == 0 ? "folds" : column->part);
     if (column->corpus == NULL && column->over_count > 0) {

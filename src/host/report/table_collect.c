@@ -171,6 +171,10 @@ mb_status mb_table_collect_cell(mb_ledger *ledger, const mb_table *table, mb_tab
         status = mb_ledger_get_entries(ledger, digest, index, false, &search, &search_count, error);
     if (status == MB_OK)
         status = mb_ledger_get_entries(ledger, digest, index, true, &final, &final_count, error);
+    if (status == MB_OK)
+        status = mb_table_keep_targets(cell->cell, search, search_count, error);
+    if (status == MB_OK)
+        status = mb_table_keep_targets(cell->cell, final, final_count, error);
     cell->search_asked = search_count;
     for (int32_t i = 0; i < search_count; i++)
         cell->search_finished += search[i].finished;

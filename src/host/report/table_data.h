@@ -125,6 +125,13 @@ const mb_table_part *mb_table_find_part(const mb_table_value *value, const char 
 // printing.
 bool mb_table_has_parts(const mb_table_value *value);
 
+// table_targets.c: the rules of the dataset that a cell is trained on, or NULL; whether it is
+// scored on others; drops the scores of targets that are not the cell's, from trials of it.
+const mb_dataset_rules *mb_table_rules(const mb_ledger_cell *cell);
+bool mb_table_transfers(const mb_ledger_cell *cell);
+mb_status mb_table_keep_targets(const mb_ledger_cell *cell, mb_ledger_entry *entries, int32_t count,
+                                mb_error *error);
+
 // The parts of all values that have several, in the order of their first appearance. The names
 // belong to the table; free `names` itself.
 typedef struct mb_part_names {

@@ -102,21 +102,22 @@ static bool print_kind(const mb_table *table, int32_t kind, const mb_dialect *di
 
 // ---- notes about the table --------------------------------------------------------------------
 
-static bool shows(const mb_table *table, bool (*property)(const mb_dataset_rules *rules)) {
+static bool shows(const mb_table *table, bool (*property)(const mb_ledger_cell *cell)) {
     for (int32_t i = 0; i < table->cell_count; i++) {
-        const mb_dataset_rules *rules = mb_dataset_find(table->cells[i].cell->dataset);
-        if (rules != NULL && property(rules))
+        const mb_ledger_cell *cell = table->cells[i].cell;
+        if (mb_table_rules(cell) != NULL && property(cell))
             return true;
     }
     return false;
 }
 
-static bool selects_by_both(const mb_dataset_rules *rules) {
-    return rules->selection == MB_SELECT_EMOVAL;
+// With common labels there are no values beside classes.
+static bool selects_by_both(const mb_ledger_cell *cell) {
+    return mb_table_rules(cell)->selection == MB_SELECT_EMOVAL && !mb_table_transfers(cell);
 }
 
-static bool has_no_classes(const mb_dataset_rules *rules) {
-    return rules->class_count == 0;
+static bool has_no_classes(const mb_ledger_cell *cell) {
+    return mb_table_rules(cell)->class_count == 0;
 }
 
 bool mb_print_notes(const mb_table *table, const mb_dialect *dialect, FILE *out) {

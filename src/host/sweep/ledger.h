@@ -151,6 +151,8 @@ typedef struct mb_ledger_run {
     int32_t test_count;
     int32_t class_count, value_count;
     const mb_run_result *result;
+    // Of a run that replaces one: predictions and scores for other targets (sweep/targets.h) stay.
+    bool keeps_targets;
 } mb_ledger_run;
 
 // The scores of a trial on one of its parts: "folds", a test set, or "average".
@@ -180,7 +182,7 @@ extern const char *const mb_run_status_names[3]; // by mb_run_status: "done", "d
 // is recorded already, or it was stopped.
 mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
                             const mb_ledger_scores *scores, mb_error *error);
-// Records the scores of a trial, in place of earlier ones.
+// Records the scores of a trial, in place of earlier ones; those of other targets stay.
 mb_status mb_ledger_put_scores(mb_ledger *ledger, const char *trial_key,
                                const mb_ledger_scores *scores, mb_error *error);
 // Records a run that was trained again, in place of the recorded one.
@@ -209,6 +211,14 @@ mb_status mb_ledger_get_summary(mb_ledger *ledger, const char *trial_key, int32_
 // Reads a run back, predictions included; free with mb_run_result_free.
 mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
                             mb_run_result *result, mb_error *error);
+// The same with predictions for these tests alone, found by name and in their order. If one is
+// missing, the result has no tests.
+mb_status mb_ledger_get_run_on(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                               const mb_part *tests, int32_t test_count, mb_run_result *result,
+                               mb_error *error);
+// Lists the names of a run's tests. *names is malloc'ed.
+mb_status mb_ledger_get_tests(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                              char (**names)[32], int32_t *count, mb_error *error);
 // *there = false: the trial has no scores yet; there is nothing to free then.
 mb_status mb_ledger_get_scores(mb_ledger *ledger, const char *trial_key, bool *there,
                                mb_ledger_scores *scores, mb_error *error);

@@ -236,4 +236,38 @@ mb_status mb_query_copy_blob(mb_query *query, int column, size_t expected, void 
 // NULL when out of memory.
 void *mb_ledger_one_more(void *items, int32_t *count, size_t size, mb_error *error);
 
+// ---- targets ----------------------------------------------------------------------------------
+
+// Predictions of a run for a target, as recorded.
+typedef struct mb_kept_prediction {
+    char name[32], part[33];
+    int32_t count;
+    void *logits, *valences; // NULL: none
+    size_t logits_size, valences_size;
+} mb_kept_prediction;
+
+typedef struct mb_kept_predictions {
+    int32_t count;
+    mb_kept_prediction *items;
+} mb_kept_predictions;
+
+// ledger_read.c: the id of a run, which must be recorded.
+mb_status mb_ledger_find_run(mb_ledger *ledger, const char *trial_key, int32_t fold, int64_t *id,
+                             mb_error *error);
+// ledger_targets.c: reads the predictions of the recorded run `id` for targets that the new run
+// does not have.
+mb_status mb_ledger_keep_predictions(mb_ledger *ledger, const mb_ledger_run *run, int64_t id,
+                                     mb_kept_predictions *kept, mb_error *error);
+mb_status mb_ledger_put_kept(mb_ledger *ledger, int64_t id, int32_t position,
+                             const mb_kept_predictions *kept, mb_error *error);
+void mb_kept_predictions_free(mb_kept_predictions *kept);
+// Adds the recorded scores for other targets to new ones; free `all` with mb_ledger_scores_free.
+mb_status mb_ledger_keep_scores(mb_ledger *ledger, const char *trial_key,
+                                const mb_ledger_scores *scores, mb_ledger_scores *all,
+                                mb_error *error);
+// ledger_scores.c
+mb_status mb_ledger_put_scores_of(mb_ledger *ledger, const char *trial_key,
+                                  const mb_ledger_scores *scores, bool keeps_targets,
+                                  mb_error *error);
+
 #endif

@@ -100,6 +100,15 @@ static mb_status open_run_row(mb_query *query, mb_ledger *ledger, const char *tr
     return status;
 }
 
+mb_status mb_ledger_find_run(mb_ledger *ledger, const char *trial_key, int32_t fold, int64_t *id,
+                             mb_error *error) {
+    mb_query query;
+    mb_status status = open_run_row(&query, ledger, trial_key, fold, error);
+    if (status == MB_OK)
+        *id = mb_query_integer(&query, runs_id);
+    return mb_query_close(&query, status, error);
+}
+
 // The columns that are needed to read the rest of a run.
 typedef struct run_row {
     int64_t id;
@@ -178,8 +187,18 @@ static mb_status read_predictions(mb_query *query, const run_row *run, mb_predic
     return status;
 }
 
-// The member of `result` for the predictions of the current row; NULL when out of memory.
-static mb_predictions *predictions_of_row(mb_query *query, mb_run_result *result, mb_error *error) {
+// The tests whose predictions are read.
+typedef struct wanted_tests {
+    bool all;
+    const mb_part *tests;
+    int32_t count;
+} wanted_tests;
+
+// The member of `result` for the predictions of the current row. *good = false: out of memory. NULL
+// otherwise: not wanted.
+static mb_predictions *predictions_of_row(mb_query *query, const wanted_tests *wanted,
+                                          mb_run_result *result, bool *good, mb_error *error) {
+    *good = true;
     switch (mb_query_choice(query, predictions_role, mb_ledger_roles, ROLE_COUNT)) {
     case ROLE_SELECT:
         return &result->select_predictions;
@@ -188,16 +207,23 @@ static mb_predictions *predictions_of_row(mb_query *query, mb_run_result *result
     default:
         break;
     }
-    mb_predictions *tests =
-        mb_ledger_one_more(result->tests, &result->test_count, sizeof *result->tests, error);
-    if (tests == NULL)
-        return NULL;
-    result->tests = tests;
-    return &tests[result->test_count - 1];
+    if (wanted->all) {
+        mb_predictions *tests =
+            mb_ledger_one_more(result->tests, &result->test_count, sizeof *result->tests, error);
+        *good = tests != NULL;
+        result->tests = *good ? tests : result->tests;
+        return *good ? &tests[result->test_count - 1] : NULL;
+    }
+    char name[sizeof wanted->tests->name];
+    mb_query_text(query, predictions_name, name, sizeof name);
+    for (int32_t t = 0; t < wanted->count; t++)
+        if (strcmp(wanted->tests[t].name, name) == 0)
+            return &result->tests[t];
+    return NULL;
 }
 
-static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_result *result,
-                                 mb_error *error) {
+static mb_status get_predictions(mb_ledger *ledger, const run_row *run, const wanted_tests *wanted,
+                                 mb_run_result *result, mb_error *error) {
     mb_query query;
     bool row = true;
     int32_t count = 0;
@@ -205,13 +231,15 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_r
     if (status == MB_OK)
         mb_query_bind_integer(&query, ":run", run->id);
     while (status == MB_OK) {
+        bool good;
         status = mb_query_next(&query, &row, error);
         if (status != MB_OK || !row)
             break;
         count++;
-        mb_predictions *predictions = predictions_of_row(&query, result, error);
-        status =
-            predictions != NULL ? read_predictions(&query, run, predictions, error) : MB_FAILED;
+        mb_predictions *predictions = predictions_of_row(&query, wanted, result, &good, error);
+        status = !good                 ? MB_FAILED
+                 : predictions != NULL ? read_predictions(&query, run, predictions, error)
+                                       : MB_OK;
     }
     status = mb_query_close(&query, status, error);
     if (status == MB_OK && count != run->prediction_count)
@@ -220,20 +248,57 @@ static mb_status get_predictions(mb_ledger *ledger, const run_row *run, mb_run_r
     return status;
 }
 
-mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
-                            mb_run_result *result, mb_error *error) {
+// Frees the tests if not all of them are there.
+static void drop_incomplete(mb_run_result *result) {
+    bool complete = true;
+    for (int32_t t = 0; t < result->test_count; t++)
+        complete = complete && result->tests[t].count > 0;
+    if (complete)
+        return;
+    for (int32_t t = 0; t < result->test_count; t++) {
+        free(result->tests[t].logits);
+        free(result->tests[t].values);
+    }
+    free(result->tests);
+    result->tests = NULL;
+    result->test_count = 0;
+}
+
+static mb_status get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                         const wanted_tests *wanted, mb_run_result *result, mb_error *error) {
     memset(result, 0, sizeof *result);
     run_row run = {0};
-    mb_status status = get_run_row(ledger, trial_key, fold, result, &run, error);
+    mb_status status = MB_OK;
+    if (wanted->count > 0) {
+        result->tests = calloc((size_t)wanted->count, sizeof *result->tests);
+        if (result->tests == NULL)
+            return mb_out_of_memory(error, "predictions of a run");
+        result->test_count = wanted->count;
+    }
+    status = get_run_row(ledger, trial_key, fold, result, &run, error);
     if (status == MB_OK)
         status = get_epochs(ledger, &run, result, error);
     if (status == MB_OK)
-        status = get_predictions(ledger, &run, result, error);
+        status = get_predictions(ledger, &run, wanted, result, error);
+    if (status == MB_OK && !wanted->all)
+        drop_incomplete(result);
     if (status != MB_OK) {
         mb_run_result_free(result);
         memset(result, 0, sizeof *result);
     }
     return status;
+}
+
+mb_status mb_ledger_get_run(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                            mb_run_result *result, mb_error *error) {
+    return get_run(ledger, trial_key, fold, &(wanted_tests){.all = true}, result, error);
+}
+
+mb_status mb_ledger_get_run_on(mb_ledger *ledger, const char *trial_key, int32_t fold,
+                               const mb_part *tests, int32_t test_count, mb_run_result *result,
+                               mb_error *error) {
+    return get_run(ledger, trial_key, fold, &(wanted_tests){.tests = tests, .count = test_count},
+                   result, error);
 }
 
 // ---- trials -----------------------------------------------------------------------------------

@@ -57,16 +57,28 @@ static mb_status put_parts(mb_ledger *ledger, const char *trial_key, const mb_le
 
 mb_status mb_ledger_put_scores(mb_ledger *ledger, const char *trial_key,
                                const mb_ledger_scores *scores, mb_error *error) {
+    return mb_ledger_put_scores_of(ledger, trial_key, scores, true, error);
+}
+
+mb_status mb_ledger_put_scores_of(mb_ledger *ledger, const char *trial_key,
+                                  const mb_ledger_scores *given, bool keeps_targets,
+                                  mb_error *error) {
+    mb_ledger_scores all = {0};
+    const mb_ledger_scores *scores = keeps_targets ? &all : given;
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = drop(ledger, SQL_DROP_SCORES, trial_key, error);
+    if (keeps_targets)
+        status = mb_ledger_keep_scores(ledger, trial_key, given, &all, error);
+    if (status == MB_OK)
+        status = drop(ledger, SQL_DROP_SCORES, trial_key, error);
     if (status == MB_OK)
         status = drop(ledger, SQL_DROP_PART_SCORES, trial_key, error);
     if (status == MB_OK)
         status = put_row(ledger, trial_key, scores, error);
     if (status == MB_OK)
         status = put_parts(ledger, trial_key, scores, error);
+    mb_ledger_scores_free(&all);
     mb_status ended = mb_ledger_end(ledger, status == MB_OK, status == MB_OK ? error : NULL);
     return status == MB_OK ? ended : status;
 }

@@ -221,13 +221,13 @@ static void write_time(char text[32]) {
         text[0] = '\0';
 }
 
-static int32_t count_predictions(const mb_run_result *result) {
-    return (result->select_predictions.count > 0) + (result->held_predictions.count > 0) +
-           result->test_count;
+static int32_t count_predictions(const mb_run_result *result, const mb_kept_predictions *kept) {
+    return kept->count + (result->select_predictions.count > 0) +
+           (result->held_predictions.count > 0) + result->test_count;
 }
 
-static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_t *id,
-                             mb_error *error) {
+static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run,
+                             const mb_kept_predictions *kept, int64_t *id, mb_error *error) {
     const mb_run_result *result = run->result;
     mb_query query;
     char finished[32];
@@ -247,7 +247,7 @@ static mb_status put_run_row(mb_ledger *ledger, const mb_ledger_run *run, int64_
         mb_query_bind_text(&query, ":finished", finished);
         mb_query_bind_integer(&query, ":class_count", run->class_count);
         mb_query_bind_integer(&query, ":value_count", run->value_count);
-        mb_query_bind_integer(&query, ":prediction_count", count_predictions(result));
+        mb_query_bind_integer(&query, ":prediction_count", count_predictions(result, kept));
         mb_query_bind_scores(&query, "select_", &result->select);
         mb_query_bind_scores(&query, "held_", &result->held);
         if (result->broken_epoch >= 0)
@@ -330,7 +330,7 @@ static mb_status put_predictions(mb_ledger *ledger, int64_t id, const mb_ledger_
 }
 
 static mb_status put_all_predictions(mb_ledger *ledger, int64_t id, const mb_ledger_run *run,
-                                     mb_error *error) {
+                                     const mb_kept_predictions *kept, mb_error *error) {
     const mb_run_result *result = run->result;
     mb_status status = MB_OK;
     if (result->select_predictions.count > 0)
@@ -342,11 +342,13 @@ static mb_status put_all_predictions(mb_ledger *ledger, int64_t id, const mb_led
     for (int32_t i = 0; status == MB_OK && i < result->test_count; i++)
         status = put_predictions(ledger, id, run, 2 + i, ROLE_TEST, &run->tests[i],
                                  &result->tests[i], error);
-    return status;
+    return status == MB_OK ? mb_ledger_put_kept(ledger, id, 2 + result->test_count, kept, error)
+                           : status;
 }
 
-mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
-                            const mb_ledger_scores *scores, mb_error *error) {
+static mb_status put_run(mb_ledger *ledger, const mb_ledger_run *run,
+                         const mb_kept_predictions *kept, const mb_ledger_scores *scores,
+                         mb_error *error) {
     if (run->result->status == MB_RUN_STOPPED)
         return mb_fail(error, MB_FAILED,
                        "%s: recording a run: trial %s, fold %" PRId32
@@ -362,14 +364,19 @@ mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = put_run_row(ledger, run, &id, error);
+    status = put_run_row(ledger, run, kept, &id, error);
     if (status == MB_OK)
         status = put_epochs(ledger, id, run->result, error);
     if (status == MB_OK)
-        status = put_all_predictions(ledger, id, run, error);
+        status = put_all_predictions(ledger, id, run, kept, error);
     if (status == MB_OK && scores != NULL)
-        status = mb_ledger_put_scores(ledger, run->trial_key, scores, error);
+        status = mb_ledger_put_scores_of(ledger, run->trial_key, scores, run->keeps_targets, error);
     return finish(ledger, status, error);
+}
+
+mb_status mb_ledger_put_run(mb_ledger *ledger, const mb_ledger_run *run,
+                            const mb_ledger_scores *scores, mb_error *error) {
+    return put_run(ledger, run, &(mb_kept_predictions){0}, scores, error);
 }
 
 static mb_status drop(mb_ledger *ledger, mb_ledger_statement statement, const mb_ledger_run *run,
@@ -386,15 +393,23 @@ static mb_status drop(mb_ledger *ledger, mb_ledger_statement statement, const mb
 
 mb_status mb_ledger_replace_run(mb_ledger *ledger, const mb_ledger_run *run,
                                 const mb_ledger_scores *scores, mb_error *error) {
+    mb_kept_predictions kept = {0};
+    int64_t id = 0;
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
-    status = drop(ledger, SQL_DROP_EPOCHS, run, error);
+    if (run->keeps_targets)
+        status = mb_ledger_find_run(ledger, run->trial_key, run->fold, &id, error);
+    if (status == MB_OK && run->keeps_targets)
+        status = mb_ledger_keep_predictions(ledger, run, id, &kept, error);
+    if (status == MB_OK)
+        status = drop(ledger, SQL_DROP_EPOCHS, run, error);
     if (status == MB_OK)
         status = drop(ledger, SQL_DROP_PREDICTIONS, run, error);
     if (status == MB_OK)
         status = drop(ledger, SQL_DROP_RUN, run, error);
     if (status == MB_OK)
-        status = mb_ledger_put_run(ledger, run, scores, error);
+        status = put_run(ledger, run, &kept, scores, error);
+    mb_kept_predictions_free(&kept);
     return finish(ledger, status, error);
 }

@@ -74,6 +74,8 @@ typedef struct cell_entry {
     mb_plan_features features;
     mb_feature_type feature_type;
     name_list corpora, models;
+    bool transfers; // "targets" are given
+    name_list targets;
 } cell_entry;
 
 static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error *error) {
@@ -89,9 +91,10 @@ static mb_status read_features(const mb_json *entry, cell_entry *cell, mb_error 
     return mb_plan_keep_features(entry, list.positions, list.count, &cell->features, error);
 }
 
-static mb_status read_corpora(const mb_json *entry, const mb_sweep_plan *plan, name_list *list,
-                              mb_error *error) {
-    mb_json corpus = mb_json_member(entry, "corpus");
+// Reads the names of corpora under "corpus" or "targets".
+static mb_status read_corpora(const mb_json *entry, const char *key, const mb_sweep_plan *plan,
+                              name_list *list, mb_error *error) {
+    mb_json corpus = mb_json_member(entry, key);
     if (plan->corpus_count == 0) // was refused already
         return MB_OK;
     const char **names = calloc((size_t)plan->corpus_count, sizeof *names);
@@ -107,8 +110,8 @@ static mb_status read_corpora(const mb_json *entry, const mb_sweep_plan *plan, n
 static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
                             const model_list *models, cell_entry *cell, mb_error *error) {
     static const char *const keys[] = {
-        "label",        "corpus", "feature",  "features", "modalities", "fusion_modality",
-        "feature_type", "model",  "settings", "grid",     NULL};
+        "label",           "corpus",       "targets", "feature",  "features", "modalities",
+        "fusion_modality", "feature_type", "model",   "settings", "grid",     NULL};
     mb_status status = mb_json_go_on(entry, mb_json_keys(entry, keys, error));
     if (status != MB_OK || !cJSON_IsObject(entry->value))
         return status;
@@ -118,7 +121,10 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
     if (label.value != NULL)
         status = mb_json_go_on(entry, mb_json_text(&label, &cell->label, error));
     if (status == MB_OK)
-        status = read_corpora(entry, plan, &cell->corpora, error);
+        status = read_corpora(entry, "corpus", plan, &cell->corpora, error);
+    cell->transfers = mb_json_member(entry, "targets").value != NULL;
+    if (status == MB_OK && cell->transfers)
+        status = read_corpora(entry, "targets", plan, &cell->targets, error);
     if (status == MB_OK)
         status = read_names(&model, "model", models->names, models->count, &cell->models, error);
     if (status == MB_OK && type_at.value != NULL)
@@ -128,6 +134,25 @@ static mb_status read_entry(const mb_json *entry, const mb_sweep_plan *plan,
     if (status == MB_OK)
         status = read_features(entry, cell, error);
     return status;
+}
+
+// A corpus is not its own target, so that one list serves an entry with several corpora.
+static mb_status add_targets(const mb_json *at, const cell_entry *entry, mb_sweep_cell *cell,
+                             mb_error *error) {
+    mb_json targets = mb_json_member(at, "targets");
+    for (int t = 0; t < entry->targets.count; t++) {
+        if (entry->targets.positions[t] == cell->corpus)
+            continue;
+        if (cell->target_count == MB_MOST_TARGETS)
+            return mb_json_refuse(&targets, error, "expected at most %d corpora, found %d",
+                                  MB_MOST_TARGETS, entry->targets.count);
+        cell->targets[cell->target_count++] = entry->targets.positions[t];
+    }
+    if (entry->transfers && entry->targets.good && cell->target_count == 0)
+        return mb_json_refuse(&targets, error,
+                              "expected a corpus other than the one that is trained on, found "
+                              "none");
+    return MB_OK;
 }
 
 // `model`: NULL if it was refused.
@@ -144,11 +169,14 @@ static mb_status add_cell(const mb_json *root, const mb_json *at, const cell_ent
     mb_sweep_cell *cell = &cells[plan->cell_count++];
     *cell = (mb_sweep_cell){.corpus = corpus, .model = model, .feature_type = entry->feature_type};
     mb_json_path(at, cell->where, sizeof cell->where);
+    mb_status status = mb_json_go_on(at, add_targets(at, entry, cell, error));
+    if (status != MB_OK)
+        return status;
     cell->label =
         entry->label != NULL ? strdup(entry->label) : mb_plan_features_label(&entry->features);
     if (cell->label == NULL)
         return mb_out_of_memory(error, "label of a cell");
-    mb_status status = mb_plan_give_features(&entry->features, cell, error);
+    status = mb_plan_give_features(&entry->features, cell, error);
     if (status != MB_OK || model == NULL)
         return status;
     return mb_cell_make_settings(root, at, plan, cell, error);

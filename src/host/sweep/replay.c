@@ -25,6 +25,9 @@ typedef struct replay {
     const mb_replay_options *options;
     FILE *out;
     const mb_corpus *corpus;
+    mb_targets targets; // those that were found; count 0: none
+    bool transfers;     // the trial has common labels, and targets
+    bool incomplete;    // targets are missing
     int32_t reported, compared;
     int32_t fold_count;
     replay_fold *folds;                     // (fold_count)
@@ -54,9 +57,17 @@ static mb_run_spec run_of(const replay *r, int32_t fold) {
     return run;
 }
 
+// The recorded run, with predictions for the tests that can be compared.
+static mb_status get_stored(const replay *r, int32_t fold, mb_run_result *stored, mb_error *error) {
+    const mb_fold_set *folds = r->folds[fold].spec.folds;
+    return r->transfers ? mb_ledger_get_run_on(r->ledger, r->key, fold, folds->tests,
+                                               folds->test_count, stored, error)
+                        : mb_ledger_get_run(r->ledger, r->key, fold, stored, error);
+}
+
 static mb_status compare_fold(replay *r, int32_t fold, mb_error *error) {
     mb_run_result stored = {0};
-    mb_status status = mb_ledger_get_run(r->ledger, r->key, fold, &stored, error);
+    mb_status status = get_stored(r, fold, &stored, error);
     if (status != MB_OK)
         return status;
     mb_run_spec spec = run_of(r, fold);
@@ -94,9 +105,10 @@ static mb_status compare_scores(replay *r, mb_error *error) {
     mb_status status = mb_ledger_get_scores(r->ledger, r->key, &there, &stored, error);
     if (status != MB_OK || !there)
         return status;
-    bool comparable = r->compared == r->fold_count && r->difference[0] == '\0';
+    bool comparable = r->compared == r->fold_count && r->difference[0] == '\0' && !r->incomplete;
     if (comparable)
-        status = mb_score_trial(r->corpus, r->folds[0].spec.folds, r->again, &again, error);
+        status = mb_score_trial(mb_trial_corpora(&r->corpus, r->transfers ? &r->targets : NULL),
+                                r->folds[0].spec.folds, r->again, &again, error);
     if (comparable && status == MB_OK) {
         if (!mb_trial_scores_equal(&stored, &again, difference, sizeof difference))
             snprintf(r->difference, sizeof r->difference, "scores: %s", difference);
@@ -251,7 +263,8 @@ static mb_status open_folds(replay *r, mb_store *store, const mb_replay_trials *
     mb_status status = MB_OK;
     for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++) {
         mb_trial_spec *spec = &r->folds[k].spec;
-        status = mb_trial_spec_make(store, &trials->folds[k], r->corpus, spec, error);
+        status = mb_trial_spec_make(store, &trials->folds[k], r->corpus,
+                                    r->transfers ? &r->targets : NULL, spec, error);
         if (status == MB_OK)
             status = mb_trial_spec_load(store, spec, error);
         if (status == MB_OK && spec->folds->fold_count != r->fold_count)
@@ -259,6 +272,53 @@ static mb_status open_folds(replay *r, mb_store *store, const mb_replay_trials *
                              spec->folds->fold_count,
                              mb_plural(spec->folds->fold_count, "fold", "folds"), r->fold_count);
     }
+    return status;
+}
+
+// Opens a recorded target, if its corpus is found.
+static mb_status open_target(replay *r, mb_store *store, const mb_trial *trial, const char *name,
+                             mb_error *error) {
+    const char *features[MB_MAX_STREAMS];
+    int32_t count = mb_input_count(&trial->order);
+    const mb_corpus *corpus = NULL, *common = NULL;
+    char *path = NULL;
+    for (int32_t m = 0; m < count; m++)
+        features[m] = trial->features[m].name;
+    mb_status status =
+        mb_replay_find_target(trial, name, r->options->paths, r->options->path_count, &path, error);
+    if (status == MB_OK && path == NULL) {
+        mb_print_plain_to(r->out, "target %s: its corpus is not there; it is not compared\n", name);
+        r->incomplete = true;
+        return MB_OK;
+    }
+    if (status == MB_OK)
+        status = mb_store_corpus(store, path, &corpus, error);
+    if (status == MB_OK)
+        status = mb_store_common(store, corpus, &common, error);
+    if (status == MB_OK)
+        status = mb_targets_add(&r->targets, common, features, count, error);
+    free(path);
+    return status;
+}
+
+// Opens the targets that a run was scored on, and sees the corpus with common labels.
+static mb_status open_targets(replay *r, mb_store *store, const mb_trial *trial, mb_error *error) {
+    char(*names)[32] = NULL;
+    int32_t count = 0;
+    r->transfers = trial->common_labels;
+    if (!r->transfers)
+        return MB_OK;
+    mb_status status = mb_store_common(store, r->corpus, &r->corpus, error);
+    r->targets.corpora[0] = r->corpus;
+    for (int32_t k = 0; k < r->fold_count && count == 0 && status == MB_OK; k++) {
+        mb_ledger_summary summary;
+        status = mb_ledger_get_summary(r->ledger, r->key, k, &summary, error);
+        if (status == MB_OK && summary.extent == MB_LEDGER_ALL_PARTS)
+            status = mb_ledger_get_tests(r->ledger, r->key, k, &names, &count, error);
+    }
+    for (int32_t t = 0; t < count && status == MB_OK; t++)
+        status = open_target(r, store, trial, names[t], error);
+    free(names);
     return status;
 }
 
@@ -279,6 +339,8 @@ mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_replay_tr
                            : mb_out_of_memory(error, "a replay");
     if (status == MB_OK)
         status = mb_store_corpus(store, corpus_path, &r.corpus, error);
+    if (status == MB_OK)
+        status = open_targets(&r, store, &trials->folds[0], error);
     if (status == MB_OK)
         status = open_folds(&r, store, trials, error);
     if (status == MB_OK)

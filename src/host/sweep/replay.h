@@ -24,16 +24,23 @@ void mb_replay_trials_free(mb_replay_trials *trials);
 mb_status mb_replay_find_corpus(const mb_trial *trial, const char *const *paths, int path_count,
                                 char **path, mb_error *error);
 
+// The same for a target (sweep/targets.h) by the name of its part. *path NULL: none is it.
+mb_status mb_replay_find_target(const mb_trial *trial, const char *target, const char *const *paths,
+                                int path_count, char **path, mb_error *error);
+
 typedef struct mb_replay_options {
     // Opens a device for runs that were recorded on the device `recorded`.
     mb_status (*open)(const void *context, const char *recorded, mb_device **device,
                       mb_error *error);
     const void *context;
+    const char *const *paths; // (path_count) where targets are looked for
+    int path_count;
     int32_t threads; // on the CPU: folds at a time; if fewer are left, threads share their work
 } mb_replay_options;
 
 // Trains every recorded fold of the trial again, compares the results with the recorded ones, and
-// prints a line per fold to `out`. MB_BAD_INPUT: they differ; the message has the first difference.
+// prints a line per fold to `out`. Targets whose corpora are not found are not compared.
+// MB_BAD_INPUT: they differ; the message has the first difference.
 mb_status mb_replay_trial(mb_ledger *ledger, const char *key, const mb_replay_trials *trials,
                           const char *corpus_path, const mb_replay_options *options, FILE *out,
                           mb_error *error);

@@ -47,10 +47,12 @@ static void workspace_close(workspace *w) {
     free(w->folds);
 }
 
-static mb_status score_test(const mb_corpus *corpus, const mb_fold_set *folds, int32_t index,
-                            const mb_run_result *results, mb_scores *scores, mb_error *error) {
-    const mb_dataset_rules *rules = corpus->rules;
+static mb_status score_test(const mb_corpus *const *corpora, const mb_fold_set *folds,
+                            int32_t index, const mb_run_result *results, mb_scores *scores,
+                            mb_error *error) {
     const mb_part *test = &folds->tests[index];
+    const mb_corpus *corpus = corpora[test->dataset];
+    const mb_dataset_rules *rules = corpus->rules;
     int32_t n = test->count, classes = rules->class_count, fold_count = folds->fold_count;
     for (int32_t k = 0; k < fold_count; k++) {
         const mb_predictions *p = index < results[k].test_count ? &results[k].tests[index] : NULL;
@@ -121,20 +123,21 @@ static void add_average(mb_ledger_scores *scores) {
 
 static bool has_average(const mb_corpus *corpus, const mb_fold_set *folds) {
     enum { PARTS_OF_AVERAGE = 3 }; // test1, test2, test3
-    return corpus->rules->splits == MB_SPLIT_RANDOM_FOLDS && folds->test_count >= PARTS_OF_AVERAGE;
+    return corpus->rules->splits == MB_SPLIT_RANDOM_FOLDS &&
+           folds->test_count >= PARTS_OF_AVERAGE && folds->tests[0].dataset == 0;
 }
 
 int32_t mb_score_part_count(const mb_corpus *corpus, const mb_fold_set *folds) {
     return (folds->fold_count > 1) + folds->test_count + has_average(corpus, folds);
 }
 
-static mb_status score_parts(const mb_corpus *corpus, const mb_fold_set *folds,
+static mb_status score_parts(const mb_corpus *const *corpora, const mb_fold_set *folds,
                              const mb_run_result *results, mb_ledger_scores *scores,
                              mb_error *error) {
     int32_t count = folds->fold_count;
     bool held = true;
     mb_status status = MB_OK;
-    size_t most = (size_t)mb_score_part_count(corpus, folds);
+    size_t most = (size_t)mb_score_part_count(corpora[0], folds);
     scores->parts = calloc(most + 1, sizeof *scores->parts);
     if (scores->parts == NULL)
         return mb_out_of_memory(error, "scores of a trial");
@@ -143,19 +146,19 @@ static mb_status score_parts(const mb_corpus *corpus, const mb_fold_set *folds,
     if (count > 1)
         add_part(scores, "folds")->scores = mean_scores(results, count, held);
     for (int32_t t = 0; t < folds->test_count && status == MB_OK; t++)
-        status = score_test(corpus, folds, t, results,
+        status = score_test(corpora, folds, t, results,
                             &add_part(scores, folds->tests[t].name)->scores, error);
     if (status != MB_OK || scores->part_count == 0)
         return status;
     scores->score = scores->parts[count > 1 && folds->test_count > 0 ? 1 : 0].scores;
-    if (has_average(corpus, folds))
+    if (has_average(corpora[0], folds))
         add_average(scores);
     return MB_OK;
 }
 
 // ---- a trial ----------------------------------------------------------------------------------
 
-mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
+mb_status mb_score_trial(const mb_corpus *const *corpora, const mb_fold_set *folds,
                          const mb_run_result *results, mb_ledger_scores *scores, mb_error *error) {
     int32_t count = folds->fold_count;
     const char *part = folds->test_count > 0 ? folds->tests[0].name : "folds";
@@ -181,7 +184,7 @@ mb_status mb_score_trial(const mb_corpus *corpus, const mb_fold_set *folds,
     for (int32_t k = 0; k < count; k++)
         if (lacks_parts(folds, k, &results[k]))
             return MB_OK;
-    mb_status status = score_parts(corpus, folds, results, scores, error);
+    mb_status status = score_parts(corpora, folds, results, scores, error);
     if (status != MB_OK)
         mb_ledger_scores_free(scores);
     return status;

@@ -4,14 +4,22 @@
 #include <string.h>
 
 #include "data/corpus_file.h"
+#include "data/harmonise.h"
 
 typedef struct stored_corpus {
     mb_corpus corpus;
     struct stored_corpus *next;
 } stored_corpus;
 
+typedef struct stored_common {
+    const mb_corpus *from;
+    mb_common_corpus common;
+    struct stored_common *next;
+} stored_common;
+
 typedef struct stored_folds {
     const mb_corpus *corpus;
+    const mb_targets *targets; // or NULL
     uint32_t seed;
     mb_fold_set folds;
     struct stored_folds *next;
@@ -33,6 +41,7 @@ typedef struct stored_features {
 struct mb_store {
     mb_protocol protocol;
     stored_corpus *corpora;
+    stored_common *commons;
     stored_folds *folds;
     stored_features *features;
 };
@@ -61,6 +70,11 @@ void mb_store_close(mb_store *store) {
     for (stored_folds *entry = store->folds, *next; entry != NULL; entry = next) {
         next = entry->next;
         mb_folds_free(&entry->folds);
+        free(entry);
+    }
+    for (stored_common *entry = store->commons, *next; entry != NULL; entry = next) {
+        next = entry->next;
+        mb_common_corpus_free(&entry->common);
         free(entry);
     }
     for (stored_corpus *entry = store->corpora, *next; entry != NULL; entry = next) {
@@ -93,20 +107,56 @@ mb_status mb_store_corpus(mb_store *store, const char *path, const mb_corpus **c
     return MB_OK;
 }
 
-mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, uint32_t seed,
-                         const mb_fold_set **folds, mb_error *error) {
+mb_status mb_store_common(mb_store *store, const mb_corpus *corpus, const mb_corpus **common,
+                          mb_error *error) {
+    for (stored_common *entry = store->commons; entry != NULL; entry = entry->next)
+        if (entry->from == corpus) {
+            *common = &entry->common.corpus;
+            return MB_OK;
+        }
+    stored_common *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return mb_out_of_memory(error, "common labels");
+    entry->from = corpus;
+    mb_status status = mb_common_corpus_make(corpus, &entry->common, error);
+    if (status != MB_OK) {
+        free(entry);
+        return status;
+    }
+    entry->next = store->commons;
+    store->commons = entry;
+    *common = &entry->common.corpus;
+    return MB_OK;
+}
+
+static mb_status make_folds(const mb_store *store, stored_folds *entry, mb_error *error) {
+    const mb_targets *targets = entry->targets;
+    if (targets == NULL)
+        return mb_folds_make(entry->corpus, store->protocol, entry->seed, &entry->folds, error);
+    mb_status status =
+        mb_folds_make_untested(entry->corpus, store->protocol, entry->seed, &entry->folds, error);
+    for (int32_t t = 0; t < targets->count && status == MB_OK; t++)
+        status = mb_folds_add_target(
+            targets->corpora[1 + t], mb_target_split(targets->corpora[1 + t]->rules),
+            targets->names[t], 1 + t, store->protocol, &entry->folds, error);
+    return status;
+}
+
+mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, const mb_targets *targets,
+                         uint32_t seed, const mb_fold_set **folds, mb_error *error) {
     if (corpus->rules->splits != MB_SPLIT_RANDOM_FOLDS)
         seed = 0;
     for (stored_folds *entry = store->folds; entry != NULL; entry = entry->next)
-        if (entry->corpus == corpus && entry->seed == seed) {
+        if (entry->corpus == corpus && entry->targets == targets && entry->seed == seed) {
             *folds = &entry->folds;
             return MB_OK;
         }
     stored_folds *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return mb_out_of_memory(error, "folds");
-    *entry = (stored_folds){.corpus = corpus, .seed = seed, .next = store->folds};
-    mb_status status = mb_folds_make(corpus, store->protocol, seed, &entry->folds, error);
+    *entry =
+        (stored_folds){.corpus = corpus, .targets = targets, .seed = seed, .next = store->folds};
+    mb_status status = make_folds(store, entry, error);
     if (status != MB_OK) {
         mb_folds_free(&entry->folds);
         free(entry);
@@ -121,12 +171,18 @@ static bool same_name(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+// Features are the same with common labels, datasets are not.
+static bool same_corpus(const mb_corpus *a, const mb_corpus *b, bool is_dataset) {
+    return a == b || (!is_dataset && strcmp(a->path, b->path) == 0);
+}
+
 static stored_features *find(const mb_store *store, const mb_corpus *corpus,
                              const char *const names[], int32_t count, mb_feature_type type,
                              bool is_dataset) {
     for (stored_features *entry = store->features; entry != NULL; entry = entry->next) {
-        bool same = entry->corpus == corpus && entry->count == count && entry->type == type &&
-                    entry->is_dataset == is_dataset;
+        bool same = entry->count == count && entry->type == type &&
+                    entry->is_dataset == is_dataset &&
+                    same_corpus(entry->corpus, corpus, is_dataset);
         for (int32_t m = 0; m < count && same; m++)
             same = same_name(entry->names[m], names[m]);
         if (same)
@@ -219,6 +275,20 @@ mb_status mb_store_dataset(mb_store *store, const mb_corpus *corpus,
     }
     *dataset = &entry->dataset;
     return MB_OK;
+}
+
+mb_status mb_store_targets(mb_store *store, mb_targets *targets, const char *const feature_names[],
+                           int32_t count, mb_feature_type type, mb_error *error) {
+    mb_status status = MB_OK;
+    for (int32_t i = 0; i <= targets->count && !targets->loaded && status == MB_OK; i++) {
+        const mb_dataset *dataset = NULL;
+        status = mb_store_dataset(store, targets->corpora[i], feature_names, count, type, &dataset,
+                                  error);
+        if (status == MB_OK)
+            targets->datasets[i] = *dataset;
+    }
+    targets->loaded = status == MB_OK;
+    return status;
 }
 
 static int64_t sequence_bytes(const mb_sequences *sequences, int32_t i) {

@@ -7,6 +7,7 @@
 
 #include "merbench/folds.h"
 #include "merbench/sequences.h"
+#include "sweep/targets.h"
 
 typedef struct mb_store mb_store;
 
@@ -17,9 +18,14 @@ void mb_store_close(mb_store *store);            // NULL is fine
 mb_status mb_store_corpus(mb_store *store, const char *path, const mb_corpus **corpus,
                           mb_error *error);
 
-// Finds or makes folds. `seed` matters only if folds are drawn at random.
-mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, uint32_t seed,
-                         const mb_fold_set **folds, mb_error *error);
+// Finds or makes the corpus as it is seen with common labels (data/harmonise.h).
+mb_status mb_store_common(mb_store *store, const mb_corpus *corpus, const mb_corpus **common,
+                          mb_error *error);
+
+// Finds or makes folds. `targets`: NULL, or the only test parts; they must outlive the store.
+// `seed` matters only if folds are drawn at random.
+mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, const mb_targets *targets,
+                         uint32_t seed, const mb_fold_set **folds, mb_error *error);
 
 // Finds or makes the dataset of a corpus with the given features: `count` streams in their
 // order, by default audio, text, video; NULL = left out. Features are read from disk when they are
@@ -27,6 +33,10 @@ mb_status mb_store_folds(mb_store *store, const mb_corpus *corpus, uint32_t seed
 mb_status mb_store_dataset(mb_store *store, const mb_corpus *corpus,
                            const char *const feature_names[], int32_t count, mb_feature_type type,
                            const mb_dataset **dataset, mb_error *error);
+
+// Loads the datasets of targets, with the same features for each corpus.
+mb_status mb_store_targets(mb_store *store, mb_targets *targets, const char *const feature_names[],
+                           int32_t count, mb_feature_type type, mb_error *error);
 
 // The size of all sequences so far, in bytes.
 int64_t mb_store_bytes(const mb_store *store);

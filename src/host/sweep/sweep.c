@@ -49,6 +49,7 @@ void mb_sweep_close(mb_sweep *sweep) {
     for (int32_t c = 0; sweep->cells != NULL && c < sweep->plan->cell_count; c++)
         free(sweep->cells[c].search);
     free(sweep->cells);
+    free(sweep->corpora);
     sweep_free_parts(sweep);
     sweep_free_joins(sweep);
     for (int32_t i = 0; i < sweep->trial_count; i++)
@@ -61,23 +62,35 @@ void mb_sweep_close(mb_sweep *sweep) {
     free(sweep->aside);
     pthread_mutex_destroy(&sweep->lists);
     mb_store_close(sweep->store);
+    sweep_free_targets(sweep);
     free(sweep);
 }
 
 // ---- recording --------------------------------------------------------------------------------
 
+// "MER2023", or "MER2023 > MELD, IEMOCAPFour" of a cell with targets
+static void dataset_text(const mb_sweep *sweep, const sweep_cell *cell, char *text, size_t size) {
+    int length = snprintf(text, size, "%s", cell->corpus->rules->name);
+    for (int32_t t = 0; t < cell->plan->target_count; t++)
+        length += snprintf(text + length, size - (size_t)length, "%s%s", t == 0 ? " > " : ", ",
+                           sweep->corpora[cell->plan->targets[t]]->rules->name);
+}
+
 static mb_status record_plan(mb_sweep *sweep, mb_error *error) {
+    enum { DATASETS = 40 * (1 + MB_MOST_TARGETS) };
     const mb_sweep_plan *plan = sweep->plan;
     mb_ledger_cell *cells = calloc((size_t)plan->cell_count, sizeof *cells);
+    char(*datasets)[DATASETS] = calloc((size_t)plan->cell_count, sizeof *datasets);
     mb_status status = MB_OK;
-    if (cells == NULL)
+    if (cells == NULL || datasets == NULL)
         status = mb_out_of_memory(error, "cells of a plan");
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
         const mb_sweep_cell *cell = &plan->cells[c];
+        dataset_text(sweep, &sweep->cells[c], datasets[c], DATASETS);
         cells[c] = (mb_ledger_cell){
             .index = c,
             .label = cell->label,
-            .dataset = (char *)sweep->cells[c].corpus->rules->name,
+            .dataset = datasets[c],
             .model = (char *)cell->model->name,
             .features = mb_input_text(&cell->order, cell->features),
             .protocol = (char *)mb_protocol_names[plan->protocol],
@@ -92,6 +105,7 @@ static mb_status record_plan(mb_sweep *sweep, mb_error *error) {
     for (int32_t c = 0; cells != NULL && c < plan->cell_count; c++)
         free(cells[c].features);
     free(cells);
+    free(datasets);
     return status;
 }
 

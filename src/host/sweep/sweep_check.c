@@ -13,8 +13,8 @@ mb_status sweep_fail_in_cell(const mb_sweep *sweep, const sweep_cell *cell, mb_s
     return mb_fail_in(error, status, "%s: %s: ", sweep->plan->file, cell->plan->where);
 }
 
-static mb_status unknown_feature(const mb_corpus *corpus, const char *where, const char *name,
-                                 mb_error *error) {
+mb_status sweep_unknown_feature(const mb_corpus *corpus, const char *where, const char *name,
+                                mb_error *error) {
     const char **names = calloc((size_t)corpus->feature_count + 1, sizeof *names);
     if (names == NULL)
         return mb_out_of_memory(error, "names of features");
@@ -89,7 +89,7 @@ static mb_status check_features(const mb_sweep *sweep, const sweep_cell *cell,
                 continue;
             char where[256];
             name_input(plan, cell->corpus, m, where, sizeof where);
-            status = unknown_feature(cell->corpus, where, plan->features[m], error);
+            status = sweep_unknown_feature(cell->corpus, where, plan->features[m], error);
             status = collect(sweep, cell, status, findings, error);
             continue;
         }
@@ -115,11 +115,16 @@ static mb_status check_model(const mb_sweep_cell *plan, mb_model_config *config,
 static mb_status check_cell(mb_sweep *sweep, sweep_cell *cell, mb_findings *findings,
                             mb_error *error) {
     const mb_sweep_plan *plan = sweep->plan;
+    mb_status status = MB_OK;
+    if (cell->plan->target_count > 0)
+        status = mb_store_common(sweep->store, cell->labelled, &cell->corpus, error);
+    if (status != MB_OK)
+        return status;
     const mb_dataset_rules *rules = cell->corpus->rules;
     mb_model_config config = {.feature_type = cell->plan->feature_type,
                               .class_count = rules->class_count,
                               .value_count = rules->value_count};
-    mb_status status =
+    status =
         check_selection(plan->selection_given ? plan->selection : rules->selection, rules, error);
     status = collect(sweep, cell, status, findings, error);
     bool known = false;
@@ -127,6 +132,8 @@ static mb_status check_cell(mb_sweep *sweep, sweep_cell *cell, mb_findings *find
         status = check_features(sweep, cell, &config, &known, findings, error);
     if (status == MB_OK && known)
         status = collect(sweep, cell, check_model(cell->plan, &config, error), findings, error);
+    if (status == MB_OK && known && cell->plan->target_count > 0)
+        status = collect(sweep, cell, sweep_find_targets(sweep, cell, error), findings, error);
     // Under mertools each seed has its own random folds, but those of any one seed show whether the
     // corpus can be split into folds.
     const mb_fold_set *folds;
@@ -135,7 +142,7 @@ static mb_status check_cell(mb_sweep *sweep, sweep_cell *cell, mb_findings *find
                     : plan->final_seeds.count > 0        ? plan->final_seeds.seeds[0]
                                                          : 1; // seeds were refused
     if (status == MB_OK)
-        status = mb_store_folds(sweep->store, cell->corpus, seed, &folds, error);
+        status = mb_store_folds(sweep->store, cell->corpus, cell->targets, seed, &folds, error);
     if (status == MB_OK)
         cell->fold_count = folds->fold_count;
     return collect(sweep, cell, status, findings, error);
@@ -154,28 +161,38 @@ static mb_status check_trials(const mb_sweep_plan *plan, mb_error *error) {
     return MB_OK;
 }
 
-// Opens the corpora of the cells, each once. Cells whose corpus cannot be used have none.
+// Opens a corpus of the plan, once.
+static mb_status open_corpus(mb_sweep *sweep, int32_t index, bool *tried, mb_findings *findings,
+                             mb_error *error) {
+    const mb_sweep_plan *plan = sweep->plan;
+    const mb_plan_corpus *named = &plan->corpora[index];
+    if (tried[index] || named->path == NULL)
+        return MB_OK;
+    tried[index] = true;
+    mb_status status = mb_store_corpus(sweep->store, named->path, &sweep->corpora[index], error);
+    if (status == MB_OK)
+        return MB_OK;
+    mb_fail_in(error, status, "%s: corpora.%s: ", plan->file, named->name);
+    if (status == MB_BAD_INPUT)
+        mb_findings_add(findings, error);
+    return mb_findings_go_on(findings, status);
+}
+
+// Opens the corpora of the cells and their targets. Cells whose corpus cannot be used have none.
 static mb_status open_corpora(mb_sweep *sweep, mb_findings *findings, mb_error *error) {
     const mb_sweep_plan *plan = sweep->plan;
-    const mb_corpus **corpora = calloc((size_t)plan->corpus_count + 1, sizeof *corpora);
     bool *tried = calloc((size_t)plan->corpus_count + 1, sizeof *tried);
+    sweep->corpora = calloc((size_t)plan->corpus_count + 1, sizeof *sweep->corpora);
     mb_status status = MB_OK;
-    if (corpora == NULL || tried == NULL)
+    if (sweep->corpora == NULL || tried == NULL)
         status = mb_out_of_memory(error, "corpora of a plan");
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++) {
-        int32_t corpus = plan->cells[c].corpus;
-        const mb_plan_corpus *named = &plan->corpora[corpus];
-        if (!tried[corpus] && named->path != NULL)
-            status = mb_store_corpus(sweep->store, named->path, &corpora[corpus], error);
-        if (status != MB_OK)
-            mb_fail_in(error, status, "%s: corpora.%s: ", plan->file, named->name);
-        if (status == MB_BAD_INPUT)
-            mb_findings_add(findings, error);
-        status = mb_findings_go_on(findings, status);
-        tried[corpus] = true;
-        sweep->cells[c].corpus = corpora[corpus];
+        const mb_sweep_cell *cell = &plan->cells[c];
+        status = open_corpus(sweep, cell->corpus, tried, findings, error);
+        for (int32_t t = 0; t < cell->target_count && status == MB_OK; t++)
+            status = open_corpus(sweep, cell->targets[t], tried, findings, error);
+        sweep->cells[c].labelled = sweep->cells[c].corpus = sweep->corpora[cell->corpus];
     }
-    free(corpora);
     free(tried);
     return status;
 }

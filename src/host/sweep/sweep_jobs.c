@@ -43,6 +43,7 @@ static mb_trial_spec spec_of(const mb_sweep *sweep, const sweep_trial *trial, mb
     sweep_describe(sweep, trial->cell, trial->setting, trial->seed, described);
     return (mb_trial_spec){.trial = described,
                            .corpus = cell->corpus,
+                           .targets = cell->targets,
                            .folds = trial->folds,
                            .dataset = cell->dataset};
 }
@@ -111,11 +112,38 @@ bool sweep_is_recorded(const sweep_run *run) {
     return run->extent != MB_LEDGER_NOTHING && !run->outdated;
 }
 
+static bool has_target_parts(const sweep_trial *trial) {
+    return trial->folds->test_count > 0 && trial->folds->tests[0].dataset > 0;
+}
+
+static bool has_all_parts(const sweep_trial *trial) {
+    bool all = true;
+    for (int32_t k = 0; k < trial->folds->fold_count; k++)
+        all = all && trial->runs[k].extent == MB_LEDGER_ALL_PARTS;
+    return all;
+}
+
+// Whether a run that is recorded on all parts is so on the targets of its folds.
+static mb_status has_targets(mb_sweep *sweep, const sweep_trial *trial, int32_t fold, bool *has,
+                             mb_error *error) {
+    mb_run_result result = {0};
+    *has = !has_target_parts(trial);
+    if (*has)
+        return MB_OK;
+    mb_status status = sweep_get_run(sweep, trial->key, trial->folds, fold, &result, error);
+    *has = result.status == MB_RUN_DIVERGED || result.test_count > 0;
+    mb_run_result_free(&result);
+    return status;
+}
+
 static mb_status find_run(mb_sweep *sweep, sweep_trial *trial, int32_t fold, mb_error *error) {
     mb_ledger_summary summary;
     mb_status status = mb_ledger_get_summary(sweep->ledger, trial->key, fold, &summary, error);
     sweep_run *run = &trial->runs[fold];
-    run->extent = summary.extent;
+    bool has = true;
+    if (status == MB_OK && summary.extent == MB_LEDGER_ALL_PARTS)
+        status = has_targets(sweep, trial, fold, &has, error);
+    run->extent = has ? summary.extent : MB_LEDGER_SELECTION;
     run->outdated = is_outdated(sweep, trial, &summary);
     run->diverged = summary.extent != MB_LEDGER_NOTHING && summary.status == MB_RUN_DIVERGED;
     run->selection = run->diverged ? -(double)INFINITY : summary.selection;
@@ -145,8 +173,10 @@ mb_status sweep_find_recorded(mb_sweep *sweep, int32_t index, mb_error *error) {
     trial->selection = mb_selection_of_trial(&scores);
     // Earlier versions recorded the scores of the first part alone.
     const mb_corpus *corpus = sweep->cells[trial->cell].corpus;
-    bool fewer =
-        scores.part_count > 0 && scores.part_count < mb_score_part_count(corpus, trial->folds);
+    bool fewer = scores.part_count > 0 && !has_target_parts(trial) &&
+                 scores.part_count < mb_score_part_count(corpus, trial->folds);
+    fewer = fewer || (!scores.diverged && has_target_parts(trial) && has_all_parts(trial) &&
+                      sweep_lacks_target(&scores, trial->folds));
     mb_ledger_scores_free(&scores);
     return fewer && sweep->record
                ? sweep_score_recorded(sweep, trial->key, trial->cell, trial->folds, error)

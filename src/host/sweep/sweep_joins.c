@@ -48,6 +48,8 @@ static mb_status find_scores(mb_sweep *sweep, sweep_join *join, mb_error *error)
     mb_ledger_scores scores;
     mb_status status =
         mb_ledger_get_scores(sweep->ledger, join->key, &join->scored, &scores, error);
+    if (status == MB_OK && join->scored && !scores.diverged)
+        join->scored = !sweep_lacks_target(&scores, sweep->trials[join->members[0]].folds);
     mb_ledger_scores_free(&scores);
     return status;
 }
@@ -86,9 +88,9 @@ mb_status sweep_score_recorded(mb_sweep *sweep, const char *key, int32_t cell,
     mb_ledger_scores scores = {0};
     mb_status status = MB_OK;
     for (int32_t k = 0; k < folds->fold_count && status == MB_OK; k++)
-        status = mb_ledger_get_run(sweep->ledger, key, k, &results[k], error);
+        status = sweep_get_run(sweep, key, folds, k, &results[k], error);
     if (status == MB_OK)
-        status = mb_score_trial(sweep->cells[cell].corpus, folds, results, &scores, error);
+        status = mb_score_trial(sweep_corpora_of(sweep, cell), folds, results, &scores, error);
     if (status == MB_OK)
         status = mb_ledger_put_scores(sweep->ledger, key, &scores, error);
     mb_ledger_scores_free(&scores);

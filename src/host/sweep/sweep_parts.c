@@ -93,7 +93,7 @@ static mb_status assemble_runs(mb_sweep *sweep, sweep_trial *trial, mb_run_resul
     mb_status status = MB_OK;
     *complete = true;
     for (int32_t k = 0; k < trial->folds->fold_count && status == MB_OK && *complete; k++) {
-        status = mb_ledger_get_run(sweep->ledger, trial->key, k, &results[k], error);
+        status = sweep_get_run(sweep, trial->key, trial->folds, k, &results[k], error);
         if (status != MB_OK || trial->runs[k].extent == MB_LEDGER_ALL_PARTS ||
             !sweep_has_other_parts(trial, k))
             continue;
@@ -111,12 +111,13 @@ static mb_status record(mb_sweep *sweep, int32_t index, const mb_run_result *res
     int32_t last = trial->folds->fold_count - 1;
     mb_ledger_scores scores;
     mb_status status =
-        mb_score_trial(sweep->cells[trial->cell].corpus, trial->folds, results, &scores, error);
+        mb_score_trial(sweep_corpora_of(sweep, trial->cell), trial->folds, results, &scores, error);
     for (int32_t k = 0; k <= last && status == MB_OK; k++) {
         mb_ledger_summary before;
         mb_run_spec spec = sweep_run_of(sweep, &(mb_job){.trial = index, .fold = k});
         status = mb_ledger_get_summary(sweep->ledger, trial->key, k, &before, error);
         mb_ledger_run run = sweep_ledger_run(trial, &spec, before.device, &results[k]);
+        run.keeps_targets = true;
         if (status == MB_OK)
             status = mb_ledger_replace_run(sweep->ledger, &run, k == last ? &scores : NULL, error);
     }

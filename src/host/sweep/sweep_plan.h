@@ -12,6 +12,7 @@
 #include "merbench/sequences.h"
 #include "sweep/inputs.h"
 #include "sweep/setting.h"
+#include "sweep/targets.h"
 
 typedef enum mb_search_method {
     MB_SEARCH_NONE, // no search: every cell has one setting
@@ -39,8 +40,10 @@ typedef struct mb_plan_corpus {
 typedef struct mb_sweep_cell {
     char where[64]; // path in the plan, for messages: "cells[2]"
     char *label;
-    int32_t corpus;        // index in mb_sweep_plan.corpora
-    const mb_model *model; // NULL: was refused
+    int32_t corpus;                   // index in mb_sweep_plan.corpora
+    int32_t target_count;             // 0: the corpus itself is scored
+    int32_t targets[MB_MOST_TARGETS]; // indices in mb_sweep_plan.corpora
+    const mb_model *model;            // NULL: was refused
     mb_feature_type feature_type;
     mb_input_order order;
     char *features[MB_MAX_STREAMS]; // by stream; NULL: the model does not get this modality

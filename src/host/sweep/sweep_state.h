@@ -44,7 +44,9 @@ typedef struct sweep_join {
 
 typedef struct sweep_cell {
     const mb_sweep_cell *plan;
-    const mb_corpus *corpus;
+    const mb_corpus *labelled; // as its file has it
+    const mb_corpus *corpus;   // the same, or with common labels if there are targets
+    mb_targets *targets;       // NULL: none
     int32_t fold_count;
     const mb_dataset *dataset; // NULL until a run needs it
     int32_t search_count;
@@ -92,8 +94,11 @@ struct mb_sweep {
     mb_store *store;
     mb_ledger *ledger; // NULL: nothing is recorded yet
     bool record;
-    bool preparing;    // in mb_sweep_prepare
-    bool interrupted;  // sweep_check_interrupt has failed
+    bool preparing;            // in mb_sweep_prepare
+    bool interrupted;          // sweep_check_interrupt has failed
+    const mb_corpus **corpora; // (plan->corpus_count) NULL: not needed, or cannot be used
+    mb_targets **targets;      // those of the cells, each once
+    int32_t target_count;
     sweep_cell *cells; // (plan->cell_count)
     sweep_trial *trials;
     int32_t trial_count, trial_capacity;
@@ -124,6 +129,14 @@ struct mb_sweep {
 // message of a failure has all that was refused, also by the plan itself.
 mb_status sweep_check_plan(mb_sweep *sweep, mb_error *error);
 
+// sweep_targets.c: finds or makes the targets of a cell, whose features the corpus has, and checks
+// them. Cells with the same features share their targets, so that one training serves all.
+mb_status sweep_find_targets(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
+void sweep_free_targets(mb_sweep *sweep);
+// sweep_check.c: refuses a feature that a corpus does not have, naming those that are alike.
+mb_status sweep_unknown_feature(const mb_corpus *corpus, const char *where, const char *name,
+                                mb_error *error);
+
 // sweep.c: fails when an interrupt has come. The caller must undo what it has recorded.
 mb_status sweep_check_interrupt(mb_sweep *sweep, mb_error *error);
 
@@ -144,6 +157,13 @@ enum { ALL_FOLDS = -1 };
 mb_status sweep_want(mb_sweep *sweep, int32_t trial, int32_t fold, bool all_parts, mb_error *error);
 // Must be called when no run of a trial is pending any more: more may have been wanted meanwhile.
 mb_status sweep_want_more(mb_sweep *sweep, int32_t trial, mb_error *error);
+// Reads a recorded run, with predictions for the tests of its trial's folds.
+mb_status sweep_get_run(mb_sweep *sweep, const char *key, const mb_fold_set *folds, int32_t fold,
+                        mb_run_result *result, mb_error *error);
+// The corpora that the parts of a trial are scored with.
+const mb_corpus *const *sweep_corpora_of(const mb_sweep *sweep, int32_t cell);
+// Whether scores that are recorded lack a target of the folds.
+bool sweep_lacks_target(const mb_ledger_scores *scores, const mb_fold_set *folds);
 // Whether the ledger has a run, on any parts.
 bool sweep_is_recorded(const sweep_run *run);
 // Whether the ledger has what is wanted of a run.

@@ -24,7 +24,7 @@ static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_out
     for (int32_t k = 0; k < trial->folds->fold_count; k++) {
         if (k == outcome->job.fold)
             continue;
-        mb_status status = mb_ledger_get_run(sweep->ledger, trial->key, k, &results[k], error);
+        mb_status status = sweep_get_run(sweep, trial->key, trial->folds, k, &results[k], error);
         if (status != MB_OK)
             return status;
         int32_t tests = results[k].test_count;
@@ -44,10 +44,10 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
     mb_run_result *results = calloc((size_t)folds, sizeof *results);
     if (results == NULL)
         return mb_out_of_memory(error, "runs of a trial");
-    const mb_corpus *corpus = sweep->cells[trial->cell].corpus;
     mb_status status = collect(sweep, trial, outcome, results, error);
     if (status == MB_OK)
-        status = mb_score_trial(corpus, trial->folds, results, scores, error);
+        status = mb_score_trial(sweep_corpora_of(sweep, trial->cell), trial->folds, results, scores,
+                                error);
     for (int32_t k = 0; k < folds; k++)
         if (k != outcome->job.fold)
             mb_run_result_free(&results[k]);
@@ -56,9 +56,9 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
 }
 
 // A run that is trained again, to be scored on its other parts, must have the same results as
-// before, bit for bit. This cannot be expected if it was recorded on another device.
+// before, bit for bit. This cannot be expected if it was recorded on another device: *moved.
 static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run_spec *spec,
-                             mb_error *error) {
+                             bool *moved, mb_error *error) {
     mb_ledger *ledger = t->sweep->ledger;
     char difference[384] = "";
     mb_run_result stored = {0};
@@ -66,7 +66,8 @@ static mb_status check_again(training *t, const mb_ledger_run *run, const mb_run
     mb_run_spec selection = *spec;
     selection.selection_only = true;
     mb_status status = mb_ledger_get_summary(ledger, run->trial_key, run->fold, &before, error);
-    if (status == MB_OK && strcmp(before.device, t->device) != 0) {
+    *moved = status == MB_OK && strcmp(before.device, t->device) != 0;
+    if (*moved) {
         t->sweep->totals.runs_moved++;
         return MB_OK;
     }
@@ -107,7 +108,9 @@ static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_sco
     mb_ledger_run run = sweep_ledger_run(trial, &spec, t->device, &outcome->result);
     if (before->extent == MB_LEDGER_NOTHING)
         return mb_ledger_put_run(sweep->ledger, &run, scores, error);
-    mb_status status = before->outdated ? MB_OK : check_again(t, &run, &spec, error);
+    bool moved = false;
+    mb_status status = before->outdated ? MB_OK : check_again(t, &run, &spec, &moved, error);
+    run.keeps_targets = !before->outdated && !moved; // they are of the same weights
     return status == MB_OK ? mb_ledger_replace_run(sweep->ledger, &run, scores, error) : status;
 }
 

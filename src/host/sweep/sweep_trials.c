@@ -18,6 +18,7 @@ void sweep_describe(const mb_sweep *sweep, int32_t cell_index, int32_t setting, 
                         .feature_type = cell->plan->feature_type,
                         .model = cell->plan->model,
                         .setting = cell->plan->settings[setting],
+                        .common_labels = cell->plan->target_count > 0,
                         .protocol = plan->protocol,
                         .seed = seed,
                         .fold_seed = plan->fold_seed};
@@ -86,8 +87,9 @@ static mb_status add_new(mb_sweep *sweep, const mb_trial *described, int32_t cel
                          mb_ledger_trial *record, mb_error *error) {
     int32_t index = sweep->trial_count;
     mb_trial_spec spec;
+    const sweep_cell *of = &sweep->cells[cell];
     mb_status status =
-        mb_trial_spec_make(sweep->store, described, sweep->cells[cell].corpus, &spec, error);
+        mb_trial_spec_make(sweep->store, described, of->corpus, of->targets, &spec, error);
     if (status != MB_OK)
         return status;
     sweep_trial *trial = &sweep->trials[index];

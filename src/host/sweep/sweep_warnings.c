@@ -95,7 +95,8 @@ static mb_status warn_of_breaks(mb_sweep *sweep, int32_t index, const warner *to
     for (int32_t c = index + 1; c < plan->cell_count; c++)
         others += same_runs(&sweep->cells[c], cell) && breaks_on_one_row(&sweep->cells[c]);
     const mb_fold_set *folds; // of any seed: their sizes are the same
-    mb_status status = mb_store_folds(sweep->store, cell->corpus, 0, &folds, to->error);
+    mb_status status =
+        mb_store_folds(sweep->store, cell->corpus, cell->targets, 0, &folds, to->error);
     if (status != MB_OK)
         return status;
     char list[512], more[64] = "", *line = NULL;
@@ -123,7 +124,7 @@ mb_status mb_sweep_list_warnings(mb_sweep *sweep, mb_sweep_warn warn, void *cont
     for (int32_t i = 0; i < plan->corpus_count && status == MB_OK; i++)
         for (int32_t c = 0; c < plan->cell_count; c++)
             if (plan->cells[c].corpus == i) {
-                status = warn_of_labels(plan, plan->corpora[i].name, sweep->cells[c].corpus, &to);
+                status = warn_of_labels(plan, plan->corpora[i].name, sweep->cells[c].labelled, &to);
                 break;
             }
     for (int32_t c = 0; c < plan->cell_count && status == MB_OK; c++)

@@ -90,6 +90,7 @@ static bool fill(cJSON *object, const mb_trial *trial) {
     return add(object, "engine", cJSON_CreateNumber(mb_trial_semantics(trial))) &&
            add(object, "dataset", cJSON_CreateString(trial->dataset)) &&
            add(object, "corpus", cJSON_CreateString(trial->corpus_digest)) &&
+           (!trial->common_labels || add(object, "labels", cJSON_CreateString("common"))) &&
            add_features(object, trial) &&
            add(object, "feature_type",
                cJSON_CreateString(mb_feature_type_names[trial->feature_type])) &&
@@ -259,6 +260,14 @@ static mb_status read_fold_seed(const mb_json *root, mb_trial *trial, mb_error *
     return status;
 }
 
+static mb_status read_labels(const mb_json *root, mb_trial *trial, mb_error *error) {
+    static const char *const kinds[] = {"common"};
+    int kind = 0;
+    mb_json at = mb_json_member(root, "labels");
+    trial->common_labels = at.value != NULL;
+    return trial->common_labels ? mb_json_choice(&at, kinds, 1, &kind, error) : MB_OK;
+}
+
 static mb_status read_trial(const mb_json *root, mb_trial *trial, mb_error *error) {
     mb_json engine = mb_json_member(root, "engine"), dataset = mb_json_member(root, "dataset");
     int64_t semantics = 0;
@@ -273,6 +282,8 @@ static mb_status read_trial(const mb_json *root, mb_trial *trial, mb_error *erro
     snprintf(trial->dataset, sizeof trial->dataset, "%.31s", name);
     if (status == MB_OK)
         status = read_digest(root, "corpus", trial->corpus_digest, error);
+    if (status == MB_OK)
+        status = read_labels(root, trial, error);
     if (status == MB_OK)
         status = read_features(root, trial, error);
     if (status == MB_OK)

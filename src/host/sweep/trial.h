@@ -13,6 +13,7 @@
 typedef struct mb_trial {
     char dataset[32];
     char corpus_digest[33];
+    bool common_labels; // see data/harmonise.h; only then the description tells
     struct {
         char *name; // NULL: the model does not get this modality
         char digest[33];
