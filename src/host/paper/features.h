@@ -1,5 +1,6 @@
 // The features of the paper by the names that it gives them, and the names under which corpora have
-// them: those of the toolkit's folders (configs/paper/published/features.json, which the program has within).
+// them: those of the toolkit's folders (configs/paper/published/features.json, which the program
+// has within).
 #ifndef MB_PAPER_FEATURES_H
 #define MB_PAPER_FEATURES_H
 
