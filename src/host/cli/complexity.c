@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/plain.h"
+#include "base/plural.h"
 #include "merbench/device_cache.h"
 
 static mb_status count(const mb_model *model, const mb_model_config *config, mb_complexity *c,
@@ -55,7 +56,8 @@ void mb_complexity_print(const mb_complexity *c) {
     printf("  training step                       %.4g ms\n", mb_complexity_training(c));
     printf("  inference                           %.4g ms\n", mb_complexity_inference(c));
     printf("  parameters of the model, trained    %lld\n", (long long)c->parameters);
-    printf("times: medians of %d steps, one model alone\n", c->time.count);
+    printf("times: medians of %d %s, one model alone\n", c->time.count,
+           mb_plural(c->time.count, "step", "steps"));
     printf("\nas the reference counts (thop 0.1.1), batches of %d\n", MB_REFERENCE_BATCH);
     printf("  multiply-accumulates                %lld, %.12g for each sample\n",
            (long long)c->reference.multiply_accumulates,
