@@ -90,7 +90,8 @@ typedef struct mb_step_time {
 } mb_step_time;
 
 // Measures the steps of a model on batches of `batch` made-up samples; sequences have config->steps
-// frames. Each step is waited for. The configuration was checked.
+// frames. Each step is waited for. The configuration was checked. MB_FAILED: the device has too
+// little free memory.
 mb_status mb_time_steps(mb_device_cache *cache, const mb_model *model,
                         const mb_model_config *config, int32_t batch, mb_step_time *time,
                         mb_error *error);

@@ -45,6 +45,8 @@ check 'frames of each modality' [ "$(grep -cE '"(audio|text|video)":	[567]' "$ST
 expect 0 model mult --complexity --dims audio=4,text=6,video=5 --steps audio=5,text=6,video=7 --feature-type frm_unalign \
     --set hidden_dim=8 --set layers=2 --batch 1 --device cpu
 prints 'dimensions 4, 6, 5, frames 5, 6, 7,'
+expect 1 model tfn --complexity --dims audio=4,text=6,video=5 --set hidden_dim=1024 --device cpu
+complains 'model tfn: a training step needs'
 expect 2 model attention --device cpu
 complains 'a device is chosen for --complexity'
 expect 2 model --complexity

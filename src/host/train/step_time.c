@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/progress.h"
+#include "base/quantity.h"
 #include "train/array.h"
 
 // Steps that are measured, and before them some that touch their memory for the first time.
@@ -162,20 +163,52 @@ static mb_status time_inference(mb_array *array, double *seconds, mb_error *erro
     return status;
 }
 
-mb_status mb_time_steps(mb_device_cache *cache, const mb_model *model,
-                        const mb_model_config *config, int32_t batch, mb_step_time *time,
-                        mb_error *error) {
-    made_up data;
-    mb_array array = {.device = NULL};
-    *time = (mb_step_time){.count = MEASURED};
-    mb_status status = make(&data, model, config, batch, error);
+// A system that promises more memory than it has would end the program in the middle.
+static mb_status check_memory(const mb_run_spec *spec, mb_device *device, mb_error *error) {
+    mb_run_cost cost;
+    mb_device_description description;
+    mb_status status = mb_run_estimate(spec, &cost, error);
     if (status == MB_OK)
-        status = mb_array_open(cache, &data.spec, 1, &array, error);
+        status = device->backend->describe(device, &description, error);
+    if (status != MB_OK)
+        return status;
+    int64_t needed = device->backend->shares_host_memory ? cost.shared_bytes : cost.device_bytes;
+    if (needed <= description.free_bytes)
+        return MB_OK;
+    char wanted[MB_QUANTITY_TEXT], found[MB_QUANTITY_TEXT];
+    mb_bytes_text((double)needed, wanted);
+    mb_bytes_text((double)description.free_bytes, found);
+    return mb_fail(error, MB_FAILED, "model %s: a training step needs %s of memory, %s has %s free",
+                   spec->model->name, wanted, description.text, found);
+}
+
+static mb_status time_steps(mb_device_cache *cache, made_up *data, mb_step_time *time,
+                            mb_error *error) {
+    mb_run_plans *plans = NULL;
+    mb_array array = {.device = NULL};
+    mb_status status = mb_run_plans_make(&data->spec, &plans, error);
+    data->spec.plans = plans;
+    if (status == MB_OK)
+        status = check_memory(&data->spec, cache->device, error);
+    if (status == MB_OK)
+        status = mb_array_open(cache, &data->spec, 1, &array, error);
     if (status == MB_OK)
         status = time_training(&array, &time->training_seconds, error);
     if (status == MB_OK)
         status = time_inference(&array, &time->inference_seconds, error);
     mb_array_close(&array);
+    mb_run_plans_free(plans);
+    return status;
+}
+
+mb_status mb_time_steps(mb_device_cache *cache, const mb_model *model,
+                        const mb_model_config *config, int32_t batch, mb_step_time *time,
+                        mb_error *error) {
+    made_up data;
+    *time = (mb_step_time){.count = MEASURED};
+    mb_status status = make(&data, model, config, batch, error);
+    if (status == MB_OK)
+        status = time_steps(cache, &data, time, error);
     free_made_up(&data);
     return status;
 }
