@@ -57,6 +57,10 @@ typedef struct mb_model {
     // NULL, or whether the gradients of a training batch of one row are not finite, so that a run
     // with such a batch breaks in its first epoch. Needs only the options of the configuration.
     bool (*breaks_on_one_row)(const mb_model_config *config);
+    // NULL, or how many times the reference's tree of modules has a module, for counting as thop
+    // does. Modules are named as in the state_dict: "attn1.v". 0: it is not called, or it is of a
+    // type of its own. NULL: every module once.
+    int32_t (*reference_places)(const char *module);
     // Builds the graph up to the outputs. The graph keeps shape errors.
     void (*build)(mb_graph *graph, const mb_model_config *config, mb_graph_outputs *outputs);
 } mb_model;

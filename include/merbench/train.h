@@ -82,6 +82,20 @@ mb_status mb_train_pace(mb_device_cache *cache, const mb_run_spec *spec, int32_t
                         const atomic_int *stop, atomic_llong *steps_done, mb_run_result *results,
                         mb_error *error);
 
+// What the steps of a model take on a device: medians over `count` steps each, of one model alone.
+typedef struct mb_step_time {
+    int32_t count;
+    double training_seconds;  // a training step: forward, backward and Adam
+    double inference_seconds; // an evaluation of one batch, without its upload
+} mb_step_time;
+
+// Measures the steps of a model on batches of `batch` made-up samples; sequences have config->steps
+// frames. Each step is waited for. The configuration was checked. MB_FAILED: the device has too
+// little free memory.
+mb_status mb_time_steps(mb_device_cache *cache, const mb_model *model,
+                        const mb_model_config *config, int32_t batch, mb_step_time *time,
+                        mb_error *error);
+
 // Announces the array that will be trained next, by one of its runs: its first dataset may be
 // uploaded while the current array trains.
 void mb_train_expect(mb_device_cache *cache, const mb_run_spec *next);

@@ -106,7 +106,7 @@ for command in $COMMANDS; do
     fi
     quiet
 done
-check 'commands that take --device' [ "$(xargs -n 1 <<<"$takers" | sort | xargs)" = 'doctor paper parity replay run' ]
+check 'commands that take --device' [ "$(xargs -n 1 <<<"$takers" | sort | xargs)" = 'doctor model paper parity replay run' ]
 
 # Missing files, with every command that reads one: exit code 3, and the name is in the message.
 expect 3 info absent.h5

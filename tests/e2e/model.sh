@@ -40,6 +40,36 @@ expect 2 model attention_topn --dims 4,0
 expect 2 model attention --dims 4,5,6
 complains 'model attention takes dimensions by modality'
 
+# Table 17: one feature in all three slots. Times depend on the machine, so that only their form is checked.
+expect 0 model attention --complexity --dims audio=768,text=768,video=768 --device cpu
+prints '15245312, 476416 for each sample'
+matches '^  parameters +477962$'
+matches '^  parameters of the model, trained +477962$'
+matches '^  multiply-accumulates, forward +476800$' # 3 * 128 more: the weighted sum of the modalities
+matches '^  training step +[0-9.e-]+ ms$'
+matches '^  inference +[0-9.e-]+ ms$'
+prints 'for each sample, on cpu'
+prints 'batches of 32'
+expect 0 model mult --complexity --dims audio=4,text=6,video=5 --steps audio=5,text=6,video=7 --feature-type frm_unalign \
+    --set hidden_dim=8 --set layers=2 --batch 2 --isa portable --json
+prints '"device":	"cpu portable"'
+prints '"batch":	2'
+matches '"training_milliseconds_per_sample":	[0-9]'
+matches '"inference_milliseconds_per_sample":	[0-9]'
+matches '"measured_steps":	1[0-9][0-9]'
+check 'frames of each modality' [ "$(grep -cE '"(audio|text|video)":	[567]' "$STDOUT")" -eq 5 ]
+expect 0 model mult --complexity --dims audio=4,text=6,video=5 --steps audio=5,text=6,video=7 --feature-type frm_unalign \
+    --set hidden_dim=8 --set layers=2 --batch 1 --device cpu
+prints 'dimensions 4, 6, 5, frames 5, 6, 7,'
+expect 1 model tfn --complexity --dims audio=4,text=6,video=5 --set hidden_dim=1024 --device cpu
+complains 'model tfn: a training step needs'
+expect 2 model attention --device cpu
+complains 'a device is chosen for --complexity'
+expect 2 model --complexity
+complains 'the NAME of a model is missing'
+expect 3 model mult --complexity --feature-type utt
+complains 'feature_type: model mult needs sequences'
+
 expect 2 model atention
 complains "did you mean 'attention'?"
 expect 2 model attention --set hiden_dim=3

@@ -14,6 +14,25 @@ expect 2 paper x
 expect 2 paper 9
 complains '--data DIR'
 
+# ---- Table 17: measured, without corpora. Times depend on the machine.
+expect 0 paper 17 --dry-run
+matches '^classifiers to be measured +6$'
+expect 0 paper 17 --device cpu
+matches '^VideoMAE-base × +0\.0152 +0\.02 +0\.4780 +0\.48 +[0-9.]+ +0\.03 +[0-9.]+$'
+matches '^CLIP-base × +0\.0121 +0\.01 +0\.3797 +0\.38 '
+matches '^ALBERT-small × +0\.0105 +0\.01 +0\.3305 +0\.33 '
+matches '^HUBERT-base ✓ +— +885\.22 +— +94\.50 +— +21\.13 +—$'
+prints '—: the row is a fine-tuned encoder'
+expect 0 paper 17 --device cpu --format csv
+check 'a line for every place' [ "$(wc -l <"$STDOUT")" -eq $((1 + 12 * 4)) ]
+matches '^text/albert-small/frozen,# Params \(M\),0\.33050'
+expect 0 paper 17 --device cpu --format json
+matches '"row": "video/clip-base/frozen", "column": "MACs \(G\)", "value": 0\.01209'
+expect 0 paper 17 --device cpu --format markdown --published off
+matches '^\| MacBERT-base × +\| +0\.0152 \| +0\.4780 \| +[0-9.]+ \| +[0-9.]+ \|$'
+expect 0 paper 17 --device cpu --format latex --published diff
+matches '^ALBERT-small × +& +0\.0105 & +\+0\.0005 '
+
 # ---- a corpus with the high set, as vectors and as sequences
 mkdir -p folder/features data
 cp "$TESTS/fixtures/mertools/cmumosi/label.npz" folder

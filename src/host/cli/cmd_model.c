@@ -9,6 +9,8 @@
 #include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
+#include "cli/complexity.h"
+#include "cli/device_choice.h"
 #include "cli/shared_options.h"
 #include "merbench/model.h"
 #include "merbench/plan.h"
@@ -17,7 +19,9 @@ static const char usage[] =
     "usage: merbench model [NAME [OPTIONS]]\n"
     "\n"
     "Without a name: lists the fusion models. With a name: shows the options of the model and its\n"
-    "parameters, multiply-accumulates and memory.";
+    "parameters, multiply-accumulates and memory. With --complexity: what it costs for each "
+    "sample,\n"
+    "in work, parameters and time, beside what the reference counts (Table 17 of the paper).";
 
 typedef struct request {
     const mb_model *model;
@@ -28,6 +32,8 @@ typedef struct request {
     bool dims_listed;  // --dims D,D,..., of a model whose streams are no modalities
     bool dims_named;   // --dims audio=D,...
     mb_texts settings; // OPTION=VALUE of the model
+    bool complexity;
+    mb_device_choice device; // for --complexity
 } request;
 
 // The costs of a model, taken from its plans.
@@ -129,8 +135,20 @@ static mb_status set_option(request *r, const char *text, mb_error *error) {
     return mb_fail_in(error, status, "--set: model %s: ", r->model->name);
 }
 
+static mb_status check_device(const request *r, mb_error *error) {
+    const mb_device_choice *choice = &r->device;
+    bool given = choice->device != NULL || choice->isa != NULL || choice->precision != NULL ||
+                 choice->gpu.given;
+    if (given && !r->complexity)
+        return mb_fail(error, MB_USAGE,
+                       "a device is chosen for --complexity, which is not given; all other costs "
+                       "are the same on every device");
+    return mb_device_choice_check(choice, error);
+}
+
 static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_error *error) {
     bool needs_model = false; // an option was given that makes sense for a model only
+    mb_command_option devices[MB_DEVICE_OPTIONS];
     int32_t type = MB_UTT;
     const mb_command_option options[] = {
         {"dims", "M=D,...",
@@ -150,6 +168,8 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
          .whole = &r->batch, .least = 1, .most = 65536},
         {"set", "OPTION=VALUE", "an option of the model; may be given several times",
          .given = &needs_model, .texts = &r->settings},
+        {"complexity", NULL, "measure the costs of a sample", .given = &r->complexity},
+        {.included = devices},
         mb_json_option(&r->json),
         {.name = NULL}};
     const mb_command_line line = {
@@ -159,13 +179,17 @@ static mb_status parse(int argc, char **argv, request *r, bool *help_shown, mb_e
                               .class_count = 6,
                               .value_count = 1},
                    .batch = 32};
+    mb_device_choice_options(&r->device, devices);
     mb_operands operands;
     mb_status status = mb_command_line_parse(&line, argc, argv, &operands, error);
     *help_shown = operands.help_shown;
     if (status != MB_OK || operands.help_shown)
         return status;
     r->config.feature_type = (mb_feature_type)type;
-    if (operands.count == 0 && (needs_model || r->type_given))
+    status = check_device(r, error);
+    if (status != MB_OK)
+        return status;
+    if (operands.count == 0 && (needs_model || r->type_given || r->complexity))
         return mb_fail(error, MB_USAGE,
                        "the NAME of a model is missing; 'merbench model' lists them");
     if (operands.count == 0)
@@ -247,16 +271,22 @@ static void print_option(const mb_option *option, double value) {
     printf("\n  %-22s   %s\n", "", option->help != NULL ? option->help : "");
 }
 
-static void print_text(const request *r, const costs *c) {
+// The model, its options and what it is applied to.
+static void print_request(const request *r) {
     printf("%s: %s\n\noptions\n", r->model->name, r->model->paper);
     for (int32_t i = 0; i < r->model->option_count; i++)
         print_option(&r->model->options[i], r->config.options[i]);
     printf("\nfor %s features of dimensions ", mb_feature_type_names[r->config.feature_type]);
     for (int32_t i = 0; i < mb_model_streams(r->model, &r->config); i++)
         printf("%d, ", r->config.dims[i]);
+    if (r->config.feature_type != MB_UTT)
+        printf("frames %d, %d, %d, ", r->config.steps[0], r->config.steps[1], r->config.steps[2]);
     printf("%d %s, %d %s, batches of %d\n", r->config.class_count,
            mb_plural(r->config.class_count, "class", "classes"), r->config.value_count,
            mb_plural(r->config.value_count, "value", "values"), r->batch);
+}
+
+static void print_costs(const costs *c) {
     printf("  parameters                          %lld\n", (long long)c->parameters);
     printf("  multiply-accumulates, forward       %lld\n", (long long)c->forward);
     printf("  multiply-accumulates, training step %lld\n", (long long)c->training);
@@ -273,12 +303,14 @@ static void add_value(cJSON *object, const char *key, const mb_option *option, d
         cJSON_AddNumberToObject(object, key, value);
 }
 
-static cJSON *to_json(const request *r, const costs *c) {
+static cJSON *request_to_json(const request *r) {
     cJSON *document = cJSON_CreateObject();
     cJSON *options = cJSON_AddObjectToObject(document, "options");
     bool lists = r->model->most_streams > 0;
     cJSON *dims = lists ? cJSON_AddArrayToObject(document, "dims")
                         : cJSON_AddObjectToObject(document, "dims");
+    cJSON *frames =
+        r->config.feature_type != MB_UTT ? cJSON_AddObjectToObject(document, "frames") : NULL;
     cJSON_AddStringToObject(document, "model", r->model->name);
     cJSON_AddStringToObject(document, "paper", r->model->paper);
     cJSON_AddStringToObject(document, "feature_type",
@@ -288,11 +320,18 @@ static cJSON *to_json(const request *r, const costs *c) {
             cJSON_AddItemToArray(dims, cJSON_CreateNumber(r->config.dims[i]));
         else
             cJSON_AddNumberToObject(dims, mb_modality_names[i], r->config.dims[i]);
+    for (int m = 0; m < MB_MODALITY_COUNT && frames != NULL; m++)
+        cJSON_AddNumberToObject(frames, mb_modality_names[m], r->config.steps[m]);
     for (int32_t i = 0; i < r->model->option_count; i++)
         add_value(options, r->model->options[i].name, &r->model->options[i], r->config.options[i]);
     cJSON_AddNumberToObject(document, "classes", r->config.class_count);
     cJSON_AddNumberToObject(document, "values", r->config.value_count);
     cJSON_AddNumberToObject(document, "batch", r->batch);
+    return document;
+}
+
+static cJSON *to_json(const request *r, const costs *c) {
+    cJSON *document = request_to_json(r);
     cJSON_AddNumberToObject(document, "parameters", (double)c->parameters);
     cJSON_AddNumberToObject(document, "forward_multiply_accumulates", (double)c->forward);
     cJSON_AddNumberToObject(document, "training_multiply_accumulates", (double)c->training);
@@ -313,9 +352,44 @@ static mb_status list_models(bool json, mb_error *error) {
     return json ? mb_json_print(list, "model", error) : MB_OK;
 }
 
+// ---- the command ------------------------------------------------------------------------------
+
+static mb_status show_costs(const request *r, mb_error *error) {
+    costs c;
+    mb_status status = measure(r, &c, error);
+    if (status != MB_OK)
+        return status;
+    if (r->json)
+        return mb_json_print(to_json(r, &c), "model", error);
+    print_request(r);
+    print_costs(&c);
+    return MB_OK;
+}
+
+static mb_status show_complexity(const request *r, mb_error *error) {
+    mb_complexity c;
+    mb_device *device = NULL;
+    mb_status status = mb_model_check(r->model, &r->config, error);
+    if (status == MB_OK)
+        status = mb_device_choice_open(&r->device, &device, error);
+    if (status != MB_OK)
+        return status;
+    status = mb_complexity_measure(r->model, &r->config, r->batch, device, &c, error);
+    device->backend->close(device);
+    if (status != MB_OK)
+        return status;
+    if (r->json) {
+        cJSON *document = request_to_json(r);
+        mb_complexity_to_json(&c, document);
+        return mb_json_print(document, "model", error);
+    }
+    print_request(r);
+    mb_complexity_print(&c);
+    return MB_OK;
+}
+
 mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     request r;
-    costs c;
     bool help_shown = false;
     mb_status status = parse(argc, argv, &r, &help_shown, error);
     if (status != MB_OK || help_shown)
@@ -323,11 +397,5 @@ mb_status mb_cmd_model(int argc, char **argv, mb_error *error) {
     if (r.model == NULL)
         return list_models(r.json, error);
     choose_feature_type(&r);
-    status = measure(&r, &c, error);
-    if (status != MB_OK)
-        return status;
-    if (r.json)
-        return mb_json_print(to_json(&r, &c), "model", error);
-    print_text(&r, &c);
-    return MB_OK;
+    return r.complexity ? show_complexity(&r, error) : show_costs(&r, error);
 }

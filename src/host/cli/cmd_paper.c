@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/ledger_file.h"
+#include "cli/paper_costs.h"
 #include "cli/run_plan.h"
 #include "cli/shared_options.h"
 #include "data/mertools_files.h"
@@ -19,11 +20,12 @@ static const char *const formats[] = {"text", "markdown", "latex", "csv", "json"
 static const char *const protocols[] = {"mertools", "strict"};
 
 static const char usage[] =
-    "usage: merbench paper [TABLE --data DIR [OPTIONS]]\n\n"
+    "usage: merbench paper [TABLE [--data DIR] [OPTIONS]]\n\n"
     "Without arguments: lists the tables of the paper (MERBench, Lian et al., 2024). With the\n"
     "number of a table: trains those of its cells whose corpora and features are in DIR, unless\n"
     "they are in the ledger already, and prints the table with the published numbers beside them.\n"
-    "Corpora are files *.h5, known by their datasets; features have the names of the toolkit.";
+    "Corpora are files *.h5, known by their datasets; features have the names of the toolkit.\n"
+    "Table 17, which has costs, is measured on the device; it needs no corpora.";
 
 static const char notes[] = "example: merbench paper 9 --data corpora --results paper.db";
 
@@ -44,7 +46,7 @@ static mb_status list_tables(mb_error *error) {
         status = mb_published_load(t, &published, error);
         if (status != MB_OK)
             break;
-        bool can = mb_paper_can(t, &why);
+        bool can = mb_paper_is_measured(t) || mb_paper_can(t, &why);
         mb_print_plain("%2d  %s%s%s%s\n", (int)t, published.title, can ? "" : " (not yet: ", why,
                        can ? "" : ")");
         mb_published_free(&published);
@@ -180,6 +182,12 @@ static mb_status make_table(paper_options *given, const mb_published *published,
 }
 
 static mb_status run(paper_options *given, mb_error *error) {
+    const mb_paper_costs_options measured = {.choice = &given->run.choice,
+                                             .format = (mb_table_format)given->format,
+                                             .published = (mb_published_form)given->published,
+                                             .dry_run = given->run.dry_run};
+    if (mb_paper_is_measured(given->table))
+        return mb_paper_costs_run(given->table, &measured, error);
     mb_published published = {.table = 0};
     mb_paper_features features = {.count = 0};
     corpora found = {.count = 0};
@@ -247,7 +255,7 @@ static mb_status parse(int argc, char **argv, paper_options *given, bool *help_s
     if (status != MB_OK || operands.help_shown || operands.count == 0)
         return status;
     status = read_table(operands.items[0], &given->table, error);
-    if (status == MB_OK && given->run.data == NULL)
+    if (status == MB_OK && given->run.data == NULL && !mb_paper_is_measured(given->table))
         status = mb_fail(error, MB_USAGE, "a table needs --data DIR, where the corpora are");
     return status;
 }

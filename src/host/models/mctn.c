@@ -19,6 +19,7 @@
 // recurrence "time" does what the paper means. The decoders always see the true target, whatever
 // teacher_forcing_ratio decides, and start every step from zero states.
 #include <math.h>
+#include <string.h>
 
 #include "models/blocks.h"
 
@@ -203,6 +204,14 @@ static mb_status check(const mb_model_config *config, mb_error *error) {
     return MB_OK;
 }
 
+// An encoder and a decoder belong to the model and to a translation; an attention belongs to the
+// model and to both places of its decoder.
+static int32_t reference_places(const char *module) {
+    if (strncmp(module, "attn", 4) == 0)
+        return 3;
+    return strncmp(module, "encoder", 7) == 0 || strncmp(module, "decoder", 7) == 0 ? 2 : 1;
+}
+
 extern const mb_model mb_model_mctn;
 const mb_model mb_model_mctn = {
     .name = "mctn",
@@ -211,5 +220,6 @@ const mb_model mb_model_mctn = {
     .option_count = OPTION_COUNT,
     .couples_rows = true,
     .check = check,
+    .reference_places = reference_places,
     .build = build,
 };

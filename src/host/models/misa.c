@@ -19,6 +19,7 @@
 #include "models/blocks.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     SIM_WEIGHT = MB_COMMON_OPTION_COUNT,
@@ -221,6 +222,11 @@ static bool breaks_on_one_row(const mb_model_config *config) {
     return (int)config->options[ZERO_NORM] == ZERO_NORM_NAN;
 }
 
+// The toolkit calls torch's attention, which computes its output map as a function.
+static int32_t reference_places(const char *module) {
+    return strcmp(module, "transformer_encoder.layers.0.self_attn.out_proj") != 0;
+}
+
 extern const mb_model mb_model_misa;
 const mb_model mb_model_misa = {
     .name = "misa",
@@ -231,5 +237,6 @@ const mb_model mb_model_misa = {
     .couples_rows = true,
     .check = check,
     .breaks_on_one_row = breaks_on_one_row,
+    .reference_places = reference_places,
     .build = build,
 };

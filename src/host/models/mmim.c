@@ -15,6 +15,7 @@
 #include "models/blocks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     CPC_LAYERS = MB_COMMON_OPTION_COUNT,
@@ -148,6 +149,11 @@ static void build(mb_graph *graph, const mb_model_config *config, mb_graph_outpu
     mb_block_heads(graph, config, outputs);
 }
 
+// The entropy estimate is not called.
+static int32_t reference_places(const char *module) {
+    return strstr(module, "entropy_prj") == NULL;
+}
+
 extern const mb_model mb_model_mmim;
 const mb_model mb_model_mmim = {
     .name = "mmim",
@@ -157,5 +163,6 @@ const mb_model mb_model_mmim = {
     .option_count = OPTION_COUNT,
     .couples_rows = true,
     .check = check,
+    .reference_places = reference_places,
     .build = build,
 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # --precision: evaluations in TF32 are close to those in float32, the ledger records the precision,
-# and replay uses the recorded one.
+# replay uses the recorded one, and the costs of a sample name it.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -43,5 +43,11 @@ expect 0 parity --device cuda --precision tf32 "$wide"
 matches '^  outputs .* worst [0-9.]+(e-0[1-4])? \(limit 0\.02\)'
 matches '^  gradients .*\(limit 0\.02\)'
 matches '^  adam parameters .*\(limit 0\.001\)'
+
+# ---- the costs of a sample on the device
+expect 0 model attention --complexity --dims audio=8,text=8,video=8 --set hidden_dim=8 --batch 2 --precision tf32
+matches '^for each sample, on cuda .* tf32$'
+matches '^  training step +[0-9.e-]+ ms$'
+matches '^  inference +[0-9.e-]+ ms$'
 
 finish
