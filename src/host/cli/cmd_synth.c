@@ -58,7 +58,7 @@ static mb_status parse(int argc, char **argv, arguments *given, bool *help_shown
     const char *names[MB_MOST_DATASETS + 1];
     *given = (arguments){.seed = 1};
     mb_command_option output = mb_corpus_option(&given->output);
-    output.value = "PATH";
+    output.value = "DIR|CORPUS.h5";
     output.help = "the corpus to write; like the paper: the folder, created if it does not exist";
     mb_command_option force = mb_force_option(&given->force);
     force.help = "replace files that exist";

@@ -13,7 +13,7 @@ enum { STEP_DIRECTIONS = 128, STEP_SHARED, STEP_OWN, STEP_COPY, STEP_LENGTHS, ST
 
 enum { K = MB_SYNTH_PAPER_DIRECTIONS, VALENCE = K - 1 };
 
-static const double own_part = 0.25;    // b
+static const double own_part = 0.25;   // b
 static const double frame_noise = 0.5; // deviation
 // Small values are not much harder than large ones, so that scores of signs reach the top.
 static const double sign_part = 0.36, value_part = 0.28;
