@@ -33,6 +33,9 @@ no_commands docs/cuda.md \
 no_commands docs/plan-format.md 'plan.json: line 3, column 13: unknown key "epoch"; did you mean "epochs"?' 'messages'
 no_commands docs/datasets.md 'x = signal[m] (u(m, class) + (2 value / range) w(m)) + noise' 'a formula'
 
+no_commands docs/datasets.md \
+    'x = A (s mu + a e) + b n,    mu = u(emotion) + (0.36 sign(value) + 0.28 value / range) w,    a^2 + b^2 = 1, b = 0.25' 'formulas'
+
 scratch='builds from scratch, which takes minutes'
 not_run 'scripts/demo.sh' "$scratch; the commands of it are run at the end of this test"
 not_run 'scripts/test.sh' "$scratch, and runs this test"
@@ -65,6 +68,8 @@ not_run 'scripts/test.sh --container' 'needs root and container tools'
 not_run 'scripts/test.sh --container --only container' 'needs root and container tools'
 not_run 'merbench paper 9 --data data --results paper.db --dry-run' 'needs features of the paper'
 not_run 'merbench paper 9 --data data --results paper.db' 'needs features of the paper'
+not_run 'merbench paper 5 --data made-up --results made-up.db --draws 2 --seeds 1,2 --epochs 10' \
+    'takes minutes; e2e/synth_paper trains two of the corpora'
 not_run 'docker run --rm merbench:cpu --version' 'needs docker'
 not_run 'run="docker run --rm --user $(id -u):$(id -g) -v $PWD/demo:/work merbench:cpu"' 'needs docker'
 not_run '$run synth --like quickstart -o quickstart.h5' 'needs docker'
@@ -80,6 +85,7 @@ must cp -r "$TESTS/fixtures" copy/tests
 cat >copy/build/release/merbench <<END
 #!/usr/bin/env bash
 case " \$* " in
+*' synth --like paper '*) exec '$MERBENCH' "\$@" --scale 0.02 --dims-scale 0.01 ;;
 *' synth '*' --dims '*) exec '$MERBENCH' "\$@" --scale 0.05 ;;
 *' synth '*) exec '$MERBENCH' "\$@" --scale 0.05 --dims audio=6,text=8,video=5 ;;
 *' --dry-run '*) exec '$MERBENCH' "\$@" ;;

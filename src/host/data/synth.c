@@ -10,11 +10,9 @@
 
 enum { CATEGORY_MINIMUM = 2, DIALOGUE_TURNS = 10, VIDEO_CLIPS = 25, SESSION_TURNS = 50 };
 
-#define SOURCE_PREFIX "synthetic: "
-
 bool mb_synth_made(const mb_corpus *corpus) {
     return corpus->source != NULL &&
-           strncmp(corpus->source, SOURCE_PREFIX, sizeof SOURCE_PREFIX - 1) == 0;
+           strncmp(corpus->source, MB_SYNTH_SOURCE, sizeof MB_SYNTH_SOURCE - 1) == 0;
 }
 
 mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *options,
@@ -31,12 +29,16 @@ mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *opt
 
 // ---- sizes ------------------------------------------------------------------------------------
 
-// A category with utterances keeps at least CATEGORY_MINIMUM of them at any scale.
-static int32_t scaled(int32_t count, double scale) {
-    if (count == 0)
+int32_t mb_synth_count(const mb_synth_options *options, const mb_synth_split *split,
+                       int32_t category) {
+    bool whole =
+        options->rules->splits == MB_SPLIT_OFFICIAL || strncmp(split->name, "test", 4) == 0;
+    int32_t least =
+        options->least > 0 ? options->least * (whole ? 1 : MB_SYNTH_FOLDS) : CATEGORY_MINIMUM;
+    double target = round(split->counts[category] * options->scale);
+    if (split->counts[category] == 0)
         return 0;
-    double target = round(count * scale);
-    return target < CATEGORY_MINIMUM ? CATEGORY_MINIMUM : (int32_t)target;
+    return target < least ? least : (int32_t)target;
 }
 
 static int32_t category_count(const mb_dataset_rules *rules) {
@@ -46,7 +48,7 @@ static int32_t category_count(const mb_dataset_rules *rules) {
 static int32_t split_size(const mb_synth_options *options, const mb_synth_split *split) {
     int32_t size = 0;
     for (int32_t c = 0; c < category_count(options->rules); c++)
-        size += scaled(split->counts[c], options->scale);
+        size += mb_synth_count(options, split, c);
     return size;
 }
 
@@ -153,7 +155,7 @@ static void label_split(const mb_synth_options *options, const mb_synth_profile 
     mb_key key = mb_key_make(options->seed, 0);
     int32_t *categories = corpus->emotions + split->rows[0], next = 0;
     for (int32_t c = 0; c < category_count(rules); c++)
-        for (int32_t i = scaled(pattern->counts[c], options->scale); i > 0; i--)
+        for (int32_t i = mb_synth_count(options, pattern, c); i > 0; i--)
             categories[next++] = c;
     mb_random_shuffle(key, MB_RANDOM_SYNTHETIC, MB_SYNTH_LABELS + (uint32_t)index, categories,
                       split->count);
@@ -173,8 +175,8 @@ static void label_split(const mb_synth_options *options, const mb_synth_profile 
 static mb_status describe(const mb_synth_options *options, mb_corpus *corpus, mb_error *error) {
     const double *signal = options->signal;
     if (asprintf(&corpus->source,
-                 SOURCE_PREFIX "like %s, seed %u, scale %.9g, signal audio=%.9g,text=%.9g,"
-                               "video=%.9g%s",
+                 MB_SYNTH_SOURCE "like %s, seed %u, scale %.9g, signal audio=%.9g,text=%.9g,"
+                                 "video=%.9g%s",
                  options->rules->name, options->seed, options->scale, signal[MB_AUDIO],
                  signal[MB_TEXT], signal[MB_VIDEO], options->frames ? ", frames" : "") < 0) {
         corpus->source = NULL;
@@ -184,11 +186,18 @@ static mb_status describe(const mb_synth_options *options, mb_corpus *corpus, mb
     return corpus->tool_version != NULL ? MB_OK : mb_out_of_memory(error, "version of a corpus");
 }
 
-static mb_status check_options(const mb_synth_options *options, mb_error *error) {
-    // The conditions are written so that NaN is refused.
+// The conditions are written so that NaN is refused.
+static mb_status check_scale(const mb_synth_options *options, mb_error *error) {
     if (!(options->scale > 0 && options->scale <= MB_SYNTH_MAX_SCALE))
         return mb_fail(error, MB_BAD_INPUT, "scale: expected more than 0 and at most %g, found %g",
                        MB_SYNTH_MAX_SCALE, options->scale);
+    return MB_OK;
+}
+
+static mb_status check_options(const mb_synth_options *options, mb_error *error) {
+    mb_status status = check_scale(options, error);
+    if (status != MB_OK)
+        return status;
     for (int32_t m = 0; m < MB_MODALITY_COUNT; m++) {
         if (!(options->signal[m] >= 0 && options->signal[m] <= MB_SYNTH_MAX_SIGNAL))
             return mb_fail(error, MB_BAD_INPUT, "signal of %s: expected 0..%g, found %g",
@@ -200,16 +209,15 @@ static mb_status check_options(const mb_synth_options *options, mb_error *error)
     return MB_OK;
 }
 
-mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_error *error) {
+mb_status mb_synth_utterances(const mb_synth_options *options, mb_corpus *corpus, mb_error *error) {
     *corpus = (mb_corpus){.rules = options->rules};
-    mb_status status = check_options(options, error);
-    if (status != MB_OK)
-        return status;
     const mb_synth_profile *profile = mb_synth_profile_find(options->rules);
     if (profile == NULL)
         return mb_fail(error, MB_UNSUPPORTED, "there is no synthetic corpus for dataset %s",
                        options->rules->name);
-    status = allocate_corpus(options, profile, corpus, error);
+    mb_status status = check_scale(options, error);
+    if (status == MB_OK)
+        status = allocate_corpus(options, profile, corpus, error);
     for (int32_t s = 0; s < corpus->split_count && status == MB_OK; s++) {
         label_split(options, profile, s, corpus);
         const mb_split *split = &corpus->splits[s];
@@ -219,6 +227,14 @@ mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_e
                 status = mb_out_of_memory(error, "names of utterances");
         }
     }
+    return status;
+}
+
+mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_error *error) {
+    *corpus = (mb_corpus){.rules = options->rules};
+    mb_status status = check_options(options, error);
+    if (status == MB_OK)
+        status = mb_synth_utterances(options, corpus, error);
     if (status == MB_OK)
         status = mb_synth_features(options, corpus, error);
     return status == MB_OK ? describe(options, corpus, error) : status;

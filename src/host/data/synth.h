@@ -10,6 +10,7 @@
 #include "merbench/corpus.h"
 
 #define MB_SYNTH_MAX_SPLITS 4
+#define MB_SYNTH_FOLDS 5 // where a dataset has folds
 #define MB_SYNTH_MAX_SIGNAL 1000.0
 #define MB_SYNTH_MAX_DIMENSION 1048576
 #define MB_SYNTH_MAX_SCALE 100.0
@@ -49,6 +50,9 @@ typedef struct mb_synth_options {
     const mb_dataset_rules *rules;
     uint32_t seed;
     double scale; // multiplies the number of utterances
+    // Utterances that every category of a split, or of a fold that a split is cut into, keeps at
+    // any scale; 0 = 2 of a split.
+    int32_t least;
     double signal[MB_MODALITY_COUNT];
     int32_t dims[MB_MODALITY_COUNT];
     bool frames; // add frame-level features
@@ -68,6 +72,27 @@ mb_status mb_synth_defaults(const mb_dataset_rules *rules, mb_synth_options *opt
 // classes is therefore about signal * sqrt(2) standard deviations of the noise, and without signal
 // there is nothing to learn. A frame is the vector of its utterance plus new noise.
 mb_status mb_synth_make(const mb_synth_options *options, mb_corpus *corpus, mb_error *error);
+
+// Makes the utterances alone, with names, labels and splits, for a caller that makes other features
+// and describes the `source`, which begins with MB_SYNTH_SOURCE. `signal`, `dims` and `frames` are
+// not used. Close the corpus also after a failure.
+mb_status mb_synth_utterances(const mb_synth_options *options, mb_corpus *corpus, mb_error *error);
+
+// The same for a dataset whose utterances are among those of another: those of `whole` whose
+// category (class, or 0, 1, 2 for a negative, zero and positive value) becomes one of the dataset,
+// in their order, until each category of each split has its number. `category_of` has the new
+// category for each category of `whole`, or -1. *rows, to be freed, receives the row in `whole` of
+// each utterance.
+mb_status mb_synth_subset(const mb_synth_options *options, const mb_corpus *whole,
+                          const int32_t *category_of, mb_corpus *corpus, int32_t **rows,
+                          mb_error *error);
+
+// How many utterances of a category a split has.
+int32_t mb_synth_count(const mb_synth_options *options, const mb_synth_split *split,
+                       int32_t category);
+
+// What the source of every synthetic corpus begins with.
+#define MB_SYNTH_SOURCE "synthetic: "
 
 // Whether a corpus was made by mb_synth_make. Its sizes are then what somebody asked for.
 bool mb_synth_made(const mb_corpus *corpus);

@@ -105,9 +105,15 @@ static bool same_name(const char *a, const char *b) {
     return *a == *b;
 }
 
-// The folder of a variant: "{model}-ttseng-UTT". False: there is no such variant.
-static bool write_name(const mb_paper_features *features, const mb_paper_feature *feature,
-                       bool sequences, const char *variant, char name[256]) {
+const char *mb_paper_variant_find(const mb_paper_features *features, const char *variant) {
+    const cJSON *found =
+        variant != NULL ? member(member(document_of(features), "variants"), variant) : NULL;
+    return found != NULL ? found->string : NULL;
+}
+
+// The folder of a variant is written as "{model}-ttseng-UTT".
+bool mb_paper_feature_name(const mb_paper_features *features, const mb_paper_feature *feature,
+                           bool sequences, const char *variant, char name[256]) {
     static const char slot[] = "{model}";
     if (variant == NULL) {
         snprintf(name, 256, "%s", sequences ? feature->fra : feature->utt);
@@ -125,7 +131,7 @@ const char *mb_paper_feature_in(const mb_paper_features *features, const mb_corp
                                 const mb_paper_feature *feature, bool sequences,
                                 const char *variant) {
     char name[256];
-    if (!write_name(features, feature, sequences, variant, name))
+    if (!mb_paper_feature_name(features, feature, sequences, variant, name))
         return NULL;
     for (int32_t f = 0; f < corpus->feature_count; f++)
         if (same_name(corpus->features[f].name, name))

@@ -35,6 +35,13 @@ bool mb_paper_feature_set(const mb_paper_features *features, const char *set,
 const mb_paper_feature *mb_paper_feature_ranked(const mb_paper_features *features, int32_t modality,
                                                 int32_t rank);
 
+// The name of the toolkit's folder: of vectors or of sequences, of a variant or, if it is NULL, of
+// the usual feature. False: there is no such variant.
+bool mb_paper_feature_name(const mb_paper_features *features, const mb_paper_feature *feature,
+                           bool sequences, const char *variant, char name[256]);
+// The name of a variant as the registry has it, which lives as long as the registry, or NULL.
+const char *mb_paper_variant_find(const mb_paper_features *features, const char *variant);
+
 // The name under which a corpus has a feature: as vectors or, if `sequences`, as sequences; of a
 // variant ("tts-en", "snr5"), or NULL for the usual one. A hyphen and an underscore are the same.
 // NULL: the corpus does not have it.
