@@ -68,6 +68,8 @@ not_run 'scripts/test.sh --container' 'needs root and container tools'
 not_run 'scripts/test.sh --container --only container' 'needs root and container tools'
 not_run 'merbench paper 9 --data data --results paper.db --dry-run' 'needs features of the paper'
 not_run 'merbench paper 9 --data data --results paper.db' 'needs features of the paper'
+not_run 'merbench paper --data data' 'needs features of the paper'
+not_run 'merbench paper all --data data --results paper.db' 'needs features of the paper'
 not_run 'merbench paper 5 --data made-up --results made-up.db --draws 2 --seeds 1,2 --epochs 10' \
     'takes minutes; e2e/synth_paper trains two of the corpora'
 not_run 'docker run --rm merbench:cpu --version' 'needs docker'

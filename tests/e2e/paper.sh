@@ -9,7 +9,7 @@ matches '^20  Cross-corpus'
 matches '^16  .*not yet'
 check 'twenty tables' [ "$(wc -l <"$STDOUT")" -eq 20 ]
 expect 2 paper 21
-complains "1 to 20, found '21'"
+complains "1 to 20, or 'all', found '21'"
 expect 2 paper x
 expect 2 paper 9
 complains '--data DIR'
@@ -45,6 +45,17 @@ expect 3 paper 9 --data folder
 complains 'expected corpora (*.h5), found none'
 expect 4 paper 16 --data data
 complains 'Table 16: it needs fine-tuned encoders'
+expect 2 paper 5 --data data --only MLED,SIMS
+complains "--only: unknown dataset 'MLED'; did you mean 'MELD'?"
+expect 2 paper 5 --data data --only CMUMOSI,cmumosi
+complains 'given twice'
+expect 3 paper 5 --data data --only CMUMOSI,SIMS
+complains 'data: expected a corpus (*.h5) of SIMS, found none'
+expect 0 paper --data data
+matches '^ 9  .*\(5 of 160 cells\)$'
+matches '^19  .*\(0 of 33 cells\)$'
+expect 2 paper all
+complains '--data DIR'
 expect 3 paper 7 --data data --results r.db
 complains 'Table 7: none of its features is in the corpora of data'
 missing r.db
@@ -90,4 +101,14 @@ says 'table10: 4 runs, '
 matches '^Top2 .*(same|different|undecided)'
 matches '^Top3 +—'
 prints 'CMUMOSI lacks wavlm-large-UTT (audio, from Top3 on)'
+
+# ---- all tables: those that have no cell are named, the others are there already
+# shellcheck disable=SC2086
+expect 0 paper all --data data --results r.db $few --quiet
+prints 'Unimodal benchmark'
+prints 'Multimodal benchmark'
+prints 'The best 1..6 features'
+complains 'Table 7: none of its features is in the corpora of data'
+complains 'Table 20: none of its features'
+check 'nothing is trained but what is new' [ "$(grep -c 'Table 16' "$STDERR")" -eq 0 ]
 finish

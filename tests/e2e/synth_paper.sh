@@ -86,6 +86,16 @@ for wanted in '8 48' '9 160'; do
 done
 missing none.db
 
+expect 0 paper --data set --only SIMS,simsv2
+matches '^ 5  .*\(88 of 352 cells\)$'
+matches '^17  .*\(needs no corpora\)$'
+matches '^20  .*\(22 of 44 cells\)$'
+
+# ---- across corpora
+expect 0 paper 20 --data set --only SIMS,SIMSv2 --results r.db --draws 1 --seeds 1 --epochs 1 --threads 2 --format csv
+check 'a score of every row of the two corpora' \
+    [ "$(grep -cE ' > SIMS(v2)?,.*,waf,[01](\.[0-9]+)?,' "$STDOUT")" -eq 22 ]
+
 # ---- the order of scores is that of the strengths
 # rank_correlation DATASET: Spearman's, of the scores in a table of CSV and the strengths
 rank_correlation() {

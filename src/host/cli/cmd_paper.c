@@ -9,113 +9,38 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/ledger_file.h"
+#include "cli/paper_corpora.h"
 #include "cli/paper_costs.h"
 #include "cli/run_plan.h"
 #include "cli/shared_options.h"
-#include "data/mertools_files.h"
 #include "paper/layout_print.h"
-#include "paper/paper_plan.h"
 
 static const char *const formats[] = {"text", "markdown", "latex", "csv", "json"};
 static const char *const protocols[] = {"mertools", "strict"};
 
 static const char usage[] =
-    "usage: merbench paper [TABLE [--data DIR] [OPTIONS]]\n\n"
-    "Without arguments: lists the tables of the paper (MERBench, Lian et al., 2024). With the\n"
-    "number of a table: trains those of its cells whose corpora and features are in DIR, unless\n"
-    "they are in the ledger already, and prints the table with the published numbers beside them.\n"
-    "Corpora are files *.h5, known by their datasets; features have the names of the toolkit.\n"
+    "usage: merbench paper [TABLE|all] [--data DIR] [OPTIONS]\n\n"
+    "Without a table: lists the tables of the paper (MERBench, Lian et al., 2024) and, with DIR, "
+    "how\n"
+    "many of their cells can be trained with what is there. With the number of a table: trains\n"
+    "those cells, unless they are in the ledger already, and prints the table with the published\n"
+    "numbers beside them. 'all' makes one table after the other; cells that they share are "
+    "trained\n"
+    "once. Corpora are files *.h5, known by their datasets; features have the names of the "
+    "toolkit.\n"
     "Table 17, which has costs, is measured on the device; it needs no corpora.";
 
 static const char notes[] = "example: merbench paper 9 --data corpora --results paper.db";
 
+enum { ALL_TABLES = -1 };
+
 typedef struct paper_options {
-    int32_t table;
+    int32_t table; // 0: they are listed
+    mb_only_datasets only;
     int32_t draws, epochs, protocol, format, published;
     bool grid;
     mb_run_options run;
 } paper_options;
-
-// ---- the list ---------------------------------------------------------------------------------
-
-static mb_status list_tables(mb_error *error) {
-    mb_status status = MB_OK;
-    for (int32_t t = 1; t <= MB_PAPER_TABLE_COUNT && status == MB_OK; t++) {
-        mb_published published;
-        const char *why = "";
-        status = mb_published_load(t, &published, error);
-        if (status != MB_OK)
-            break;
-        bool can = mb_paper_is_measured(t) || mb_paper_can(t, &why);
-        mb_print_plain("%2d  %s%s%s%s\n", (int)t, published.title, can ? "" : " (not yet: ", why,
-                       can ? "" : ")");
-        mb_published_free(&published);
-    }
-    return status;
-}
-
-// ---- corpora ----------------------------------------------------------------------------------
-
-typedef struct corpora {
-    mb_corpus *corpora;
-    mb_paper_corpus *list;
-    char **paths;
-    int32_t count;
-} corpora;
-
-static bool is_corpus_name(const char *name) {
-    size_t length = strlen(name);
-    return length > 3 && strcmp(name + length - 3, ".h5") == 0;
-}
-
-static mb_status add_corpus(const char *folder, const char *name, corpora *found, mb_error *error) {
-    mb_corpus *corpus = &found->corpora[found->count];
-    char **path = &found->paths[found->count];
-    if (asprintf(path, "%s/%s", folder, name) < 0) {
-        *path = NULL;
-        return mb_out_of_memory(error, name);
-    }
-    mb_status status = mb_corpus_open(*path, corpus, error);
-    for (int32_t c = 0; c < found->count && status == MB_OK; c++)
-        if (found->corpora[c].rules == corpus->rules)
-            status = mb_fail(error, MB_BAD_INPUT, "%s and %s are both %s; a table has one of each",
-                             found->paths[c], *path, corpus->rules->name);
-    found->list[found->count] = (mb_paper_corpus){*path, corpus};
-    found->count++;
-    return status;
-}
-
-static mb_status open_corpora(const char *folder, corpora *found, mb_error *error) {
-    char **names = NULL;
-    int count = 0;
-    mb_status status = mb_list_folder(folder, &names, &count, error);
-    if (status != MB_OK)
-        return status;
-    found->corpora = calloc((size_t)count + 1, sizeof *found->corpora);
-    found->list = calloc((size_t)count + 1, sizeof *found->list);
-    found->paths = calloc((size_t)count + 1, sizeof *found->paths);
-    if (found->corpora == NULL || found->list == NULL || found->paths == NULL)
-        status = mb_out_of_memory(error, folder);
-    for (int i = 0; i < count && status == MB_OK; i++)
-        if (is_corpus_name(names[i]))
-            status = add_corpus(folder, names[i], found, error);
-    for (int i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
-    if (status == MB_OK && found->count == 0)
-        status = mb_fail(error, MB_BAD_INPUT, "%s: expected corpora (*.h5), found none", folder);
-    return status;
-}
-
-static void close_corpora(corpora *found) {
-    for (int32_t c = 0; c < found->count; c++) {
-        mb_corpus_close(&found->corpora[c]);
-        free(found->paths[c]);
-    }
-    free(found->corpora);
-    free(found->list);
-    free(found->paths);
-}
 
 // ---- a table ----------------------------------------------------------------------------------
 
@@ -154,53 +79,147 @@ static mb_status train_and_print(paper_options *given, const mb_paper_plan *made
     return status;
 }
 
-static mb_status make_table(paper_options *given, const mb_published *published,
-                            const mb_paper_features *features, const corpora *found,
-                            mb_error *error) {
-    const mb_plan_replacement *given_seeds = &given->run.replacement;
+static bool can_make(int32_t table) {
+    const char *why;
+    return mb_paper_is_measured(table) || mb_paper_can(table, &why);
+}
+
+// What tables are made from.
+typedef struct material {
+    mb_paper_features features;
+    mb_paper_corpora found;
+} material;
+
+static mb_status plan_table(const paper_options *given, const material *from, int32_t table,
+                            const mb_published *published, mb_paper_plan *made, mb_error *error) {
     static const uint32_t six[] = {1, 2, 3, 4, 5, 6};
-    const mb_paper_request request = {
-        .table = given->table,
-        .corpora = found->list,
-        .corpus_count = found->count,
-        .protocol = protocols[given->protocol],
-        .epochs = given->epochs,
-        .draws = given->grid ? 0 : given->draws,
-        .seeds = given_seeds->seed_count > 0 ? given_seeds->seeds : six,
-        .seed_count = given_seeds->seed_count > 0 ? given_seeds->seed_count : 6};
-    mb_paper_plan made;
-    mb_status status = mb_paper_plan_make(&request, published, features, &made, error);
+    const mb_plan_replacement *seeds = &given->run.replacement;
+    const mb_paper_request request = {.table = table,
+                                      .corpora = from->found.list,
+                                      .corpus_count = from->found.count,
+                                      .protocol = protocols[given->protocol],
+                                      .epochs = given->epochs,
+                                      .draws = given->grid ? 0 : given->draws,
+                                      .seeds = seeds->seed_count > 0 ? seeds->seeds : six,
+                                      .seed_count = seeds->seed_count > 0 ? seeds->seed_count : 6};
+    return mb_paper_plan_make(&request, published, &from->features, made, error);
+}
+
+// A table without any cell is refused, but among others it is only said.
+static mb_status make_from_corpora(paper_options *given, const material *from, mb_error *error) {
+    mb_published published = {.table = 0};
+    mb_paper_plan made = {.cells = 0};
+    mb_status status = mb_published_load(given->table, &published, error);
+    if (status == MB_OK)
+        status = plan_table(given, from, given->table, &published, &made, error);
     if (status == MB_OK && made.cells == 0)
         status = mb_fail(error, MB_BAD_INPUT,
                          "Table %d: none of its features is in the corpora of %s; 'merbench info "
                          "CORPUS.h5' lists features",
                          (int)given->table, given->run.data);
-    if (status == MB_OK)
+    else if (status == MB_OK)
         status = train_and_print(given, &made, error);
     mb_paper_plan_free(&made);
+    mb_published_free(&published);
     return status;
 }
 
-static mb_status run(paper_options *given, mb_error *error) {
+static mb_status make_table(paper_options *given, const material *from, mb_error *error) {
     const mb_paper_costs_options measured = {.choice = &given->run.choice,
                                              .format = (mb_table_format)given->format,
                                              .published = (mb_published_form)given->published,
                                              .dry_run = given->run.dry_run};
     if (mb_paper_is_measured(given->table))
         return mb_paper_costs_run(given->table, &measured, error);
-    mb_published published = {.table = 0};
-    mb_paper_features features = {.count = 0};
-    corpora found = {.count = 0};
-    mb_status status = mb_published_load(given->table, &published, error);
+    return make_from_corpora(given, from, error);
+}
+
+// ---- several tables ---------------------------------------------------------------------------
+
+typedef struct cell_count {
+    int32_t there, all;
+} cell_count;
+
+static mb_status count_cells(const paper_options *given, const material *from, int32_t table,
+                             const mb_published *published, cell_count *count, mb_error *error) {
+    mb_paper_plan made;
+    mb_status status = plan_table(given, from, table, published, &made, error);
+    *count = (cell_count){made.cells, made.places};
+    mb_paper_plan_free(&made);
+    return status;
+}
+
+// "12 of 160 cells", with corpora; else why a table cannot be made.
+static mb_status list_table(const paper_options *given, const material *from, int32_t table,
+                            mb_error *error) {
+    mb_published published;
+    const char *why = "";
+    char note[128] = "";
+    mb_status status = mb_published_load(table, &published, error);
+    if (status != MB_OK)
+        return status;
+    if (!mb_paper_is_measured(table) && !mb_paper_can(table, &why))
+        snprintf(note, sizeof note, " (not yet: %s)", why);
+    else if (mb_paper_is_measured(table))
+        snprintf(note, sizeof note, " (needs no corpora)");
+    else if (from->found.count > 0) {
+        cell_count cells;
+        status = count_cells(given, from, table, &published, &cells, error);
+        snprintf(note, sizeof note, " (%d of %d %s)", cells.there, cells.all,
+                 mb_plural(cells.all, "cell", "cells"));
+    }
     if (status == MB_OK)
-        status = mb_paper_features_load(&features, error);
-    if (status == MB_OK)
-        status = open_corpora(given->run.data, &found, error);
-    if (status == MB_OK)
-        status = make_table(given, &published, &features, &found, error);
-    close_corpora(&found);
-    mb_paper_features_free(&features);
+        mb_print_plain("%2d  %s%s\n", (int)table, published.title, note);
     mb_published_free(&published);
+    return status;
+}
+
+static mb_status list_tables(const paper_options *given, const material *from, mb_error *error) {
+    mb_status status = MB_OK;
+    for (int32_t t = 1; t <= MB_PAPER_TABLE_COUNT && status == MB_OK; t++)
+        status = list_table(given, from, t, error);
+    return status;
+}
+
+// Makes every table of which there is a cell; says which have none.
+static mb_status make_all(paper_options *given, const material *from, mb_error *error) {
+    mb_status status = MB_OK;
+    bool first = true;
+    for (int32_t t = 1; t <= MB_PAPER_TABLE_COUNT && status == MB_OK; t++) {
+        mb_published published;
+        cell_count cells = {0, 0};
+        if (!can_make(t))
+            continue;
+        status = mb_published_load(t, &published, error);
+        if (status == MB_OK && !mb_paper_is_measured(t))
+            status = count_cells(given, from, t, &published, &cells, error);
+        bool any = mb_paper_is_measured(t) || cells.there > 0;
+        if (status == MB_OK && !any)
+            mb_print_plain_to(stderr, "Table %d: none of its features is in the corpora of %s\n",
+                              (int)t, given->run.data);
+        mb_published_free(&published);
+        given->table = t;
+        if (status == MB_OK && any) {
+            if (!first)
+                putchar('\n');
+            first = false;
+            status = make_table(given, from, error);
+        }
+    }
+    return status;
+}
+
+static mb_status run(paper_options *given, mb_error *error) {
+    material from = {.found = {.count = 0}};
+    mb_status status = mb_paper_features_load(&from.features, error);
+    if (status == MB_OK && given->run.data != NULL)
+        status = mb_paper_corpora_open(given->run.data, &given->only, &from.found, error);
+    if (status == MB_OK)
+        status = given->table == 0            ? list_tables(given, &from, error)
+                 : given->table == ALL_TABLES ? make_all(given, &from, error)
+                                              : make_table(given, &from, error);
+    mb_paper_corpora_free(&from.found);
+    mb_paper_features_free(&from.features);
     return status;
 }
 
@@ -209,8 +228,12 @@ static mb_status run(paper_options *given, mb_error *error) {
 static mb_status read_table(const char *text, int32_t *table, mb_error *error) {
     char *end;
     long number = strtol(text, &end, 10);
+    *table = ALL_TABLES;
+    if (strcmp(text, "all") == 0)
+        return MB_OK;
     if (*text == '\0' || *end != '\0' || number < 1 || number > MB_PAPER_TABLE_COUNT)
-        return mb_fail(error, MB_USAGE, "expected the number of a table, 1 to %d, found '%s'",
+        return mb_fail(error, MB_USAGE,
+                       "expected the number of a table, 1 to %d, or 'all', found '%s'",
                        MB_PAPER_TABLE_COUNT, text);
     *table = (int32_t)number;
     return MB_OK;
@@ -223,6 +246,8 @@ static mb_status parse(int argc, char **argv, paper_options *given, bool *help_s
         {"data", "DIR", "where the corpora are", .text = &given->run.data},
         {"results", "FILE", "the ledger; created if it does not exist (default results.db)",
          .text = &given->run.results},
+        {"only", "DATASET,...", "of the corpora, these alone", .read = mb_parse_only,
+         .target = &given->only},
         {"draws", "N", "random settings of each search, {} (default 50, as the toolkit)",
          .whole = &given->draws, .least = 1, .most = 10000},
         {"grid", NULL, "all settings instead", .given = &given->grid},
@@ -255,7 +280,8 @@ static mb_status parse(int argc, char **argv, paper_options *given, bool *help_s
     if (status != MB_OK || operands.help_shown || operands.count == 0)
         return status;
     status = read_table(operands.items[0], &given->table, error);
-    if (status == MB_OK && given->run.data == NULL && !mb_paper_is_measured(given->table))
+    bool needs = given->table == ALL_TABLES || !mb_paper_is_measured(given->table);
+    if (status == MB_OK && given->run.data == NULL && needs)
         status = mb_fail(error, MB_USAGE, "a table needs --data DIR, where the corpora are");
     return status;
 }
@@ -272,5 +298,5 @@ mb_status mb_cmd_paper(int argc, char **argv, mb_error *error) {
     mb_status status = parse(argc, argv, &given, &help_shown, error);
     if (status != MB_OK || help_shown)
         return status;
-    return given.table == 0 ? list_tables(error) : run(&given, error);
+    return run(&given, error);
 }

@@ -304,6 +304,22 @@ static void add_notes(making *m) {
 
 // ---- both -------------------------------------------------------------------------------------
 
+// The cells of a table whose corpora and features are all there.
+static int32_t count_places(const mb_published *published) {
+    int32_t corpora = 0, transfers = 0;
+    for (int32_t c = 0; c < published->column_count; c++) {
+        const char *dataset = published->columns[c].corpus;
+        bool known = dataset == NULL;
+        for (int32_t d = 0; d < c && !known; d++)
+            known = published->columns[d].corpus != NULL &&
+                    strcmp(published->columns[d].corpus, dataset) == 0;
+        corpora += !known;
+    }
+    for (int32_t r = 0; r < published->row_count; r++)
+        transfers += key(&published->rows[r], "source") != NULL;
+    return transfers + (published->row_count - transfers) * corpora;
+}
+
 mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published *published,
                              const mb_paper_features *features, mb_paper_plan *plan,
                              mb_error *error) {
@@ -313,6 +329,7 @@ mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published
         return mb_fail(error, MB_UNSUPPORTED, "Table %d: %s, which is not supported yet",
                        (int)request->table, why);
     making m = {.request = request, .published = published, .features = features, .made = plan};
+    plan->places = count_places(published);
     make_plan(&m);
     for (int32_t r = 0; r < published->row_count; r++)
         for (int32_t c = 0; c < request->corpus_count; c++)

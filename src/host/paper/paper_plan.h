@@ -28,7 +28,7 @@ typedef struct mb_paper_request {
 
 typedef struct mb_paper_plan {
     cJSON *plan, *layout;  // NULL: there is nothing to train
-    int32_t cells, places; // cells that are there; places of the table that a run could fill
+    int32_t cells, places; // cells that can be trained, and those that the table has
 } mb_paper_plan;
 
 // Whether a table is made of runs that this program can do. `why`: why not.
