@@ -46,13 +46,9 @@ typedef struct paper_options {
 
 static mb_status print_table(const paper_options *given, const cJSON *document, const char *digest,
                              mb_error *error) {
-    char *text = cJSON_Print(document);
     mb_ledger *ledger = NULL;
     mb_layout layout;
-    if (text == NULL)
-        return mb_out_of_memory(error, "a layout");
-    mb_status status = mb_layout_read("layout", text, strlen(text), &layout, error);
-    free(text);
+    mb_status status = mb_layout_make("layout", document, &layout, error);
     if (status != MB_OK)
         return status;
     const mb_layout_options options = {

@@ -11,7 +11,7 @@
 #include "base/quantity.h"
 #include "cli/ledger_file.h"
 #include "cli/run_display.h"
-#include "report/table.h"
+#include "paper/layout_print.h"
 
 // ---- the device -------------------------------------------------------------------------------
 
@@ -229,30 +229,40 @@ static mb_status train(const mb_run_options *options, const mb_sweep_plan *plan,
     return status;
 }
 
+static mb_layout_options table_form(const mb_sweep_plan *plan) {
+    return (mb_layout_options){
+        .table = {.format = MB_TABLE_TEXT, .phase = MB_TABLE_FINAL, .plan = plan->digest},
+        .published = MB_PUBLISHED_BESIDE};
+}
+
+// Prints the table in the plan's layout, if it has one.
 static mb_status print_table(const mb_run_options *options, const mb_sweep_plan *plan,
-                             mb_ledger *ledger, mb_error *error) {
-    mb_table_options table = {
-        .format = MB_TABLE_TEXT, .phase = MB_TABLE_FINAL, .plan = plan->digest};
+                             const mb_layout *layout, mb_ledger *ledger, mb_error *error) {
+    const mb_layout_options form = table_form(plan);
     if (options->no_table)
         return MB_OK;
-    mb_status status = mb_table_print(ledger, &table, stdout, error);
+    mb_status status = plan->layout != NULL ? mb_layout_print(ledger, layout, &form, stdout, error)
+                                            : mb_table_print(ledger, &form.table, stdout, error);
     fflush(stdout); // so that stderr appears after the table; main checks for errors
     return status;
 }
 
 static mb_status run_sweep(const mb_run_options *options, const mb_sweep_plan *plan,
-                           mb_sweep *sweep, mb_error *error) {
+                           const mb_layout *layout, mb_sweep *sweep, mb_error *error) {
+    const mb_layout_options form = table_form(plan);
     mb_ledger *ledger = NULL;
     mb_status status = mb_open_ledger(options->results, MB_LEDGER_WRITE, &ledger, error);
     if (status != MB_OK)
         return status;
     status = mb_sweep_prepare(sweep, ledger, true, error);
+    if (status == MB_OK && plan->layout != NULL) // before anything is trained
+        status = mb_layout_check(ledger, layout, &form, error);
     if (status == MB_OK)
         status = warn_of_size(options, sweep, error);
     if (status == MB_OK)
         status = train(options, plan, sweep, error);
     if (status == MB_OK)
-        status = print_table(options, plan, ledger, error);
+        status = print_table(options, plan, layout, ledger, error);
     if (status == MB_OK)
         status = mb_ledger_look(ledger, error);
     if (status == MB_OK)
@@ -260,6 +270,32 @@ static mb_status run_sweep(const mb_run_options *options, const mb_sweep_plan *p
     mb_ledger_close(ledger);
     if (status == MB_OK && !options->quiet)
         mb_print_plain_to(stderr, "results: %s\n", options->results);
+    return status;
+}
+
+// The layout of a plan; one without rows if it has none.
+static mb_status read_layout(const mb_run_options *options, const mb_sweep_plan *plan,
+                             mb_layout *layout, mb_error *error) {
+    char *where = NULL;
+    *layout = (mb_layout){.file = NULL};
+    if (plan->layout == NULL)
+        return MB_OK;
+    if (asprintf(&where, "%s: layout", options->plan) < 0)
+        return mb_out_of_memory(error, "a layout");
+    mb_status status = mb_layout_make(where, plan->layout, layout, error);
+    free(where);
+    return status;
+}
+
+static mb_status train_or_show(const mb_run_options *options, const mb_sweep_plan *plan,
+                               mb_sweep *sweep, mb_error *error) {
+    mb_layout layout;
+    mb_status status = read_layout(options, plan, &layout, error);
+    if (status != MB_OK)
+        return status;
+    status = options->dry_run ? dry_run(options, plan, sweep, error)
+                              : run_sweep(options, plan, &layout, sweep, error);
+    mb_layout_free(&layout);
     return status;
 }
 
@@ -280,8 +316,7 @@ mb_status mb_run_plan(mb_run_options *options, const mb_sweep_plan *plan, mb_sta
     if (status == MB_OK && trains_arrays(options))
         mb_sweep_use_device_memory(sweep);
     if (status == MB_OK)
-        status = options->dry_run ? dry_run(options, plan, sweep, error)
-                                  : run_sweep(options, plan, sweep, error);
+        status = train_or_show(options, plan, sweep, error);
     mb_sweep_close(sweep);
     return status;
 }

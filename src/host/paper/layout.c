@@ -273,7 +273,13 @@ static mb_status finish(mb_layout *layout, mb_status status, mb_error *error) {
     reading r = {.layout = layout, .own = own, .error = error};
     if (status == MB_OK) {
         mb_json root = mb_json_root(layout->file, own->document);
-        status = read_layout(&r, &root);
+        mb_json in_plan = mb_json_member(&root, "layout");
+        if (mb_json_member(&root, "cells").value == NULL)
+            status = read_layout(&r, &root);
+        else if (in_plan.value != NULL)
+            status = read_layout(&r, &in_plan);
+        else
+            status = mb_json_refuse(&root, error, "expected a layout; this is a plan without one");
     }
     if (status != MB_OK)
         mb_layout_free(layout);
@@ -295,6 +301,18 @@ mb_status mb_layout_read(const char *file, const char *text, size_t length, mb_l
         return status;
     memory *own = layout->memory;
     status = mb_json_parse(file, text, length, &limits, &own->document, error);
+    return finish(layout, status, error);
+}
+
+mb_status mb_layout_make(const char *file, const cJSON *document, mb_layout *layout,
+                         mb_error *error) {
+    mb_status status = begin(file, layout, error);
+    if (status != MB_OK)
+        return status;
+    memory *own = layout->memory;
+    own->document = cJSON_Duplicate(document, true);
+    if (own->document == NULL)
+        status = mb_out_of_memory(error, file);
     return finish(layout, status, error);
 }
 

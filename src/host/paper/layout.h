@@ -4,6 +4,7 @@
 #ifndef MB_PAPER_LAYOUT_H
 #define MB_PAPER_LAYOUT_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,10 +43,14 @@ typedef struct mb_layout {
     void *memory;       // own
 } mb_layout;
 
-// Reads a file. MB_BAD_INPUT: the message has the place. After a failure there is nothing to free.
+// Reads a file: a layout, or a plan that has one. MB_BAD_INPUT: the message has the place. After a
+// failure there is nothing to free.
 mb_status mb_layout_load(const char *path, mb_layout *layout, mb_error *error);
 // The same from a text; messages begin with `file`.
 mb_status mb_layout_read(const char *file, const char *text, size_t length, mb_layout *layout,
+                         mb_error *error);
+// The same from a parsed document, such as the "layout" of a plan.
+mb_status mb_layout_make(const char *file, const cJSON *document, mb_layout *layout,
                          mb_error *error);
 void mb_layout_free(mb_layout *layout);
 

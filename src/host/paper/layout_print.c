@@ -224,21 +224,40 @@ static mb_status print_document(const mb_layout_values *values, const mb_layout_
     return print_notes(&p) ? MB_OK : mb_out_of_memory(error, "a table");
 }
 
-mb_status mb_layout_print(mb_ledger *ledger, const mb_layout *layout,
-                          const mb_layout_options *options, FILE *out, mb_error *error) {
-    mb_table table = {.plan = NULL};
+// Collects what a layout shows. The values share the table's memory; free both, also after a
+// failure.
+static mb_status collect(mb_ledger *ledger, const mb_layout *layout,
+                         const mb_layout_options *options, mb_table *table,
+                         mb_layout_values *values, mb_error *error) {
+    *table = (mb_table){.plan = NULL};
+    *values = (mb_layout_values){.layout = NULL};
     // Within a transaction all reads see the same state of the ledger, even if a sweep is writing.
     mb_status status = mb_ledger_begin(ledger, error);
     if (status != MB_OK)
         return status;
     status = mb_ledger_check_lookups(ledger, error);
     if (status == MB_OK)
-        status = mb_table_collect(ledger, &options->table, &table, error);
+        status = mb_table_collect(ledger, &options->table, table, error);
     mb_status ended = mb_ledger_end(ledger, true, status == MB_OK ? error : NULL);
     status = status == MB_OK ? ended : status;
-    mb_layout_values values = {.layout = NULL};
-    if (status == MB_OK)
-        status = mb_layout_values_make(layout, &table, &values, error);
+    return status == MB_OK ? mb_layout_values_make(layout, table, values, error) : status;
+}
+
+mb_status mb_layout_check(mb_ledger *ledger, const mb_layout *layout,
+                          const mb_layout_options *options, mb_error *error) {
+    mb_table table;
+    mb_layout_values values;
+    mb_status status = collect(ledger, layout, options, &table, &values, error);
+    mb_layout_values_free(&values);
+    mb_table_free(&table);
+    return status;
+}
+
+mb_status mb_layout_print(mb_ledger *ledger, const mb_layout *layout,
+                          const mb_layout_options *options, FILE *out, mb_error *error) {
+    mb_table table;
+    mb_layout_values values;
+    mb_status status = collect(ledger, layout, options, &table, &values, error);
     if (status == MB_OK && options->table.format == MB_TABLE_CSV)
         mb_layout_print_csv(&values, out);
     else if (status == MB_OK && options->table.format == MB_TABLE_JSON)

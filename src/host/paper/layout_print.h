@@ -23,4 +23,8 @@ typedef struct mb_layout_options {
 mb_status mb_layout_print(mb_ledger *ledger, const mb_layout *layout,
                           const mb_layout_options *options, FILE *out, mb_error *error);
 
+// Whether a layout fits the cells of the plan; MB_BAD_INPUT as above. Nothing need be trained yet.
+mb_status mb_layout_check(mb_ledger *ledger, const mb_layout *layout,
+                          const mb_layout_options *options, mb_error *error);
+
 #endif

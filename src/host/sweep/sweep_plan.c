@@ -133,7 +133,7 @@ static mb_status read_all(const mb_json *root, const char *data_folder, mb_sweep
     static const char *const keys[] = {
         "name",         "protocol", "epochs",    "batch_size", "shuffle", "selection",
         "weight_decay", "settings", "grid",      "corpora",    "cells",   "search",
-        "final",        "comment",  "fold_seed", "replaced",   NULL};
+        "final",        "comment",  "fold_seed", "replaced",   "layout",  NULL};
     plan->epochs = 100;
     plan->batch_size = 32;
     mb_status status = mb_json_keys(root, keys, error);
@@ -169,7 +169,10 @@ static mb_status read_plan(const char *file, const cJSON *document, const char *
         mb_findings_result(&plan->findings, read_all(&root, data_folder, plan, error), error);
     if (status != MB_OK)
         return status;
-    plan->json = mb_json_canonical(document);
+    cJSON *copy = cJSON_Duplicate(document, true);
+    plan->layout = cJSON_DetachItemFromObjectCaseSensitive(copy, "layout");
+    plan->json = copy != NULL ? mb_json_canonical(copy) : NULL;
+    cJSON_Delete(copy);
     if (plan->json == NULL)
         return mb_out_of_memory(error, "text of a plan");
     mb_hash(plan->json, strlen(plan->json), plan->digest);
@@ -213,5 +216,6 @@ void mb_sweep_plan_free(mb_sweep_plan *plan) {
     free(plan->file);
     free(plan->name);
     free(plan->json);
+    cJSON_Delete(plan->layout);
     *plan = (mb_sweep_plan){0};
 }

@@ -54,8 +54,9 @@ typedef struct mb_sweep_cell {
 typedef struct mb_sweep_plan {
     char *file; // for messages
     char *name;
-    char *json;      // the plan as canonical JSON
+    char *json;      // the plan as canonical JSON, without its layout
     char digest[33]; // of `json`
+    cJSON *layout;   // of its table (paper/layout.h), or NULL; no part of the digest
     mb_protocol protocol;
     int32_t epochs;
     int32_t batch_size;
