@@ -40,6 +40,20 @@ done
 expect 0 run laid.json --results r.db --device cpu --no-table
 quiet
 
+# ---- the same heads in two groups: a row without a group belongs to that of the row before
+cat >groups.json <<'END'
+{"columns": [{"head": "WAF"}, {"head": "accuracy", "metric": "acc"}],
+ "rows": [{"group": "attention", "head": "of all", "model": "attention"},
+          {"group": "lmf", "head": "of all", "model": "lmf"}]}
+END
+expect 0 table r.db --layout groups.json
+sed 's/{"group": "lmf", /{"head": "of none", "model": "attention", "metric": "mae"}, &/; s/"model": "lmf"}]/"model": "lmf"}, {"head": "of none", "model": "lmf", "metric": "mae"}]/; s/, {"head": "accuracy", "metric": "acc"}//' groups.json >four.json
+expect 0 table r.db --layout four.json
+check 'four rows' [ "$(grep -c '^of ' "$STDOUT")" -eq 4 ]
+sed 's/"group": "lmf", //' groups.json >twice.json
+expect 3 table r.db --layout twice.json
+complains 'rows[0] has the head "of all" already'
+
 # ---- what is refused, before anything is trained
 expect 3 table r.db --layout plain.json
 complains 'plain.json: expected a layout; this is a plan without one'

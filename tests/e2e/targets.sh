@@ -65,6 +65,32 @@ for protocol in mertools strict; do
     done
 done
 
+# ---- interrupted while a target is added: the scores that were there stay
+plan one.json mertools mer '["meld"]'
+plan both.json mertools mer '["meld", "iemocap"]'
+for plan in one both; do sed -i 's/"epochs": 3/"epochs": 400/' $plan.json; done
+rm -f cut.db
+trained one.json cut.db
+expect 0 table cut.db --plan one --format csv
+cp "$STDOUT" before.csv
+start run both.json --results cut.db --device cpu --threads 1 --no-table --quiet
+for _ in $(seq 600); do
+    [ "$(sqlite3 -readonly cut.db "SELECT count(DISTINCT run) FROM predictions WHERE name LIKE 'IEMOCAP%'" 2>/dev/null)" -ge 1 ] 2>/dev/null && break
+    sleep 0.05
+done
+kill -TERM "$PID"
+wait "$PID"
+FINISHED_EARLY=$?
+expect 0 table cut.db --plan one --format csv
+same before.csv "$STDOUT"
+expect 0 replay cut.db --list
+expect 0 replay cut.db "$(grep final "$STDOUT" | head -n 1 | cut -d ' ' -f 1)" --data . --threads 2
+check 'nothing differs' [ "$(grep -c DIFFERENT "$STDOUT")" -eq 0 ]
+trained both.json cut.db
+echo "interrupted with $FINISHED_EARLY; $TRAINED runs were left"
+expect 0 table cut.db --plan one --format csv
+same before.csv "$STDOUT"
+
 # ---- every recorded trial can be trained again
 expect 0 replay later.db --list
 cut -d ' ' -f 1 "$STDOUT" | sort -u >keys.txt
@@ -79,6 +105,25 @@ cp IEMOCAPFour.h5 MELD.h5 alone
 expect 0 replay later.db "$(tail -n 1 keys.txt)" --data alone
 prints 'its corpus is not there; it is not compared'
 prints 'identical'
+
+# ---- another version of a target: each plan shows its own, and both are kept
+must "$MERBENCH" synth --like MELD -o MELD2.h5 --seed 2 --scale 0.05 --dims audio=12,text=16,video=8 >/dev/null
+plan first.json mertools mer '["meld"]'
+sed 's/"first"/"second"/; s/MELD.h5/MELD2.h5/' first.json >second.json
+trained first.json versions.db
+expect 0 table versions.db --plan first --format csv
+first=$(score waf "$STDOUT")
+trained second.json versions.db
+check "the runs that are shown: $TRAINED" [ "$TRAINED" -eq 10 ]
+expect 0 table versions.db --plan second --format csv
+check 'another version, another score' [ "$first" != "$(score waf "$STDOUT")" ]
+expect 0 table versions.db --plan first --format csv
+check 'the first plan shows its own' [ "$first" = "$(score waf "$STDOUT")" ]
+trained first.json versions.db
+check "nothing is trained again: $TRAINED" [ "$TRAINED" -eq 0 ]
+expect 0 replay versions.db --list
+expect 0 replay versions.db "$(grep final "$STDOUT" | head -n 1 | cut -d ' ' -f 1)" --data . --threads 2
+prints 'scores: identical'
 
 # ---- a copy of the corpus as its own target: to the bit what the corpus itself is scored
 plan copy.json mertools mosi '"copy"'
@@ -114,6 +159,8 @@ plan bad.json mertools mer '["wide"]'
 refuses 'target MELD: the feature synth-text-UTT has 20 dimensions there, and 16 in MER2023'
 plan bad.json mertools mer '["mer"]'
 refuses 'targets: expected a corpus other than the one that is trained on'
+plan bad.json mertools mer '["meld", "wide"]'
+refuses 'expected targets of different datasets, found two of MELD: MELD.h5 and wide.h5'
 plan bad.json mertools mer '["melt"]'
 refuses 'melt' 'did you mean'
 plan bad.json mertools mer '["meld", "meld"]'

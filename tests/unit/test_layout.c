@@ -60,10 +60,10 @@ static void test_bad_layouts(void **state) {
 
 enum { CELLS = 4, PARTS = 1 };
 static mb_ledger_cell cells[CELLS] = {
-    {0, "words", "CMUMOSI", "lmf", "audio=x, text=bert-UTT, video=y", "mertools", 6, 0, NULL},
-    {1, "words", "SIMS", "lmf", "audio=x, text=bert-UTT, video=y", "mertools", 6, 0, NULL},
-    {2, "words", "CMUMOSI", "tfn", "audio=x, text=bert-UTT, video=y", "mertools", 6, 0, NULL},
-    {3, "sounds", "SIMS", "tfn", "audio=x", "strict", 6, 0, NULL},
+    {0, "words", "CMUMOSI", "lmf", "audio=x, text=bert-UTT, video=y", "mertools", 6, 0, NULL, NULL},
+    {1, "words", "SIMS", "lmf", "audio=x, text=bert-UTT, video=y", "mertools", 6, 0, NULL, NULL},
+    {2, "words", "CMUMOSI", "tfn", "audio=x, text=bert-UTT, video=y", "mertools", 6, 0, NULL, NULL},
+    {3, "sounds", "SIMS", "tfn", "audio=x", "strict", 6, 0, NULL, NULL},
 };
 
 typedef struct made {

@@ -267,7 +267,7 @@ static mb_status read_all(mb_ledger *ledger, mb_error *error) {
 static void make_whole_ledger(const scratch *here) {
     mb_error error = {.message = ""};
     char word[] = "word";
-    mb_ledger_cell cell = {0, word, word, word, word, word, 1, 0, NULL};
+    mb_ledger_cell cell = {0, word, word, word, word, word, 1, 0, NULL, NULL};
     mb_ledger_scores scores = sample_scores();
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "p", "{}", &cell, 1, &error), MB_OK);

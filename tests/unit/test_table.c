@@ -103,11 +103,12 @@ static mb_ledger *fill_ledger(const scratch *here, bool backwards) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
-        {0, both, mosi, attention, inputs_both, mertools, 3, 0, NULL},
-        {1, text, mosi, attention, inputs, mertools, 3, 0, NULL},
-        {2, both, sims, attention, inputs_both, mertools, 3, 0, NULL},
-        {3, text, sims, attention, inputs, mertools, 0, 0, NULL},
-        {4, both, mosi, attention, inputs_both, mertools, 3, 0, NULL}, // the label of cell 0 again
+        {0, both, mosi, attention, inputs_both, mertools, 3, 0, NULL, NULL},
+        {1, text, mosi, attention, inputs, mertools, 3, 0, NULL, NULL},
+        {2, both, sims, attention, inputs_both, mertools, 3, 0, NULL, NULL},
+        {3, text, sims, attention, inputs, mertools, 0, 0, NULL, NULL},
+        {4, both, mosi, attention, inputs_both, mertools, 3, 0, NULL,
+         NULL}, // the label of cell 0 again
     };
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "small sweep", "{}", cells, 5, &error),
                      MB_OK);
@@ -229,7 +230,7 @@ static int marked(const scratch *here, const seed_of_cell *search, int count, do
     mb_error error = {.message = ""};
     unlink(here->path);
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
-    mb_ledger_cell cell = {0, both, mosi, attention, inputs_both, mertools, 0, 0, NULL};
+    mb_ledger_cell cell = {0, both, mosi, attention, inputs_both, mertools, 0, 0, NULL, NULL};
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "p", "{}", &cell, 1, &error), MB_OK);
     for (int i = 0; i < count; i++)
         link_seed(ledger, &search[i]);
@@ -294,8 +295,8 @@ static void headings_tell_what_differs(void **state) {
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_error error = {.message = ""};
     mb_ledger_cell cells[] = {
-        {0, both, mosi, attention, inputs_both, mertools, 1, 0, NULL},
-        {1, both, mosi, lmf, inputs_both, strict, 1, 0, NULL},
+        {0, both, mosi, attention, inputs_both, mertools, 1, 0, NULL, NULL},
+        {1, both, mosi, lmf, inputs_both, strict, 1, 0, NULL, NULL},
     };
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "models", "{}", cells, 2, &error), MB_OK);
     mb_table table;

@@ -17,8 +17,8 @@ static mb_ledger *start(const scratch *here, char *dataset, char *protocol, int3
     mb_ledger *ledger = open_ledger(here->path, MB_LEDGER_WRITE);
     mb_ledger_cell list[12];
     for (int32_t i = 0; i < cells; i++)
-        list[i] =
-            (mb_ledger_cell){i, label, dataset, attention, inputs, protocol, final_seeds, 0, NULL};
+        list[i] = (mb_ledger_cell){i,        label,       dataset, attention, inputs,
+                                   protocol, final_seeds, 0,       NULL,      NULL};
     assert_int_equal(mb_ledger_put_plan(ledger, PLAN, "p", "{}", list, cells, &error), MB_OK);
     return ledger;
 }

@@ -119,12 +119,13 @@ static void test_names(void **state) {
     strcpy(s.feature.digest, "0124"); // other values, another name
     mb_target_name(&s.corpus, features, 1, other);
     assert_string_not_equal(name, other);
-    assert_true(mb_same_target(name, other));
     assert_true(mb_is_target_name(name));
     assert_false(mb_is_target_name("test1"));
-    assert_false(mb_same_target("test1", "test1"));
-    assert_false(mb_same_target("MELD:1", "MER2023:1"));
-    assert_false(mb_same_target("MELD:1", "MELDX:1"));
+    char cell[] = "SIMS > MELD:0123456789abcdef, CMUMOSI:00, SIMSv2";
+    assert_string_equal(mb_targets_of_cell(cell), "MELD:0123456789abcdef, CMUMOSI:00, SIMSv2");
+    mb_targets_drop_digests(cell);
+    assert_string_equal(cell, "SIMS > MELD, CMUMOSI, SIMSv2");
+    assert_null(mb_targets_of_cell("SIMS"));
     // The longest name of a dataset leaves room for all digits.
     make(&s, "IEMOCAPFour");
     mb_target_name(&s.corpus, features, 1, name);

@@ -32,12 +32,13 @@ static const char usage[] =
 
 static const char notes[] = "example: merbench paper 9 --data corpora --results paper.db";
 
-enum { ALL_TABLES = -1 };
+enum { ALL_TABLES = -1, DEFAULT_DRAWS = 50 };
 
 typedef struct paper_options {
     int32_t table; // 0: they are listed
     mb_only_datasets only;
-    int32_t draws, epochs, protocol, format, published;
+    int32_t draws; // 0: not given
+    int32_t epochs, protocol, format, published;
     bool grid;
     mb_run_options run;
 } paper_options;
@@ -95,7 +96,9 @@ static mb_status plan_table(const paper_options *given, const material *from, in
                                       .corpus_count = from->found.count,
                                       .protocol = protocols[given->protocol],
                                       .epochs = given->epochs,
-                                      .draws = given->grid ? 0 : given->draws,
+                                      .draws = given->grid        ? 0
+                                               : given->draws > 0 ? given->draws
+                                                                  : DEFAULT_DRAWS,
                                       .seeds = seeds->seed_count > 0 ? seeds->seeds : six,
                                       .seed_count = seeds->seed_count > 0 ? seeds->seed_count : 6};
     return mb_paper_plan_make(&request, published, &from->features, made, error);
@@ -276,15 +279,20 @@ static mb_status parse(int argc, char **argv, paper_options *given, bool *help_s
     if (status != MB_OK || operands.help_shown || operands.count == 0)
         return status;
     status = read_table(operands.items[0], &given->table, error);
+    const char *why;
     bool needs = given->table == ALL_TABLES || !mb_paper_is_measured(given->table);
+    if (status == MB_OK && given->table != ALL_TABLES && needs && !mb_paper_can(given->table, &why))
+        return mb_fail(error, MB_UNSUPPORTED, "Table %d: %s, which is not supported yet",
+                       (int)given->table, why);
+    if (status == MB_OK && given->grid && given->draws > 0)
+        return mb_fail(error, MB_USAGE, "--grid: there are no random settings, so no --draws");
     if (status == MB_OK && given->run.data == NULL && needs)
         status = mb_fail(error, MB_USAGE, "a table needs --data DIR, where the corpora are");
     return status;
 }
 
 mb_status mb_cmd_paper(int argc, char **argv, mb_error *error) {
-    paper_options given = {.draws = 50,
-                           .epochs = 100,
+    paper_options given = {.epochs = 100,
                            .published = MB_PUBLISHED_BESIDE,
                            .run = {.results = "results.db",
                                    .threads = mb_default_threads(),

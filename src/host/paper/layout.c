@@ -116,8 +116,9 @@ static mb_status read_over(const reading *r, const mb_json *object, mb_layout_li
 static mb_status check_heads(const reading *r, const mb_json *object, const mb_layout_line *lines,
                              int32_t count, const mb_layout_line *line) {
     for (int32_t i = 0; i < count; i++) {
-        bool same_group = line->group == NULL ||
-                          (lines[i].group != NULL && strcmp(lines[i].group, line->group) == 0);
+        bool same_group = line->group == NULL || lines[i].group == NULL
+                              ? line->group == lines[i].group
+                              : strcmp(lines[i].group, line->group) == 0;
         if (same_group && strcmp(lines[i].head, line->head) == 0)
             return mb_json_refuse(object, r->error, "%s has the head \"%s\" already",
                                   lines[i].where, line->head);
@@ -133,6 +134,8 @@ static mb_status read_line(const reading *r, const mb_json *object, const mb_lay
     mb_status status = mb_json_text(&head, &line->head, r->error);
     if (status == MB_OK)
         status = read_text(r, object, "group", &line->group);
+    if (status == MB_OK && line->group == NULL && count > 0)
+        line->group = lines[count - 1].group; // that of the line before
     if (status == MB_OK)
         status = read_filter(r, object, &line->filter);
     if (status == MB_OK)
@@ -157,8 +160,6 @@ static mb_status read_row(const reading *r, const mb_json *object) {
     mb_status status = mb_json_keys(object, keys, r->error);
     if (status == MB_OK)
         status = read_line(r, object, layout->rows, layout->row_count, line);
-    if (status == MB_OK && line->group == NULL && layout->row_count > 0)
-        line->group = line[-1].group;
     layout->row_count += status == MB_OK;
     return status;
 }

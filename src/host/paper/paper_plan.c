@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_NOTES = 20 };
+
 typedef struct making {
     const mb_paper_request *request;
     const mb_published *published;
     const mb_paper_features *features;
     mb_paper_plan *made;
     cJSON *cells, *rows;
+    cJSON *notes; // why places are empty
 } making;
 
 // ---- tables -----------------------------------------------------------------------------------
@@ -19,8 +22,8 @@ bool mb_paper_can(int32_t table, const char **why) {
         const char *why;
     } others[] = {{1, "it has counts of a corpus, no scores"},
                   {4, "it has counts of corpora, no scores"},
-                  {11, "it needs runs across corpora"},
-                  {12, "it needs runs across corpora and predictions of another system"},
+                  {11, "it needs the best of several cells"},
+                  {12, "it needs the best of several cells, and predictions of another system"},
                   {14, "it needs noisy copies of features"},
                   {15, "it needs noisy copies of features"},
                   {16, "it needs fine-tuned encoders"},
@@ -118,13 +121,39 @@ static bool add_features(const making *m, const mb_published_row *row, const mb_
     return !sequences || cJSON_AddStringToObject(cell, "feature_type", "frm_align") != NULL;
 }
 
-// Whether a corpus has the features of a cell, under the same names.
-static bool has_features(const mb_corpus *corpus, const cJSON *cell) {
+// Whether a target has a feature of the source, under the same name and with as many dimensions. If
+// not, a note says so.
+static bool has_feature(const making *m, const mb_corpus *source, const mb_corpus *target,
+                        const char *name) {
+    const mb_feature *ours = mb_corpus_feature(source, name);
+    const mb_feature *theirs = mb_corpus_feature(target, name);
+    char note[256];
+    if (theirs != NULL && ours->dimension == theirs->dimension)
+        return true;
+    if (theirs == NULL)
+        snprintf(note, sizeof note, "%s lacks %s of %s, under this name", target->rules->name, name,
+                 source->rules->name);
+    else
+        snprintf(note, sizeof note, "%s has %d dimensions in %s, and %d in %s", name,
+                 ours->dimension, source->rules->name, theirs->dimension, target->rules->name);
+    const cJSON *known;
+    cJSON_ArrayForEach(known, m->notes) {
+        if (strcmp(known->valuestring, note) == 0)
+            return false;
+    }
+    if (cJSON_GetArraySize(m->notes) == MOST_NOTES)
+        return false;
+    cJSON_AddItemToArray(m->notes, cJSON_CreateString(note));
+    return false;
+}
+
+static bool has_features(const making *m, const mb_corpus *source, const mb_corpus *target,
+                         const cJSON *cell) {
     const cJSON *one = cJSON_GetObjectItemCaseSensitive(cell, "feature"), *name;
     const cJSON *several = cJSON_GetObjectItemCaseSensitive(cell, "features");
-    bool all = one == NULL || mb_corpus_feature(corpus, one->valuestring) != NULL;
+    bool all = one == NULL || has_feature(m, source, target, one->valuestring);
     cJSON_ArrayForEach(name, several) {
-        all = all && mb_corpus_feature(corpus, name->valuestring) != NULL;
+        all = has_feature(m, source, target, name->valuestring) && all;
     }
     return all;
 }
@@ -141,7 +170,7 @@ static bool add_targets(const making *m, const mb_paper_corpus *source, cJSON *c
             const mb_paper_corpus *target = &m->request->corpora[c];
             const char *dataset = m->published->columns[i].corpus;
             if (dataset != NULL && target != source && is_corpus(target, dataset) &&
-                has_features(target->corpus, cell))
+                has_features(m, source->corpus, target->corpus, cell))
                 cJSON_AddItemToArray(targets, cJSON_CreateString(dataset));
         }
     return cJSON_GetArraySize(targets) > 0;
@@ -295,11 +324,10 @@ static void add_notes(making *m) {
         most = top_of(&m->published->rows[r]) > most ? top_of(&m->published->rows[r]) : most;
     if (most == 0)
         return;
-    cJSON *notes = cJSON_AddArrayToObject(m->made->layout, "notes");
-    cJSON_AddItemToArray(notes, cJSON_CreateString(first));
+    cJSON_AddItemToArray(m->notes, cJSON_CreateString(first));
     for (int32_t c = 0; c < m->request->corpus_count; c++)
         if (shows(m->published, m->request->corpora[c].corpus->rules->name))
-            add_lacking(m, most, m->request->corpora[c].corpus, notes);
+            add_lacking(m, most, m->request->corpora[c].corpus, m->notes);
 }
 
 // ---- both -------------------------------------------------------------------------------------
@@ -328,7 +356,11 @@ mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published
     if (!mb_paper_can(request->table, &why))
         return mb_fail(error, MB_UNSUPPORTED, "Table %d: %s, which is not supported yet",
                        (int)request->table, why);
-    making m = {.request = request, .published = published, .features = features, .made = plan};
+    making m = {.request = request,
+                .published = published,
+                .features = features,
+                .made = plan,
+                .notes = cJSON_CreateArray()};
     plan->places = count_places(published);
     make_plan(&m);
     for (int32_t r = 0; r < published->row_count; r++)
@@ -337,6 +369,10 @@ mb_status mb_paper_plan_make(const mb_paper_request *request, const mb_published
                 add_cell(&m, &published->rows[r], &request->corpora[c]);
     make_layout(&m);
     add_notes(&m);
+    if (cJSON_GetArraySize(m.notes) == 0)
+        cJSON_Delete(m.notes);
+    else
+        cJSON_AddItemToObject(plan->layout, "notes", m.notes);
     return MB_OK;
 }
 

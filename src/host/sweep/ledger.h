@@ -90,13 +90,14 @@ typedef struct mb_ledger_choice {
 typedef struct mb_ledger_cell {
     int32_t index;       // position in the plan
     char *label;         // label of the row, from the plan or made from the features
-    char *dataset;       // "CMUMOSI"
+    char *dataset;       // "CMUMOSI"; with targets "MER2023 > MELD, IEMOCAPFour"
     char *model;         // "attention"
     char *features;      // "audio=..., text=..., video=...", shown in tables
     char *protocol;      // "mertools" | "strict"
     int32_t final_seeds; // number of final seeds that the plan asks for
     int32_t choice_count;
     mb_ledger_choice *choices; // (choice_count) by fold; none until the search is complete
+    char *targets; // when reading: "MELD:0123456789abcdef, ...", the names of parts; NULL: none
 } mb_ledger_cell;
 
 // Records a plan under the digest of its canonical JSON. It becomes the plan that ran last, which

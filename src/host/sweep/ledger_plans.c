@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sweep/ledger_internal.h"
+#include "sweep/targets.h"
 
 static const struct {
     int column;
@@ -22,13 +23,25 @@ static char **cell_text(mb_ledger_cell *cell, int i) {
     return (char **)((char *)cell + cell_texts[i].offset);
 }
 
+// Splits "MER2023 > MELD:0123456789abcdef": the digests go to cell->targets alone.
+static mb_status split_targets(mb_ledger_cell *cell, mb_error *error) {
+    const char *names = mb_targets_of_cell(cell->dataset);
+    if (names == NULL)
+        return MB_OK;
+    cell->targets = strdup(names);
+    if (cell->targets == NULL)
+        return mb_out_of_memory(error, "targets of a cell");
+    mb_targets_drop_digests(cell->dataset);
+    return MB_OK;
+}
+
 static mb_status read_cell(mb_query *query, mb_ledger_cell *cell, mb_error *error) {
     cell->index = mb_query_integer32(query, cells_cell);
     cell->final_seeds = mb_query_integer32(query, cells_final_seeds);
     mb_status status = MB_OK;
     for (int i = 0; status == MB_OK && i < CELL_TEXTS; i++)
         status = mb_query_copy_text(query, cell_texts[i].column, cell_text(cell, i), error);
-    return status;
+    return status == MB_OK ? split_targets(cell, error) : status;
 }
 
 static mb_status read_choice(mb_query *query, mb_ledger_choice *choice, mb_error *error) {
@@ -137,6 +150,7 @@ mb_status mb_ledger_get_plans(mb_ledger *ledger, mb_ledger_plan **plans, int32_t
 }
 
 static void free_cell(mb_ledger_cell *cell) {
+    free(cell->targets);
     for (int t = 0; t < CELL_TEXTS; t++)
         free(*cell_text(cell, t));
     mb_ledger_choices_free(cell->choices, cell->choice_count);

@@ -18,7 +18,7 @@ void mb_kept_predictions_free(mb_kept_predictions *kept) {
 static bool is_kept(const mb_ledger_run *run, const char *name) {
     bool kept = mb_is_target_name(name);
     for (int32_t t = 0; t < run->test_count; t++)
-        kept = kept && !mb_same_target(run->tests[t].name, name);
+        kept = kept && strcmp(run->tests[t].name, name) != 0;
     return kept;
 }
 
@@ -82,10 +82,10 @@ mb_status mb_ledger_put_kept(mb_ledger *ledger, int64_t id, int32_t position,
     return mb_query_close(&query, status, error);
 }
 
-static bool has_target(const mb_ledger_scores *scores, const char *name) {
+static bool has_part(const mb_ledger_scores *scores, const char *name) {
     bool found = false;
     for (int32_t p = 0; p < scores->part_count; p++)
-        found = found || mb_same_target(scores->parts[p].name, name);
+        found = found || strcmp(scores->parts[p].name, name) == 0;
     return found;
 }
 
@@ -108,7 +108,7 @@ mb_status mb_ledger_keep_scores(mb_ledger *ledger, const char *trial_key,
     for (int32_t p = 0; p < scores->part_count; p++)
         all->parts[p] = scores->parts[p];
     for (int32_t p = 0; p < old; p++)
-        if (mb_is_target_name(before.parts[p].name) && !has_target(scores, before.parts[p].name))
+        if (mb_is_target_name(before.parts[p].name) && !has_part(scores, before.parts[p].name))
             all->parts[all->part_count++] = before.parts[p];
     mb_ledger_scores_free(&before);
     return MB_OK;

@@ -286,9 +286,11 @@ static mb_status open_target(replay *r, mb_store *store, const mb_trial *trial, 
         features[m] = trial->features[m].name;
     mb_status status =
         mb_replay_find_target(trial, name, r->options->paths, r->options->path_count, &path, error);
-    if (status == MB_OK && path == NULL) {
-        mb_print_plain_to(r->out, "target %s: its corpus is not there; it is not compared\n", name);
+    if (status == MB_OK && (path == NULL || r->targets.count == MB_MOST_TARGETS)) {
+        mb_print_plain_to(r->out, "target %s: %s; it is not compared\n", name,
+                          path == NULL ? "its corpus is not there" : "there are too many");
         r->incomplete = true;
+        free(path);
         return MB_OK;
     }
     if (status == MB_OK)
@@ -301,24 +303,64 @@ static mb_status open_target(replay *r, mb_store *store, const mb_trial *trial, 
     return status;
 }
 
-// Opens the targets that a run was scored on, and sees the corpus with common labels.
+typedef struct name_list {
+    char (*names)[MB_PART_NAME]; // malloc'ed
+    int32_t count;
+    bool known; // of a first fold
+} name_list;
+
+static bool has_name(const name_list *list, const char *name) {
+    for (int32_t i = 0; i < list->count; i++)
+        if (strcmp(list->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+// Keeps of the targets so far those that this fold was scored on, too. If the folds differ, since a
+// sweep was interrupted, the scores of the trial cannot be compared.
+static void keep_common(replay *r, name_list *all, name_list *fold) {
+    int32_t kept = 0;
+    r->incomplete = r->incomplete || fold->count != all->count;
+    for (int32_t i = 0; i < all->count; i++)
+        if (has_name(fold, all->names[i]))
+            memmove(all->names[kept++], all->names[i], sizeof all->names[i]);
+    r->incomplete = r->incomplete || kept != all->count;
+    all->count = kept;
+}
+
+static mb_status list_targets(replay *r, name_list *all, mb_error *error) {
+    mb_status status = MB_OK;
+    for (int32_t k = 0; k < r->fold_count && status == MB_OK; k++) {
+        name_list fold = {.known = true};
+        mb_ledger_summary summary;
+        status = mb_ledger_get_summary(r->ledger, r->key, k, &summary, error);
+        if (status != MB_OK || summary.extent != MB_LEDGER_ALL_PARTS ||
+            summary.status == MB_RUN_DIVERGED)
+            continue;
+        status = mb_ledger_get_tests(r->ledger, r->key, k, &fold.names, &fold.count, error);
+        if (!all->known) {
+            *all = fold;
+            continue;
+        }
+        keep_common(r, all, &fold);
+        free(fold.names);
+    }
+    return status;
+}
+
+// Opens the targets that the runs were scored on, and sees the corpus with common labels.
 static mb_status open_targets(replay *r, mb_store *store, const mb_trial *trial, mb_error *error) {
-    char(*names)[32] = NULL;
-    int32_t count = 0;
+    name_list all = {.count = 0};
     r->transfers = trial->common_labels;
     if (!r->transfers)
         return MB_OK;
     mb_status status = mb_store_common(store, r->corpus, &r->corpus, error);
     r->targets.corpora[0] = r->corpus;
-    for (int32_t k = 0; k < r->fold_count && count == 0 && status == MB_OK; k++) {
-        mb_ledger_summary summary;
-        status = mb_ledger_get_summary(r->ledger, r->key, k, &summary, error);
-        if (status == MB_OK && summary.extent == MB_LEDGER_ALL_PARTS)
-            status = mb_ledger_get_tests(r->ledger, r->key, k, &names, &count, error);
-    }
-    for (int32_t t = 0; t < count && status == MB_OK; t++)
-        status = open_target(r, store, trial, names[t], error);
-    free(names);
+    if (status == MB_OK)
+        status = list_targets(r, &all, error);
+    for (int32_t t = 0; t < all.count && status == MB_OK; t++)
+        status = open_target(r, store, trial, all.names[t], error);
+    free(all.names);
     return status;
 }
 

@@ -68,12 +68,13 @@ void mb_sweep_close(mb_sweep *sweep) {
 
 // ---- recording --------------------------------------------------------------------------------
 
-// "MER2023", or "MER2023 > MELD, IEMOCAPFour" of a cell with targets
+// "MER2023", or "MER2023 > MELD:0123456789abcdef, ..." of a cell with targets
 static void dataset_text(const mb_sweep *sweep, const sweep_cell *cell, char *text, size_t size) {
     int length = snprintf(text, size, "%s", cell->corpus->rules->name);
     for (int32_t t = 0; t < cell->plan->target_count; t++)
-        length += snprintf(text + length, size - (size_t)length, "%s%s", t == 0 ? " > " : ", ",
-                           sweep->corpora[cell->plan->targets[t]]->rules->name);
+        length +=
+            snprintf(text + length, size - (size_t)length, "%s%s", t == 0 ? mb_target_arrow : ", ",
+                     sweep_target_name(sweep, cell, cell->plan->targets[t]));
 }
 
 static mb_status record_plan(mb_sweep *sweep, mb_error *error) {

@@ -28,6 +28,7 @@ typedef struct sweep_trial {
     const mb_fold_set *folds;
     sweep_run *runs; // (fold_count)
     int32_t pending; // number of its runs that are pending
+    bool moved;      // a run gave other weights than the recorded one, on another device
     bool selected;   // `selection` is known
     double selection;
     mb_run_result *parts; // (fold_count) held back until the choice, or NULL; see sweep_parts.c
@@ -132,6 +133,8 @@ mb_status sweep_check_plan(mb_sweep *sweep, mb_error *error);
 // sweep_targets.c: finds or makes the targets of a cell, whose features the corpus has, and checks
 // them. Cells with the same features share their targets, so that one training serves all.
 mb_status sweep_find_targets(mb_sweep *sweep, sweep_cell *cell, mb_error *error);
+// The name of the part of a cell's target, which is a corpus of the plan.
+const char *sweep_target_name(const mb_sweep *sweep, const sweep_cell *cell, int32_t corpus);
 void sweep_free_targets(mb_sweep *sweep);
 // sweep_check.c: refuses a feature that a corpus does not have, naming those that are alike.
 mb_status sweep_unknown_feature(const mb_corpus *corpus, const char *where, const char *name,

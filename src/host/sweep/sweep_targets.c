@@ -47,12 +47,26 @@ static mb_status check_features(const mb_sweep_cell *cell, const mb_corpus *sour
     return MB_OK;
 }
 
+// Two targets of a dataset would have one name in a table.
+static mb_status check_dataset(const mb_targets *targets, const mb_corpus *target,
+                               mb_error *error) {
+    for (int32_t t = 1; t <= targets->count; t++)
+        if (strcmp(targets->corpora[t]->rules->name, target->rules->name) == 0)
+            return mb_fail(error, MB_BAD_INPUT,
+                           "expected targets of different datasets, found two of %s: %s and %s "
+                           "(cells with the same corpus and features count together)",
+                           target->rules->name, targets->corpora[t]->path, target->path);
+    return MB_OK;
+}
+
 static mb_status add_target(mb_sweep *sweep, const sweep_cell *cell, int32_t index,
                             mb_targets *targets, mb_error *error) {
     const mb_corpus *labelled = sweep->corpora[index], *common = NULL;
     if (labelled == NULL) // was refused already
         return MB_OK;
-    mb_status status = check_features(cell->plan, cell->labelled, labelled, error);
+    mb_status status = check_dataset(targets, labelled, error);
+    if (status == MB_OK)
+        status = check_features(cell->plan, cell->labelled, labelled, error);
     if (status == MB_OK)
         status = mb_store_common(sweep->store, labelled, &common, error);
     if (status != MB_OK)
@@ -93,6 +107,14 @@ mb_status sweep_find_targets(mb_sweep *sweep, sweep_cell *cell, mb_error *error)
         return mb_out_of_memory(error, "targets");
     list[sweep->target_count++] = cell->targets;
     return make(sweep, cell, cell->targets, error);
+}
+
+const char *sweep_target_name(const mb_sweep *sweep, const sweep_cell *cell, int32_t corpus) {
+    const char *dataset = sweep->corpora[corpus]->rules->name; // one target is of this dataset
+    int32_t t = 0;
+    while (strcmp(cell->targets->corpora[1 + t]->rules->name, dataset) != 0)
+        t++;
+    return cell->targets->names[t];
 }
 
 // ---- what is recorded -------------------------------------------------------------------------

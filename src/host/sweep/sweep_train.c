@@ -102,7 +102,7 @@ mb_ledger_run sweep_ledger_run(const sweep_trial *trial, const mb_run_spec *spec
 static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_scores *scores,
                      mb_error *error) {
     mb_sweep *sweep = t->sweep;
-    const sweep_trial *trial = &sweep->trials[outcome->job.trial];
+    sweep_trial *trial = &sweep->trials[outcome->job.trial];
     const sweep_run *before = &trial->runs[outcome->job.fold];
     mb_run_spec spec = sweep_run_of(sweep, &outcome->job);
     mb_ledger_run run = sweep_ledger_run(trial, &spec, t->device, &outcome->result);
@@ -110,7 +110,8 @@ static mb_status put(training *t, const mb_outcome *outcome, const mb_ledger_sco
         return mb_ledger_put_run(sweep->ledger, &run, scores, error);
     bool moved = false;
     mb_status status = before->outdated ? MB_OK : check_again(t, &run, &spec, &moved, error);
-    run.keeps_targets = !before->outdated && !moved; // they are of the same weights
+    trial->moved |= moved || before->outdated;
+    run.keeps_targets = !trial->moved; // they are of the same weights
     return status == MB_OK ? mb_ledger_replace_run(sweep->ledger, &run, scores, error) : status;
 }
 
@@ -151,8 +152,11 @@ static mb_status record(training *t, mb_outcome *outcome, mb_error *error) {
     if (!trial->runs[fold].all_parts && outcome->result.status == MB_RUN_DONE)
         sweep_hold_back(trial, fold, &outcome->result);
     mb_status status = complete ? score(sweep, trial, outcome, &scores, error) : MB_OK;
+    // Scores that were recorded stay until all runs have their new parts.
+    bool first = trial->runs[fold].extent == MB_LEDGER_NOTHING || trial->runs[fold].outdated;
+    bool put_scores = complete && (first || scores.diverged || scores.part_count > 0);
     if (status == MB_OK)
-        status = put(t, outcome, complete ? &scores : NULL, error);
+        status = put(t, outcome, put_scores ? &scores : NULL, error);
     if (status == MB_OK && complete) {
         trial->selection = mb_selection_of_trial(&scores);
         trial->selected = true;

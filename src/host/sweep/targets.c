@@ -9,22 +9,17 @@
 enum { DIGEST_DIGITS = 16 };
 static const char separator = ':';
 
-static const mb_split *split_of(const mb_corpus *corpus, const char *name) {
-    for (int32_t i = 0; i < corpus->split_count; i++)
-        if (strcmp(corpus->splits[i].name, name) == 0)
-            return &corpus->splits[i];
-    return NULL;
-}
-
 mb_status mb_targets_add(mb_targets *targets, const mb_corpus *common, const char *const features[],
                          int32_t count, mb_error *error) {
     const char *split_name = mb_target_split(common->rules);
-    const mb_split *split = split_of(common, split_name);
+    const mb_split *split = mb_corpus_split(common, split_name);
     mb_status status = mb_check_common(targets->corpora[0]->rules, common->rules, error);
     if (status != MB_OK)
         return status;
     if (targets->count == MB_MOST_TARGETS)
-        return mb_fail(error, MB_BAD_INPUT, "expected at most %d targets, found more",
+        return mb_fail(error, MB_BAD_INPUT,
+                       "expected at most %d targets of cells with the same corpus and features, "
+                       "found more",
                        MB_MOST_TARGETS);
     if (split == NULL || split->count == 0)
         return mb_fail(error, MB_BAD_INPUT,
@@ -60,8 +55,20 @@ size_t mb_target_dataset_length(const char *part) {
     return strcspn(part, (const char[]){separator, '\0'});
 }
 
-bool mb_same_target(const char *a, const char *b) {
-    size_t length = mb_target_dataset_length(a);
-    return mb_is_target_name(a) && mb_is_target_name(b) && length == mb_target_dataset_length(b) &&
-           strncmp(a, b, length) == 0;
+const char mb_target_arrow[] = " > ";
+
+const char *mb_targets_of_cell(const char *datasets) {
+    const char *arrow = strstr(datasets, mb_target_arrow);
+    return arrow != NULL ? arrow + strlen(mb_target_arrow) : NULL;
+}
+
+void mb_targets_drop_digests(char *datasets) {
+    char *end = datasets;
+    bool digest = false;
+    for (const char *at = datasets; *at != '\0'; at++) {
+        digest = (digest || *at == separator) && *at != ',';
+        if (!digest)
+            *end++ = *at;
+    }
+    *end = '\0';
 }

@@ -31,7 +31,10 @@ void mb_target_name(const mb_corpus *common, const char *const features[], int32
 bool mb_is_target_name(const char *part);
 // The length of the dataset's name in the name of a part; of the whole name of any other part.
 size_t mb_target_dataset_length(const char *part);
-// Whether two parts are of the same target, whatever their digests.
-bool mb_same_target(const char *a, const char *b);
+// A ledger's text for the datasets of a cell: "MER2023 > MELD:0123456789abcdef, IEMOCAPFour:...".
+// The names of its targets, or NULL; takes the digests out of the text.
+extern const char mb_target_arrow[]; // " > "
+const char *mb_targets_of_cell(const char *datasets);
+void mb_targets_drop_digests(char *datasets);
 
 #endif
