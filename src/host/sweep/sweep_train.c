@@ -41,9 +41,7 @@ static mb_status collect(mb_sweep *sweep, const sweep_trial *trial, const mb_out
 static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *outcome,
                        mb_ledger_scores *scores, mb_error *error) {
     int32_t folds = trial->folds->fold_count;
-    mb_run_result *results = calloc((size_t)folds, sizeof *results);
-    if (results == NULL)
-        return mb_out_of_memory(error, "runs of a trial");
+    mb_run_result results[MB_MOST_FOLDS] = {0};
     mb_status status = collect(sweep, trial, outcome, results, error);
     if (status == MB_OK)
         status = mb_score_trial(sweep_corpora_of(sweep, trial->cell), trial->folds, results, scores,
@@ -51,7 +49,6 @@ static mb_status score(mb_sweep *sweep, sweep_trial *trial, const mb_outcome *ou
     for (int32_t k = 0; k < folds; k++)
         if (k != outcome->job.fold)
             mb_run_result_free(&results[k]);
-    free(results);
     return status;
 }
 
