@@ -26,12 +26,15 @@ prints '—: the row is a fine-tuned encoder'
 expect 0 paper 17 --device cpu --format csv
 check 'a line for every place' [ "$(wc -l <"$STDOUT")" -eq $((1 + 12 * 4)) ]
 matches '^text/albert-small/frozen,# Params \(M\),0\.33050'
-expect 0 paper 17 --device cpu --format json
-matches '"row": "video/clip-base/frozen", "column": "MACs \(G\)", "value": 0\.01209'
-expect 0 paper 17 --device cpu --format markdown --published off
-matches '^\| MacBERT-base × +\| +0\.0152 \| +0\.4780 \| +[0-9.]+ \| +[0-9.]+ \|$'
-expect 0 paper 17 --device cpu --format latex --published diff
-matches '^ALBERT-small × +& +0\.0105 & +\+0\.0005 '
+sanitized=$(grep -q __asan_init "$MERBENCH" && echo yes || echo no) # they take their time to measure
+if [ "$sanitized" = no ]; then
+    expect 0 paper 17 --device cpu --format json
+    matches '"row": "video/clip-base/frozen", "column": "MACs \(G\)", "value": 0\.01209'
+    expect 0 paper 17 --device cpu --format markdown --published off
+    matches '^\| MacBERT-base × +\| +0\.0152 \| +0\.4780 \| +[0-9.]+ \| +[0-9.]+ \|$'
+    expect 0 paper 17 --device cpu --format latex --published diff
+    matches '^ALBERT-small × +& +0\.0105 & +\+0\.0005 '
+fi
 
 # ---- a corpus with the high set, as vectors and as sequences
 mkdir -p folder/features data
