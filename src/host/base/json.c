@@ -33,7 +33,7 @@ mb_json mb_json_first(const mb_json *list) {
 
 mb_json mb_json_next(const mb_json *element) {
     mb_json next = *element;
-    next.value = element->value->next;
+    next.value = element->value != NULL ? element->value->next : NULL;
     next.key = next.value != NULL ? next.value->string : NULL;
     next.index++;
     return next;
